@@ -1,0 +1,33 @@
+# Everything from a fresh clone: only Python 3.11 or newer and make are needed. PYTHON=… chooses another interpreter.
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.ready
+BIN := $(VENV)/bin
+
+.PHONY: setup demo test lint clean
+.DELETE_ON_ERROR:
+
+setup: $(READY)
+
+# Four skews by six levels of concurrency on the embedded stand-in; ends with the path of the report.
+demo: $(READY)
+	$(BIN)/hotrow sweep transfer --skew uniform,zipf:0.99,hot:8,hot --users 1,2,4,8,16,32 --duration 6s
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) build *.egg-info
+
+$(READY): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "hotrow needs Python 3.11 or newer: no '$(PYTHON)' was found (make PYTHON=/path/to/python3.12 …)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "hotrow needs Python 3.11 or newer: '$(PYTHON)' is $$($(PYTHON) --version 2>&1) (make PYTHON=/path/to/python3.12 …)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "hotrow needs Python's venv module: install it (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $(READY)

@@ -1,0 +1,1 @@
+"""From a ledger to summary.json; never imports locust or psycopg."""

@@ -1,0 +1,112 @@
+"""95 % intervals for counts that cluster in time.
+
+Conflicts come in bursts, so neighbouring attempts are not independent and the textbook intervals are too
+narrow. The window is cut into batches; how much more the batches scatter than independent events would is the
+*design effect*, and n events count as n / design effect. It is never taken below 1.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import stats
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+CONFIDENCE = 0.95
+BATCHES = 25
+"""Batches a window: few enough to be longer than a burst, many enough to estimate their scatter."""
+
+_UPPER = (1 + CONFIDENCE) / 2
+_NORMAL = float(stats.norm.ppf(_UPPER))
+_TWO = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A value with its 95 % interval; all None where nothing was observed."""
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+def wilson(hits: float, trials: float) -> tuple[float, float]:
+    """The score interval for hits / trials; trials > 0, neither need be whole.
+
+    Source: E. B. Wilson, JASA 22, 1927.
+    """
+    share, z2 = hits / trials, _NORMAL**2 / trials
+    middle = (share + z2 / 2) / (1 + z2)
+    half = math.sqrt(z2 * (share * (1 - share) + z2 / 4)) / (1 + z2)
+    low = 0.0 if hits <= 0 else max(0.0, middle - half)
+    return low, 1.0 if hits >= trials else min(1.0, middle + half)
+
+
+def poisson(count: float) -> tuple[float, float]:
+    """The exact interval for the mean of a Poisson count; the count need not be whole.
+
+    Source: F. Garwood, Biometrika 28, 1936.
+    """
+    low = float(stats.chi2.ppf(1 - _UPPER, 2 * count)) / 2 if count > 0 else 0.0
+    return low, float(stats.chi2.ppf(_UPPER, 2 * count + 2)) / 2
+
+
+def design_effect(residuals: Floats, variance: float) -> float:
+    """How many times the variance of independent events the batches show, at least 1.
+
+    Args:
+        residuals: float64[batches], count of each batch minus what it should be at the overall rate.
+        variance: of the total, if events were independent.
+
+    It is raised by (t / z)^2, because a scatter estimated from few batches is itself uncertain. 1 where there
+    is one batch or no variance. Source: E. L. Korn and B. I. Graubard, Survey Methodology 24, 1998.
+    """
+    batches = len(residuals)
+    if batches < _TWO or variance <= 0:
+        return 1.0
+    scatter = batches / (batches - 1) * float((residuals**2).sum())
+    student = float(stats.t.ppf(_UPPER, batches - 1))
+    return max(1.0, scatter / variance * (student / _NORMAL) ** 2)
+
+
+def share(hits: Floats, trials: Floats) -> Estimate:
+    """Sum of hits / sum of trials, a share of at most 1, both float64[batches]: Wilson at n / design effect."""
+    total, count = float(trials.sum()), float(hits.sum())
+    if total == 0:
+        return Estimate()
+    value = count / total
+    effect = design_effect((hits - value * trials)[trials > 0], total * value * (1 - value))
+    low, high = wilson(count / effect, total / effect)
+    return Estimate(value, low, high)
+
+
+def ratio(counts: Floats, bases: Floats) -> Estimate:
+    """Sum of counts / sum of bases, which may exceed 1, both float64[batches]: Garwood at count / design effect."""
+    total, count = float(bases.sum()), float(counts.sum())
+    if total == 0:
+        return Estimate()
+    effect = design_effect(counts - count / total * bases, count)
+    low, high = poisson(count / effect)
+    return Estimate(count / total, low * effect / total, high * effect / total)
+
+
+def per_second(counts: Floats, seconds: float) -> Estimate:
+    """Events a second from counts in equal batches, float64[batches], over `seconds` in all: Student's t.
+
+    No interval from fewer than two batches. Where no event came at all, the upper end is Garwood's.
+    """
+    total = float(counts.sum())
+    if len(counts) < _TWO:
+        return Estimate(total / seconds)
+    if total == 0:
+        return Estimate(0.0, 0.0, poisson(0)[1] / seconds)
+    batches = len(counts)
+    half = float(stats.t.ppf(_UPPER, batches - 1) * counts.std(ddof=1) * math.sqrt(batches))
+    return Estimate(total / seconds, max(0.0, total - half) / seconds, (total + half) / seconds)

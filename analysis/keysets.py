@@ -1,0 +1,159 @@
+"""Which keys the transactions of a skew take together, in the few numbers that the model needs.
+
+Keys come in groups of (nearly) alike ones: group g has `counts[g]` keys of probability `p[g]` each. A *class*
+is a kind of key set, a cell of the array `mass`; the probabilities of all classes sum to 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from scipy.optimize import brentq
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+_HEAD = 32
+"""The hottest groups, kept one by one: they make the conflicts."""
+_BIN_RATIO = 1.15
+"""Colder groups whose p are within this ratio become one: it changes the sum of p^2 by under 0.5 %."""
+_PAIR = 2
+
+
+class KeySets(Protocol):
+    """The key sets of a skew, class by class."""
+
+    @property
+    def mass(self) -> Floats:
+        """Probability of each class for a first try; any shape."""
+        ...
+
+    @property
+    def counts(self) -> Floats:
+        """How many keys each group has."""
+        ...
+
+    def conflict(self, survival: Floats) -> Floats:
+        """Probability, by class, that some key of the set does not survive; `survival` is by group."""
+        ...
+
+    def load(self, weights: Floats, survival: Floats) -> Floats:
+        """By group, for one key of it: the chance that an attempt takes that key and its other keys survive.
+
+        `weights` are the shares of the classes among attempts (`mass` where attempts are all first tries).
+        """
+        ...
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Pairs:
+    """Two keys a transaction. Class (g, h): one key of group g and one of h; `mass` is symmetric."""
+
+    mass: Floats
+    counts: Floats
+
+    def conflict(self, survival: Floats) -> Floats:
+        """1 - s_g * s_h: exponents add."""
+        return 1.0 - np.outer(survival, survival)
+
+    def load(self, weights: Floats, survival: Floats) -> Floats:
+        """Twice the row, because either key of the pair may be the one."""
+        return np.asarray(2.0 * (weights @ survival) / self.counts)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Draws:
+    """k keys a transaction, taken as independent draws. Class (d, g): the d-th key is of group g.
+
+    Exact for k = 1. For more keys it forgets that the draws exclude one another: see `hotrow` docs/summary.md.
+    """
+
+    mass: Floats
+    """float64[k, groups]; every row sums to 1/k."""
+    counts: Floats
+
+    def conflict(self, survival: Floats) -> Floats:
+        """1 - s_g * (mean survival of each other draw): exponents add."""
+        return 1.0 - survival * _others(self.mass, survival)
+
+    def load(self, weights: Floats, survival: Floats) -> Floats:
+        """Summed over the draws by which the key can be taken."""
+        taken = len(weights) * weights * _others(weights, survival)
+        return np.asarray(taken.sum(axis=0) / self.counts)
+
+
+def _others(weights: Floats, survival: Floats) -> Floats:
+    """For each draw, as a column: the product of the mean survivals of all other draws."""
+    means = weights @ survival / weights.sum(axis=1)
+    return np.array([[np.prod(np.delete(means, draw))] for draw in range(len(means))])
+
+
+def key_sets(p: Floats, counts: Floats, keys_per_transaction: int) -> KeySets:
+    """The key sets of transactions that draw so many distinct keys, one after the other without replacement.
+
+    Args:
+        p: float64[groups], probability of each key of a group, hottest first, above 0.
+        counts: float64[groups], keys in the group; sum(p * counts) = 1.
+        keys_per_transaction: at least 1. Where no more than so many keys have p > 0 (`hot` and two accounts),
+            every transaction takes all of those: whoever meets on another key met there too, so one key
+            stands for the set.
+
+    Source: successive sampling; the exact marginal of the second draw is p_j * (T - p_j / (1 - p_j)) with
+    T = sum p / (1 - p), of later draws by B. Rosén, "Asymptotic theory for successive sampling", 1972.
+    """
+    if counts.sum() <= keys_per_transaction:
+        return Draws(np.ones((1, 1)), np.ones(1))
+    p, counts = _compressed(p, counts)
+    if keys_per_transaction == _PAIR:
+        return Pairs(_pair_mass(p, counts), counts)
+    draws = [p, *(_later_draw(p, counts, draw) for draw in range(2, keys_per_transaction + 1))]
+    mass = np.array([draw * counts for draw in draws])
+    return Draws(mass / mass.sum(axis=1, keepdims=True) / len(draws), counts)
+
+
+def _compressed(p: Floats, counts: Floats) -> tuple[Floats, Floats]:
+    """The same groups, the cold ones binned; `p` of a bin is its mean."""
+    if len(p) <= _HEAD:
+        return p, counts
+    steps = np.floor(np.log(p[_HEAD] / p[_HEAD:]) / np.log(_BIN_RATIO))
+    _, binned = np.unique(steps, return_inverse=True)
+    group = np.concatenate([np.arange(_HEAD), _HEAD + binned])
+    sizes = np.bincount(group, weights=counts)
+    return np.bincount(group, weights=p * counts) / sizes, sizes
+
+
+def _pair_mass(p: Floats, counts: Floats) -> Floats:
+    """P(first of g, second of h) = c_g p_g * (c_h - [g = h]) p_h / (1 - p_g), made symmetric."""
+    second = np.tile(counts * p, (len(p), 1))
+    second[np.diag_indices(len(p))] = np.maximum(counts - 1.0, 0.0) * p
+    ordered = (counts * p / (1.0 - p))[:, None] * second
+    mass = (ordered + ordered.T) / 2.0
+    return np.asarray(mass / mass.sum())
+
+
+def _later_draw(p: Floats, counts: Floats, draw: int) -> Floats:
+    """Probability, for each key of a group, that it is the `draw`-th drawn; draw >= 2.
+
+    Each key rings once, after an exponential time of rate p; the d-th to ring is the d-th drawn. For d > 2 the
+    moment of the d-th ring is taken as certain (Rosén).
+    """
+    if draw == _PAIR:
+        odds = p / (1.0 - p)
+        return np.asarray(p * ((odds * counts).sum() - odds))
+    return np.exp(-p * _time_of(p, counts, draw - 1)) - np.exp(-p * _time_of(p, counts, draw))
+
+
+def _time_of(p: Floats, counts: Floats, rung: int) -> float:
+    """When `rung` keys are expected to have rung; `rung` is below the number of keys."""
+
+    def missing(time: float) -> float:
+        return float((counts * -np.expm1(-p * time)).sum()) - rung
+
+    latest = 1.0
+    while missing(latest) < 0.0:
+        latest *= 2.0
+    return float(brentq(missing, 0.0, latest))

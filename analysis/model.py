@@ -1,0 +1,222 @@
+"""What conflicts should cost: closed forms for a closed loop of users on a skew, first committer wins.
+
+An attempt takes its snapshot, works for a window R, and loses if a key of its write set was committed
+meanwhile. N users spend R in the window and Z outside it. What is assumed: attempts begin on a key like a
+Poisson stream (of the N - 1 others), and the keys of one attempt survive independently of each other.
+
+How far it is off, against a discrete-event simulation (tests/test_model.py holds these): see docs/summary.md.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from analysis.keysets import KeySets
+    from hotrow.retry import Policy
+
+    Floats = NDArray[np.float64]
+
+_DELAYS = 24
+"""Delays are listed for so many failures; by then every policy's cap is reached, and the last one holds on."""
+_ROUNDS = 5_000
+_TOLERANCE = 1e-10
+_DAMPING = 0.3
+_TINY = 1e-9
+_STEPS = 2_001
+
+
+def _constant() -> Floats:
+    return np.ones(1)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Loop:
+    """The closed loop that the users of one cell run, times in seconds."""
+
+    users: int
+    window_s: float
+    """R: mean time from snapshot to commit decision, of attempts that reach COMMIT; above 0."""
+    outside_s: float
+    """Rest of an attempt's cycle, without backoff and without think time."""
+    think_s: float = 0.0
+    """Pause once a transaction."""
+    spread: Floats = field(default_factory=_constant)
+    """Quantiles of the window, ascending, divided by their mean: `[1]` is a window that never varies."""
+    reach: float = 1.0
+    """Share of attempts that get as far as COMMIT (others are rejected by the business rule, or fail)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the closed form says of one cell."""
+
+    conflict_rate: float
+    """Conflicts / attempts."""
+    attempts_per_s: float
+    goodput_per_s: float
+    """Committed transactions a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restarts:
+    """A retry policy as the model sees it: the mean delay after each failure that is followed by a retry."""
+
+    delays_s: tuple[float, ...]
+    more: float
+    """Further failures that are followed by a retry, with the last delay; may be infinite."""
+
+    def tries(self, conflict: Any) -> Any:
+        """Expected attempts of a transaction each of which conflicts so often: 1 + P + P^2 + …."""
+        count = len(self.delays_s)
+        return sum((conflict**failures for failures in range(1, count + 1)), 1.0) + self._tail(conflict)
+
+    def waits_s(self, conflict: Any) -> Any:
+        """Expected backoff of a transaction, in seconds: the sum of P^f * delay(f)."""
+        if not self.delays_s:
+            return 0.0 * conflict
+        listed = sum(conflict**failures * delay for failures, delay in enumerate(self.delays_s, start=1))
+        return listed + self._tail(conflict) * self.delays_s[-1]
+
+    def _tail(self, conflict: Any) -> Any:
+        """P^(n+1) + … + P^(n+more), n delays being listed."""
+        odds = conflict ** (len(self.delays_s) + 1) / np.maximum(1.0 - conflict, _TINY)
+        return odds * (1.0 - (0.0 if math.isinf(self.more) else conflict**self.more))
+
+
+def restarts_of(policy: Policy, attempt_s: float) -> Restarts:
+    """Follow `policy` through a transaction whose attempts take `attempt_s` each and all fail."""
+    delays_s: list[float] = []
+    elapsed_s = attempt_s
+    while len(delays_s) < _DELAYS and not policy.gives_up(len(delays_s) + 1, elapsed_s):
+        delays_s.append(policy.mean_delay_s(len(delays_s) + 1))
+        elapsed_s += delays_s[-1] + attempt_s
+    if len(delays_s) < _DELAYS:
+        return Restarts(tuple(delays_s), more=0.0)
+    most = policy.retries_max
+    return Restarts(tuple(delays_s), more=math.inf if most is None else float(most - _DELAYS))
+
+
+def survival(starts: Floats, spread: Floats) -> Floats:
+    """Chance that a key is not committed by another within the window, for any array of `starts`.
+
+    `starts` is how many rival attempts begin on the key in a mean window (rate times R). They begin like a
+    Poisson stream and end after windows of the distribution G that `spread` gives in units of R. After a
+    commit, only attempts that began later can win, so the next commit comes at T with
+    P(T > t) = exp(-starts * H(t)), H the integral of G: the first departure of an M/G/infinity queue. One
+    attempt of starts * E[T] wins. For a constant window this is 1 / (1 + starts); short windows win races, so a
+    window that varies loses fewer.
+    """
+    starts = np.maximum(np.asarray(starts, dtype=np.float64), _TINY)[..., None]
+    slopes = np.arange(1, len(spread) + 1) / len(spread)
+    heights = np.concatenate([[0.0], np.cumsum(np.diff(spread) * slopes[:-1])])
+    left = np.exp(-starts * heights)
+    lost = left - np.concatenate([left[..., 1:], np.zeros_like(left[..., :1])], axis=-1)
+    wait = spread[0] + (lost / (starts * slopes)).sum(axis=-1)
+    return np.asarray(np.minimum(1.0, 1.0 / (starts[..., 0] * wait)))
+
+
+def predict(sets: KeySets, loop: Loop, policy: Policy, *, redraw: bool) -> Prediction:
+    """Conflict rate and goodput of one cell.
+
+    Where one key is in every write set and the winner is back within a window (Z < R), it usually wins again:
+    then `_captured` holds, else `_mean_field`.
+    """
+    restarts = restarts_of(policy, loop.window_s + loop.outside_s)
+    if loop.users == 1:
+        return _prediction(loop, 0.0, loop.window_s + loop.outside_s + loop.think_s)
+    one_key = sets.counts.sum() == 1
+    if one_key and loop.outside_s + loop.think_s < loop.window_s:
+        return _captured(loop, restarts)
+    return _mean_field(sets, loop, restarts, redraw=redraw)
+
+
+def _prediction(loop: Loop, conflict: float, cycle_s: float) -> Prediction:
+    attempts_per_s = loop.users / cycle_s
+    rate = loop.reach * conflict
+    return Prediction(rate, attempts_per_s, attempts_per_s * (loop.reach - rate))
+
+
+def _mean_field(sets: KeySets, loop: Loop, restarts: Restarts, *, redraw: bool) -> Prediction:
+    """Each user meets the average of the others; the fixed point of how often which key survives.
+
+    Without retries, for one key and a constant window: P = sum p_i * m p_i / (1 + m p_i), m = (N - 1) R / (R + Z).
+    A retry on the same keys adds attempts where conflicts are, so classes weigh mass * (1 + P + P^2 + …), which
+    for unlimited retry at once and Z = 0 is the approximate MVA of Y. Bard and P. Schweitzer (1979).
+    """
+
+    def averages(survive: Floats) -> tuple[Floats, float, float]:
+        """Shares of the classes among attempts, conflicts an attempt, and the mean cycle in seconds."""
+        conflict = sets.conflict(survive)
+        if redraw:
+            chance = float((sets.mass * conflict).sum())
+            tries, waits_s = restarts.tries(chance), restarts.waits_s(chance)
+            weights = sets.mass
+        else:
+            weighted = sets.mass * restarts.tries(conflict)
+            tries, waits_s = weighted.sum(), (sets.mass * restarts.waits_s(conflict)).sum()
+            weights = weighted / tries
+        cycle_s = loop.window_s + loop.outside_s + (loop.think_s + waits_s) / tries
+        return weights, float((weights * conflict).sum()), float(cycle_s)
+
+    def again(survive: Floats) -> Floats:
+        weights, _, cycle_s = averages(survive)
+        rivals = (loop.users - 1) * loop.reach * loop.window_s / cycle_s
+        return survival(rivals * sets.load(weights, survive), loop.spread)
+
+    _, conflict, cycle_s = averages(_fixed_point(again, np.ones(sets.mass.shape[-1])))
+    return _prediction(loop, conflict, cycle_s)
+
+
+def _captured(loop: Loop, restarts: Restarts) -> Prediction:
+    """One row in every write set, Z < R: the last winner is back before most losers are.
+
+    The other N - 1 users form a pool whose attempts begin at rate r = (N - 1) / (R + outside + D), D their mean
+    delay. After a commit the winner begins again after Z, and the next commit is the first end of its attempt
+    and of those that the pool began meanwhile: P(T > t) = exp(-r H(t)) * P(Z + R > t), H as in `survival`. So
+    L = r E[T] attempts lose a commit, P = L / (1 + L), and commits come at 1 / E[T]. The winner itself loses
+    with u = 1 - E[exp(-r H(Z + R))], so of the pool's attempts the share q = 1 - u / L fails again, which
+    gives D. For a constant window E[T] = R + (1 - exp(-r Z)) / r.
+    """
+    pause_s = loop.outside_s + loop.think_s
+    windows_s = loop.window_s * loop.spread
+    times_s = np.linspace(0.0, pause_s + windows_s[-1], _STEPS)
+    ended = np.maximum(times_s[:, None] - windows_s, 0.0).mean(axis=1)
+    running = 1.0 - np.searchsorted(pause_s + windows_s, times_s, side="right") / len(windows_s)
+
+    def race(rate: float) -> tuple[float, float]:
+        """(E[T] in seconds, u)."""
+        alone = np.exp(-rate * ended)
+        lasts = np.interp(pause_s + windows_s, times_s, alone)
+        return float(np.trapezoid(alone * running, times_s)), 1.0 - float(lasts.mean())
+
+    def again(rates: Floats) -> Floats:
+        commit_s, winner_loses = race(float(rates[0]))
+        fails = min(max(1.0 - winner_loses / (float(rates[0]) * commit_s), _TINY), 1.0)
+        # Delays over attempts of the pool: its retries, and the first try that follows giving up.
+        delay_s = restarts.waits_s(fails) / (restarts.tries(fails) * fails)
+        return np.array([(loop.users - 1) * loop.reach / (loop.window_s + loop.outside_s + delay_s)])
+
+    rate = float(_fixed_point(again, np.ones(1) / loop.window_s)[0])
+    commit_s, _ = race(rate)
+    losers = rate * commit_s
+    return _prediction(loop, losers / (1.0 + losers), loop.users * commit_s / (1.0 + losers))
+
+
+def _fixed_point(again: Callable[[Floats], Floats], first: Floats) -> Floats:
+    """Follow `again` with damping until it stands still, relatively, at 1e-10."""
+    here = first
+    for _ in range(_ROUNDS):
+        there = again(here)
+        if np.max(np.abs(there - here) / np.maximum(here, _TINY)) < _TOLERANCE:
+            return there
+        here = (1.0 - _DAMPING) * here + _DAMPING * there
+    return here

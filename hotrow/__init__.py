@@ -1,0 +1,1 @@
+"""hotrow: what happens to transactions when they meet on the same rows."""

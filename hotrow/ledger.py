@@ -1,0 +1,290 @@
+"""The ledger of a run: every attempt as 64 bytes, appended and never rewritten, and JSON lines beside them.
+
+`attempts-<worker>.bin` is one `HEADER` and then `hotrow.attempt.ATTEMPT` records, written by one process.
+`events.jsonl` and `health-<worker>.jsonl` hold one JSON object a line. A file may end in the middle of a
+record or of a line, because its writer was killed: that tail is ignored, and reported for attempts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+from hotrow.attempt import ATTEMPT, FORMAT
+from hotrow.errors import RunError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+MAGIC = b"HOTROW\r\n"
+"""The first bytes of every attempts file; the line end shows a transfer that took it for text."""
+
+HEADER = np.dtype(
+    [
+        ("magic", "S8"),
+        ("format", "<u4"),  # hotrow.attempt.FORMAT
+        ("worker", "<u4"),
+        ("wall", "<i8"),  # time.time_ns() at the anchor
+        ("perf", "<i8"),  # time.perf_counter_ns() at the same instant
+        ("pid", "<u4"),
+        ("reserved", "V28"),
+    ]
+)
+"""The first 64 bytes of an attempts file: whose it is, and the worker's one wall-clock anchor."""
+
+_RECORD = struct.Struct("<qqfffffIIIHHH5sBBBBB")
+"""`ATTEMPT` field by field: packing so costs a tenth of assigning to a numpy record."""
+
+_ATTEMPT_MAX = 0xFFFF
+_BUFFER_RECORDS = 4096
+_ATTEMPTS_FILE = re.compile(r"attempts-(\d+)\.bin")
+_HEALTH_FILE = re.compile(r"health-(\d+)\.jsonl")
+_EVENTS = "events.jsonl"
+
+
+class LedgerWriter:
+    """Appends the attempts of one worker to `attempts-<worker>.bin` in `directory`, a buffer at a time.
+
+    `wall_ns` and `perf_ns` are `time.time_ns()` and `time.perf_counter_ns()` of one instant. The buffer is
+    written when it is full and at `flush()`, which the load calls once a second. Not for use by two threads.
+
+    Raises:
+        RunError: the file exists already (a ledger is never rewritten) or cannot be made.
+    """
+
+    def __init__(self, directory: Path, worker: int, *, wall_ns: int, perf_ns: int) -> None:
+        header = np.array((MAGIC, FORMAT, worker, wall_ns, perf_ns, os.getpid(), b""), dtype=HEADER)
+        path = directory / f"attempts-{worker}.bin"
+        self._file = _open_to_append(path, os.O_EXCL)
+        self._worker = worker
+        self._perf_ns = perf_ns
+        self._buffer = bytearray(_BUFFER_RECORDS * ATTEMPT.itemsize)
+        self._full_at = len(self._buffer) - ATTEMPT.itemsize
+        self._filled = HEADER.itemsize
+        self._buffer[: self._filled] = header.tobytes()
+        self.flush()
+
+    def append(
+        self,
+        *,
+        transaction: int,
+        attempt: int,
+        scheduled_ns: int,
+        started_ns: int,
+        begin_ns: float,
+        body_ns: float,
+        commit_ns: float,
+        backoff_ns: float,
+        connect_ns: float,
+        key: int,
+        user: int,
+        cell: int,
+        outcome: int,
+        marker: int,
+        sqlstate: str,
+        flags: int,
+        kind: int = 0,
+        region: int = 0,
+    ) -> None:
+        """Note one attempt. `scheduled_ns` and `started_ns` are `time.perf_counter_ns()` readings.
+
+        The other times are durations. `sqlstate` is empty where there was none. Attempts past 65,535 of one
+        transaction are all numbered 65,535. Costs about 2 us.
+
+        Raises:
+            OSError: the full buffer could not be written; this attempt was not taken.
+        """
+        if self._filled > self._full_at:
+            self.flush()
+        _RECORD.pack_into(
+            self._buffer,
+            self._filled,
+            scheduled_ns - self._perf_ns,
+            started_ns - self._perf_ns,
+            begin_ns,
+            body_ns,
+            commit_ns,
+            backoff_ns,
+            connect_ns,
+            transaction,
+            key,
+            user,
+            self._worker,
+            cell,
+            min(attempt, _ATTEMPT_MAX),
+            sqlstate.encode("ascii", "replace"),
+            outcome,
+            marker,
+            flags,
+            kind,
+            region,
+        )
+        self._filled += _RECORD.size
+
+    def flush(self) -> None:
+        """Hand all that was appended to the operating system.
+
+        Raises:
+            OSError: it could not all be written. What is left stays in the buffer, to the byte, so that a
+                later flush goes on where this one broke off and the records stay whole.
+        """
+        written = 0
+        try:
+            with memoryview(self._buffer) as view:
+                while written < self._filled:
+                    written += os.write(self._file, view[written : self._filled])
+        finally:
+            left = self._filled - written
+            self._buffer[:left] = self._buffer[written : self._filled]
+            self._filled = left
+
+    def close(self) -> None:
+        """Flush and close; a second call does nothing."""
+        if self._file < 0:
+            return
+        try:
+            self.flush()
+        finally:
+            os.close(self._file)
+            self._file = -1
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Ledger:
+    """All attempts of a run, worker after worker, each worker's in the order they ended."""
+
+    attempts: NDArray[np.void]
+    """`ATTEMPT` records, but `scheduled` and `started` are wall-clock ns (since 1970, UTC)."""
+    torn_bytes: int
+    """How many bytes at the ends of the files were no whole record."""
+
+
+def read_ledger(directory: Path) -> Ledger:
+    """Read the attempts of every worker into one array, of 64 bytes an attempt; nothing is copied twice.
+
+    Raises:
+        RunError: there is no attempts file, or one of them is not ours or of another format.
+    """
+    paths = _numbered(directory, _ATTEMPTS_FILE)
+    if not paths:
+        raise RunError(f"{directory}: no attempts-<worker>.bin there; give the directory of a run")
+    sizes = [path.stat().st_size for path in paths.values()]
+    counts = [max(0, size - HEADER.itemsize) // ATTEMPT.itemsize for size in sizes]
+    attempts = np.empty(sum(counts), dtype=ATTEMPT)
+    first = 0
+    for (worker, path), count in zip(paths.items(), counts, strict=True):
+        _read_worker(path, worker, attempts[first : first + count])
+        first += count
+    return Ledger(attempts, torn_bytes=sum(_torn_bytes(size) for size in sizes))
+
+
+def _torn_bytes(size: int) -> int:
+    return size if size < HEADER.itemsize else (size - HEADER.itemsize) % ATTEMPT.itemsize
+
+
+def _read_worker(path: Path, worker: int, attempts: NDArray[np.void]) -> None:
+    """Fill `attempts` from the file, and put its times on the wall clock."""
+    with path.open("rb") as file:
+        header = _read_header(file, path, worker)
+        if file.readinto(attempts.view(np.uint8).data) != attempts.nbytes:
+            raise RunError(f"{path}: it became shorter while it was read")
+    for name in ("scheduled", "started"):
+        attempts[name] += header["wall"]
+
+
+def _read_header(file: BinaryIO, path: Path, worker: int) -> np.void:
+    """The header of an attempts file; where it is torn there are no attempts, and zeros stand for it."""
+    raw = file.read(HEADER.itemsize)
+    if raw[: len(MAGIC)] != MAGIC[: len(raw)]:
+        raise RunError(f"{path}: not a file of hotrow's attempts")
+    header: np.void = np.frombuffer(raw.ljust(HEADER.itemsize, b"\0"), dtype=HEADER)[0]
+    if len(raw) == HEADER.itemsize and header["format"] != FORMAT:
+        raise RunError(f"{path}: attempts of format {header['format']}; this hotrow reads format {FORMAT}")
+    if len(raw) == HEADER.itemsize and header["worker"] != worker:
+        raise RunError(f"{path}: holds the attempts of worker {header['worker']}; was it renamed?")
+    return header
+
+
+def append_json_line(path: Path, mapping: Mapping[str, Any]) -> None:
+    """Append `mapping` to `path` as one line of JSON, in one write. NaN is refused: absent is null.
+
+    Raises:
+        RunError: the file cannot be written.
+        ValueError: a number is NaN or infinite.
+    """
+    line = json.dumps(mapping, allow_nan=False) + "\n"
+    file = _open_to_append(path, 0)
+    try:
+        os.write(file, line.encode())
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written ({error.strerror})") from error
+    finally:
+        os.close(file)
+
+
+def append_event(directory: Path, event: Mapping[str, Any]) -> None:
+    """Append one event of the run; only the master does. Raises as `append_json_line`."""
+    append_json_line(directory / _EVENTS, event)
+
+
+def append_health(directory: Path, worker: int, health: Mapping[str, Any]) -> None:
+    """Append one second of a worker's own health. Raises as `append_json_line`."""
+    append_json_line(directory / f"health-{worker}.jsonl", health)
+
+
+def read_events(directory: Path) -> list[dict[str, Any]]:
+    """All events in the order they were written; none where the run ended before its first.
+
+    Raises:
+        RunError: a line is not a JSON object.
+    """
+    path = directory / _EVENTS
+    return _read_json_lines(path) if path.exists() else []
+
+
+def read_health(directory: Path) -> dict[int, list[dict[str, Any]]]:
+    """The health lines of each worker in the order they were written. Raises as `read_events`."""
+    return {worker: _read_json_lines(path) for worker, path in _numbered(directory, _HEALTH_FILE).items()}
+
+
+def _read_json_lines(path: Path) -> list[dict[str, Any]]:
+    """The objects of a JSON lines file; a last line without its line end was torn and is left out."""
+    *lines, _torn = path.read_bytes().split(b"\n")
+    return [_parse_line(line, f"{path}: line {number}") for number, line in enumerate(lines, start=1)]
+
+
+def _parse_line(line: bytes, where: str) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except ValueError as error:
+        raise RunError(f"{where} is not JSON") from error
+    if not isinstance(value, dict):
+        raise RunError(f"{where} is not a JSON object")
+    return value
+
+
+def _numbered(directory: Path, name: re.Pattern[str]) -> dict[int, Path]:
+    """The files of `directory` that are called so, by their worker's number, in its order."""
+    try:
+        found = [(match, path) for path in directory.iterdir() if (match := name.fullmatch(path.name))]
+    except OSError as error:
+        raise RunError(
+            f"{directory}: cannot be read ({error.strerror}); give the directory of a run"
+        ) from error
+    return dict(sorted((int(match[1]), path) for match, path in found))
+
+
+def _open_to_append(path: Path, flags: int) -> int:
+    try:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | flags, 0o644)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written ({error.strerror})") from error

@@ -1,0 +1,183 @@
+"""Our options as Locust's: on the command line, in the environment, in config files and in the web form."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from locust import events
+
+from analysis.gates import Gates
+from hotrow.errors import UsageError
+from hotrow.plan import Settings
+from hotrow.units import parse_duration_s
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Mapping
+
+    from locust.argument_parser import LocustArgumentParser
+
+MOST_SEED = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked for, parsed: the settings of the cells, and what is the same for the whole run."""
+
+    settings: Settings
+    seed: int
+    out: Path
+    think_s: float
+    gates: Gates
+    options: dict[str, Any]
+    """The options as they were given, for run.json."""
+
+
+OPTIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "--skew": (
+            "zipf:0.99",
+            "uniform, zipf:THETA, hotspot:KEYS:OPS, latest:THETA, hot:K (hot is one row) or file:PATH",
+        ),
+        "--keys": ("10000", "how many rows there are"),
+        "--retry": (
+            "full-jitter",
+            "none, immediate, fixed, exponential, equal-jitter, full-jitter:base=10ms,cap=1s,max=10, …",
+        ),
+        "--think": ("0", "pause of a user between two transactions, such as 10ms"),
+        "--warmup": ("1s", "time before the measured window of a cell"),
+        "--seed": ("1", "seed of every random choice"),
+        "--max-conflict-rate": ("", "gate: the most conflicts an attempt, 0 to 1"),
+        "--max-give-up-rate": ("", "gate: the most transactions given up, 0 to 1"),
+        "--max-p99-ms": ("", "gate: the highest p99 latency of committed transactions, in ms"),
+        "--min-goodput": ("", "gate: the least committed transactions a second"),
+    }
+)
+"""Default and meaning of every option that has a value; a sweep has more (see `hotrow.load.sweep`)."""
+REDRAW_HELP = "draw fresh keys on every retry, instead of repeating the same work"
+OUT_HELP = "directory under which the run's own directory is made"
+
+
+@events.init_command_line_parser.add_listener
+def add_arguments(parser: LocustArgumentParser, **_: Any) -> None:
+    """Declare the options that every locustfile of ours understands; they stand in the web form too."""
+    for flag, (default, text) in OPTIONS.items():
+        parser.add_argument(flag, default=default, env_var=env_var(flag), help=text)
+    parser.add_argument("--redraw", action="store_true", env_var=env_var("--redraw"), help=REDRAW_HELP)
+    parser.add_argument(
+        "--out", default="results", env_var=env_var("--out"), help=OUT_HELP, include_in_web_ui=False
+    )
+
+
+def env_var(flag: str) -> str:
+    """The environment variable of an option: `--max-p99-ms` is HOTROW_MAX_P99_MS."""
+    return "HOTROW_" + flag.removeprefix("--").replace("-", "_").upper()
+
+
+def read_request(options: Namespace, scenario: str) -> Request:
+    """The request in Locust's parsed options.
+
+    Raises:
+        UsageError: an option that cannot be; one line.
+    """
+    is_sweep = hasattr(options, "levels")
+    return Request(
+        settings=Settings(
+            scenario=scenario,
+            skews=_list(options.skew) if is_sweep else (options.skew,),
+            keys=_whole("--keys", options.keys, 1),
+            levels=_levels(options) if is_sweep else (_single_level(options),),
+            retries=(options.retry,),
+            redraw=bool(options.redraw),
+            repeats=_whole("--repeats", options.repeats, 1) if is_sweep else 1,
+            warmup_s=parse_duration_s(options.warmup, option="--warmup"),
+            duration_s=_duration_s(options) if is_sweep else None,
+        ),
+        seed=_whole("--seed", options.seed, 0),
+        out=Path(options.out),
+        think_s=parse_duration_s(options.think, option="--think"),
+        gates=Gates(
+            max_conflict_rate=_share("--max-conflict-rate", options.max_conflict_rate),
+            max_give_up_rate=_share("--max-give-up-rate", options.max_give_up_rate),
+            max_p99_ms=_number("--max-p99-ms", options.max_p99_ms),
+            min_goodput_per_s=_number("--min-goodput", options.min_goodput),
+        ),
+        options=_shown(options, is_sweep),
+    )
+
+
+def _shown(options: Namespace, is_sweep: bool) -> dict[str, Any]:
+    """Our options and those of Locust that shape the load; never `--host`, which may hold a password."""
+    names = [
+        "skew",
+        "keys",
+        "retry",
+        "redraw",
+        "think",
+        "warmup",
+        "seed",
+        "max_conflict_rate",
+        "max_give_up_rate",
+        "max_p99_ms",
+        "min_goodput",
+    ]
+    names += ["levels", "duration", "repeats"] if is_sweep else ["num_users", "spawn_rate", "run_time"]
+    return {name: getattr(options, name, None) for name in names}
+
+
+def _list(text: str) -> tuple[str, ...]:
+    """Skews by commas; a skew itself has none."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _levels(options: Namespace) -> tuple[int, ...]:
+    return tuple(_whole("--users", text, 1) for text in _list(options.levels))
+
+
+def _single_level(options: Namespace) -> int:
+    return 1 if options.num_users is None else int(options.num_users)
+
+
+def _duration_s(options: Namespace) -> float:
+    seconds = parse_duration_s(options.duration, option="--duration")
+    if seconds <= 0:
+        raise UsageError("--duration 0: a cell needs time to be measured; give for example 5s")
+    return seconds
+
+
+def _whole(option: str, text: str, least: int) -> int:
+    try:
+        value = int(str(text).replace("_", ""))
+    except ValueError:
+        value = least - 1
+    if not least <= value < MOST_SEED:
+        raise UsageError(f"{option} {text}: must be a whole number from {least}")
+    return value
+
+
+def _number(option: str, text: str) -> float | None:
+    if text in {"", None}:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise UsageError(f"{option} {text}: must be a number from 0")
+    return value
+
+
+def _share(option: str, text: str) -> float | None:
+    value = _number(option, text)
+    if value is not None and value > 1:
+        raise UsageError(f"{option} {text}: must be a share from 0 to 1")
+    return value
+
+
+def run_suffix() -> str:
+    """A few characters that tell runs of the same second apart."""
+    return secrets.token_hex(3)

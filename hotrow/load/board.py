@@ -1,0 +1,158 @@
+"""A worker's side of a run: which cell is open, who is at work in it, and where attempts are written.
+
+Users park at the gate while no cell is open. Between cells the master closes the gate, waits until every
+worker has drained (no attempt in flight, everything flushed) and opens the next one.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from gevent.event import Event
+
+from hotrow.ledger import LedgerWriter
+from hotrow.load.health import Health
+from hotrow.plan import Cell
+from hotrow.targets.target import Target, parse_target, start
+
+if TYPE_CHECKING:
+    from locust.runners import Runner
+
+TO_WORKERS = "hotrow_cell"
+TO_MASTER = "hotrow_state"
+_REPORT_EVERY_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a worker needs to know of a run; crosses the network as `as_message`."""
+
+    directory: str
+    host: str
+    schema: str
+    seed: int
+    think_s: float
+    cells: tuple[Cell, ...]
+
+    def as_message(self) -> dict[str, Any]:
+        """Plain data for Locust's messages."""
+        return {
+            "directory": self.directory,
+            "host": self.host,
+            "schema": self.schema,
+            "seed": self.seed,
+            "think_s": self.think_s,
+            "cells": [cell.as_json() for cell in self.cells],
+        }
+
+
+class Board:
+    """What the users of one worker process look at."""
+
+    def __init__(self, runner: Runner) -> None:
+        self.setup: Setup | None = None
+        self.target: Target | None = None
+        self.cell: Cell | None = None
+        self.worker = 0
+        self.ledger: LedgerWriter | None = None
+        self.in_flight = 0
+        self.ready = 0
+        self._runner = runner
+        self._health: Health | None = None
+        self._sequence = 0
+        self._users = 0
+        self._transactions = 0
+        self._gate = Event()
+        self._closing = Event()
+        self._reported: dict[str, Any] = {}
+        self._reporter = gevent.spawn(self._report_changes)
+        runner.register_message(TO_WORKERS, self._on_message)
+
+    def number_user(self) -> int:
+        """A number for a new user, unique in this worker."""
+        self._users += 1
+        return self._users - 1
+
+    def number_transaction(self) -> int:
+        """A number for a new transaction, unique in this worker."""
+        self._transactions += 1
+        return self._transactions - 1
+
+    def wait_for_cell(self) -> Cell:
+        """The open cell; waits at the gate while there is none."""
+        while self.cell is None:
+            self._gate.wait()
+        return self.cell
+
+    def pause(self, seconds: float) -> bool:
+        """Wait so long, or until the cell closes; say whether it is still open."""
+        if seconds > 0:
+            self._closing.wait(seconds)
+        return not self._closing.is_set()
+
+    def close(self) -> None:
+        """Close the gate and give the files up: at the end of a run or of the process."""
+        self._shut_gate()
+        if self._health is not None:
+            self._health.stop()
+            self._health = None
+        if self.ledger is not None:
+            self.ledger.close()
+            self.ledger = None
+
+    def _on_message(self, msg: Any, **_: Any) -> None:
+        data = msg.data
+        if data["setup"] is not None:
+            self._begin(data["setup"])
+        if data["end"]:
+            self.close()
+        elif data["open"] is None:
+            self._shut_gate()
+        else:
+            self._open_gate(data["open"])
+        self._sequence = data["sequence"]
+
+    def _begin(self, setup: dict[str, Any]) -> None:
+        self.close()
+        cells = tuple(Cell(**cell) for cell in setup.pop("cells"))
+        self.setup = Setup(cells=cells, **setup)
+        self.target = start(parse_target(self.setup.host))
+        self.worker = max(getattr(self._runner, "worker_index", 0), 0)
+        directory = Path(self.setup.directory)
+        self._transactions = 0
+        self.ledger = LedgerWriter(
+            directory, self.worker, wall_ns=time.time_ns(), perf_ns=time.perf_counter_ns()
+        )
+        self._health = Health(directory, self)
+
+    def _open_gate(self, cell: int) -> None:
+        assert self.setup is not None  # noqa: S101 - the master sends the setup before any cell
+        self.cell = self.setup.cells[cell]
+        self._closing.clear()
+        self._gate.set()
+
+    def _shut_gate(self) -> None:
+        self.cell = None
+        self._gate.clear()
+        self._closing.set()
+
+    def _report_changes(self) -> None:
+        """Tell the master of every change: users ready, message applied, drained and flushed."""
+        while True:
+            gevent.sleep(_REPORT_EVERY_S)
+            drained = self.cell is None and self.in_flight == 0
+            state = {
+                "worker": self.worker,
+                "sequence": self._sequence,
+                "ready": self.ready,
+                "drained": drained,
+            }
+            if state != self._reported:
+                if drained and self.ledger is not None:
+                    self.ledger.flush()
+                self._runner.send_message(TO_MASTER, state)
+                self._reported = state

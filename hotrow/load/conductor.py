@@ -1,0 +1,267 @@
+"""Leads a run: makes its tables, opens and closes its cells, keeps their windows and verdicts, and ends it.
+
+There is one conductor, in the process that has no users of its own (Locust's master) or in the only one.
+It talks to every worker's board by Locust's messages, which a local run delivers to itself.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import gevent
+import numpy as np
+from locust import events
+
+from hotrow.attempt import Flag, Outcome
+from hotrow.errors import HotrowError, RunError
+from hotrow.finish import finish_run, report_error
+from hotrow.ledger import append_event, read_ledger
+from hotrow.load import rundir
+from hotrow.load.arguments import Request, read_request, run_suffix
+from hotrow.load.board import TO_MASTER, TO_WORKERS, Setup
+from hotrow.load.progress import Progress
+from hotrow.load.waiting import COOPERATIVE
+from hotrow.plan import Cell, plan_cells
+from hotrow.scenario import Tally
+from hotrow.targets.stage import Stage
+from hotrow.targets.target import Target, check_reachable, parse_target, start
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from locust.env import Environment
+
+    from hotrow.scenario import Scenario, State
+
+READY_TIMEOUT_S = 120.0
+"""How long users may take to connect before a cell."""
+DRAIN_TIMEOUT_S = 60.0
+"""How long attempts in flight may take to end after a cell."""
+_POLL_S = 0.02
+
+
+class Conductor:
+    """One run after another: begin, walk or hold the cells, stop, finish."""
+
+    def __init__(self, environment: Environment, runner: Any, scenario: Scenario) -> None:
+        self._environment = environment
+        self._runner = runner
+        self._scenario = scenario
+        self._states: dict[int, dict[str, Any]] = {}
+        self._sequence = 0
+        self._run: OpenRun | None = None
+        self._walk: gevent.Greenlet | None = None
+        self._walked = False
+        runner.register_message(TO_MASTER, self._on_state)
+        events.spawning_complete.add_listener(self._on_spawning_complete)
+
+    @property
+    def wanted_users(self) -> int | None:
+        """How many users a sweep wants now; None once it has walked all its cells."""
+        if self._run is None:
+            return self._request().settings.levels[0]
+        return None if self._walked else self._run.wanted_users
+
+    def refuse_what_cannot_run(self) -> None:
+        """Check every option, the directory and the target.
+
+        Raises:
+            HotrowError: the first thing that is wrong, in one line.
+        """
+        request = self._request()
+        plan_cells(request.settings, self._scenario.keys_per_transaction)
+        target = self._target()
+        rundir.refuse_unwritable(request.out)
+        check_reachable(start(target), COOPERATIVE)
+
+    def begin(self) -> None:
+        """Make the run's directory and tables and tell the workers; a sweep starts to walk.
+
+        Raises:
+            HotrowError: the options (changed in the web form, perhaps) or the target do not allow it.
+        """
+        request = self._request()
+        cells = plan_cells(request.settings, self._scenario.keys_per_transaction)
+        target = start(self._target())
+        server_version = check_reachable(target, COOPERATIVE)
+        directory = rundir.make_directory(request.out, self._scenario.name)
+        stage = Stage(target, f"hotrow_{run_suffix()}", self._scenario, COOPERATIVE)
+        rundir.write_run_json(directory, request, cells, target, server_version)
+        stage.build(request.settings.keys)
+        self._run = OpenRun(request, cells, directory, stage, stage.observe())
+        setup = Setup(
+            directory=str(directory.resolve()),
+            host=self._environment.host or "local",
+            schema=stage.schema,
+            seed=request.seed,
+            think_s=request.think_s,
+            cells=cells,
+        )
+        self._broadcast(setup=setup)
+        if self._environment.shape_class is None:
+            self._open_cell(self._run, cells[0])
+        else:
+            self._walked = False
+            self._walk = gevent.spawn(self._walk_cells, self._run)
+
+    def abandon(self, error: HotrowError) -> None:
+        """A run that could not begin: say why and stop Locust."""
+        report_error(error)
+        self._environment.process_exit_code = error.exit_code
+        gevent.spawn(self._runner.quit if self._is_headless() else self._runner.stop)
+
+    def stop(self) -> None:
+        """End the open cell where it stands: close the gate, let attempts in flight end, keep the verdict."""
+        if self._walk is not None:
+            self._walk.kill()
+            self._walk = None
+        if self._run is not None and self._run.open_cell is not None:
+            self._close_cell(self._run)
+
+    def finish(self) -> None:
+        """End the run: free the database, summarise, draw, judge, and set the exit code."""
+        run, self._run = self._run, None
+        if run is None:
+            return
+        self._broadcast(end=True)
+        run.progress.close()
+        run.stage.drop()
+        code = finish_run(run.directory, run.request.gates)
+        self._environment.process_exit_code = code
+
+    def _walk_cells(self, run: OpenRun) -> None:
+        try:
+            for cell in run.cells:
+                run.wanted_users = cell.users
+                all_ready = partial(self._has_ready, cell.users)
+                self._wait_until(all_ready, READY_TIMEOUT_S, f"{cell.users} users to connect")
+                self._open_cell(run, cell)
+                self._warm_up(run)
+                gevent.sleep(cell.duration_s or 0.0)
+                self._close_cell(run)
+            self._walked = True
+        except HotrowError as error:
+            self._walk = None
+            self.abandon(error)
+
+    def _on_spawning_complete(self, **_: Any) -> None:
+        """Without a shape, the window of the one cell begins (again) when all users have come."""
+        if self._run is not None and self._environment.shape_class is None:
+            self._walk = gevent.spawn(self._warm_up, self._run)
+
+    def _open_cell(self, run: OpenRun, cell: Cell) -> None:
+        run.progress.cell_opened(cell)
+        run.open_cell = cell
+        run.begin_ns = time.time_ns()
+        self._broadcast(cell=cell.id)
+
+    def _warm_up(self, run: OpenRun) -> None:
+        """Let the open cell run unmeasured; then its window begins. The event outlives a crash of the run."""
+        assert run.open_cell is not None  # noqa: S101 - called for an open cell
+        gevent.sleep(run.open_cell.warmup_s)
+        run.begin_ns = time.time_ns()
+        append_event(run.directory, {"event": "begin", "cell": run.open_cell.id, "begin_ns": run.begin_ns})
+
+    def _close_cell(self, run: OpenRun) -> None:
+        cell = run.open_cell
+        assert cell is not None  # noqa: S101 - callers close what they opened
+        run.open_cell = None
+        end_ns = time.time_ns()
+        self._broadcast()
+        self._wait_until(self._has_drained, DRAIN_TIMEOUT_S, "attempts in flight to end")
+        append_event(
+            run.directory, {"event": "window", "cell": cell.id, "begin_ns": run.begin_ns, "end_ns": end_ns}
+        )
+        self._judge(run, cell)
+        run.progress.cell_closed(cell, run.directory, run.begin_ns, end_ns)
+
+    def _judge(self, run: OpenRun, cell: Cell) -> None:
+        before, run.state = run.state, run.stage.observe()
+        checks = self._scenario.check(before, run.state, _tally(run.directory, cell))
+        append_event(
+            run.directory,
+            {
+                "event": "verdict",
+                "cell": cell.id,
+                "checks": [
+                    {
+                        "name": check.name,
+                        "valid": check.valid,
+                        "count": check.count,
+                        "details": dict(check.details),
+                    }
+                    for check in checks
+                ],
+            },
+        )
+
+    def _broadcast(self, *, setup: Setup | None = None, cell: int | None = None, end: bool = False) -> None:
+        self._sequence += 1
+        self._runner.send_message(
+            TO_WORKERS,
+            {
+                "sequence": self._sequence,
+                "setup": None if setup is None else setup.as_message(),
+                "open": cell,
+                "end": end,
+            },
+        )
+
+    def _on_state(self, msg: Any, **_: Any) -> None:
+        self._states[msg.data["worker"]] = msg.data
+
+    def _has_ready(self, users: int) -> bool:
+        return sum(state["ready"] for state in self._states.values()) == users
+
+    def _has_drained(self) -> bool:
+        states = [state for state in self._states.values() if state["sequence"] == self._sequence]
+        everyone: bool = len(states) >= int(self._runner.worker_count)
+        return everyone and all(state["drained"] for state in states)
+
+    def _wait_until(self, condition: Any, timeout_s: float, what: str) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            if time.monotonic() > deadline:
+                raise RunError(f"waited {timeout_s:.0f} s for {what}: the run is given up")
+            gevent.sleep(_POLL_S)
+
+    def _request(self) -> Request:
+        options = self._environment.parsed_options
+        assert options is not None  # noqa: S101 - Locust parsed its command line before it fired `init`
+        return read_request(options, self._scenario.name)
+
+    def _target(self) -> Target:
+        return parse_target(self._environment.host or "local")
+
+    def _is_headless(self) -> bool:
+        return bool(getattr(self._environment.parsed_options, "headless", False))
+
+
+class OpenRun:
+    """What a run in progress has: plan, directory, tables, and the state that its next cell starts from."""
+
+    def __init__(
+        self, request: Request, cells: tuple[Cell, ...], directory: Path, stage: Stage, state: State
+    ) -> None:
+        self.request = request
+        self.cells = cells
+        self.directory = directory
+        self.stage = stage
+        self.state = state
+        self.wanted_users = cells[0].users
+        self.open_cell: Cell | None = None
+        self.begin_ns = 0
+        self.progress = Progress(cells, shown=bool(request.options.get("progress")))
+
+
+def _tally(directory: Path, cell: Cell) -> Tally:
+    """How the transactions of a cell ended, warm-up included: what the database must agree with."""
+    attempts = read_ledger(directory).attempts
+    own = attempts[attempts["cell"] == cell.id]
+    final = (own["flags"] & Flag.FINAL) != 0
+    return Tally(
+        committed=int(np.count_nonzero(final & (own["outcome"] == Outcome.COMMITTED))),
+        unknown=int(np.count_nonzero(own["outcome"] == Outcome.UNKNOWN)),
+    )

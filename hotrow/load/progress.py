@@ -1,0 +1,85 @@
+"""What a sweep shows while it runs: a bar with the cell and the time left, a line a finished cell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from hotrow.attempt import Outcome
+from hotrow.ledger import read_ledger
+from hotrow.plan import planned_seconds
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from hotrow.plan import Cell
+
+_CHANGE_S = 1.5
+"""Roughly what the change from one cell to the next takes; only the estimate of the time left uses it."""
+
+
+class Progress:
+    """A progress bar on standard error; silent where it is not wanted."""
+
+    def __init__(self, cells: tuple[Cell, ...], *, shown: bool) -> None:
+        self._cells = cells
+        self._total_s = planned_seconds(cells) + _CHANGE_S * len(cells)
+        self._bar: Bar | None = None
+        if shown:
+            self._bar = _make_bar()
+            self._task = self._bar.add_task("starting", total=self._total_s)
+            self._bar.start()
+
+    def cell_opened(self, cell: Cell) -> None:
+        """Name the cell that begins."""
+        if self._bar is None:
+            return
+        users = f"{cell.users} user" if cell.users == 1 else f"{cell.users} users"
+        self._bar.update(self._task, description=f"{cell.id + 1}/{len(self._cells)} {cell.skew}, {users}")
+
+    def cell_closed(self, cell: Cell, directory: Path, begin_ns: int, end_ns: int) -> None:
+        """Move on by what the cell was planned to take, and say in a line what was seen in it."""
+        if self._bar is None:
+            return
+        attempts = read_ledger(directory).attempts
+        conflict_rate, goodput_per_s = glance(attempts[attempts["cell"] == cell.id], begin_ns, end_ns)
+        self._bar.advance(self._task, planned_seconds((cell,)) + _CHANGE_S)
+        rate = "   none" if conflict_rate is None else f"{conflict_rate:6.1%}"
+        self._bar.console.print(
+            f"  {cell.skew:<14} {cell.users:>4} users   conflict rate {rate}"
+            f"   goodput {goodput_per_s:8,.0f}/s",
+            highlight=False,
+        )
+
+    def close(self) -> None:
+        """Take the bar away; the lines stay."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+def glance(attempts: NDArray[np.void], begin_ns: int, end_ns: int) -> tuple[float | None, float]:
+    """Conflict rate (None without attempts) and commits a second, of the attempts that began in the window.
+
+    A quick look for the console; `analysis` has the figures.
+    """
+    inside = attempts[(attempts["started"] >= begin_ns) & (attempts["started"] < end_ns)]
+    conflicts = int(np.count_nonzero(inside["outcome"] == Outcome.CONFLICT))
+    committed = int(np.count_nonzero(inside["outcome"] == Outcome.COMMITTED))
+    return (conflicts / len(inside) if len(inside) else None), committed / ((end_ns - begin_ns) / 1e9)
+
+
+def _make_bar() -> Bar:
+    return Bar(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeRemainingColumn(compact=True),
+        TextColumn("left"),
+        console=Console(stderr=True),
+    )

@@ -1,0 +1,112 @@
+"""The directory of a run, and run.json: what was run, with what, on what. Never a token, never a password."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hotrow.attempt import ATTEMPT, FORMAT
+from hotrow.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hotrow.load.arguments import Request
+    from hotrow.plan import Cell
+    from hotrow.targets.target import Target
+
+_PACKAGES = ("hotrow", "locust", "psycopg", "gevent", "numpy", "scipy")
+
+
+def refuse_unwritable(out: Path) -> None:
+    """Make sure that a run's directory can be made under `out`.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    probe = out / f".hotrow-{datetime.now(UTC):%H%M%S%f}"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe.mkdir()
+        probe.rmdir()
+    except OSError as error:
+        raise UsageError(
+            f"--out {out}: cannot be written ({error.strerror}); give a directory that can"
+        ) from None
+
+
+def make_directory(out: Path, scenario: str) -> Path:
+    """A new `<utc>-<scenario>` directory under `out`; runs of the same second get a number."""
+    stem = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{scenario}"
+    for attempt in range(1, 1000):
+        directory = out / (stem if attempt == 1 else f"{stem}-{attempt}")
+        try:
+            directory.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return directory
+    raise UsageError(f"--out {out}: a thousand runs of one second; give another directory")
+
+
+def write_run_json(
+    directory: Path, request: Request, cells: Sequence[Cell], target: Target, server_version: str
+) -> None:
+    """Write run.json, once, before the load starts."""
+    latency = target.latency
+    description = {
+        "format": FORMAT,
+        "schema": [[name, ATTEMPT[name].str] for name in ATTEMPT.names or ()],
+        "started_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+        "git_revision": _git_revision(),
+        "command": shlex.join(_without_host([Path(sys.argv[0]).name, *sys.argv[1:]])),
+        "seed": request.seed,
+        "scenario": request.settings.scenario,
+        "loop": "closed",
+        "think_s": request.think_s,
+        "target": {
+            "kind": target.kind,
+            "label": target.label,
+            "server_version": server_version,
+            "isolation": target.isolation.replace("-", " "),
+            "latency": latency and {"rtt_ms": latency.rtt_s * 1e3, "commit_ms": latency.commit_s * 1e3},
+            "conflicts": target.conflicts,
+        },
+        "options": request.options,
+        "packages": {name: version(name) for name in _PACKAGES},
+        "cells": [cell.as_json() for cell in cells],
+    }
+    (directory / "run.json").write_text(json.dumps(description, indent=2) + "\n")
+
+
+def _without_host(words: Sequence[str]) -> list[str]:
+    """The command with a URL's user and password left out, however `--host` was spelled."""
+    return [_masked(word) for word in words]
+
+
+def _masked(word: str) -> str:
+    scheme, separator, rest = word.partition("://")
+    if not separator:
+        return word
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path.partition('?')[0]}"
+
+
+def _git_revision() -> str | None:
+    """The revision of the checkout that runs, with `+` where it has changes; None outside a checkout."""
+    here = Path(__file__).parent
+    try:
+        revision = _git(here, "rev-parse", "--short", "HEAD")
+        return revision + ("+" if _git(here, "status", "--porcelain") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _git(folder: Path, *words: str) -> str:
+    answer = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True)  # noqa: S603, S607 - fixed words
+    return answer.stdout.strip()

@@ -1,0 +1,146 @@
+"""The Locust user: one closed-loop client with one connection, running one scenario."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, cast
+
+import numpy as np
+from locust import User, task
+from locust.exception import StopUser
+from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
+
+from hotrow.attempt import Outcome
+from hotrow.load import run as run_module
+from hotrow.load.waiting import COOPERATIVE
+from hotrow.retry import parse_retry
+from hotrow.skew import KeySource, parse_skew
+from hotrow.targets.connection import UserConnection
+from hotrow.transaction import Client, run_transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from locust.env import Environment
+
+    from hotrow.load.board import Board
+    from hotrow.plan import Cell
+    from hotrow.scenario import Scenario
+    from hotrow.skew import Table
+
+_RECONNECT_PAUSE_S = 0.2
+
+
+class TransactionFailed(Exception):  # noqa: N818 - what it is called in Locust's failure table
+    """What Locust is told of a transaction that gave up or failed; conflicts that were retried are data."""
+
+
+class ContentionUser(User):
+    """Subclass it in a locustfile and name a `scenario`, or `scenarios` for `--scenario` to choose from."""
+
+    abstract = True
+    scenario: ClassVar[Scenario | None] = None
+    scenarios: ClassVar[Mapping[str, type[Scenario]]] = {}
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        self._run = run_module.of(environment)
+        self._board = cast("Board", self._run.board)
+        self._number = self._board.number_user()
+        self._connection: UserConnection | None = None
+        self._client: Client | None = None
+        self._cell: Cell | None = None
+
+    def wait_time(self) -> float:
+        """Think time between two transactions, in seconds."""
+        return 0.0 if self._board.setup is None else self._board.setup.think_s
+
+    def on_start(self) -> None:
+        """Connect before the gate opens, so that no cell measures a connection being made."""
+        setup, target = self._board.setup, self._board.target
+        if setup is None or target is None:
+            raise StopUser  # the run could not begin and said so
+        self._connection = UserConnection(target, setup.schema, COOPERATIVE)
+        self._connection.try_to_open()
+        self._board.ready += 1
+
+    def on_stop(self) -> None:
+        """Leave: the connection is closed and the user no longer counted."""
+        self._board.ready -= 1
+        if self._connection is not None:
+            self._connection.close()
+
+    @task
+    def transaction(self) -> None:
+        """One business transaction, with its retries, in whichever cell is open."""
+        client = self._client_of(self._wait_for_cell())
+        self._board.in_flight += 1
+        started = time.perf_counter()
+        try:
+            outcome = run_transaction(client, self._board.number_transaction())
+        finally:
+            self._board.in_flight -= 1
+        self._tell_locust(outcome, (time.perf_counter() - started) * 1e3)
+        if outcome is Outcome.ERROR:
+            self._board.pause(_RECONNECT_PAUSE_S)
+
+    def _wait_for_cell(self) -> Cell:
+        """Park at the gate; while parked, Locust may stop this user at once."""
+        if self._board.cell is not None:
+            return self._board.cell
+        if self._state == LOCUST_STATE_RUNNING:
+            self._state = LOCUST_STATE_WAITING
+        cell = self._board.wait_for_cell()
+        if self._state == LOCUST_STATE_WAITING:
+            self._state = LOCUST_STATE_RUNNING
+        return cell
+
+    def _pause(self, seconds: float) -> bool:
+        return self._state != LOCUST_STATE_STOPPING and self._board.pause(seconds)
+
+    def _client_of(self, cell: Cell) -> Client:
+        if self._client is None or self._cell is not cell:
+            self._cell, self._client = cell, self._make_client(cell)
+        return self._client
+
+    def _make_client(self, cell: Cell) -> Client:
+        board = self._board
+        setup, ledger = board.setup, board.ledger
+        assert setup is not None and ledger is not None and self._connection is not None  # noqa: S101, PT018
+        table = parse_skew(cell.skew).table(cell.keys)
+        rng = np.random.default_rng([setup.seed, cell.id, board.worker, self._number])
+        return Client(
+            scenario=self._run.scenario,
+            keys=KeySource(table, rng),
+            rng=rng,
+            policy=parse_retry(cell.retry),
+            redraw=cell.redraw,
+            connections=self._connection,
+            record=partial(ledger.append, user=self._number, cell=cell.id),
+            hottest=partial(_hottest, table),
+            clock_ns=time.perf_counter_ns,
+            pause=self._pause,
+        )
+
+    def _tell_locust(self, outcome: Outcome | None, elapsed_ms: float) -> None:
+        """One event a logical transaction; none where it was cut off or nobody knows how it ended."""
+        if outcome is None or outcome is Outcome.UNKNOWN:
+            return
+        fine = outcome in {Outcome.COMMITTED, Outcome.REJECTED}
+        self.environment.events.request.fire(
+            request_type="transaction",
+            name=self._run.scenario.name,
+            response_time=elapsed_ms,
+            response_length=0,
+            exception=None if fine else TransactionFailed(outcome.name.lower()),
+            context=self.context(),
+        )
+
+
+def _hottest(table: Table, keys: tuple[int, ...]) -> int:
+    """The key of a write set that the skew draws most often."""
+    if len(keys) == 1:
+        return keys[0]
+    ranks = table.rank_of(np.asarray(keys))
+    return keys[int(np.argmin(ranks))]

@@ -1,0 +1,1 @@
+"""The stand-in: a real PostgreSQL whose conflicts come at COMMIT."""

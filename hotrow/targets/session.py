@@ -1,0 +1,212 @@
+"""One PostgreSQL connection, driven statement by statement through libpq's asynchronous calls.
+
+psycopg opens and describes the connection; statements go through its `pq` layer as server-side prepared
+statements, which costs the client about a third of `Connection.execute` (docs/decisions.md has the figures).
+How to wait for the socket, and how to let injected latency pass, are handed in: under gevent both must yield
+to other users.
+"""
+
+from __future__ import annotations
+
+import select
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import psycopg.waiting
+from psycopg import pq
+from psycopg.adapt import Transformer
+from psycopg.errors import error_from_result
+
+from hotrow.scenario import Result, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from psycopg.pq.abc import PGresult
+
+BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ"
+_FAILED = frozenset({pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE})
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """What the stand-in adds so that its timing is a region's: seconds a round trip; seconds for COMMIT."""
+
+    rtt_s: float = 0.0
+    commit_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How to let time pass: for a socket to become readable, and for injected latency."""
+
+    readable: Callable[[int], None]
+    sleep: Callable[[float], None]
+
+
+def _poll_readable(descriptor: int) -> None:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    poll.poll()
+
+
+def waits_in_c() -> bool:
+    """Whether psycopg waits in C, so that no other user runs: it was imported before gevent patched."""
+    return getattr(psycopg.waiting.wait, "__name__", "") == "wait_c"
+
+
+BLOCKING = Waiting(readable=_poll_readable, sleep=time.sleep)
+"""For commands that drive one connection at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class DriverFailure:
+    """What an error means, without its class: all that `hotrow.outcome.classify` wants."""
+
+    sqlstate: str | None
+    message: str
+    lost: bool
+
+
+def describe(error: Exception, *, lost: bool) -> DriverFailure:
+    """Take SQLSTATE and primary message from any error; `lost` says that the connection is known to be gone.
+
+    A FATAL answer means that it is going, though the socket may not have shown it yet.
+    """
+    if not isinstance(error, psycopg.Error):
+        return DriverFailure(None, str(error), lost)
+    fatal = error.diag.severity_nonlocalized in {"FATAL", "PANIC"}
+    return DriverFailure(error.sqlstate, error.diag.message_primary or str(error), lost or fatal)
+
+
+class PostgresSession:
+    """A connection outside or inside an explicit transaction. Not for use by two greenlets at once.
+
+    It stays in libpq's pipeline mode, so that BEGIN travels with the first statement: a transaction of n
+    statements takes n + 1 round trips. Injected latency lies wholly inside the window of the transaction:
+    a round trip's after its statement was executed, COMMIT's before it is sent.
+    """
+
+    def __init__(
+        self, connection: psycopg.Connection[Any], latency: Latency, waiting: Waiting, begin: str = BEGIN
+    ) -> None:
+        self._connection = connection
+        self._pgconn = connection.pgconn
+        self._latency = latency
+        self._waiting = waiting
+        self._begin = begin
+        self._begin_is_due = False
+        self._descriptor = self._pgconn.socket
+        self._transformer = Transformer(connection)
+        self._prepared: dict[str, bytes] = {}
+        self._pgconn.enter_pipeline_mode()
+
+    @property
+    def usable(self) -> bool:
+        """Whether the connection still stands."""
+        return self._pgconn.status == pq.ConnStatus.OK
+
+    def begin(self) -> None:
+        """Open an explicit transaction at the target's isolation level; it travels with what is sent next."""
+        self._begin_is_due = True
+
+    def execute(self, sql: str, *parameters: Any) -> Result:
+        """Run one statement with `$1`, `$2`, … placeholders, prepared at its first use on this connection.
+
+        Raises:
+            psycopg.Error: whatever the server or the driver said.
+        """
+        values = [None if value is None else _as_text(value) for value in parameters]
+        try:
+            answer = self._exchange(sql, values)
+        finally:
+            if self._latency.rtt_s:
+                self._waiting.sleep(self._latency.rtt_s)
+        return Result(self._rows(answer), answer.command_tuples or 0)
+
+    def commit(self) -> str:
+        """Commit; return the command tag: `COMMIT`, or `ROLLBACK` where the transaction had been aborted."""
+        if self._latency.commit_s:
+            self._waiting.sleep(self._latency.commit_s)
+        return (self._exchange("COMMIT").command_status or b"").decode()
+
+    def rollback(self) -> None:
+        """Roll the transaction back; nothing is sent where BEGIN never was."""
+        if self._begin_is_due:
+            self._begin_is_due = False
+            return
+        self._exchange("ROLLBACK")
+        if self._latency.rtt_s:
+            self._waiting.sleep(self._latency.rtt_s)
+
+    def run(self, sql: str) -> None:
+        """Run one statement in a transaction of its own, unprepared, without latency: DDL and seeding."""
+        self._pgconn.send_query_params(sql.encode(), None)
+        self._answer(1)
+
+    def close(self) -> None:
+        """Close the connection; the server rolls back what was open."""
+        self._connection.close()
+
+    def describe(self, error: Exception) -> DriverFailure:
+        """Say what an error that this session raised means."""
+        return describe(error, lost=not self.usable)
+
+    def _exchange(self, sql: str, values: Sequence[bytes | None] = ()) -> PGresult:
+        """Send one statement, after BEGIN where that is due, and wait for its answer."""
+        due = [self._begin, sql] if self._begin_is_due else [sql]
+        names = [self._prepared.get(each) or self._prepare(each) for each in due]
+        self._begin_is_due = False
+        for name in names[:-1]:
+            self._pgconn.send_query_prepared(name, None)
+        self._pgconn.send_query_prepared(names[-1], values or None)
+        return self._answer(len(names))
+
+    def _prepare(self, sql: str) -> bytes:
+        name = f"s{len(self._prepared)}".encode()
+        self._pgconn.send_prepare(name, sql.encode())
+        self._answer(1)
+        self._prepared[sql] = name
+        return name
+
+    def _rows(self, answer: PGresult) -> list[Row]:
+        if not answer.ntuples:
+            return []
+        self._transformer.set_pgresult(answer)
+        return self._transformer.load_rows(0, answer.ntuples, tuple)
+
+    def _answer(self, statements: int) -> PGresult:
+        """Wait for the answers of so many statements; return the last, or raise the first error."""
+        self._pgconn.pipeline_sync()
+        self._pgconn.flush()
+        results = [self._statement_result() for _ in range(statements)]
+        self._next_result()  # the end of the pipeline
+        failed = next((result for result in results if result.status in _FAILED), None)
+        if failed is not None:
+            raise error_from_result(failed, encoding="utf-8")
+        return results[-1]
+
+    def _statement_result(self) -> PGresult:
+        """One statement's result; libpq marks its end with an empty one."""
+        result = self._next_result()
+        if result is None:
+            raise psycopg.OperationalError("the connection closed without an answer")
+        if self._next_result() is not None:
+            raise psycopg.InterfaceError("a statement answered twice; send one statement at a time")
+        return result
+
+    def _next_result(self) -> PGresult | None:
+        pgconn = self._pgconn
+        while pgconn.is_busy():
+            self._waiting.readable(self._descriptor)
+            pgconn.consume_input()
+        return pgconn.get_result()
+
+
+def _as_text(value: Any) -> bytes:
+    """A parameter in PostgreSQL's text format; its type is inferred by the server from the statement."""
+    if isinstance(value, bool):
+        return b"t" if value else b"f"
+    return str(value).encode()

@@ -1,0 +1,133 @@
+"""`-H/--host`: which database, spelled as one word, and how to connect to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import psycopg
+
+from hotrow.errors import TargetError, UsageError
+from hotrow.targets.local.server import ensure_up
+from hotrow.targets.session import BEGIN, Latency, PostgresSession, Waiting
+from hotrow.units import format_duration, parse_duration_s
+
+CONNECT_TIMEOUT_S = 10
+_ISOLATION = {
+    "repeatable-read": BEGIN,
+    "serializable": "BEGIN ISOLATION LEVEL SERIALIZABLE",
+}
+_LOCAL_DEFAULTS = {"rtt": "2ms", "commit": "5ms"}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A database to drive. `conninfo` may hold a password: it is never written anywhere."""
+
+    kind: str
+    """`local` or `postgresql`."""
+    label: str
+    """What charts and pages print; free of secrets."""
+    conninfo: str
+    isolation: str
+    latency: Latency | None
+    """Injected latency; None on a target whose latency is its own."""
+    conflicts: str
+    """`commit` where conflicts come at COMMIT, `locks` where the second writer waits for the first."""
+
+    def connect(self, waiting: Waiting, search_path: str | None = None) -> PostgresSession:
+        """Open one session; its tables are found in `search_path`.
+
+        Raises:
+            psycopg.Error: the server refused or could not be reached.
+        """
+        connection: psycopg.Connection[Any] = psycopg.connect(
+            self.conninfo, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S, application_name="hotrow"
+        )
+        session = PostgresSession(connection, self.latency or Latency(), waiting, _ISOLATION[self.isolation])
+        if search_path is not None:
+            session.run(f"SET search_path TO {search_path}")
+        return session
+
+
+def parse_target(host: str) -> Target:
+    """The target that `--host` names. Nothing is started or opened yet.
+
+    Raises:
+        UsageError: an unknown kind of target or option.
+    """
+    if host == "local" or host.startswith("local:"):
+        return _parse_local(host)
+    if host.startswith(("postgresql://", "postgres://")):
+        return _parse_postgresql(host)
+    if host.startswith("dsql://"):
+        raise UsageError(
+            "--host dsql://…: this version does not reach Aurora DSQL yet; use local or postgresql://…"
+        )
+    raise UsageError(
+        f"--host {host.rsplit('@', maxsplit=1)[-1]!r}: unknown target; use local, local:rtt=2ms,commit=5ms or postgresql://…"
+    )
+
+
+def check_reachable(target: Target, waiting: Waiting) -> str:
+    """Connect once and return the server's version.
+
+    Raises:
+        TargetError: in one line, who could not be reached and what to do.
+    """
+    try:
+        session = target.connect(waiting)
+    except psycopg.Error as error:
+        reason = " ".join(str(error).split())
+        raise TargetError(
+            f"cannot connect to {target.label}: {reason}; check --host and that the server runs"
+        ) from None
+    version = str(session.execute("SHOW server_version").rows[0][0])
+    session.close()
+    return version
+
+
+def start(target: Target) -> Target:
+    """The target with its conninfo: for the stand-in, of the server that is now running."""
+    if target.kind != "local":
+        return target
+    server = ensure_up()
+    return Target(target.kind, target.label, server.dsn, target.isolation, target.latency, target.conflicts)
+
+
+def _parse_local(host: str) -> Target:
+    options = dict(_LOCAL_DEFAULTS)
+    for part in filter(None, host.partition(":")[2].split(",")):
+        name, separator, value = part.partition("=")
+        if name not in _LOCAL_DEFAULTS or not separator:
+            raise UsageError(
+                f"--host {host}: {part!r} is unknown; options of local are rtt=2ms and commit=5ms"
+            )
+        options[name] = value
+    rtt_s, commit_s = (parse_duration_s(options[name], option="--host") for name in ("rtt", "commit"))
+    return Target(
+        kind="local",
+        label=f"local (rtt {format_duration(rtt_s)}, commit {format_duration(commit_s)})",
+        conninfo="",
+        isolation="repeatable-read",
+        latency=Latency(rtt_s, commit_s),
+        conflicts="commit",
+    )
+
+
+def _parse_postgresql(host: str) -> Target:
+    parts = urlsplit(host)
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    isolation = query.pop("isolation", "repeatable-read")
+    if isolation not in _ISOLATION:
+        raise UsageError(f"--host: isolation {isolation!r} is unknown; use {' or '.join(_ISOLATION)}")
+    shown = query.get("host") or parts.hostname or "localhost"
+    return Target(
+        kind="postgresql",
+        label=f"postgresql {shown}, {isolation.replace('-', ' ')}",
+        conninfo=urlunsplit(parts._replace(query=urlencode(query))),
+        isolation=isolation,
+        latency=None,
+        conflicts="locks",
+    )

@@ -1,0 +1,276 @@
+"""The attempt loop: one transaction, tried until it commits, is given up or is cut off.
+
+Every attempt has its BEGIN, body and COMMIT timed apart, and every way in which it can end is one `Outcome`.
+The loop knows neither driver nor clock nor scheduler: they are handed in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from hotrow.attempt import NO_KEY, RETRYABLE, Flag, Marker, Outcome
+from hotrow.errors import Rejected
+from hotrow.outcome import Phase, classify, commit_tag_outcome
+from hotrow.scenario import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+
+    from hotrow.retry import Policy
+    from hotrow.scenario import Keys, Scenario, Work
+
+
+class Failure(Protocol):
+    """What a target says of an error that its session raised."""
+
+    @property
+    def sqlstate(self) -> str | None:
+        """The SQLSTATE; None where the error came from the client."""
+        ...
+
+    @property
+    def message(self) -> str:
+        """The primary message."""
+        ...
+
+    @property
+    def lost(self) -> bool:
+        """Whether the connection is gone."""
+        ...
+
+
+class TransactionSession(Session, Protocol):
+    """A connection as the loop drives it; the scenario sees only `Session`."""
+
+    @property
+    def usable(self) -> bool:
+        """Whether the connection still stands."""
+        ...
+
+    def begin(self) -> None:
+        """Open an explicit transaction."""
+        ...
+
+    def commit(self) -> str:
+        """Commit it; return the command tag: `COMMIT`, or `ROLLBACK` where it had been aborted."""
+        ...
+
+    def rollback(self) -> None:
+        """Roll it back."""
+        ...
+
+    def close(self) -> None:
+        """Give the connection up, whatever its state."""
+        ...
+
+    def describe(self, error: Exception) -> Failure:
+        """Say what an error raised by this session means."""
+        ...
+
+
+class Record(Protocol):
+    """Where finished attempts go: `LedgerWriter.append` with the facts of the user filled in."""
+
+    def __call__(
+        self,
+        *,
+        transaction: int,
+        attempt: int,
+        scheduled_ns: int,
+        started_ns: int,
+        begin_ns: float,
+        body_ns: float,
+        commit_ns: float,
+        backoff_ns: float,
+        connect_ns: float,
+        key: int,
+        kind: int,
+        outcome: Outcome,
+        marker: Marker,
+        sqlstate: str,
+        flags: int,
+    ) -> None:
+        """Write one attempt."""
+        ...
+
+
+class Connections(Protocol):
+    """One user's connection, replaced when it breaks."""
+
+    def session(self) -> TransactionSession:
+        """The open session; opens one where there is none or it broke. Raises the driver's error."""
+        ...
+
+    def describe(self, error: Exception) -> Failure:
+        """Say what an error of opening means."""
+        ...
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One try while it runs: how far it came, when, and how it ended.
+
+    Times are ns of the loop's clock, 0 where not reached.
+    """
+
+    asked_ns: int
+    """When a connection was asked for."""
+    phase: Phase = Phase.BEGIN
+    started_ns: int = 0
+    begun_ns: int = 0
+    bodied_ns: int = 0
+    ended_ns: int = 0
+    outcome: Outcome = Outcome.ERROR
+    marker: Marker = Marker.NONE
+    sqlstate: str = ""
+
+    def end(self, now_ns: int, outcome: Outcome) -> None:
+        """Note the end and what it was."""
+        self.ended_ns = now_ns
+        self.outcome = outcome
+
+    @property
+    def connect_ns(self) -> int:
+        """How long the attempt waited for a connection."""
+        return (self.started_ns or self.ended_ns) - self.asked_ns
+
+    @property
+    def begin_ns(self) -> int:
+        """How long BEGIN took."""
+        return (self.begun_ns or self.ended_ns) - self.started_ns if self.started_ns else 0
+
+    @property
+    def body_ns(self) -> int:
+        """How long the scenario's statements took."""
+        return (self.bodied_ns or self.ended_ns) - self.begun_ns if self.begun_ns else 0
+
+    @property
+    def commit_ns(self) -> int:
+        """How long COMMIT, or the ROLLBACK in its place, took."""
+        return self.ended_ns - self.bodied_ns if self.bodied_ns else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an attempt stands in its transaction."""
+
+    transaction: int
+    scheduled_ns: int
+    attempt: int = 1
+    backoff_s: float = 0.0
+    """How long was waited on purpose before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """One user in one cell: what it runs, with which keys and policy, and where its attempts go."""
+
+    scenario: Scenario
+    keys: Keys
+    rng: np.random.Generator
+    policy: Policy
+    redraw: bool
+    """Whether a retry draws fresh keys (the "fake" restart of Agrawal, Carey and Livny, 1987)."""
+    connections: Connections
+    record: Record
+    hottest: Callable[[tuple[int, ...]], int]
+    clock_ns: Callable[[], int]
+    pause: Callable[[float], bool]
+    """Wait so many seconds; False where the cell ended meanwhile and the transaction is cut off."""
+
+
+def run_transaction(client: Client, transaction: int) -> Outcome | None:
+    """Run one transaction to its end; return its last outcome, or None where it was cut off.
+
+    A retry follows only an outcome that certainly applied nothing (`RETRYABLE`). Where the user is killed
+    while COMMIT is in flight, that attempt is recorded as unknown before the kill goes on.
+    """
+    scheduled_ns = client.clock_ns()
+    work = client.scenario.draw(client.keys, client.rng)
+    place = Place(transaction, scheduled_ns)
+    while True:
+        attempt = Attempt(asked_ns=client.clock_ns())
+        try:
+            _try_once(client, work, attempt)
+        except BaseException:
+            if attempt.phase is Phase.COMMIT:
+                attempt.end(client.clock_ns(), Outcome.UNKNOWN)
+                _record(client, work, attempt, place, final=True)
+            raise
+        elapsed_s = (attempt.ended_ns - scheduled_ns) / 1e9
+        final = attempt.outcome not in RETRYABLE or client.policy.gives_up(place.attempt, elapsed_s)
+        _record(client, work, attempt, place, final=final)
+        if final:
+            return attempt.outcome
+        backoff_s = client.policy.delay_s(place.attempt, client.rng, place.backoff_s)
+        if not client.pause(backoff_s):
+            return None
+        place = Place(transaction, scheduled_ns, place.attempt + 1, backoff_s)
+        if client.redraw:
+            work = client.scenario.draw(client.keys, client.rng)
+
+
+def _try_once(client: Client, work: Work, attempt: Attempt) -> None:
+    """One BEGIN…COMMIT; whatever `Exception` it raises is classified into `attempt`."""
+    clock_ns = client.clock_ns
+    session: TransactionSession | None = None
+    try:
+        session = client.connections.session()
+        attempt.started_ns = clock_ns()
+        session.begin()
+        attempt.begun_ns = clock_ns()
+        attempt.phase = Phase.BODY
+        client.scenario.run(session, work)
+        attempt.bodied_ns = clock_ns()
+        attempt.phase = Phase.COMMIT
+        outcome = commit_tag_outcome(session.commit())
+        attempt.end(clock_ns(), outcome)
+    except Rejected:
+        attempt.bodied_ns = clock_ns()
+        _roll_back(session)
+        attempt.end(clock_ns(), Outcome.REJECTED)
+    except Exception as error:  # noqa: BLE001 - a driver's or a scenario's error is an outcome, not a crash
+        _fail(client, session, attempt, error)
+
+
+def _fail(client: Client, session: TransactionSession | None, attempt: Attempt, error: Exception) -> None:
+    failure = client.connections.describe(error) if session is None else session.describe(error)
+    attempt.bodied_ns = attempt.bodied_ns or (client.clock_ns() if attempt.begun_ns else 0)
+    attempt.sqlstate = failure.sqlstate or ""
+    outcome, attempt.marker = classify(attempt.phase, failure.sqlstate, failure.message, failure.lost)
+    if attempt.phase is not Phase.COMMIT:
+        _roll_back(session)
+    attempt.end(client.clock_ns(), outcome)
+
+
+def _roll_back(session: TransactionSession | None) -> None:
+    """Leave the transaction; a connection that cannot even do that is given up for another."""
+    if session is None or not session.usable:
+        return
+    try:
+        session.rollback()
+    except Exception:  # noqa: BLE001 - its error tells nothing that the first one did not
+        session.close()
+
+
+def _record(client: Client, work: Work, attempt: Attempt, place: Place, *, final: bool) -> None:
+    client.record(
+        transaction=place.transaction,
+        attempt=place.attempt,
+        scheduled_ns=place.scheduled_ns,
+        started_ns=attempt.started_ns or attempt.asked_ns,
+        begin_ns=attempt.begin_ns,
+        body_ns=attempt.body_ns,
+        commit_ns=attempt.commit_ns,
+        backoff_ns=place.backoff_s * 1e9,
+        connect_ns=attempt.connect_ns,
+        key=client.hottest(work.writes) if work.writes else NO_KEY,
+        kind=work.kind,
+        outcome=attempt.outcome,
+        marker=attempt.marker,
+        sqlstate=attempt.sqlstate,
+        flags=Flag.FINAL if final else 0,
+    )

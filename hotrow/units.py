@@ -1,0 +1,63 @@
+"""Durations as people write them: a number and its unit, such as `10ms`, `1s` or `2m`.
+
+A number without a unit is refused, because nobody can tell whether `1` meant a second or a millisecond.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from types import MappingProxyType
+
+from hotrow.errors import UsageError
+
+_SECONDS = MappingProxyType(
+    {
+        "us": Decimal("0.000001"),
+        "ms": Decimal("0.001"),
+        "s": Decimal(1),
+        "m": Decimal(60),
+        "h": Decimal(3600),
+    }
+)
+_ALLOWED = "for example 10ms, 1s or 2m (units: us, ms, s, m, h)"
+_LONGEST_S = 36_000_000.0
+_NUMBER_AND_UNIT = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([a-zA-Z]*)")
+
+
+def parse_duration_s(text: str, *, option: str) -> float:
+    """The seconds that `text` stands for: digits with an optional fraction, then `us`, `ms`, `s`, `m` or `h`.
+
+    A bare `0` needs no unit. `option` is what the user has to change, for example `--retry` or `--host`.
+
+    Raises:
+        UsageError: `text` is not a number and a known unit, or is longer than 10000h.
+    """
+    match = _NUMBER_AND_UNIT.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"{option}: {text!r} is not a duration; write a number and a unit, {_ALLOWED}")
+    number, unit = Decimal(match[1]), match[2]
+    if not unit and number == 0:
+        return 0.0
+    if unit not in _SECONDS:
+        fault = f"has the unknown unit {unit!r}" if unit else "has no unit"
+        raise UsageError(f"{option}: duration {text!r} {fault}; write {_ALLOWED}")
+    seconds = float(number * _SECONDS[unit])
+    if seconds > _LONGEST_S:
+        raise UsageError(f"{option}: duration {text[:40]!r} is too long; allowed: up to 10000h")
+    return seconds
+
+
+def format_duration(seconds: float) -> str:
+    """The shortest usual spelling of `seconds` (0 to 10000h): `10ms`, `1.5s`, `90s`, `2m`; 0 is `0`.
+
+    `parse_duration_s` reads it back as the same number. Minutes and hours are used only where they are whole.
+    """
+    exact = Decimal(repr(seconds))
+    if exact == 0:
+        return "0"
+    for unit in ("h", "m"):
+        if exact % _SECONDS[unit] == 0:
+            return f"{(exact / _SECONDS[unit]).normalize():f}{unit}"
+    unit = next((unit for unit in ("s", "ms") if exact >= _SECONDS[unit]), "us")
+    return f"{(exact / _SECONDS[unit]).normalize():f}{unit}"

@@ -1,0 +1,1 @@
+"""Locustfiles: pick a scenario, done."""

@@ -1,0 +1,107 @@
+"""The words around the charts: what terms mean, what was run, what to do about warnings. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reports import words
+from reports.findings import cell_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_MOST_CELLS = 8
+
+_TERMS = (
+    (
+        "attempt, transaction",
+        "An attempt is one BEGIN…COMMIT try; a transaction is all the tries of one piece of work.",
+    ),
+    ("conflict rate", "Attempts that ended in a conflict, of all attempts."),
+    ("retry rate", "Attempts after the first, for each transaction that finished."),
+    ("goodput", "Transactions that committed, a second. Attempts above it are work done in vain."),
+    ("wasted share", "Time in attempts that did not commit, of the time in all attempts."),
+    (
+        "D_eff",
+        "How many equally likely rows a skew amounts to: 1/Σp². Two skews compare by it, not by theta.",
+    ),
+    ("95 % interval", "The bar on a point: it allows for conflicts that come in clusters."),
+)
+_DASHED = (
+    "dashed line",
+    "The closed form for clients that draw anew after a conflict, with the window that was measured.",
+)
+_LOCKS = (
+    "row locks",
+    "This target makes the second writer wait for the first: contention shows as latency, not as conflicts.",
+)
+_HOLLOW = ("hollow point", "Not usable: the client, not the database, may have set this figure.")
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """One kind of warning: what to do, and where it was raised."""
+
+    code: str
+    advice: str
+    places: tuple[str, ...]
+    """Message, with the cell's name where it is about one."""
+
+
+def terms(run: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a reader must know to read the charts: (term, meaning)."""
+    return [*_TERMS, _LOCKS if run["target"]["conflicts"] == "locks" else _DASHED, _HOLLOW]
+
+
+def advice(summary: Mapping[str, Any]) -> list[Advice]:
+    """The run's warnings, then those of its cells; those that ask for the same thing together."""
+    cells = summary["cells"]
+    raised = [(warning, "") for warning in summary["warnings"]]
+    raised += [(warning, cell_name(cell, cells)) for cell in cells for warning in cell["warnings"]]
+    groups: dict[tuple[str, str], list[str]] = {}
+    for warning, cell in raised:
+        place = f"{cell}: {warning['message']}" if cell else warning["message"]
+        groups.setdefault((warning["code"], warning["advice"]), []).append(place)
+    return [Advice(code, what, _limited(places)) for (code, what), places in groups.items()]
+
+
+def facts(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How the figures came about: (name, value); what is not known is left out."""
+    run = summary["run"]
+    target = run["target"]
+    known = {
+        "target": target["label"],
+        "server": target["server_version"],
+        "isolation": target["isolation"],
+        "latency profile": _latency(target["latency"]),
+        "conflicts": "the second writer waits for a row lock"
+        if target["conflicts"] == "locks"
+        else "at COMMIT",
+        "scenario": run["scenario"],
+        "loop": f"{run['loop']}, think time {words.number(run.get('think_s') or 0)} s",
+        "seed": run.get("seed"),
+        "started": run.get("started_utc"),
+        "git revision": run.get("git_revision"),
+        "command": run.get("command"),
+        "options": _pairs(run.get("options")),
+        "packages": _pairs(run.get("packages")),
+        "torn tail": f"{words.count(summary['torn_bytes'])} bytes ignored" if summary["torn_bytes"] else None,
+    }
+    return [(name, str(value)) for name, value in known.items() if value not in {None, ""}]
+
+
+def _latency(profile: Mapping[str, float] | None) -> str:
+    if profile is None:
+        return "none injected"
+    rtt, commit = profile.get("rtt_ms"), profile.get("commit_ms")
+    return f"round trip {words.milliseconds(rtt)}, commit {words.milliseconds(commit)}"
+
+
+def _pairs(values: Mapping[str, Any] | None) -> str:
+    return ", ".join(f"{name} {value}" for name, value in (values or {}).items() if value not in (None, ""))
+
+
+def _limited(places: list[str]) -> tuple[str, ...]:
+    more = len(places) - _MOST_CELLS
+    return (*places[:_MOST_CELLS], f"and {more} more") if more > 0 else tuple(places)

@@ -1,0 +1,152 @@
+"""The table of cells, shared by the page and the console: its columns and what stands in them. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from reports import words
+from reports.series import varied
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from reports.words import Cell
+
+UNUSABLE = "not usable"
+_VERDICTS = {True: "valid", False: "INVALID", None: "not checked"}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its head, its unit, what is written, and by what it is sorted."""
+
+    head: str
+    unit: str
+    text: Callable[[Cell], str]
+    value: Callable[[Cell], Any]
+    """A number, a text, or None where there is no value."""
+    numeric: bool = True
+    brief: bool = True
+    """Whether the console has room for it."""
+    below: Callable[[Cell], str] | None = None
+    """What stands below it in small: the 95 % interval of an estimate, the D_eff of a skew."""
+
+
+def columns(cells: Sequence[Cell]) -> list[Column]:
+    """The columns for these cells: the settings that vary, then what was measured."""
+    return [*_settings(cells), *_rates(), *_work(), *_times(), *_judgement()]
+
+
+def verdict_word(valid: bool | None) -> str:
+    """A three-valued verdict in a word."""
+    return _VERDICTS[valid]
+
+
+def _settings(cells: Sequence[Cell]) -> list[Column]:
+    optional = {
+        "keys": Column("keys", "", lambda cell: words.count(cell["keys"]), lambda cell: cell["keys"]),
+        "retry": _text("retry", lambda cell: str(cell["retry"])),
+        "redraw": _text(
+            "on retry", lambda cell: words.redraw_words(cell["redraw"]).removesuffix(" on retry")
+        ),
+    }
+    repeats = [Column("repeat", "", lambda cell: words.count(cell["repeat"]), lambda cell: cell["repeat"])]
+    return [
+        *([_text("scenario", lambda cell: str(cell["scenario"]))] if "scenario" in varied(cells) else []),
+        _skew(),
+        Column("users", "", lambda cell: words.count(cell["users"]), lambda cell: cell["users"]),
+        *(column for name, column in optional.items() if name in varied(cells)),
+        *(repeats if len({cell["repeat"] for cell in cells}) > 1 else []),
+    ]
+
+
+def _skew() -> Column:
+    """Sorted by D_eff: names such as `zipf:0.99` have no order of their own."""
+    return Column(
+        "skew",
+        "",
+        lambda cell: str(cell["skew"]),
+        lambda cell: cell["d_eff"],
+        numeric=False,
+        below=lambda cell: words.d_eff(cell["d_eff"]),
+    )
+
+
+def _rates() -> list[Column]:
+    return [
+        _estimate("conflict rate", "%", "conflict_rate", percent),
+        _number("closed form", "%", lambda cell: cell["predicted"]["conflict_rate"], percent, brief=False),
+        _estimate("retry rate", "", "retry_rate", lambda value: fixed(value, 3)),
+        _whole("gave up", lambda cell: cell["transactions"]["gave_up"]),
+    ]
+
+
+def _work() -> list[Column]:
+    return [
+        _estimate("goodput", "/s", "goodput_per_s", lambda value: fixed(value, 1)),
+        _attempts(),
+        _number("wasted", "%", lambda cell: cell["wasted_share"], percent, brief=False),
+    ]
+
+
+def _attempts() -> Column:
+    return Column(
+        "attempts",
+        "/s",
+        lambda cell: fixed(cell["attempts_per_s"], 1),
+        lambda cell: cell["attempts_per_s"],
+        brief=False,
+        below=lambda cell: f"{words.count(cell['attempts']['total'])} in all",
+    )
+
+
+def _times() -> list[Column]:
+    def quantile(name: str) -> Column:
+        return _number(name, "ms", lambda cell: cell["latency_ms"][name], lambda v: fixed(v, 2))
+
+    return [quantile("p50"), quantile("p99")]
+
+
+def _judgement() -> list[Column]:
+    verdict = _text("verdict", lambda cell: verdict_word(cell["verdict"]["valid"]))
+    return [replace(verdict, below=lambda cell: "" if cell["usable"] else UNUSABLE)]
+
+
+def percent(value: float | None) -> str:
+    """A share in percent with two decimals and no sign, so that a column lines up."""
+    return fixed(None if value is None else 100 * value, 2)
+
+
+def fixed(value: float | None, decimals: int) -> str:
+    """A number with a fixed count of decimals, so that a column lines up."""
+    return words.ABSENT if value is None else f"{value:,.{decimals}f}"
+
+
+def _text(head: str, text: Callable[[Cell], str]) -> Column:
+    return Column(head, "", text, text, numeric=False)
+
+
+def _number(
+    head: str,
+    unit: str,
+    value: Callable[[Cell], float | None],
+    write: Callable[[float | None], str],
+    *,
+    brief: bool = True,
+) -> Column:
+    return Column(head, unit, lambda cell: write(value(cell)), value, brief=brief)
+
+
+def _whole(head: str, value: Callable[[Cell], int | None]) -> Column:
+    return Column(head, "", lambda cell: words.count(value(cell)), value, brief=False)
+
+
+def _estimate(head: str, unit: str, name: str, write: Callable[[float | None], str]) -> Column:
+    return Column(
+        head,
+        unit,
+        lambda cell: write(cell[name]["value"]),
+        lambda cell: cell[name]["value"],
+        below=lambda cell: words.interval(cell[name], write),
+    )

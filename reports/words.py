@@ -1,0 +1,130 @@
+"""How numbers, skews and settings are written, alike in every picture, page and table. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+Cell = Mapping[str, Any]
+"""One entry of `cells` in summary.json."""
+
+ABSENT = "\N{EN DASH}"
+"""What stands where there is no value: never 0."""
+
+_LEAST, _MOST = 0.0001, 0.9995
+"""Shares beyond these, but not 0 or 1, would be rounded to 0 % or 100 %."""
+_SECOND_MS = 1000
+
+_HIDDEN = r"(?i:password|passwd|pwd|token|secret|credential)"
+_SECRET_NAME = re.compile(_HIDDEN)
+_SECRET_TEXTS = (
+    (re.compile(rf"(\w*{_HIDDEN}\w*\s*[=:]\s*)(?:'[^']*'|\"[^\"]*\"|[^\s&;,]+)"), r"\1…"),
+    (re.compile(rf"(--[\w-]*{_HIDDEN}[\w-]*\s+)\S+"), r"\1…"),
+    (re.compile(r"(?i)(\b[a-z][a-z0-9+.-]*://[^\s:/@]*):[^\s/]*@"), r"\1:…@"),
+)
+
+
+def redact(value: Any) -> Any:
+    """The same JSON value with every password, token and secret in it replaced by `…`.
+
+    The summary must not carry any; this is the second lock on that door.
+    """
+    if isinstance(value, str):
+        for pattern, kept in _SECRET_TEXTS:
+            value = pattern.sub(kept, value)
+        return value
+    if isinstance(value, Mapping):
+        return {name: _redact_entry(name, inner) for name, inner in value.items()}
+    return [redact(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _redact_entry(name: str, value: Any) -> Any:
+    hidden = value and not isinstance(value, Mapping | list) and _SECRET_NAME.search(str(name))
+    return "…" if hidden else redact(value)
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Write a whole number as it is, any other with some significant figures: `0.523`, `84.2`, `12,346`."""
+    if value is None:
+        return ABSENT
+    if value == round(value):
+        return f"{value:,.0f}"
+    rounded = float(f"{value:.{digits}g}")
+    decimals = digits - 1 - math.floor(math.log10(abs(rounded)))
+    return f"{value:,.{max(0, min(decimals, 6))}f}"
+
+
+def share(value: float | None) -> str:
+    """Write a share of one as a percentage; what is not quite 0 or 1 never reads so."""
+    if value is None:
+        return ABSENT
+    if 0 < value < _LEAST:
+        return "<0.01 %"
+    if _MOST <= value < 1:
+        return ">99.9 %"
+    if value in {0, 1}:
+        return f"{100 * value:.0f} %"
+    return f"{100 * value:.{1 if value >= 0.01 else 2}f} %"  # noqa: PLR2004 - 1.2 % but 0.34 %
+
+
+def per_second(value: float | None) -> str:
+    """Write a rate: `142/s`."""
+    return ABSENT if value is None else f"{number(value)}/s"
+
+
+def milliseconds(value: float | None) -> str:
+    """Write a time that is given in milliseconds; from one second on, in seconds."""
+    if value is None:
+        return ABSENT
+    return f"{number(value / 1000)} s" if value >= _SECOND_MS else f"{number(value)} ms"
+
+
+def count(value: int | None) -> str:
+    """Write a whole number with commas at thousands."""
+    return ABSENT if value is None else f"{value:,}"
+
+
+def users(value: int) -> str:
+    """Write a concurrency level: `1 user`, `32 users`."""
+    return f"{value:,} user" + ("" if value == 1 else "s")
+
+
+def interval(estimate: Mapping[str, float | None], write: Any) -> str:
+    """Write the 95 % interval of an estimate with one of the writers above, or the sign for absence."""
+    low, high = estimate.get("low"), estimate.get("high")
+    if low is None or high is None:
+        return ABSENT
+    return f"{write(low)} to {write(high)}"
+
+
+def d_eff(value: float | None) -> str:
+    """Write how many equally likely rows a skew amounts to: `D_eff 84`."""
+    return f"D_eff {number(value, 2 if value is not None and value < 10 else 3)}"  # noqa: PLR2004 - 3.4 but 84.2
+
+
+def skew_words(cell: Cell) -> str:
+    """Say a cell's skew in a sentence: `one hot row`, `1,000 uniform keys`, `zipf:0.99 over 1,000 keys`."""
+    kind, _, rest = str(cell["skew"]).partition(":")
+    if kind == "hot":
+        return "one hot row" if rest in {"", "1"} else f"{rest} equally hot rows"
+    if kind == "uniform":
+        return f"{count(cell['keys'])} uniform keys"
+    return f"{cell['skew']} over {count(cell['keys'])} keys"
+
+
+def redraw_words(redraw: bool) -> str:
+    """Say what a retry does about its keys (real or fake restart: Agrawal, Carey and Livny 1987)."""
+    return "fresh keys on retry" if redraw else "same keys on retry"
+
+
+def retry_words(spec: str) -> str:
+    """Say a retry policy."""
+    return "no retry" if spec == "none" else f"retry {spec}"
+
+
+def joined(words: Iterable[str]) -> str:
+    """Join with commas and a closing `and`."""
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last

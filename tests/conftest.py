@@ -1,0 +1,46 @@
+"""One real embedded server for the whole run, in a home of its own, stopped at the end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def hotrow_home() -> Iterator[Path]:
+    """A HOTROW_HOME that this run and the commands it starts share; short, because a socket's path must be."""
+    home = Path(tempfile.mkdtemp(prefix="hr"))
+    home.chmod(0o755)
+    os.environ["HOTROW_HOME"] = str(home)
+    yield home
+    from hotrow.targets.local.server import down  # noqa: PLC0415 - psycopg only after the home is set
+
+    down()
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def dsn(hotrow_home: Path) -> str:  # noqa: ARG001 - the server must start in that home
+    """The conninfo of the running stand-in."""
+    from hotrow.targets.local.server import ensure_up  # noqa: PLC0415 - the same
+
+    return str(ensure_up().dsn)
+
+
+@pytest.fixture
+def schema(dsn: str) -> Iterator[str]:
+    """An empty schema for one test."""
+    name = f"t_{os.urandom(4).hex()}"
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {name}")
+        yield name
+        connection.execute(f"DROP SCHEMA {name} CASCADE")

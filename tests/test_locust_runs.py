@@ -1,0 +1,113 @@
+"""`locust -f …`, headless: every locustfile runs, checks itself, passes or fails its gates, and ends properly."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from hotrow.ledger import read_ledger
+from tests.commands import ROOT, only_run, run, start, summary_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SMOKE = {
+    "counter": ["-u", "4", "-r", "4", "-t", "2s"],
+    "transfer": ["-u", "4", "-r", "4", "-t", "2s"],
+    "sweep": ["--scenario", "counter", "--levels", "1,2", "--duration", "1s"],
+}
+QUICK = ["--headless", "-H", "local", "--warmup", "200ms", "--keys", "100", "--only-summary"]
+
+pytestmark = pytest.mark.usefixtures("hotrow_home")
+
+
+def test_every_locustfile_has_a_smoke_run() -> None:
+    """A locustfile without a run in this file is not tested at all."""
+    stems = {path.stem for path in (ROOT / "locustfiles").glob("*.py")} - {"__init__"}
+
+    assert stems == set(SMOKE)
+
+
+def test_no_locustfile_hides_a_module() -> None:
+    """A locustfile's stem becomes a top-level module, so it must be nobody else's name."""
+    stems = {path.stem for path in (ROOT / "locustfiles").glob("*.py")} - {"__init__"}
+    ours = {path.name for path in ROOT.iterdir() if (path / "__init__.py").exists()}
+
+    assert not stems & (set(sys.stdlib_module_names) | ours)
+
+
+@pytest.mark.parametrize("stem", SMOKE)
+def test_locustfile(stem: str, tmp_path: Path) -> None:
+    """Two seconds of it commit something, leave every invariant valid, and exit 0."""
+    done = run("locust", "-f", f"locustfiles/{stem}.py", *QUICK, *SMOKE[stem], "--out", str(tmp_path))
+
+    assert done.returncode == 0, done.stderr
+    cells = summary_of(only_run(tmp_path))["cells"]
+    assert all(cell["transactions"]["committed"] > 20 for cell in cells)
+    assert [cell["verdict"]["valid"] for cell in cells] == [True] * len(cells)
+
+
+def test_a_gate_that_fails_is_named_and_exits_1(tmp_path: Path) -> None:
+    """On one hot row the conflict rate is far above 1 %, and the command says which gate that broke."""
+    words = ["-u", "8", "-r", "8", "-t", "3s", "--skew", "hot", "--max-conflict-rate", "0.01"]
+
+    done = run("locust", "-f", "locustfiles/transfer.py", *QUICK, *words, "--out", str(tmp_path))
+
+    assert done.returncode == 1, done.stderr
+    assert "--max-conflict-rate" in done.stdout + done.stderr
+
+
+def test_a_gate_that_holds_exits_0(tmp_path: Path) -> None:
+    """A gate of 1.0 cannot be broken, whatever conflicted."""
+    words = ["-u", "8", "-r", "8", "-t", "3s", "--skew", "hot", "--max-conflict-rate", "1.0"]
+
+    done = run("locust", "-f", "locustfiles/transfer.py", *QUICK, *words, "--out", str(tmp_path))
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_workers_draw_different_keys(tmp_path: Path) -> None:
+    """`--processes` forks after import; two workers must still not draw the same keys in the same order."""
+    words = ["-u", "2", "-r", "2", "-t", "3s", "--keys", "10000", "--skew", "uniform", "--processes", "2"]
+
+    done = run("locust", "-f", "locustfiles/counter.py", *QUICK, *words, "--out", str(tmp_path))
+
+    assert done.returncode == 0, done.stderr
+    directory = only_run(tmp_path)
+    attempts = read_ledger(directory).attempts
+    drawn = [attempts["key"][attempts["worker"] == worker][:20] for worker in (0, 1)]
+    assert [len(keys) for keys in drawn] == [20, 20]
+    assert not np.array_equal(*drawn)
+    assert summary_of(directory)["cells"][0]["verdict"]["valid"] is True
+
+
+def test_sigterm_still_leaves_a_report(tmp_path: Path) -> None:
+    """A run without a time limit that is told to end summarises what it has."""
+    words = ["-u", "2", "-r", "2", "--out", str(tmp_path)]
+    process = start("locust", "-f", "locustfiles/counter.py", *QUICK, *words)
+    _wait_for_attempts(tmp_path, process.pid)
+
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+
+    directory = only_run(tmp_path)
+    assert summary_of(directory)["cells"][0]["verdict"]["valid"] is True
+    assert (directory / "report.html").exists()
+
+
+def _wait_for_attempts(out: Path, pid: int) -> None:
+    """Until the window is open and attempts are on disk: a poll of a file is the only sign that another process gives."""
+    import time
+
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for directory in out.iterdir() if out.exists() else ():
+            begun = (directory / "events.jsonl").exists()
+            if begun and any(path.stat().st_size > 6400 for path in directory.glob("attempts-*.bin")):
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"process {pid} wrote no attempts")

@@ -1,0 +1,136 @@
+"""One session on a real server: what travels, what comes back, and what an error says."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from hotrow.targets.session import BLOCKING, Latency, PostgresSession, Waiting
+from hotrow.targets.target import Target, parse_target, start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def target(dsn: str) -> Target:  # noqa: ARG001 - the stand-in must run
+    """The stand-in without injected latency."""
+    return start(parse_target("local:rtt=0,commit=0"))
+
+
+@pytest.fixture
+def session(target: Target, schema: str) -> Iterator[PostgresSession]:
+    """A session on an empty schema with one counter."""
+    session = target.connect(BLOCKING, schema)
+    session.run("CREATE TABLE counter (id bigint PRIMARY KEY, value bigint NOT NULL)")
+    session.run("INSERT INTO counter VALUES (0, 0)")
+    yield session
+    session.close()
+
+
+def test_values_travel_both_ways(session: PostgresSession) -> None:
+    """Python values in, Python values out, NULL as None."""
+    sql = "SELECT $1::bigint, $2::text, $3::boolean, $4::numeric, $5::date, $6::float8, $7::text"
+
+    result = session.execute(sql, 2**40, "it's", True, Decimal("1.50"), date(2026, 1, 2), 0.1, None)
+
+    assert result.rows == [(2**40, "it's", True, Decimal("1.50"), date(2026, 1, 2), 0.1, None)]
+    assert result.count == 1
+
+
+def test_a_transaction_commits(session: PostgresSession) -> None:
+    """BEGIN travels with the first statement; COMMIT answers with its tag."""
+    session.begin()
+    assert session.execute("UPDATE counter SET value = value + 1 WHERE id = $1", 0).count == 1
+
+    assert session.commit() == "COMMIT"
+    assert session.execute("SELECT value FROM counter").rows == [(1,)]
+
+
+def test_it_runs_at_repeatable_read(session: PostgresSession) -> None:
+    """The isolation is the target's, whatever the server's default."""
+    session.begin()
+
+    assert session.execute("SHOW transaction_isolation").rows == [("repeatable read",)]
+    session.rollback()
+
+
+def test_rollback_undoes(session: PostgresSession) -> None:
+    """What was written is gone, and the session goes on."""
+    session.begin()
+    session.execute("UPDATE counter SET value = 5")
+    session.rollback()
+
+    assert session.execute("SELECT value FROM counter").rows == [(0,)]
+
+
+def test_rollback_before_the_first_statement(session: PostgresSession) -> None:
+    """A transaction of which nothing was sent leaves nothing open."""
+    session.begin()
+    session.rollback()
+    session.execute("UPDATE counter SET value = 1")
+
+    assert session.execute("SELECT value FROM counter").rows == [(1,)]
+
+
+def test_an_error_is_described_and_the_transaction_aborted(session: PostgresSession) -> None:
+    """SQLSTATE and message; COMMIT of the aborted transaction answers ROLLBACK without an error."""
+    session.begin()
+    with pytest.raises(psycopg.errors.UniqueViolation) as caught:
+        session.execute("INSERT INTO counter VALUES (0, 1)")
+
+    said = session.describe(caught.value)
+    assert (said.sqlstate, said.lost) == ("23505", False)
+    assert "duplicate key" in said.message
+    assert session.commit() == "ROLLBACK"
+    assert session.execute("SELECT value FROM counter").rows == [(0,)]
+
+
+def test_a_lost_connection_is_noticed(session: PostgresSession, target: Target) -> None:
+    """When the server ends the connection the session says that it is lost, and is not usable any more."""
+    ((pid,),) = session.execute("SELECT pg_backend_pid()").rows
+    other = target.connect(BLOCKING)
+    other.execute("SELECT pg_terminate_backend($1, 5000)", pid)
+    other.close()
+
+    with pytest.raises(psycopg.Error) as caught:
+        session.execute("SELECT 1")
+
+    assert session.describe(caught.value).lost
+    with pytest.raises(psycopg.Error):
+        session.execute("SELECT 1")
+    assert not session.usable
+
+
+def test_latency_is_paid_a_round_trip_and_at_commit(target: Target, schema: str) -> None:
+    """N statements cost n round trips and a COMMIT; BEGIN costs none of its own."""
+    slept: list[float] = []
+    waiting = Waiting(readable=BLOCKING.readable, sleep=slept.append)
+    with psycopg.connect(target.conninfo, autocommit=True) as connection:
+        session = PostgresSession(connection, Latency(rtt_s=0.002, commit_s=0.005), waiting)
+        session.begin()
+        session.execute("SELECT 1")
+        session.execute("SELECT 2")
+        session.commit()
+
+    assert slept == [0.002, 0.002, 0.005]
+
+
+@pytest.mark.parametrize(
+    ("host", "label", "conflicts"),
+    [
+        ("local", "local (rtt 2ms, commit 5ms)", "commit"),
+        ("local:rtt=0,commit=0", "local (rtt 0, commit 0)", "commit"),
+        ("postgresql://u:secret@db.example:5433/x", "postgresql db.example, repeatable read", "locks"),
+        ("postgresql://db.example/x?isolation=serializable", "postgresql db.example, serializable", "locks"),
+    ],
+)
+def test_targets(host: str, label: str, conflicts: str) -> None:
+    """A target's label says what is driven, and holds no secret."""
+    target = parse_target(host)
+
+    assert (target.label, target.conflicts) == (label, conflicts)
