@@ -11,10 +11,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 from scipy import stats
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -77,7 +77,7 @@ def design_effect(residuals: Floats, variance: float) -> float:
 
 
 def share(hits: Floats, trials: Floats) -> Estimate:
-    """Sum of hits / sum of trials, a share of at most 1, both float64[batches]: Wilson at n / design effect."""
+    """Sum of hits / sum of trials, at most 1, both float64[batches]: Wilson at n / design effect."""
     total, count = float(trials.sum()), float(hits.sum())
     if total == 0:
         return Estimate()
@@ -88,7 +88,7 @@ def share(hits: Floats, trials: Floats) -> Estimate:
 
 
 def ratio(counts: Floats, bases: Floats) -> Estimate:
-    """Sum of counts / sum of bases, which may exceed 1, both float64[batches]: Garwood at count / design effect."""
+    """Sum of counts / sum of bases, both float64[batches], may exceed 1: Garwood at count / design effect."""
     total, count = float(bases.sum()), float(counts.sum())
     if total == 0:
         return Estimate()

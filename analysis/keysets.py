@@ -69,7 +69,7 @@ class Pairs:
 class Draws:
     """k keys a transaction, taken as independent draws. Class (d, g): the d-th key is of group g.
 
-    Exact for k = 1. For more keys it forgets that the draws exclude one another: see `hotrow` docs/summary.md.
+    Exact for k = 1. For more keys it forgets that the draws exclude one another (see docs/summary.md).
     """
 
     mass: Floats
@@ -123,7 +123,7 @@ def _compressed(p: Floats, counts: Floats) -> tuple[Floats, Floats]:
     _, binned = np.unique(steps, return_inverse=True)
     group = np.concatenate([np.arange(_HEAD), _HEAD + binned])
     sizes = np.bincount(group, weights=counts)
-    return np.bincount(group, weights=p * counts) / sizes, sizes
+    return np.bincount(group, weights=p * counts) / sizes, sizes.astype(np.float64)
 
 
 def _pair_mass(p: Floats, counts: Floats) -> Floats:
@@ -138,8 +138,8 @@ def _pair_mass(p: Floats, counts: Floats) -> Floats:
 def _later_draw(p: Floats, counts: Floats, draw: int) -> Floats:
     """Probability, for each key of a group, that it is the `draw`-th drawn; draw >= 2.
 
-    Each key rings once, after an exponential time of rate p; the d-th to ring is the d-th drawn. For d > 2 the
-    moment of the d-th ring is taken as certain (Rosén).
+    Each key rings once, after an exponential time of rate p; the d-th to ring is the d-th drawn. For d > 2
+    the moment of the d-th ring is taken as certain (Rosén).
     """
     if draw == _PAIR:
         odds = p / (1.0 - p)

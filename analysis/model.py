@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 _DELAYS = 24
-"""Delays are listed for so many failures; by then every policy's cap is reached, and the last one holds on."""
+"""Delays are listed for so many failures; every usual cap is reached by then, and the last one holds on."""
 _ROUNDS = 5_000
 _TOLERANCE = 1e-10
 _DAMPING = 0.3
@@ -112,8 +112,8 @@ def survival(starts: Floats, spread: Floats) -> Floats:
     Poisson stream and end after windows of the distribution G that `spread` gives in units of R. After a
     commit, only attempts that began later can win, so the next commit comes at T with
     P(T > t) = exp(-starts * H(t)), H the integral of G: the first departure of an M/G/infinity queue. One
-    attempt of starts * E[T] wins. For a constant window this is 1 / (1 + starts); short windows win races, so a
-    window that varies loses fewer.
+    attempt of starts * E[T] wins. For a constant window this is 1 / (1 + starts); short windows win races,
+    so a window that varies loses fewer.
     """
     starts = np.maximum(np.asarray(starts, dtype=np.float64), _TINY)[..., None]
     slopes = np.arange(1, len(spread) + 1) / len(spread)
@@ -148,9 +148,10 @@ def _prediction(loop: Loop, conflict: float, cycle_s: float) -> Prediction:
 def _mean_field(sets: KeySets, loop: Loop, restarts: Restarts, *, redraw: bool) -> Prediction:
     """Each user meets the average of the others; the fixed point of how often which key survives.
 
-    Without retries, for one key and a constant window: P = sum p_i * m p_i / (1 + m p_i), m = (N - 1) R / (R + Z).
-    A retry on the same keys adds attempts where conflicts are, so classes weigh mass * (1 + P + P^2 + …), which
-    for unlimited retry at once and Z = 0 is the approximate MVA of Y. Bard and P. Schweitzer (1979).
+    Without retries, for one key and a constant window: P = sum p_i * m p_i / (1 + m p_i) with
+    m = (N - 1) R / (R + Z). A retry on the same keys adds attempts where conflicts are, so classes weigh
+    mass * (1 + P + P^2 + …): for unlimited retry at once and Z = 0 that is the approximate MVA of Y. Bard
+    and P. Schweitzer (1979).
     """
 
     def averages(survive: Floats) -> tuple[Floats, float, float]:
@@ -179,9 +180,10 @@ def _mean_field(sets: KeySets, loop: Loop, restarts: Restarts, *, redraw: bool) 
 def _captured(loop: Loop, restarts: Restarts) -> Prediction:
     """One row in every write set, Z < R: the last winner is back before most losers are.
 
-    The other N - 1 users form a pool whose attempts begin at rate r = (N - 1) / (R + outside + D), D their mean
-    delay. After a commit the winner begins again after Z, and the next commit is the first end of its attempt
-    and of those that the pool began meanwhile: P(T > t) = exp(-r H(t)) * P(Z + R > t), H as in `survival`. So
+    The other N - 1 users form a pool whose attempts begin at rate r = (N - 1) / (R + outside + D), D their
+    mean delay. After a commit the winner begins again after Z, and the next commit is the first end of its
+    attempt and of those that the pool began meanwhile: P(T > t) = exp(-r H(t)) * P(Z + R > t), H as in
+    `survival`. So
     L = r E[T] attempts lose a commit, P = L / (1 + L), and commits come at 1 / E[T]. The winner itself loses
     with u = 1 - E[exp(-r H(Z + R))], so of the pool's attempts the share q = 1 - u / L fails again, which
     gives D. For a constant window E[T] = R + (1 - exp(-r Z)) / r.

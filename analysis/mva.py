@@ -16,7 +16,8 @@ def throughput_per_s(p: Floats, counts: Floats, users: int, window_s: float, thi
     """X(n) in commits a second for n = 1 .. users clients, float64[users].
 
     A key is a single server with exponential service of mean `window_s`, visited with probability `p`
-    (float64[groups], `counts` alike keys in each; sum(p * counts) = 1); `think_s` is spent once a transaction.
+    (float64[groups], `counts` alike keys in each; sum(p * counts) = 1); `think_s` is spent once a
+    transaction.
     Attempts per commit are n / (X(n) * window_s) where `think_s` is 0, and X(n) never exceeds
     min(n / (window_s + think_s), 1 / (max(p) * window_s)).
 

@@ -13,7 +13,7 @@ BATCH = 5
 """Observations a batch: the 5 of MSER-5."""
 BINS = 200
 """Observations a window: attempts begun in each 200th of it (25 ms of 5 s)."""
-LATEST = 0.75
+LATEST = 0.7
 """The last quarter is never cut: over a handful of batches the statistic is small by chance."""
 STEADY_BY = 0.5
 """Where more than this share should be dropped, the window is not steady."""

@@ -10,9 +10,9 @@ import numpy as np
 from hotrow.attempt import Flag, Outcome
 
 if TYPE_CHECKING:
-    from analysis.load import Window
-
     from numpy.typing import NDArray
+
+    from analysis.load import Window
 
 STATES = ("committed", "rejected", "gave_up", "failed", "unknown", "cut_off")
 """How a transaction can have ended."""
@@ -42,6 +42,8 @@ class Tally:
     """`ATTEMPT` records; those of a transaction are neighbours, in order."""
     first: NDArray[np.int64]
     """Where each transaction's first attempt is, ascending."""
+    states: NDArray[np.int64]
+    """How each transaction ended, as an index into `STATES`."""
 
     @property
     def sizes(self) -> NDArray[np.int64]:
@@ -53,17 +55,11 @@ class Tally:
         """Where each transaction's last attempt is."""
         return self.first + self.sizes - 1
 
-    def states(self) -> NDArray[np.int64]:
-        """How each transaction ended, as an index into `STATES`."""
-        of_outcome = np.array([STATES.index(_STATE_OF[outcome]) for outcome in Outcome])
-        ends = self.attempts[self.last]
-        final = (ends["flags"] & Flag.FINAL) != 0
-        return np.where(final, of_outcome[ends["outcome"]], STATES.index("cut_off"))
-
     def batches(self, count: int) -> NDArray[np.int64]:
         """In which of `count` equal parts of the window each transaction began."""
         offset_ns = self.attempts["started"][self.first] - self.window.begin_ns
-        return np.minimum(offset_ns * count // (self.window.end_ns - self.window.begin_ns), count - 1)
+        length_ns = self.window.end_ns - self.window.begin_ns
+        return np.asarray(np.minimum(offset_ns * count // length_ns, count - 1))
 
 
 def tally(attempts: NDArray[np.void], window: Window) -> Tally:
@@ -78,21 +74,33 @@ def tally(attempts: NDArray[np.void], window: Window) -> Tally:
     ids = attempts["worker"].astype(np.uint64) << np.uint64(32) | attempts["transaction"]
     order = np.argsort(ids, kind="stable")
     ids = ids[order]
-    first = np.flatnonzero(np.concatenate([[True], ids[1:] != ids[:-1]])) if len(ids) else np.empty(0, np.int64)
+    first = (
+        np.flatnonzero(np.concatenate([[True], ids[1:] != ids[:-1]])) if len(ids) else np.empty(0, np.int64)
+    )
     heads = attempts[order[first]]
-    belongs = (heads["started"] >= window.begin_ns) & (heads["started"] < window.end_ns) & (heads["attempt"] == 1)
+    belongs = (
+        (heads["started"] >= window.begin_ns) & (heads["started"] < window.end_ns) & (heads["attempt"] == 1)
+    )
     sizes = np.diff(first, append=len(ids))
     picked = attempts[order[np.repeat(belongs, sizes)]]
-    kept = sizes[belongs]
-    result = Tally(window, picked, np.cumsum(kept) - kept)
+    first = np.cumsum(sizes[belongs]) - sizes[belongs]
+    states = _states(picked, first + sizes[belongs] - 1)
     finals = int(np.count_nonzero(picked["flags"] & Flag.FINAL))
-    _equal("final attempts = finished transactions", finals, int((result.states() != STATES.index("cut_off")).sum()))
-    return result
+    finished = int(np.count_nonzero(states != STATES.index("cut_off")))
+    _equal("final attempts = finished transactions", finals, finished)
+    return Tally(window, picked, first, states)
+
+
+def _states(attempts: NDArray[np.void], last: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The state of each transaction, from its last attempt."""
+    of_outcome = np.array([STATES.index(_STATE_OF[outcome]) for outcome in Outcome])
+    final = (attempts["flags"][last] & Flag.FINAL) != 0
+    return np.where(final, of_outcome[attempts["outcome"][last]], STATES.index("cut_off"))
 
 
 def count_transactions(cell: Tally) -> dict[str, int]:
     """`started` and the count of each state. Raises BrokenEquationError where they do not add up."""
-    counts = np.bincount(cell.states(), minlength=len(STATES)).tolist()
+    counts = np.bincount(cell.states, minlength=len(STATES)).tolist()
     started = len(cell.first)
     _equal("started = committed + … + cut_off", started, sum(counts))
     return {"started": started, **dict(zip(STATES, counts, strict=True))}
@@ -110,7 +118,7 @@ def count_attempts(cell: Tally) -> dict[str, int]:
 
 
 def count_sqlstates(cell: Tally) -> dict[str, int]:
-    """Attempts that did not commit, by SQLSTATE; those without one (rejections, client errors) are left out."""
+    """Attempts that did not commit, by SQLSTATE; rejections and client errors have none and are left out."""
     codes = cell.attempts["sqlstate"][cell.attempts["outcome"] != Outcome.COMMITTED]
     found, counts = np.unique(codes[codes != b""], return_counts=True)
     return {code.decode(): int(count) for code, count in zip(found, counts, strict=True)}

@@ -79,7 +79,7 @@ def _run_locust(locustfile: Path, words: list[str]) -> None:
     from locust.main import main as locust_main  # noqa: PLC0415 - patches the standard library; only here
 
     sys.argv = ["locust", "-f", str(locustfile), "--headless", "--progress", "--loglevel", "WARNING", *words]
-    locust_main()  # type: ignore[no-untyped-call] - Locust's main carries no types
+    locust_main()  # type: ignore[no-untyped-call]  # Locust carries no types
 
 
 @main.command()

@@ -30,13 +30,16 @@ _TERMS = (
 )
 _DASHED = (
     "dashed line",
-    "The closed form for clients that draw anew after a conflict, with the window that was measured.",
+    "What the model expects of this skew and policy, given the window that was measured.",
 )
 _LOCKS = (
     "row locks",
     "This target makes the second writer wait for the first: contention shows as latency, not as conflicts.",
 )
-_HOLLOW = ("hollow point", "Not usable: the client, not the database, may have set this figure.")
+_HOLLOW = (
+    "hollow point",
+    "Not usable: the client was the bottleneck, or there was too little to measure; the warnings say which.",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,7 +150,8 @@ def _growth(line: Series) -> str:
         return f"goodput was still growing at {at}"
     low = (_goodput(last) or 0.0) < _FALLEN * (_goodput(knee) or 0.0)
     fell = f" and fell to {words.per_second(_goodput(last))} at {words.users(last['users'])}" if low else ""
-    return f"goodput stopped growing at {at}{fell}"
+    grew = "did not grow beyond" if knee is cells[0] else "stopped growing at"
+    return f"goodput {grew} {at}{fell}"
 
 
 def _fit(cells: Sequence[Cell]) -> str:
@@ -161,8 +162,8 @@ def _fit(cells: Sequence[Cell]) -> str:
     worst = max(both, key=lambda cell: _difference(cell) or 0.0)
     points = [100 * (_difference(cell) or 0.0) for cell in both]
     return (
-        f"The closed form is within {max(points):.1f} points of the measured conflict rate wherever it "
-        f"applies ({_all(len(both), 'usable cell')}; median {median(points):.1f}; "
+        f"The closed form differs from the measured conflict rate by up to {max(points):.1f} points "
+        f"(median {median(points):.1f} over {_all(len(both), 'usable cell')}; "
         f"the most at {cell_name(worst, cells)})."
     )
 

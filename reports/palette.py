@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from reports.marks import Tint
 
 LIGHT = ("#6A1FA8", "#1F77E0", "#005D80", "#0AA388", "#3D4F00", "#B58800", "#D0662F", "#A3123F")
-DARK = ("#D9B8FF", "#57A9FF", "#1B8FA6", "#3FE0B4", "#7FA32B", "#E0B44C", "#D9772B", "#F0506E")
+DARK = ("#D9B8FF", "#57A9FF", "#1B8FA6", "#3FE0B4", "#D1F7A3", "#E0B44C", "#D9772B", "#F0506E")
 
 INK = "#1B2026"
 MUTED = "#5B6570"

@@ -20,6 +20,7 @@ _STEPS = (1, 2, 2.5, 5, 10)
 _CROWDED = 2_000
 """From this ratio of its ends on, a logarithmic axis has ticks at powers of ten only."""
 _FEWEST_TICKS = 3
+_HEADROOM = 1.1
 _NEARLY_FULL = 0.8
 """Above this share the axis goes to 100 %."""
 
@@ -78,10 +79,8 @@ def time_axis(label: str, values: Iterable[float | None]) -> Axis:
     decades = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 1)
     places = [mark * 10.0**decade for decade in decades for mark in marks]
     if sum(low <= place <= high for place in places) < _FEWEST_TICKS:
-        low, high = (
-            max(place for place in places if place <= low),
-            min(place for place in places if place >= high),
-        )
+        low = max(place for place in places if place <= low) / _HEADROOM
+        high = min(place for place in places if place >= high) * _HEADROOM
     ticks = tuple((place, words.milliseconds(place)) for place in places if low <= place <= high)
     return Axis(label, "log", low, high, ticks, words.milliseconds)
 

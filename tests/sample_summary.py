@@ -50,9 +50,9 @@ def sample_summary(
         "cells": cells,
         "warnings": [
             {
-                "code": "closed-form",
-                "message": "the closed form covers no retries",
-                "advice": "Compare with --retry none.",
+                "code": "cells_missing",
+                "message": "2 of the planned cells were not measured",
+                "advice": "Let the run end by itself.",
             }
         ],
     }
@@ -208,8 +208,8 @@ def _spoil(cells: list[dict[str, Any]], *, invalid: bool) -> None:
     cells[-1]["client"] = {"cpu": 0.97, "lag_ms_p99": 41.0}
     cells[-1]["warnings"] = [
         {
-            "code": "client-saturated",
-            "message": "the client used 97 % of a core; its loop lagged by 41 ms",
+            "code": "client_saturated",
+            "message": "the client was the bottleneck: it used 97% of a core (limit 90%)",
             "advice": "Add workers (--processes), or use fewer users.",
         }
     ]

@@ -1,20 +1,23 @@
 """A closed loop of users on one database that lets the first committer win: the oracle for the closed forms.
 
-Discrete events, no clock, no database. Every attempt becomes an `ATTEMPT` record, as if hotrow had measured it.
+Discrete events, no clock, no database. Every attempt becomes an `ATTEMPT` record, as if hotrow had measured
+it.
 """
 
 from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hotrow.attempt import ATTEMPT, NO_KEY, Flag, Marker, Outcome
 from hotrow.retry import parse_retry
 from hotrow.skew import KeySource, parse_skew
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,19 @@ def shared() -> Iterator[Server]:
             yield ensure_up()
 
 
+@pytest.fixture(scope="module")
+def _scratch_home() -> Iterator[Path]:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        yield from _home(monkeypatch)
+
+
+@pytest.fixture
+def scratch(_scratch_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home for tests that begin with `ensure_up`: from what one leaves behind, the next can start."""
+    monkeypatch.setenv("HOTROW_HOME", str(_scratch_home))
+    return _scratch_home
+
+
 @pytest.fixture
 def at_shared(shared: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
     """The shared server, with this test's environment leading to it."""
@@ -138,7 +151,7 @@ def test_a_second_call_finds_the_same_server(at_shared: Server) -> None:
 
 def test_nobody_else_can_enter(shared: Server) -> None:
     """Trust authentication stands behind folders that only the server's account can enter."""
-    socket_folder = Path(psycopg.conninfo.conninfo_to_dict(shared.dsn)["host"])
+    socket_folder = Path(_socket(shared)).parent
 
     assert [
         folder.stat().st_mode for folder in (socket_folder, shared.data_directory, shared.log.parent)
@@ -232,7 +245,7 @@ def _bin_with_slow_initdb(home: Path, real: Binaries) -> Path:
     return folder
 
 
-@pytest.mark.usefixtures("home")
+@pytest.mark.usefixtures("scratch")
 def test_a_killed_postmaster_is_replaced_and_nothing_acknowledged_is_lost() -> None:
     """After kill -9 `status` says that it does not run; the next start recovers every committed row."""
     server = ensure_up()
@@ -246,7 +259,7 @@ def test_a_killed_postmaster_is_replaced_and_nothing_acknowledged_is_lost() -> N
     assert _value(again.dsn, "SELECT answer FROM kept") == 42
 
 
-@pytest.mark.usefixtures("home")
+@pytest.mark.usefixtures("scratch")
 def test_a_stale_pid_file_that_names_a_living_process_is_seen_through() -> None:
     """The killed postmaster's process id belongs to another process by now: that one is left alone."""
     server = ensure_up()
@@ -267,7 +280,7 @@ def _socket(server: Server) -> str:
     return f"{psycopg.conninfo.conninfo_to_dict(server.dsn)['host']}/.s.PGSQL.5432"
 
 
-@pytest.mark.usefixtures("home")
+@pytest.mark.usefixtures("scratch")
 def test_a_server_whose_socket_was_cleaned_away_is_restarted() -> None:
     """Cleaners of temporary folders remove sockets: the server that nobody can reach is replaced."""
     server = ensure_up()
@@ -481,11 +494,14 @@ def test_postgresql_15_works_with_data_of_its_own(home: Path, monkeypatch: pytes
 # The SQL
 
 
-@pytest.mark.usefixtures("home")
+@pytest.mark.usefixtures("scratch")
 def test_sql_is_installed_once_for_each_text() -> None:
     """The same text does not run twice, another one does, and a dropped schema gets it again."""
     count_runs = "CREATE TABLE IF NOT EXISTS runs (n int); INSERT INTO runs VALUES (1);"
     dsn = ensure_up("").dsn
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA IF EXISTS hotrow CASCADE")
+    ensure_up("")
     assert _value(dsn, "SELECT to_regnamespace('hotrow')") is None
 
     counts = []
@@ -519,7 +535,7 @@ def test_the_packaged_sql_is_installed(shared: Server) -> None:
 # The commands
 
 
-def test_down_stops_it_and_says_how_many_connections_it_closed(home: Path) -> None:
+def test_down_stops_it_and_says_how_many_connections_it_closed(scratch: Path) -> None:
     """Somebody else's connection does not keep it from stopping and is counted; a second time it says so."""
     with psycopg.connect(ensure_up().dsn) as connection:
         assert shut_down() == 1
@@ -527,7 +543,7 @@ def test_down_stops_it_and_says_how_many_connections_it_closed(home: Path) -> No
             connection.execute("SELECT 1")
     assert not status().running
     assert status().pid is None
-    assert not list(home.glob("local/*/data/postmaster.pid"))
+    assert not list(scratch.glob("local/*/data/postmaster.pid"))
 
     again = CliRunner().invoke(local, ["down"])
     assert (again.exit_code, again.output) == (0, "It was not running.\n")

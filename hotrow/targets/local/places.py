@@ -24,7 +24,7 @@ from pathlib import Path
 
 import platformdirs
 
-from hotrow.targets.local.account import Account, can_reach, make_folder, make_private_folder
+from hotrow.targets.local.account import Account, can_reach, check_ours, make_folder, make_private_folder
 
 _SOCKET_PATH_BYTES_MAX = 100
 """macOS takes 104 bytes with the closing zero, Linux 108."""
@@ -74,10 +74,15 @@ def make_places(places: Places, account: Account) -> None:
         TargetError: one of them belongs to somebody else.
         OSError: one of them cannot be made.
     """
+    origin = _given_home()
+    if origin is not None:
+        make_folder(origin, account)  # first, also where another stands in for it: it must be a usable path
     make_folder(places.root, account)
+    check_ours(places.root)
     if account.foreign:
         make_folder(places.home / "binaries", account)
-        _remember_origin(places.home)
+    if origin is not None and origin != places.home:
+        _drop_homeless(places.home, origin)
     make_private_folder(places.log.parent, account)
     make_private_folder(places.socket_folder, account)
 
@@ -109,12 +114,8 @@ def _hash(path: Path) -> str:
     return hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
 
 
-def _remember_origin(home: Path) -> None:
-    """Note which HOTROW_HOME a stand-in stands in for, and drop those whose HOTROW_HOME is gone."""
-    origin = _given_home()
-    if origin is None or origin == home:
-        return
-    origin.mkdir(parents=True, exist_ok=True)
+def _drop_homeless(home: Path, origin: Path) -> None:
+    """Note which HOTROW_HOME a folder stands in for, and drop those whose HOTROW_HOME is gone."""
     (home / _ORIGIN).write_text(str(origin), encoding="utf-8")
     for note in home.parent.glob(f"*/{_ORIGIN}"):
         if not Path(note.read_text(encoding="utf-8")).exists() and not _may_run(note.parent):

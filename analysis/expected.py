@@ -1,0 +1,59 @@
+"""The closed form for a measured cell: its skew, its measured window and cycle, its retry policy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from analysis.keysets import key_sets
+from analysis.model import Loop, predict
+from analysis.timing import spread
+from hotrow.errors import UsageError
+from hotrow.retry import parse_retry
+from hotrow.skew import Table, parse_skew
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from analysis.tally import Tally
+    from analysis.timing import Timing
+
+ABSENT: Mapping[str, None] = {"conflict_rate": None, "goodput_per_s": None}
+_MS = 1e-3
+
+
+def lay_out(cell: Mapping[str, Any]) -> Table | None:
+    """The skew of a cell over its keys; None where its file is not here any more."""
+    try:
+        return parse_skew(cell["skew"]).table(cell["keys"])
+    except UsageError:
+        return None
+
+
+def expect(
+    cell: Mapping[str, Any], table: Table | None, counted: Tally, times: Timing, think_s: float
+) -> dict[str, float | None]:
+    """Predicted conflict rate and goodput; None where there is no skew, window or cycle to predict from."""
+    loop = _loop(cell["users"], counted, times, think_s)
+    if table is None or loop is None:
+        return dict(ABSENT)
+    sets = key_sets(*table.groups(), cell["keys_per_transaction"])
+    predicted = predict(sets, loop, parse_retry(cell["retry"]), redraw=cell["redraw"])
+    return {"conflict_rate": predicted.conflict_rate, "goodput_per_s": predicted.goodput_per_s}
+
+
+def _loop(users: int, counted: Tally, times: Timing, think_s: float) -> Loop | None:
+    """The measured loop: what of the cycle is neither window nor backoff nor think time is outside."""
+    if times.cycle_ms is None or len(times.window_ms) == 0 or times.window_ms.mean() <= 0:
+        return None
+    attempts = len(counted.attempts)
+    window_ms = float(times.window_ms.mean())
+    think_ms = think_s / _MS * len(counted.first) / attempts
+    outside_ms = max(0.0, times.cycle_ms - window_ms - times.backoff_ms - think_ms)
+    return Loop(
+        users=users,
+        window_s=window_ms * _MS,
+        outside_s=outside_ms * _MS,
+        think_s=think_s,
+        spread=spread(times.window_ms),
+        reach=len(times.window_ms) / attempts,
+    )

@@ -1,0 +1,204 @@
+"""What is doubtful about a cell, as values: a code, what was found, what to do about it.
+
+All limits are here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CLIENT_LAG_MS_P99_MAX = 10.0
+"""An event loop later than this sends late and measures late."""
+CLIENT_CPU_MAX = 0.9
+"""Share of one core; above it the client, not the database, sets the pace."""
+ATTEMPTS_MIN = 100
+"""Fewer attempts say little."""
+COMMITS_MIN = 20
+"""Fewer committed transactions say little about latency and goodput."""
+ATTEMPTS_USABLE_MIN = 30
+"""Fewer attempts say nothing."""
+CUT_OFF_SHARE_MAX = 0.05
+"""Where more of the transactions were cut off, those that retry for long are missing from the rates."""
+CERTAIN_CONFLICT_RATE = 0.05
+"""A predicted conflict rate above this, …"""
+CERTAIN_CONFLICTS = 30.0
+"""… and at least so many conflicts expected: to see none is no chance (e^-30)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One warning. `spoils`: the cell is not usable."""
+
+    code: str
+    message: str
+    advice: str
+    spoils: bool = False
+
+    def as_json(self) -> dict[str, str]:
+        """As it stands in summary.json."""
+        return {"code": self.code, "message": self.message, "advice": self.advice}
+
+
+def find(
+    cell: Mapping[str, Any], *, conflicts_at_commit: bool, steady: bool | None, closed: bool, judged: bool
+) -> list[Finding]:
+    """All findings on one cell.
+
+    Args:
+        cell: its summary, all but `warnings` and `usable`.
+        conflicts_at_commit: whether the target decides conflicts at COMMIT, rather than by row locks.
+        steady: what `analysis.steady` said.
+        closed: whether the window ended as planned.
+        judged: whether the scenario's checks ran.
+    """
+    found = [
+        _client_saturated(cell["client"]),
+        _client_unmeasured(cell["client"]),
+        _too_few_samples(cell["attempts"]),
+        None if steady in (True, None) else _NOT_STEADY,
+        None if closed else _INTERRUPTED,
+        _errors_seen(cell),
+        _unknown_outcomes(cell["transactions"]),
+        _deadlocks(cell["attempts"]),
+        _many_cut_off(cell["transactions"]),
+        _no_conflict_where_certain(cell) if conflicts_at_commit else _waiting_not_conflicts(cell),
+        _check_undecided(cell["verdict"], judged=judged),
+    ]
+    return [finding for finding in found if finding is not None]
+
+
+def find_in_run(cells_missing: int, torn_bytes: int) -> list[Finding]:
+    """Findings on a run as a whole."""
+    found = []
+    if cells_missing:
+        message = f"{cells_missing} of the planned cells were not measured"
+        found.append(Finding("cells_missing", message, "Let the run end by itself.", spoils=True))
+    if torn_bytes:
+        message = f"{torn_bytes} bytes at the end of the attempts files are no whole record and were ignored"
+        found.append(Finding("torn_tail", message, "A worker was killed: its last attempts are lost."))
+    return found
+
+
+_NOT_STEADY = Finding(
+    "not_steady",
+    "attempts had not settled at one rate: more than half of the window looks like a transient (MSER-5)",
+    "Raise --warmup, and --duration with it.",
+)
+_INTERRUPTED = Finding(
+    "interrupted",
+    "the run ended before the window did; it was cut at the last attempt",
+    "Let the run end by itself.",
+)
+_UNMEASURED = Finding(
+    "client_unmeasured",
+    "there is no sample of the client's own load in this window",
+    "Measure for at least two seconds (--duration).",
+)
+
+
+def _client_saturated(client: Mapping[str, float | None]) -> Finding | None:
+    cpu, lag_ms = client["cpu"], client["lag_ms_p99"]
+    parts = []
+    if cpu is not None and cpu > CLIENT_CPU_MAX:
+        parts.append(f"used {cpu:.0%} of a core (limit {CLIENT_CPU_MAX:.0%})")
+    if lag_ms is not None and lag_ms > CLIENT_LAG_MS_P99_MAX:
+        parts.append(
+            f"was late by {lag_ms:.0f} ms (p99 of its event loop; limit {CLIENT_LAG_MS_P99_MAX:.0f} ms)"
+        )
+    if not parts:
+        return None
+    advice = "Use fewer users, more workers (--processes) or a faster client machine."
+    return Finding(
+        "client_saturated", "the client was the bottleneck: it " + " and ".join(parts), advice, spoils=True
+    )
+
+
+def _client_unmeasured(client: Mapping[str, float | None]) -> Finding | None:
+    return _UNMEASURED if client["cpu"] is None else None
+
+
+def _too_few_samples(attempts: Mapping[str, int]) -> Finding | None:
+    total, committed = attempts["total"], attempts["committed"]
+    if total >= ATTEMPTS_MIN and committed >= COMMITS_MIN:
+        return None
+    least = f"at least {ATTEMPTS_MIN} and {COMMITS_MIN} are needed to judge by"
+    message = f"{total} attempts and {committed} commits; {least}"
+    return Finding("too_few_samples", message, "Raise --duration.", spoils=total < ATTEMPTS_USABLE_MIN)
+
+
+def _errors_seen(cell: Mapping[str, Any]) -> Finding | None:
+    errors, failed = cell["attempts"]["error"], cell["transactions"]["failed"]
+    if not errors and not failed:
+        return None
+    states = ", ".join(
+        f"{code} x {count}" for code, count in cell["sqlstates"].items() if code not in _EXPECTED
+    )
+    message = f"{errors} attempts ended in an error that is no conflict ({states or 'without a SQLSTATE'})"
+    return Finding("errors_seen", message, "Read the target's log; errors are neither conflicts nor goodput.")
+
+
+_EXPECTED = frozenset({"40001", "40P01"})
+
+
+def _unknown_outcomes(transactions: Mapping[str, int]) -> Finding | None:
+    unknown = transactions["unknown"]
+    if not unknown:
+        return None
+    message = (
+        f"{unknown} transactions lost their connection during COMMIT: nobody knows whether they committed"
+    )
+    return Finding("unknown_outcomes", message, "Checks allow for them; see why connections broke.")
+
+
+def _deadlocks(attempts: Mapping[str, int]) -> Finding | None:
+    deadlocks = attempts["deadlock"]
+    if not deadlocks:
+        return None
+    message = f"{deadlocks} attempts ended in a deadlock (40P01), after waiting for deadlock_timeout"
+    return Finding(
+        "deadlocks", message, "Lock rows in one order; Aurora DSQL has no deadlocks, only conflicts."
+    )
+
+
+def _many_cut_off(transactions: Mapping[str, int]) -> Finding | None:
+    cut_off, started = transactions["cut_off"], transactions["started"]
+    if cut_off <= CUT_OFF_SHARE_MAX * started:
+        return None
+    message = (
+        f"{cut_off} of {started} transactions were cut off, most of them while they retried: rates read low"
+    )
+    return Finding("many_cut_off", message, "Raise --duration, or lower the retry policy's cap or max.")
+
+
+def _waiting_not_conflicts(cell: Mapping[str, Any]) -> Finding | None:
+    p50, p99 = cell["attempt_ms"]["p50"], cell["attempt_ms"]["p99"]
+    if cell["users"] == 1 or p50 is None:
+        return None
+    times = f"attempts took {p50:.3g} ms (p50) to {p99:.3g} ms (p99)"
+    message = f"this target waits for row locks; the conflict rate understates contention: {times}"
+    return Finding(
+        "waiting_not_conflicts", message, "Compare attempt times, or run on -H local or Aurora DSQL."
+    )
+
+
+def _no_conflict_where_certain(cell: Mapping[str, Any]) -> Finding | None:
+    rate, attempts = cell["predicted"]["conflict_rate"], cell["attempts"]
+    if rate is None or rate <= CERTAIN_CONFLICT_RATE or rate * attempts["total"] < CERTAIN_CONFLICTS:
+        return None
+    if attempts["conflict"]:
+        return None
+    message = f"no conflict in {attempts['total']} attempts, where {rate:.1%} were expected"
+    advice = "Check that users run side by side and write the same rows; see `hotrow doctor`."
+    return Finding("no_conflict_where_certain", message, advice, spoils=True)
+
+
+def _check_undecided(verdict: Mapping[str, Any], *, judged: bool) -> Finding | None:
+    undecided = [check["name"] for check in verdict["checks"] if check["valid"] is None]
+    if not undecided and judged:
+        return None
+    what = ", ".join(undecided) or "the scenario's checks did not run"
+    return Finding("check_undecided", f"not known whether the data is right: {what}", "Run the cell again.")

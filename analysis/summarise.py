@@ -1,0 +1,180 @@
+"""From a run to summary.json; docs/summary.md says what every field means."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analysis import intervals, timing
+from analysis.expected import expect, lay_out
+from analysis.findings import find, find_in_run
+from analysis.steady import is_steady
+from analysis.tally import STATES, Tally, count_attempts, count_sqlstates, count_transactions, tally
+from hotrow.attempt import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from analysis.load import Run, Window
+
+FORMAT = 1
+"""Version of summary.json. History: 1 — first format."""
+
+_SETTINGS = ("id", "scenario", "skew", "keys", "users", "retry", "redraw", "repeat")
+_NOT_COPIED = ("schema", "packages", "cells")
+
+
+def summarise(run: Run) -> dict[str, Any]:
+    """Everything that hotrow has to say of a run, as JSON values.
+
+    Raises:
+        BrokenEquationError: the counts of a cell do not add up.
+    """
+    cells = [
+        _summarise_cell(run, cell, run.windows[cell["id"]], attempts)
+        for cell, attempts in _by_cell(run)
+        if cell["id"] in run.windows
+    ]
+    found = find_in_run(len(run.cells) - len(cells), run.torn_bytes)
+    return {
+        "format": FORMAT,
+        "run": {name: value for name, value in run.meta.items() if name not in _NOT_COPIED},
+        "torn_bytes": run.torn_bytes,
+        "cells": cells,
+        "warnings": [finding.as_json() for finding in found],
+    }
+
+
+def write_summary(directory: Path, summary: Mapping[str, Any]) -> Path:
+    """Write `summary` as `summary.json` into `directory`, whole or not at all; return its path.
+
+    Raises:
+        ValueError: a number is NaN or infinite (absent is null).
+        OSError: it cannot be written.
+    """
+    path = directory / "summary.json"
+    partial = directory / "summary.json.partial"
+    partial.write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n")
+    return partial.replace(path)
+
+
+def _by_cell(run: Run) -> Iterator[tuple[Mapping[str, Any], NDArray[np.void]]]:
+    """Each cell with its attempts, in the ledger's order; the attempts are sorted once for all cells."""
+    numbers = run.attempts["cell"]
+    order = np.argsort(numbers, kind="stable")
+    numbers = numbers[order]
+    for cell in run.cells:
+        first, last = np.searchsorted(numbers, (cell["id"], cell["id"] + 1))
+        yield cell, run.attempts[order[first:last]]
+
+
+def _summarise_cell(
+    run: Run, cell: Mapping[str, Any], window: Window, attempts: NDArray[np.void]
+) -> dict[str, Any]:
+    at_commit = run.meta["target"]["conflicts"] == "commit"
+    counted = tally(attempts, window)
+    summary = {
+        **{name: cell[name] for name in _SETTINGS},
+        "seconds": window.seconds,
+        **_measured(cell, counted, at_commit, run.meta["think_s"]),
+        "client": _client(run, cell["id"], window),
+        "verdict": _verdict(run.verdicts.get(cell["id"], ())),
+    }
+    found = find(
+        summary,
+        conflicts_at_commit=at_commit,
+        steady=_steady(counted),
+        closed=window.closed,
+        judged=cell["id"] in run.verdicts,
+    )
+    warnings = [finding.as_json() for finding in found]
+    return {**summary, "warnings": warnings, "usable": not any(finding.spoils for finding in found)}
+
+
+def _measured(cell: Mapping[str, Any], counted: Tally, at_commit: bool, think_s: float) -> dict[str, Any]:
+    """What the attempts say, and what they should say."""
+    times = timing.time_cell(counted, conflicts_at_commit=at_commit)
+    table = lay_out(cell)
+    return {
+        "d_eff": None if table is None else table.d_eff,
+        "p_max": None if table is None else table.p_max,
+        "transactions": count_transactions(counted),
+        "attempts": count_attempts(counted),
+        **_rates(counted),
+        **_times(times),
+        "predicted": expect(cell, table if at_commit else None, counted, times, think_s),
+        "sqlstates": count_sqlstates(counted),
+    }
+
+
+def _steady(counted: Tally) -> bool | None:
+    starts_s = (counted.attempts["started"] - counted.window.begin_ns) / 1e9
+    seconds = counted.window.seconds
+    return is_steady(starts_s[starts_s < seconds], seconds)
+
+
+def _rates(cell: Tally) -> dict[str, Any]:
+    """Rates with their intervals, from counts in equal batches of the window."""
+    batch = cell.batches(intervals.BATCHES)
+    of_attempt = np.repeat(batch, cell.sizes)
+    attempts = _in_batches(of_attempt)
+    conflicts = _in_batches(of_attempt[cell.attempts["outcome"] == Outcome.CONFLICT])
+    retries = _in_batches(of_attempt) - _in_batches(batch)
+    finished = _in_batches(batch[cell.states != STATES.index("cut_off")])
+    commits = _in_batches(batch[cell.states == STATES.index("committed")])
+    seconds, total, committed = cell.window.seconds, len(cell.attempts), int(commits.sum())
+    return {
+        "conflict_rate": asdict(intervals.share(conflicts, attempts)),
+        "retry_rate": asdict(intervals.ratio(retries, finished)),
+        "goodput_per_s": asdict(intervals.per_second(commits, seconds)),
+        "attempts_per_s": total / seconds,
+        "attempts_per_commit": total / committed if committed else None,
+    }
+
+
+def _in_batches(batches: NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.bincount(batches, minlength=intervals.BATCHES).astype(np.float64)
+
+
+def _times(times: timing.Timing) -> dict[str, Any]:
+    return {
+        "latency_ms": timing.quantiles(times.latency_ms),
+        "attempt_ms": timing.quantiles(times.attempt_ms),
+        "commit_ms": timing.quantiles(times.commit_ms),
+        "window_ms": timing.window_quantiles(times.window_ms),
+        "cycle_ms": times.cycle_ms,
+        "wasted_share": times.wasted_share,
+        "backoff_share": times.backoff_share,
+    }
+
+
+def _client(run: Run, cell: int, window: Window) -> dict[str, float | None]:
+    """Of the worst worker: its mean CPU in the window, and the p99 of its event loop's lag.
+
+    Health lines hold the worst of about 100 lags in a second. The median of such maxima is the 99.3 % quantile
+    of the lags themselves (0.993^100 = 0.5), so one hiccup does not condemn a window of a few seconds.
+    """
+    workers = [
+        [
+            line
+            for line in lines
+            if line["cell"] == cell and window.begin_ns < line["wall_ns"] <= window.end_ns
+        ]
+        for lines in run.health.values()
+    ]
+    cpus = [float(np.mean([line["cpu"] for line in lines])) for lines in workers if lines]
+    lags_ms = [float(np.median([line["lag_ms"] for line in lines])) for lines in workers if lines]
+    return {"cpu": max(cpus, default=None), "lag_ms_p99": max(lags_ms, default=None)}
+
+
+def _verdict(checks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The checks and what they come to: wrong before unknown before right; nothing checked is unknown."""
+    valid = [check["valid"] for check in checks]
+    together = False if False in valid else (True if valid and None not in valid else None)
+    return {"valid": together, "checks": list(checks)}

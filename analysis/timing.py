@@ -1,0 +1,124 @@
+"""How long things took in one cell. Durations of the ledger are ns; everything here is in ms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hotrow.attempt import Outcome
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from analysis.tally import Tally
+
+    Floats = NDArray[np.float64]
+
+P999_MIN = 1_000
+"""Fewer samples have no p99.9."""
+SPREAD_QUANTILES = 32
+"""Quantiles that stand for the distribution of the window in the closed form."""
+_MS = 1e6
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Timing:
+    """The times of one cell, in ms; each array float64 by attempt."""
+
+    latency_ms: Floats
+    """Of committed transactions: from when it was due to the end of its last attempt."""
+    attempt_ms: Floats
+    """BEGIN, body and COMMIT of all attempts."""
+    commit_ms: Floats
+    """COMMIT of attempts that the database decided."""
+    window_ms: Floats
+    """From snapshot to commit decision, of the same attempts."""
+    cycle_ms: float | None
+    """Mean time from one attempt's start to the next one's of the same user."""
+    wasted_share: float | None
+    """Time in attempts that did not commit / time in all attempts."""
+    backoff_share: float | None
+    """Time waited on purpose / that and time in attempts."""
+    backoff_ms: float
+    """Mean wait on purpose before an attempt, first tries counted as 0."""
+
+
+def time_cell(cell: Tally, *, conflicts_at_commit: bool) -> Timing:
+    """Measure the attempts of one window.
+
+    `conflicts_at_commit`: whether the target decides conflicts at COMMIT. Otherwise (row locks) only
+    committed attempts are known to have been decided there.
+    """
+    attempts = cell.attempts
+    begin, body, commit, backoff = (attempts[name] / _MS for name in ("begin", "body", "commit", "backoff"))
+    attempt_ms = (begin + body + commit).astype(np.float64)
+    outcome = attempts["outcome"]
+    committed = outcome == Outcome.COMMITTED
+    decided = committed | (outcome == Outcome.CONFLICT) if conflicts_at_commit else committed
+    spent, waited = float(attempt_ms.sum()), float(backoff.sum(dtype=np.float64))
+    return Timing(
+        latency_ms=_latency_ms(cell, attempt_ms),
+        attempt_ms=attempt_ms,
+        commit_ms=commit[decided].astype(np.float64),
+        window_ms=(body + commit - begin)[decided].astype(np.float64),
+        cycle_ms=_cycle_ms(cell),
+        wasted_share=float(attempt_ms[~committed].sum()) / spent if spent > 0 else None,
+        backoff_share=waited / (waited + spent) if spent > 0 else None,
+        backoff_ms=waited / max(len(attempts), 1),
+    )
+
+
+def _latency_ms(cell: Tally, attempt_ms: Floats) -> Floats:
+    """Of committed transactions: from when they were due to the end of the last attempt."""
+    last = cell.last[cell.attempts["outcome"][cell.last] == Outcome.COMMITTED]
+    waited_ns = cell.attempts["started"][last] - cell.attempts["scheduled"][last]
+    return np.asarray(waited_ns / _MS + attempt_ms[last])
+
+
+def _cycle_ms(cell: Tally) -> float | None:
+    """(last start - first start) / (starts - 1), over all users; None where no user began twice."""
+    attempts = cell.attempts
+    users = (
+        attempts["worker"].astype(np.int64) * (int(attempts["user"].max(initial=0)) + 1) + attempts["user"]
+    )
+    _, users = np.unique(users, return_inverse=True)
+    starts = np.bincount(users)
+    first = np.full(len(starts), np.iinfo(np.int64).max)
+    last = np.zeros(len(starts), np.int64)
+    np.minimum.at(first, users, attempts["started"])
+    np.maximum.at(last, users, attempts["started"])
+    cycles = int((starts - 1).sum())
+    return float((last - first).sum()) / cycles / _MS if cycles else None
+
+
+def spread(window_ms: Floats) -> Floats:
+    """Quantiles of the window divided by their mean, ascending, float64[32]; at least one positive sample."""
+    middles = (np.arange(SPREAD_QUANTILES) + 0.5) / SPREAD_QUANTILES
+    quantiles = np.quantile(np.maximum(window_ms, 0.0), middles)
+    return np.asarray(quantiles / quantiles.mean())
+
+
+def quantiles(times_ms: Floats) -> dict[str, float | int | None]:
+    """n, p50, p90, p99, p99.9 (from 1,000 samples on) and max; linear interpolation; None where n is 0."""
+    n = len(times_ms)
+    if n == 0:
+        return {"n": 0, "p50": None, "p90": None, "p99": None, "p999": None, "max": None}
+    p50, p90, p99, p999 = np.quantile(times_ms, (0.5, 0.9, 0.99, 0.999)).tolist()
+    return {
+        "n": n,
+        "p50": p50,
+        "p90": p90,
+        "p99": p99,
+        "p999": p999 if n >= P999_MIN else None,
+        "max": float(times_ms.max()),
+    }
+
+
+def window_quantiles(window_ms: Floats) -> dict[str, float | int | None]:
+    """n, mean, p50 and p99 of the window; None where n is 0."""
+    if len(window_ms) == 0:
+        return {"n": 0, "mean": None, "p50": None, "p99": None}
+    p50, p99 = np.quantile(window_ms, (0.5, 0.99)).tolist()
+    return {"n": len(window_ms), "mean": float(window_ms.mean()), "p50": p50, "p99": p99}

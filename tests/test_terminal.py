@@ -1,0 +1,54 @@
+"""The end of a run on the console."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from rich.console import Console
+
+from reports.terminal import show
+from tests.sample_summary import sample_summary
+
+
+def shown(summary: dict[str, object], width: int = 140) -> str:
+    """What a console of that width prints."""
+    stream = io.StringIO()
+    show(Console(file=stream, width=width, color_system=None), summary, Path("results/run/report.html"))
+    return stream.getvalue()
+
+
+def test_every_cell_has_a_line_with_its_d_eff_interval_and_verdict() -> None:
+    """The table can be read without the page."""
+    lines = shown(sample_summary(users=(1, 8), skews=("uniform", "hot"), invalid=True)).splitlines()
+
+    heads = " ".join(lines[0].split())
+    assert (
+        heads == "skew D_eff users conflict rate % 95 % interval retry rate goodput /s p50 ms p99 ms verdict"
+    )
+    assert lines[1].split()[:3] == ["uniform", "1,000", "1"]
+    assert lines[1].endswith("not checked            ")
+    assert "INVALID" in lines[2]
+    assert lines[4].split()[-2:] == ["not", "usable"]
+
+
+def test_the_end_says_the_finding_the_verdict_and_where_the_report_is() -> None:
+    """In this order, the path unbroken however narrow the console is."""
+    text = shown(sample_summary(users=(1, 8), skews=("uniform", "hot"), invalid=True), width=60)
+    flat = " ".join(text.split())
+
+    assert "Invalid: 1 of 4 cells is wrong" in flat
+    assert flat.index("On one hot row") < flat.index("Invalid") < flat.index("Report:")
+    assert "Report: results/run/report.html\n" in text
+
+
+def test_markup_in_names_is_text_and_secrets_are_withheld() -> None:
+    """A skew named like a style of the console stays as it is."""
+    summary = sample_summary(users=(1, 8), skews=("uniform",))
+    for cell in summary["cells"]:
+        cell["skew"] = "file:[bold]a[/nonsense] password=hunter2"
+
+    text = shown(summary, width=200)
+
+    assert "[bold]a[/nonsense]" in text
+    assert "hunter2" not in text
