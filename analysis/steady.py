@@ -13,14 +13,14 @@ BATCH = 5
 """Observations a batch: the 5 of MSER-5."""
 BINS = 200
 """Observations a window: attempts begun in each 200th of it (25 ms of 5 s)."""
-LATEST = 0.7
-"""The last quarter is never cut: over a handful of batches the statistic is small by chance."""
+LATEST = 0.6
+"""No cut is sought beyond: over the few batches left the statistic is small by chance (1 % false alarms)."""
 STEADY_BY = 0.5
 """Where more than this share should be dropped, the window is not steady."""
 
 
 def truncation(observations: NDArray[np.float64]) -> float | None:
-    """The share of a series, float64[n], that MSER-5 would drop as transient, in [0, 0.75].
+    """The share of a series, float64[n], that MSER-5 would drop as transient, in [0, 0.6].
 
     It minimises the squared standard error of the mean of what is left, over batches of five. None where
     there are fewer than four batches.

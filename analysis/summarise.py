@@ -157,8 +157,8 @@ def _times(times: timing.Timing) -> dict[str, Any]:
 def _client(run: Run, cell: int, window: Window) -> dict[str, float | None]:
     """Of the worst worker: its mean CPU in the window, and the p99 of its event loop's lag.
 
-    Health lines hold the worst of about 100 lags in a second. The median of such maxima is the 99.3 % quantile
-    of the lags themselves (0.993^100 = 0.5), so one hiccup does not condemn a window of a few seconds.
+    Health lines hold the worst of about 100 lags in a second. The median of such maxima is the 99.3 %
+    quantile of the lags themselves (0.993^100 = 0.5), so one hiccup does not condemn a short window.
     """
     workers = [
         [

@@ -58,12 +58,12 @@ def main() -> None:
 @click.option("--max-p99-ms", default="", help="Gate: the highest p99 latency of committed transactions.")
 @click.option("--min-goodput", default="", help="Gate: the least committed transactions a second.")
 def sweep(scenario: str, host: str, users: str, processes: int, redraw: bool, **options: str) -> None:
-    r"""Measure SCENARIO at every skew and number of users, and write a report.
+    """Measure SCENARIO at every skew and number of users, and write a report.
 
     \b
     Example:
       hotrow sweep transfer --skew uniform,zipf:0.99,hot --users 1,2,4,8,16,32
-    """
+    """  # noqa: D301 - \b keeps click from joining the lines
     words = ["--scenario", scenario, "--host", host, "--levels", users]
     for name, value in options.items():
         words += [f"--{name.replace('_', '-')}", value]
@@ -85,12 +85,12 @@ def _run_locust(locustfile: Path, words: list[str]) -> None:
 @main.command()
 @click.argument("run", type=click.Path(path_type=Path))
 def report(run: Path) -> None:
-    r"""Summarise RUN again and redraw its pictures and page; no database is needed.
+    """Summarise RUN again and redraw its pictures and page; no database is needed.
 
     \b
     Example:
       hotrow report results/20261123T071500Z-transfer
-    """
+    """  # noqa: D301 - \b keeps click from joining the lines
     from analysis.gates import Gates  # noqa: PLC0415 - see the module
     from hotrow.finish import finish_run  # noqa: PLC0415 - see the module
 
@@ -117,12 +117,12 @@ def _number(_context: click.Context, parameter: click.Parameter, value: float | 
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the breaches as JSON.")
 def check(run: Path, as_json: bool, **limits: float | None) -> None:
-    r"""Judge RUN: 0 fine, 1 a gate failed, 3 an invariant was violated, 4 the measurement is not usable.
+    """Judge RUN: 0 fine, 1 a gate failed, 3 an invariant was violated, 4 the measurement is not usable.
 
     \b
     Example:
       hotrow check results/20261123T071500Z-transfer --max-conflict-rate 0.10
-    """
+    """  # noqa: D301 - \b keeps click from joining the lines
     from hotrow.finish import check_run  # noqa: PLC0415 - see the module
 
     sys.exit(check_run(run, limits, as_json=as_json))
@@ -131,12 +131,12 @@ def check(run: Path, as_json: bool, **limits: float | None) -> None:
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def scenarios(as_json: bool) -> None:
-    r"""List the built-in scenarios.
+    """List the built-in scenarios.
 
     \b
     Example:
       hotrow scenarios
-    """
+    """  # noqa: D301 - \b keeps click from joining the lines
     import json  # noqa: PLC0415 - see the module
 
     from scenarios import ALL  # noqa: PLC0415 - see the module

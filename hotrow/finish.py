@@ -34,7 +34,7 @@ def finish_run(directory: Path, gates: Gates) -> int:
     write_summary(directory, summary)
     report = write_reports(directory, summary)
     breaches = check_gates(summary, gates)
-    show(Console(), summary, report)
+    show(_console(), summary, report)
     for breach in breaches:
         print(f"hotrow: {breach}", file=sys.stderr)
     return exit_code(summary, breaches)
@@ -54,6 +54,12 @@ def check_run(directory: Path, limits: dict[str, float | None], *, as_json: bool
             print(f"hotrow: {breach}")
         print(_MEANING[code])
     return code
+
+
+def _console() -> Console:
+    """The user's console; where output goes to a file or a log, lines of 120."""
+    console = Console()
+    return console if console.is_terminal else Console(width=120)
 
 
 def _as_json(breach: Breach) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def plan_cells(settings: Settings, keys_per_transaction: int) -> tuple[Cell, ...
         raise UsageError(f"--repeats {settings.repeats}: a cell is measured at least once; give 1 or more")
     points = [
         (skew, retry, repeat, users)
-        for repeat in range(settings.repeats)
+        for repeat in range(1, settings.repeats + 1)
         for skew in skews
         for retry in retries
         for users in levels

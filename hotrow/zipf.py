@@ -150,11 +150,11 @@ def _integral(theta: float, x: NDArray[np.float64] | float) -> NDArray[np.float6
 
 
 def _integral_inverse(theta: float, u: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The x with H(x) = u; where theta > 1 and u rounds to H(infinity), a very large x."""
+    """The x with H(x) = u; where a steep law's u rounds to H(infinity), a large finite x."""
     if theta == 1.0:
         return np.asarray(np.exp(u))
-    inner = np.log1p(np.maximum((1.0 - theta) * u, -1.0 + np.finfo(float).eps))
-    return np.asarray(np.exp(np.minimum(inner / (1.0 - theta), np.log(np.finfo(float).max))))
+    inner = np.maximum((1.0 - theta) * u, -1.0 + np.finfo(float).eps)
+    return np.asarray(np.exp(np.log1p(inner) / (1.0 - theta)))
 
 
 def _weights(theta: float, keys: int) -> NDArray[np.float64]:

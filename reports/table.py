@@ -27,15 +27,13 @@ class Column:
     value: Callable[[Cell], Any]
     """A number, a text, or None where there is no value."""
     numeric: bool = True
-    brief: bool = True
-    """Whether the console has room for it."""
     below: Callable[[Cell], str] | None = None
     """What stands below it in small: the 95 % interval of an estimate, the D_eff of a skew."""
 
 
 def columns(cells: Sequence[Cell]) -> list[Column]:
     """The columns for these cells: the settings that vary, then what was measured."""
-    return [*_settings(cells), *_rates(), *_work(), *_times(), *_judgement()]
+    return [*setting_columns(cells), *_rates(), *_work(), *_times(), *_judgement()]
 
 
 def verdict_word(valid: bool | None) -> str:
@@ -43,7 +41,8 @@ def verdict_word(valid: bool | None) -> str:
     return _VERDICTS[valid]
 
 
-def _settings(cells: Sequence[Cell]) -> list[Column]:
+def setting_columns(cells: Sequence[Cell]) -> list[Column]:
+    """Skew and users, and of the other settings those that vary."""
     optional = {
         "keys": Column("keys", "", lambda cell: words.count(cell["keys"]), lambda cell: cell["keys"]),
         "retry": _text("retry", lambda cell: str(cell["retry"])),
@@ -76,7 +75,7 @@ def _skew() -> Column:
 def _rates() -> list[Column]:
     return [
         _estimate("conflict rate", "%", "conflict_rate", percent),
-        _number("closed form", "%", lambda cell: cell["predicted"]["conflict_rate"], percent, brief=False),
+        _number("closed form", "%", lambda cell: cell["predicted"]["conflict_rate"], percent),
         _estimate("retry rate", "", "retry_rate", lambda value: fixed(value, 3)),
         _whole("gave up", lambda cell: cell["transactions"]["gave_up"]),
     ]
@@ -86,7 +85,7 @@ def _work() -> list[Column]:
     return [
         _estimate("goodput", "/s", "goodput_per_s", lambda value: fixed(value, 1)),
         _attempts(),
-        _number("wasted", "%", lambda cell: cell["wasted_share"], percent, brief=False),
+        _number("wasted", "%", lambda cell: cell["wasted_share"], percent),
     ]
 
 
@@ -96,7 +95,6 @@ def _attempts() -> Column:
         "/s",
         lambda cell: fixed(cell["attempts_per_s"], 1),
         lambda cell: cell["attempts_per_s"],
-        brief=False,
         below=lambda cell: f"{words.count(cell['attempts']['total'])} in all",
     )
 
@@ -132,14 +130,12 @@ def _number(
     unit: str,
     value: Callable[[Cell], float | None],
     write: Callable[[float | None], str],
-    *,
-    brief: bool = True,
 ) -> Column:
-    return Column(head, unit, lambda cell: write(value(cell)), value, brief=brief)
+    return Column(head, unit, lambda cell: write(value(cell)), value)
 
 
 def _whole(head: str, value: Callable[[Cell], int | None]) -> Column:
-    return Column(head, "", lambda cell: words.count(value(cell)), value, brief=False)
+    return Column(head, "", lambda cell: words.count(value(cell)), value)
 
 
 def _estimate(head: str, unit: str, name: str, write: Callable[[float | None], str]) -> Column:

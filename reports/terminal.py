@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -10,17 +10,17 @@ from rich.text import Text
 
 from reports import words
 from reports.findings import banners, headline
-from reports.table import UNUSABLE, Column, columns
+from reports.table import fixed, setting_columns, verdict_word
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from rich.console import Console
 
     from reports.words import Cell
 
-_STYLES = {"INVALID": "bold red", UNUSABLE: "bold yellow", "valid": "green"}
+_STYLES = {"INVALID": "bold red", "unusable": "bold yellow", "valid": "green"}
 
 
 def show(console: Console, summary: Mapping[str, Any], report: Path) -> None:
@@ -31,14 +31,12 @@ def show(console: Console, summary: Mapping[str, Any], report: Path) -> None:
 
 
 def cell_table(summary: Mapping[str, Any]) -> Table:
-    """The table of cells, with the columns that a console has room for; unusable cells are dimmed."""
+    """The table of cells, narrow enough for a console of 80 columns; unusable cells are dimmed."""
     summary = words.redact(summary)
-    chosen = [part for column in columns(summary["cells"]) if column.brief for part in _parts(column)]
-    table = Table(box=None, header_style="bold", pad_edge=False)
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+    chosen = [*_settings(summary["cells"]), *_MEASURED]
     for column in chosen:
-        table.add_column(
-            Text(f"{column.head} {column.unit}".strip()), justify="right" if column.numeric else "left"
-        )
+        table.add_column(Text(column.head), justify="right" if column.numeric else "left", no_wrap=True)
     for cell in summary["cells"]:
         table.add_row(*(_written(column, cell) for column in chosen), style="" if cell["usable"] else "dim")
     return table
@@ -50,19 +48,57 @@ def ending(summary: Mapping[str, Any]) -> str:
     return " ".join([headline(summary), *(banner.text for banner in banners(summary))])
 
 
-def _parts(column: Column) -> list[Column]:
-    """A column, then as one of its own what stands below it on the page, where there is room for that."""
-    heads = {"skew": "D_eff", "conflict rate": "95 % interval", "verdict": ""}
-    if column.below is None or column.head not in heads:
-        return [column]
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """One column of the console's table: a head of one or two lines, and what is written."""
+
+    head: str
+    text: Callable[[Cell], str]
+    numeric: bool = True
+
+
+def _settings(cells: Sequence[Cell]) -> list[_Column]:
+    """Skew, D_eff and users, and which of the other settings vary, named as in the page's table."""
     return [
-        column,
-        replace(
-            column, head=heads[column.head], unit="", text=column.below, numeric=column.head != "verdict"
-        ),
+        part
+        for column in setting_columns(cells)
+        for part in (
+            _Column(column.head, column.text, column.numeric),
+            *([_Column("D_eff", _d_eff)] if column.head == "skew" else []),
+        )
     ]
 
 
-def _written(column: Column, cell: Cell) -> Text:
-    text = column.text(cell).removeprefix("D_eff ")
-    return Text(text, style=_STYLES.get(text, ""))
+def _d_eff(cell: Cell) -> str:
+    return words.d_eff(cell["d_eff"]).removeprefix("D_eff ")
+
+
+def _interval(cell: Cell) -> str:
+    low, high = cell["conflict_rate"]["low"], cell["conflict_rate"]["high"]
+    return words.ABSENT if low is None or high is None else f"{100 * low:.1f}-{100 * high:.1f}"
+
+
+def _percent(value: float | None) -> str:
+    return fixed(None if value is None else 100 * value, 1)
+
+
+def _verdict(cell: Cell) -> str:
+    """The worst that is to be said of a cell: wrong data, then a measurement that is not usable."""
+    valid = cell["verdict"]["valid"]
+    return verdict_word(valid) if cell["usable"] or valid is False else "unusable"
+
+
+_MEASURED = (
+    _Column("conflict\n%", lambda cell: _percent(cell["conflict_rate"]["value"])),
+    _Column("95 %\ninterval", _interval),
+    _Column("retry\nrate", lambda cell: fixed(cell["retry_rate"]["value"], 2)),
+    _Column("goodput\n/s", lambda cell: words.number(cell["goodput_per_s"]["value"])),
+    _Column("p50\nms", lambda cell: words.number(cell["latency_ms"]["p50"])),
+    _Column("p99\nms", lambda cell: words.number(cell["latency_ms"]["p99"])),
+    _Column("", _verdict, numeric=False),
+)
+
+
+def _written(column: _Column, cell: Cell) -> Text:
+    text = column.text(cell)
+    return Text(text, style=next((style for word, style in _STYLES.items() if word in text), ""))

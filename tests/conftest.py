@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def hotrow_home() -> Iterator[Path]:
-    """A HOTROW_HOME that this run and the commands it starts share; short, because a socket's path must be."""
+    """A HOTROW_HOME that this run and its commands share; short, because a socket's path must be."""
     home = Path(tempfile.mkdtemp(prefix="hr"))
     home.chmod(0o755)
     os.environ["HOTROW_HOME"] = str(home)
@@ -29,7 +29,7 @@ def hotrow_home() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def dsn(hotrow_home: Path) -> str:  # noqa: ARG001 - the server must start in that home
+def dsn(hotrow_home: Path) -> str:
     """The conninfo of the running stand-in."""
     from hotrow.targets.local.server import ensure_up  # noqa: PLC0415 - the same
 

@@ -45,7 +45,11 @@ def _observe(connection: psycopg.Connection, sql: str) -> str:
         cursor = connection.execute(sql)
     except psycopg.Error as error:
         marker = (error.diag.message_primary or "").rpartition("(OC")[2]
-        return f"{error.sqlstate} OC{marker[:-1]}" if marker.endswith(")") and len(marker) == 4 else str(error.sqlstate)
+        return (
+            f"{error.sqlstate} OC{marker[:-1]}"
+            if marker.endswith(")") and len(marker) == 4
+            else str(error.sqlstate)
+        )
     if cursor.description is None:
         return str(cursor.statusmessage)
     return "; ".join(", ".join(map(str, row)) for row in cursor.fetchall())

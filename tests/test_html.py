@@ -228,3 +228,21 @@ def test_reports_are_written_side_by_side(tmp_path: Path) -> None:
         "latency.png",
         "wasted-share.png",
     }
+
+
+def test_a_summary_of_absent_values_has_a_page_and_pictures(tmp_path: Path) -> None:
+    """No attempt ended and the skew's file is gone: all is shown as absent, and nothing fails."""
+    summary = sample_summary(users=(1, 8), skews=("uniform", "hot"))
+    nothing = {"value": None, "low": None, "high": None}
+    for cell in summary["cells"]:
+        cell.update(
+            conflict_rate=nothing, retry_rate=nothing, goodput_per_s=nothing, wasted_share=None, d_eff=None
+        )
+        cell["latency_ms"] = dict.fromkeys(cell["latency_ms"])
+        cell["predicted"] = dict.fromkeys(cell["predicted"])
+
+    text = write_reports(tmp_path, summary).read_text("utf-8")
+
+    assert f"D_eff {words.ABSENT}" in text
+    assert "null" not in Page(text).texts["td"]
+    assert "None" not in Page(text).texts["td"]

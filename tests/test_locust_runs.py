@@ -1,9 +1,10 @@
-"""`locust -f …`, headless: every locustfile runs, checks itself, passes or fails its gates, and ends properly."""
+"""`locust -f …`, headless: every locustfile runs, checks itself, meets its gates and ends properly."""
 
 from __future__ import annotations
 
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -100,9 +101,7 @@ def test_sigterm_still_leaves_a_report(tmp_path: Path) -> None:
 
 
 def _wait_for_attempts(out: Path, pid: int) -> None:
-    """Until the window is open and attempts are on disk: a poll of a file is the only sign that another process gives."""
-    import time
-
+    """Until the window is open and attempts are on disk: files are the only sign that a process gives."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         for directory in out.iterdir() if out.exists() else ():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from hotrow.targets.session import BLOCKING, Latency, PostgresSession, Waiting
+from hotrow.targets.session import BLOCKING, Latency, Pace, PostgresSession, Waiting
 from hotrow.targets.target import Target, parse_target, start
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def target(dsn: str) -> Target:  # noqa: ARG001 - the stand-in must run
+def target(dsn: str) -> Target:
     """The stand-in without injected latency."""
     return start(parse_target("local:rtt=0,commit=0"))
 
@@ -106,18 +106,56 @@ def test_a_lost_connection_is_noticed(session: PostgresSession, target: Target) 
     assert not session.usable
 
 
-def test_latency_is_paid_a_round_trip_and_at_commit(target: Target, schema: str) -> None:
+class SlowTimer:
+    """A clock that only sleeping moves, and a timer whose sleeps end late by `late_s`."""
+
+    def __init__(self, late_s: float) -> None:
+        self.late_s = late_s
+        self.now_s = 0.0
+        self.asked_s: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.asked_s.append(seconds)
+        self.now_s += seconds + self.late_s
+
+    def waiting(self) -> Waiting:
+        return Waiting(readable=BLOCKING.readable, sleep=self.sleep, clock=lambda: self.now_s)
+
+
+def test_latency_is_paid_a_round_trip_and_at_commit(target: Target) -> None:
     """N statements cost n round trips and a COMMIT; BEGIN costs none of its own."""
-    slept: list[float] = []
-    waiting = Waiting(readable=BLOCKING.readable, sleep=slept.append)
+    timer = SlowTimer(late_s=0.0)
     with psycopg.connect(target.conninfo, autocommit=True) as connection:
-        session = PostgresSession(connection, Latency(rtt_s=0.002, commit_s=0.005), waiting)
+        session = PostgresSession(connection, Latency(rtt_s=0.002, commit_s=0.005), timer.waiting())
         session.begin()
         session.execute("SELECT 1")
         session.execute("SELECT 2")
         session.commit()
 
-    assert slept == [0.002, 0.002, 0.005]
+    assert timer.asked_s == [0.002, 0.002, 0.005]
+
+
+def test_late_timers_are_made_up_for() -> None:
+    """A hundred round trips through a timer that is late by 0.3 ms take what they should, on average."""
+    timer = SlowTimer(late_s=0.0003)
+    pace = Pace(timer.waiting())
+
+    for _ in range(100):
+        pace.fill(0.002, 0.0)
+
+    assert timer.now_s == pytest.approx(0.2, abs=0.0004)
+
+
+def test_the_server_s_own_time_is_part_of_the_round_trip() -> None:
+    """What the statement took is not slept again; where it took longer than the trip nothing is slept."""
+    timer = SlowTimer(late_s=0.0)
+    pace = Pace(timer.waiting())
+
+    pace.fill(0.002, 0.0015)
+    pace.fill(0.002, 0.007)
+    pace.fill(0.002, 0.0)
+
+    assert timer.asked_s == [pytest.approx(0.0005), pytest.approx(0.002)]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The stand-in's conflicts: at COMMIT, first committer wins, nothing waits, and the answers before that are true."""
+"""The stand-in's conflicts: at COMMIT, first committer wins, nothing waits, answers before it are true."""
 
 from __future__ import annotations
 

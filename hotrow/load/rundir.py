@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hotrow.plan import Cell
     from hotrow.targets.target import Target
 
+_COMMANDS = ("hotrow", "locust")
 _PACKAGES = ("hotrow", "locust", "psycopg", "gevent", "numpy", "scipy")
 
 
@@ -64,7 +65,7 @@ def write_run_json(
         "schema": [[name, ATTEMPT[name].str] for name in ATTEMPT.names or ()],
         "started_utc": datetime.now(UTC).isoformat(timespec="seconds"),
         "git_revision": _git_revision(),
-        "command": shlex.join(_without_host([Path(sys.argv[0]).name, *sys.argv[1:]])),
+        "command": _command(sys.orig_argv),
         "seed": request.seed,
         "scenario": request.settings.scenario,
         "loop": "closed",
@@ -84,9 +85,10 @@ def write_run_json(
     (directory / "run.json").write_text(json.dumps(description, indent=2) + "\n")
 
 
-def _without_host(words: Sequence[str]) -> list[str]:
-    """The command with a URL's user and password left out, however `--host` was spelled."""
-    return [_masked(word) for word in words]
+def _command(words: Sequence[str]) -> str:
+    """What the user typed, as far as the interpreter knows, without folders, users and passwords."""
+    own = next((place for place, word in enumerate(words) if Path(word).name in _COMMANDS), 0)
+    return shlex.join([Path(words[own]).name, *map(_masked, words[own + 1 :])])
 
 
 def _masked(word: str) -> str:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from hotrow.load.board import Board
     from hotrow.plan import Cell
     from hotrow.scenario import Scenario
-    from hotrow.skew import Table
 
 _RECONNECT_PAUSE_S = 0.2
 
@@ -118,7 +117,7 @@ class ContentionUser(User):
             redraw=cell.redraw,
             connections=self._connection,
             record=partial(ledger.append, user=self._number, cell=cell.id),
-            hottest=partial(_hottest, table),
+            hottest=table.hottest,
             clock_ns=time.perf_counter_ns,
             pause=self._pause,
         )
@@ -136,11 +135,3 @@ class ContentionUser(User):
             exception=None if fine else TransactionFailed(outcome.name.lower()),
             context=self.context(),
         )
-
-
-def _hottest(table: Table, keys: tuple[int, ...]) -> int:
-    """The key of a write set that the skew draws most often."""
-    if len(keys) == 1:
-        return keys[0]
-    ranks = table.rank_of(np.asarray(keys))
-    return keys[int(np.argmin(ranks))]

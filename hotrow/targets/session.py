@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from psycopg.pq.abc import PGresult
 
+MOST_AHEAD_S = 0.002
+"""A sleep that ended later than this was no matter of the timer's grain, and is not made up for."""
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ"
 _FAILED = frozenset({pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE})
 
@@ -44,6 +46,34 @@ class Waiting:
 
     readable: Callable[[int], None]
     sleep: Callable[[float], None]
+    clock: Callable[[], float] = time.perf_counter
+    """Seconds that only go forward."""
+
+
+class Pace:
+    """Fills what the server took up to a nominal latency, right on average.
+
+    A sleep ends late, under gevent by up to a millisecond; what it ended late by is taken off the next ones,
+    so that a round trip of 2 ms is 2 ms on average whatever the timer's grain.
+    """
+
+    def __init__(self, waiting: Waiting) -> None:
+        self._waiting = waiting
+        self._ahead_s = 0.0
+
+    def fill(self, nominal_s: float, taken_s: float) -> None:
+        """Sleep for what is left of `nominal_s` after `taken_s`, less what earlier sleeps were late by.
+
+        Only sleeps are made up for: where the server itself took longer, its time stands as it is.
+        """
+        left_s = max(nominal_s - taken_s, 0.0)
+        asked_s = max(left_s - self._ahead_s, 0.0)
+        slept_s = 0.0
+        if asked_s > 0:
+            before_s = self._waiting.clock()
+            self._waiting.sleep(asked_s)
+            slept_s = self._waiting.clock() - before_s
+        self._ahead_s = min(self._ahead_s + slept_s - left_s, MOST_AHEAD_S)
 
 
 def _poll_readable(descriptor: int) -> None:
@@ -95,6 +125,8 @@ class PostgresSession:
         self._connection = connection
         self._pgconn = connection.pgconn
         self._latency = latency
+        self._pace = Pace(waiting)
+        self._commit_took_s = 0.0
         self._waiting = waiting
         self._begin = begin
         self._begin_is_due = False
@@ -119,27 +151,31 @@ class PostgresSession:
             psycopg.Error: whatever the server or the driver said.
         """
         values = [None if value is None else _as_text(value) for value in parameters]
+        sent_s = self._waiting.clock()
         try:
             answer = self._exchange(sql, values)
         finally:
-            if self._latency.rtt_s:
-                self._waiting.sleep(self._latency.rtt_s)
+            self._pace.fill(self._latency.rtt_s, self._waiting.clock() - sent_s)
         return Result(self._rows(answer), answer.command_tuples or 0)
 
     def commit(self) -> str:
         """Commit; return the command tag: `COMMIT`, or `ROLLBACK` where the transaction had been aborted."""
-        if self._latency.commit_s:
-            self._waiting.sleep(self._latency.commit_s)
-        return (self._exchange("COMMIT").command_status or b"").decode()
+        self._pace.fill(self._latency.commit_s, self._commit_took_s)
+        sent_s = self._waiting.clock()
+        try:
+            answer = self._exchange("COMMIT")
+        finally:
+            self._commit_took_s = self._waiting.clock() - sent_s
+        return (answer.command_status or b"").decode()
 
     def rollback(self) -> None:
         """Roll the transaction back; nothing is sent where BEGIN never was."""
         if self._begin_is_due:
             self._begin_is_due = False
             return
+        sent_s = self._waiting.clock()
         self._exchange("ROLLBACK")
-        if self._latency.rtt_s:
-            self._waiting.sleep(self._latency.rtt_s)
+        self._pace.fill(self._latency.rtt_s, self._waiting.clock() - sent_s)
 
     def run(self, sql: str) -> None:
         """Run one statement in a transaction of its own, unprepared, without latency: DDL and seeding."""

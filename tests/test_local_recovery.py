@@ -1,0 +1,131 @@
+"""The embedded server after an accident: every state that it can be found in leads to one healthy server."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from hotrow.errors import TargetError
+from hotrow.targets.local.account import server_account
+from hotrow.targets.local.binaries import Binaries, find_binaries
+from hotrow.targets.local.server import down, ensure_up, status
+from tests.local_home import AS_ROOT, ENSURE_UP, end, new_home, python, socket_of, value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A HOTROW_HOME of one test."""
+    with new_home() as path:
+        monkeypatch.setenv("HOTROW_HOME", str(path))
+        yield path
+
+
+@pytest.fixture(scope="module")
+def _scratch_home() -> Iterator[Path]:
+    with new_home() as path:
+        yield path
+
+
+@pytest.fixture
+def scratch(_scratch_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home for tests that begin with `ensure_up`: from what one leaves behind, the next can start."""
+    monkeypatch.setenv("HOTROW_HOME", str(_scratch_home))
+    return _scratch_home
+
+
+def test_an_interrupted_initdb_leaves_no_trace(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A starter killed amid initdb leaves half a data directory; the next start makes a whole one."""
+    real = find_binaries()
+    fake = _bin_with_slow_initdb(home, real)
+    monkeypatch.setenv("HOTROW_PG_BIN", str(fake))
+    starter = python(ENSURE_UP)
+    initdb_pid = int((home / "started").read_text())  # a FIFO: waits for initdb
+    starter.kill()
+    starter.communicate()
+    half = list(home.glob("local/*/data.new-*"))
+    assert len(half) == 1
+    os.kill(initdb_pid, signal.SIGKILL)
+
+    monkeypatch.setenv("HOTROW_PG_BIN", str(real.folder))
+    assert value(ensure_up().dsn, "SELECT 1") == 1
+    assert not list(home.glob("local/*/data.new-*"))
+
+
+def _bin_with_slow_initdb(home: Path, real: Binaries) -> Path:
+    """A bin folder whose initdb makes half a data directory, says so, and never ends."""
+    folder = home / "bin"
+    folder.mkdir()
+    os.mkfifo(home / "started")
+    (home / "started").chmod(0o666)
+    for name in ("postgres", "pg_ctl"):
+        (folder / name).symlink_to(real.program(name))
+    initdb = folder / "initdb"
+    initdb.write_text(f'#!/bin/sh\necho 18 > "$2/PG_VERSION"\necho $$ > {home}/started\nexec sleep 600\n')
+    initdb.chmod(0o755)
+    return folder
+
+
+@pytest.mark.usefixtures("scratch")
+def test_a_killed_postmaster_is_replaced_and_nothing_acknowledged_is_lost() -> None:
+    """After kill -9 `status` says that it does not run; the next start recovers every committed row."""
+    server = ensure_up()
+    with psycopg.connect(server.dsn, autocommit=True) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+    end(server.pid)
+    assert not status().running
+
+    again = ensure_up()
+    assert again.pid != server.pid
+    assert value(again.dsn, "SELECT answer FROM kept") == 42
+
+
+@pytest.mark.usefixtures("scratch")
+def test_a_stale_pid_file_that_names_a_living_process_is_seen_through() -> None:
+    """The killed postmaster's process id belongs to another process by now: that one is left alone."""
+    server = ensure_up()
+    end(server.pid)
+    bystander = subprocess.Popen(["sleep", "600"], user=server_account().uid if AS_ROOT else None)
+    for file in (server.data_directory / "postmaster.pid", Path(f"{socket_of(server)}.lock")):
+        file.write_text(file.read_text().replace(str(server.pid), str(bystander.pid), 1))
+
+    assert not status().running
+    assert not down()
+    assert value(ensure_up().dsn, "SELECT 1") == 1
+    assert bystander.poll() is None
+    bystander.kill()
+    bystander.wait()
+
+
+@pytest.mark.usefixtures("scratch")
+def test_a_server_whose_socket_was_cleaned_away_is_restarted() -> None:
+    """Cleaners of temporary folders remove sockets: the server that nobody can reach is replaced."""
+    server = ensure_up()
+    socket_of(server).unlink()
+    again = ensure_up()
+
+    assert again.pid != server.pid
+    assert value(again.dsn, "SELECT 1") == 1
+
+
+@pytest.mark.usefixtures("home")
+def test_a_start_that_fails_quotes_the_log_in_one_line() -> None:
+    """The reason is in the error, in one line, with the path of the log."""
+    server = ensure_up()
+    assert down()
+    with (server.data_directory / "postgresql.auto.conf").open("a") as file:
+        file.write("no_such_setting = 1\n")
+
+    with pytest.raises(TargetError, match="no_such_setting") as caught:
+        ensure_up()
+    assert "\n" not in str(caught.value)
+    assert str(server.log) in str(caught.value)
+    assert not status().running
