@@ -11,7 +11,7 @@ setup: $(READY)
 
 # Four skews by six levels of concurrency on the embedded stand-in; ends with the path of the report.
 demo: $(READY)
-	$(BIN)/hotrow sweep transfer --skew uniform,zipf:0.99,hot:8,hot --users 1,2,4,8,16,32 --duration 6s
+	$(BIN)/hotrow sweep transfer --skew uniform,zipf:0.8,zipf:0.99,hot --users 1,2,4,8,16,32 --duration 6s
 
 test: $(READY)
 	$(BIN)/python -m pytest

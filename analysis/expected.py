@@ -47,7 +47,7 @@ def _loop(users: int, counted: Tally, times: Timing, think_s: float) -> Loop | N
         return None
     attempts = len(counted.attempts)
     window_ms = float(times.window_ms.mean())
-    think_ms = think_s / _MS * len(counted.first) / attempts
+    think_ms = think_s / _MS * counted.first_tries / attempts
     outside_ms = max(0.0, times.cycle_ms - window_ms - times.backoff_ms - think_ms)
     return Loop(
         users=users,

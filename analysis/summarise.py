@@ -122,12 +122,12 @@ def _steady(counted: Tally) -> bool | None:
 def _rates(cell: Tally) -> dict[str, Any]:
     """Rates with their intervals, from counts in equal batches of the window."""
     batch = cell.batches(intervals.BATCHES)
-    of_attempt = np.repeat(batch, cell.sizes)
-    attempts = _in_batches(of_attempt)
-    conflicts = _in_batches(of_attempt[cell.attempts["outcome"] == Outcome.CONFLICT])
-    retries = _in_batches(of_attempt) - _in_batches(batch)
-    finished = _in_batches(batch[cell.states != STATES.index("cut_off")])
-    commits = _in_batches(batch[cell.states == STATES.index("committed")])
+    ending = batch[cell.last]
+    attempts = _in_batches(batch)
+    conflicts = _in_batches(batch[cell.attempts["outcome"] == Outcome.CONFLICT])
+    retries = _in_batches(batch[cell.attempts["attempt"] > 1])
+    finished = _in_batches(ending[cell.states != STATES.index("cut_off")])
+    commits = _in_batches(ending[cell.states == STATES.index("committed")])
     seconds, total, committed = cell.window.seconds, len(cell.attempts), int(commits.sum())
     return {
         "conflict_rate": asdict(intervals.share(conflicts, attempts)),

@@ -35,19 +35,19 @@ class BrokenEquationError(AssertionError):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Tally:
-    """The attempts of the transactions of one window, transaction after transaction."""
+    """The attempts that began in one window, transaction after transaction."""
 
     window: Window
     attempts: NDArray[np.void]
     """`ATTEMPT` records; those of a transaction are neighbours, in order."""
     first: NDArray[np.int64]
-    """Where each transaction's first attempt is, ascending."""
+    """Where each transaction's first attempt in the window is, ascending."""
     states: NDArray[np.int64]
     """How each transaction ended, as an index into `STATES`."""
 
     @property
     def sizes(self) -> NDArray[np.int64]:
-        """How many attempts each transaction had."""
+        """How many attempts each transaction began in the window."""
         return np.diff(self.first, append=len(self.attempts))
 
     @property
@@ -55,36 +55,38 @@ class Tally:
         """Where each transaction's last attempt is."""
         return self.first + self.sizes - 1
 
+    @property
+    def first_tries(self) -> int:
+        """How many of the attempts were the first of their transaction."""
+        return int(np.count_nonzero(self.attempts["attempt"] == 1))
+
     def batches(self, count: int) -> NDArray[np.int64]:
-        """In which of `count` equal parts of the window each transaction began."""
-        offset_ns = self.attempts["started"][self.first] - self.window.begin_ns
+        """In which of `count` equal parts of the window each attempt began."""
+        offset_ns = self.attempts["started"] - self.window.begin_ns
         length_ns = self.window.end_ns - self.window.begin_ns
         return np.asarray(np.minimum(offset_ns * count // length_ns, count - 1))
 
 
 def tally(attempts: NDArray[np.void], window: Window) -> Tally:
-    """Pick the transactions whose first attempt began in `window`, with all their attempts.
+    """Pick the attempts that began in `window`, and the transactions that made them.
 
-    `attempts` are all records of one cell; each worker's in the order they ended. A transaction whose first
-    attempt is not among them (it began in another cell) does not belong.
+    `attempts` are all records of one cell; each worker's in the order they ended. A transaction is counted
+    where it was under way: it may have begun before the window, and is cut off where it goes on after it.
+    Choosing transactions by their beginning instead would leave out the long ones at one end, cut the others
+    short at the other, and so find fewer retries than there are.
 
     Raises:
         BrokenEquationError: a transaction went on after its final attempt.
     """
+    attempts = attempts[(attempts["started"] >= window.begin_ns) & (attempts["started"] < window.end_ns)]
     ids = attempts["worker"].astype(np.uint64) << np.uint64(32) | attempts["transaction"]
     order = np.argsort(ids, kind="stable")
     ids = ids[order]
     first = (
         np.flatnonzero(np.concatenate([[True], ids[1:] != ids[:-1]])) if len(ids) else np.empty(0, np.int64)
     )
-    heads = attempts[order[first]]
-    belongs = (
-        (heads["started"] >= window.begin_ns) & (heads["started"] < window.end_ns) & (heads["attempt"] == 1)
-    )
-    sizes = np.diff(first, append=len(ids))
-    picked = attempts[order[np.repeat(belongs, sizes)]]
-    first = np.cumsum(sizes[belongs]) - sizes[belongs]
-    states = _states(picked, first + sizes[belongs] - 1)
+    picked = attempts[order]
+    states = _states(picked, np.append(first[1:], len(ids))[: len(first)] - 1)
     finals = int(np.count_nonzero(picked["flags"] & Flag.FINAL))
     finished = int(np.count_nonzero(states != STATES.index("cut_off")))
     _equal("final attempts = finished transactions", finals, finished)
@@ -99,7 +101,11 @@ def _states(attempts: NDArray[np.void], last: NDArray[np.int64]) -> NDArray[np.i
 
 
 def count_transactions(cell: Tally) -> dict[str, int]:
-    """`started` and the count of each state. Raises BrokenEquationError where they do not add up."""
+    """`started` and the count of each state.
+
+    Raises:
+        BrokenEquationError: they do not add up.
+    """
     counts = np.bincount(cell.states, minlength=len(STATES)).tolist()
     started = len(cell.first)
     _equal("started = committed + … + cut_off", started, sum(counts))
@@ -110,10 +116,9 @@ def count_attempts(cell: Tally) -> dict[str, int]:
     """`total` and the count of each outcome. Raises BrokenEquationError where they do not add up."""
     counts = np.bincount(cell.attempts["outcome"], minlength=len(Outcome)).tolist()
     total = len(cell.attempts)
-    first_tries = int(np.count_nonzero(cell.attempts["attempt"] == 1))
+    opening = int(np.count_nonzero(cell.attempts["attempt"][cell.first] == 1))
     _equal("attempts = sum over outcomes", total, sum(counts[outcome] for outcome in Outcome))
-    _equal("first tries = transactions started", first_tries, len(cell.first))
-    _equal("attempts = first tries + retries", total, first_tries + int((cell.sizes - 1).sum()))
+    _equal("first tries = transactions that began in the window", cell.first_tries, opening)
     return {"total": total, **{outcome.name.lower(): counts[outcome] for outcome in Outcome}}
 
 

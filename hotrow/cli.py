@@ -7,6 +7,7 @@ never do.
 from __future__ import annotations
 
 import sys
+import traceback
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,19 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except HotrowError as error:
-            click.echo(f"hotrow: {error}", err=True)
-            ctx.exit(error.exit_code)
+            _refuse(ctx, str(error), error.exit_code)
+        except click.UsageError as error:
+            _refuse(ctx, error.format_message(), HotrowError.exit_code)
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except Exception:  # noqa: BLE001 - exit code 1 would say that a gate failed
+            traceback.print_exc()
+            ctx.exit(HotrowError.exit_code)
+
+
+def _refuse(ctx: click.Context, reason: str, code: int) -> None:
+    click.echo(f"hotrow: {reason}", err=True)
+    ctx.exit(code)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -37,7 +49,7 @@ def main() -> None:
 @main.command(context_settings={"show_default": True})
 @click.argument("scenario")
 @click.option("-H", "--host", default="local", help="local, local:rtt=2ms,commit=5ms or postgresql://…")
-@click.option("--skew", default="uniform,zipf:0.99,hot:8,hot", help="Skews, by commas.")
+@click.option("--skew", default="uniform,zipf:0.8,zipf:0.99,hot", help="Skews, by commas.")
 @click.option("--keys", default="10000", help="How many rows there are.")
 @click.option("--users", default="1,2,4,8,16,32", help="Numbers of concurrent users, by commas.")
 @click.option(
@@ -97,23 +109,20 @@ def report(run: Path) -> None:
     sys.exit(finish_run(run, Gates()))
 
 
-def _number(_context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
-    if value is not None and value < 0:
-        raise click.BadParameter("must be 0 or more", param=parameter)
-    return value
-
-
 @main.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
-    "--max-conflict-rate", type=float, callback=_number, help="The most conflicts an attempt, 0 to 1."
+    "--max-conflict-rate", type=click.FloatRange(0, 1), help="The most conflicts an attempt, 0 to 1."
 )
 @click.option(
-    "--max-give-up-rate", type=float, callback=_number, help="The most transactions given up, 0 to 1."
+    "--max-give-up-rate", type=click.FloatRange(0, 1), help="The most transactions given up, 0 to 1."
 )
-@click.option("--max-p99-ms", type=float, callback=_number, help="The highest p99 of committed transactions.")
+@click.option("--max-p99-ms", type=click.FloatRange(0), help="The highest p99 of committed transactions.")
 @click.option(
-    "--min-goodput", type=float, callback=_number, help="The least committed transactions a second."
+    "--min-goodput",
+    "min_goodput_per_s",
+    type=click.FloatRange(0),
+    help="The least committed transactions a second.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the breaches as JSON.")
 def check(run: Path, as_json: bool, **limits: float | None) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from analysis.gates import Breach, Gates, check_gates, exit_code
+from analysis.gates import Gates, check_gates, exit_code
 from analysis.load import read_run
 from analysis.summarise import summarise, write_summary
 from reports.report import write_reports
@@ -47,7 +46,7 @@ def check_run(directory: Path, limits: dict[str, float | None], *, as_json: bool
     code = exit_code(summary, breaches)
     if as_json:
         print(
-            json.dumps({"exit_code": code, "breaches": [_as_json(breach) for breach in breaches]}, indent=2)
+            json.dumps({"exit_code": code, "breaches": [breach.as_json() for breach in breaches]}, indent=2)
         )
     else:
         for breach in breaches:
@@ -60,10 +59,6 @@ def _console() -> Console:
     """The user's console; where output goes to a file or a log, lines of 120."""
     console = Console()
     return console if console.is_terminal else Console(width=120)
-
-
-def _as_json(breach: Breach) -> dict[str, Any]:
-    return asdict(breach)
 
 
 def report_error(error: HotrowError) -> None:

@@ -109,8 +109,8 @@ def test_a_foreign_directory_is_refused_in_one_line(tmp_path: Path, text: str | 
     assert "\n" not in str(caught.value)
 
 
-def test_a_transaction_belongs_to_the_window_in_which_it_began() -> None:
-    """Begun before: no attempt counts. Begun inside: all do, also after the end. The end is outside."""
+def test_an_attempt_belongs_to_the_window_in_which_it_began() -> None:
+    """A transaction counts where it was under way; one that goes on after the end was cut off by it."""
     run = run_of(
         [
             attempt(1, 99.9, CONFLICT, final=False),
@@ -123,16 +123,18 @@ def test_a_transaction_belongs_to_the_window_in_which_it_began() -> None:
     )
     found = _only_cell(run)
 
-    assert found["transactions"]["started"] == 1
+    assert found["transactions"]["started"] == 2
+    assert (found["transactions"]["committed"], found["transactions"]["cut_off"]) == (1, 1)
     assert found["attempts"]["total"] == 2
     assert found["attempts"]["conflict"] == 1
 
 
-def test_attempts_without_their_first_try_do_not_count() -> None:
-    """A transaction that began in another cell leaves its later attempts out of this one."""
+def test_a_transaction_carried_in_counts_as_a_retry() -> None:
+    """Its later attempts are retries of this window, though its first try was before it."""
     found = _only_cell(run_of([attempt(1, 10, number=2), attempt(2, 20)]))
 
-    assert found["transactions"]["started"] == 1
+    assert found["transactions"]["committed"] == 2
+    assert found["retry_rate"]["value"] == 0.5
 
 
 def test_every_way_to_end_is_counted_once() -> None:

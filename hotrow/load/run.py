@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from typing import TYPE_CHECKING, Any, cast
 
 from locust import events
 from locust.runners import MasterRunner, WorkerRunner
 
 from hotrow.errors import HotrowError, UsageError
+from hotrow.finish import report_error
 from hotrow.load.board import Board
 from hotrow.load.conductor import Conductor
 
@@ -62,7 +64,11 @@ def _on_init(environment: Environment, runner: Any, **_: Any) -> None:
     try:
         environment.hotrow = _stand_ready(environment, runner)  # type: ignore[attr-defined]
     except HotrowError as error:
-        _leave(error)
+        report_error(error)
+        sys.exit(error.exit_code)
+    except Exception:  # noqa: BLE001 - Locust would exit 1, which says that a gate failed
+        traceback.print_exc()
+        sys.exit(HotrowError.exit_code)
 
 
 def _stand_ready(environment: Environment, runner: Any) -> Run:
@@ -78,11 +84,6 @@ def _stand_ready(environment: Environment, runner: Any) -> Run:
     conductor.refuse_what_cannot_run()
     run.conductor = conductor
     return run
-
-
-def _leave(error: HotrowError) -> None:
-    print(f"hotrow: {error}", file=sys.stderr)  # noqa: T201 - the one line that bad input gets
-    sys.exit(error.exit_code)
 
 
 @events.test_start.add_listener
