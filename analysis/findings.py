@@ -168,7 +168,7 @@ def _many_cut_off(transactions: Mapping[str, int]) -> Finding | None:
     cut_off, started = transactions["cut_off"], transactions["started"]
     if cut_off <= CUT_OFF_SHARE_MAX * started:
         return None
-    message = f"{cut_off} of {started} transactions were cut off, most of them while they retried: latency and give-ups read low"
+    message = f"{cut_off} of {started} transactions were cut off: latency and give-ups read low"
     return Finding("many_cut_off", message, "Raise --duration, or lower the retry policy's cap or max.")
 
 
