@@ -87,6 +87,16 @@ SCRIPTS = {
         a: INSERT INTO account (id) VALUES (0)                  -> INSERT 0 1
         a: COMMIT                                               -> COMMIT
         b: SELECT id, balance FROM account WHERE id<1           -> 0, 7""",
+    "a primary key can change, and is then a delete and an insert": """
+        a: BEGIN                                                -> BEGIN
+        b: BEGIN                                                -> BEGIN
+        a: UPDATE account SET id = -1 WHERE id=0                -> UPDATE 1
+        b: UPDATE account SET balance = 2 WHERE id=0            -> UPDATE 1
+        a: SELECT id FROM account WHERE id<2 ORDER BY 1         -> -1; 1
+        a: COMMIT                                               -> COMMIT
+        b: COMMIT                                               -> 40001 OC000
+        b: UPDATE account SET id = 2 WHERE id=1                 -> 23505
+        b: SELECT id FROM account WHERE id<2 ORDER BY 1         -> -1; 1""",
     "constraints are checked at the statement": """
         a: UPDATE account SET balance = -100 WHERE id=0         -> 23514
         a: INSERT INTO account VALUES (-1, NULL)                -> 23502""",
@@ -107,6 +117,7 @@ def accounts(dsn: str, schema: str) -> str:
     """A schema with ten adopted accounts of 1000 each."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(f"SET search_path TO {schema}")
+        connection.execute("SET hotrow.adopt TO off")
         connection.execute(ACCOUNTS)
         connection.execute("INSERT INTO account SELECT id, 1000 FROM generate_series(0, 9) AS id")
         connection.execute("SELECT hotrow.adopt('account')")
@@ -137,7 +148,37 @@ def test_the_write_set_is_used_again(dsn: str, accounts: str) -> None:
 def test_a_table_without_a_primary_key_is_refused(dsn: str, schema: str) -> None:
     """What cannot be had is said at once, not answered wrongly."""
     with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute(f"CREATE TABLE {schema}.heap (id bigint)")
-
         with pytest.raises(psycopg.errors.FeatureNotSupported, match="primary key"):
-            connection.execute(f"SELECT hotrow.adopt('{schema}.heap')")
+            connection.execute(f"CREATE TABLE {schema}.heap (id bigint)")
+
+
+def test_any_table_that_a_client_creates_is_adopted(dsn: str, schema: str) -> None:
+    """CREATE TABLE alone gives the stand-in's conflicts, and dropping the view leaves nothing behind."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(f"SET search_path TO {schema}")
+        connection.execute("CREATE TABLE thing (id uuid PRIMARY KEY, body jsonb)")
+        connection.execute("INSERT INTO thing VALUES (gen_random_uuid(), NULL)")
+
+    script = """
+        a: BEGIN                      -> BEGIN
+        b: BEGIN                      -> BEGIN
+        a: UPDATE thing SET body='1'  -> UPDATE 1
+        b: UPDATE thing SET body='2'  -> UPDATE 1
+        a: COMMIT                     -> COMMIT
+        b: COMMIT                     -> 40001 OC000
+        a: SELECT body FROM thing     -> 1
+        a: DROP VIEW thing            -> DROP VIEW
+        a: SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace -> 0"""
+    for step, expected, observed in play(dsn, schema, script):
+        assert (step, expected) == (step, observed)
+
+
+def test_the_row_limit_falls_at_the_statement(dsn: str, accounts: str) -> None:
+    """3,000 changed rows are allowed; the 3,001st fails with Aurora DSQL's code."""
+    script = """
+        a: BEGIN -> BEGIN
+        a: INSERT INTO account SELECT id, 0 FROM generate_series(100, 3099) AS id -> INSERT 0 3000
+        a: INSERT INTO account VALUES (-1, 0) -> 54000
+        a: ROLLBACK -> ROLLBACK"""
+    for step, expected, observed in play(dsn, accounts, script):
+        assert (step, expected) == (step, observed)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 import numpy as np
 from locust import User, task
-from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 from hotrow.attempt import Outcome
@@ -59,15 +58,15 @@ class ContentionUser(User):
         """Connect before the gate opens, so that no cell measures a connection being made."""
         setup, target = self._board.setup, self._board.target
         if setup is None or target is None:
-            raise StopUser  # the run could not begin and said so
+            return  # the run could not begin and said so; Locust is about to stop
         self._connection = UserConnection(target, setup.schema, COOPERATIVE)
         self._connection.try_to_open()
         self._board.ready += 1
 
     def on_stop(self) -> None:
         """Leave: the connection is closed and the user no longer counted."""
-        self._board.ready -= 1
         if self._connection is not None:
+            self._board.ready -= 1
             self._connection.close()
 
     @task

@@ -35,6 +35,8 @@ class Stage:
         try:
             session.run(f"CREATE SCHEMA {self.schema}")
             session.run(f"SET search_path TO {self.schema}")
+            if self._target.kind == "local":
+                session.run("SET hotrow.adopt TO off")  # seeded at full speed, then adopted
             for statement in (*self._scenario.tables(), *self._scenario.seed(keys)):
                 session.run(statement)
             if self._target.kind == "local":
