@@ -279,7 +279,7 @@ def test_sql_that_fails_is_one_line_and_leaves_nothing(shared: Server) -> None:
     """The whole text is one transaction, and is tried again the next time."""
     for _ in range(2):
         with pytest.raises(TargetError, match=r"cannot be installed: .*nonsense") as caught:
-            ensure_up("CREATE TABLE half_done (); SELECT nonsense;")
+            ensure_up("CREATE TABLE half_done (n int PRIMARY KEY); SELECT nonsense;")
         assert "\n" not in str(caught.value)
     assert value(shared.dsn, "SELECT to_regclass('half_done')") is None
     assert status().running

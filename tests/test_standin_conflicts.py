@@ -147,9 +147,11 @@ def test_the_write_set_is_used_again(dsn: str, accounts: str) -> None:
 
 def test_a_table_without_a_primary_key_is_refused(dsn: str, schema: str) -> None:
     """What cannot be had is said at once, not answered wrongly."""
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        with pytest.raises(psycopg.errors.FeatureNotSupported, match="primary key"):
-            connection.execute(f"CREATE TABLE {schema}.heap (id bigint)")
+    with (
+        psycopg.connect(dsn, autocommit=True) as connection,
+        pytest.raises(psycopg.errors.FeatureNotSupported, match="primary key"),
+    ):
+        connection.execute(f"CREATE TABLE {schema}.heap (id bigint)")
 
 
 def test_any_table_that_a_client_creates_is_adopted(dsn: str, schema: str) -> None:
