@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from hotrow.errors import HotrowError
+from hotrow.probe.command import probe
 from hotrow.targets.local.commands import local
 
 
@@ -159,3 +160,4 @@ def scenarios(as_json: bool) -> None:
 
 
 main.add_command(local)
+main.add_command(probe)

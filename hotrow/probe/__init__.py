@@ -1,0 +1,1 @@
+"""`hotrow probe`: interleavings of sessions as data, played on any target and compared with Aurora DSQL."""

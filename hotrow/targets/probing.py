@@ -1,0 +1,243 @@
+"""The connections of a probe: a schema of its own, sessions with a client-side deadline, and a clean end."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import time
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Self
+
+import psycopg
+from psycopg import pq
+
+from hotrow.attempt import Marker
+from hotrow.errors import TargetError
+from hotrow.outcome import marker_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from psycopg.pq.abc import PGresult
+
+    from hotrow.targets.target import Target
+
+SETUP_DEADLINE_S = 60.0
+"""DDL on a cluster takes seconds; more than this is a fault."""
+_CONNECT_TIMEOUT_S = 10
+_CANCEL_TIMEOUT_S = 2.0
+_SETTLE_ATTEMPTS = 10
+"""How often a statement of the set-up is tried again after OC001: the schema has just changed."""
+_CREATED_TABLE = re.compile(r"\s*CREATE TABLE (\w+)", re.IGNORECASE)
+_ORDINARY_TABLES = (
+    "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = '{schema}'::regnamespace"
+)
+_ADOPTED_ALREADY = frozenset({"42P07", "42710", "42723", "42883"})
+"""Duplicate table, object or function: adopted meanwhile. No such function: the stand-in adopts by itself."""
+
+
+NO_ROWS = "no rows"
+"""The text of an answer that has columns and no row."""
+
+
+class Kind(Enum):
+    """What sort of answer a step got."""
+
+    TAG = "tag"
+    ROWS = "rows"
+    ERROR = "error"
+    WAITS = "waits"
+    """No answer within the deadline: the step waits for another session."""
+    LOST = "lost"
+    """The connection broke."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server said to one statement, as the notation writes it."""
+
+    kind: Kind
+    text: str
+    """The command tag; `no rows`, or values by `, ` and rows by `; `; SQLSTATE, perhaps with ` OCnnn`."""
+    message: str = ""
+    """The error's own words: for people, never compared."""
+
+
+class ProbeSession:
+    """One connection, whose statements are sent as simple queries and answered within a deadline."""
+
+    def __init__(self, connection: psycopg.Connection[Any], deadline_s: float) -> None:
+        self._connection = connection
+        self._pgconn = connection.pgconn
+        self._deadline_s = deadline_s
+        self._waits = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def answer(self, sql: str) -> Answer:
+        """Send one statement and wait for its answer, or for the deadline."""
+        try:
+            self._pgconn.send_query(sql.encode())
+            results = self._results(self._deadline_s)
+        except psycopg.Error as error:
+            return Answer(Kind.LOST, "lost", str(error))
+        if results is None:
+            self._waits = True
+            return Answer(Kind.WAITS, "waits")
+        return _read(results)
+
+    def end(self) -> None:
+        """Cancel what waits, and close; the server rolls back what was open."""
+        if self._waits:
+            with suppress(psycopg.Error):
+                self._connection.cancel_safe(timeout=_CANCEL_TIMEOUT_S)
+                self._results(_CANCEL_TIMEOUT_S)
+        self._connection.close()
+
+    def _results(self, within_s: float) -> list[PGresult] | None:
+        """The results of the statement in flight; None where they are not all there in time."""
+        ends_s = time.perf_counter() + within_s
+        self._pgconn.flush()
+        results: list[PGresult] = []
+        while True:
+            while self._pgconn.is_busy():
+                if not self._readable(ends_s - time.perf_counter()):
+                    return None
+                self._pgconn.consume_input()
+            result = self._pgconn.get_result()
+            if result is None:
+                return results
+            results.append(result)
+
+    def _readable(self, within_s: float) -> bool:
+        poll = select.poll()
+        poll.register(self._pgconn.socket, select.POLLIN)
+        return bool(poll.poll(max(within_s, 0.0) * 1000))
+
+
+@contextmanager
+def playground(
+    target: Target, setup: Sequence[str], names: Sequence[str], deadline_s: float
+) -> Iterator[dict[str, ProbeSession]]:
+    """Sessions of these names over a fresh schema with the tables of `setup`; all of it is gone afterwards.
+
+    Raises:
+        TargetError: a statement of the set-up was refused, or no connection was to be had.
+    """
+    schema = f"probe_{os.urandom(4).hex()}"
+    with _open(target, SETUP_DEADLINE_S) as owner:
+        _settle(owner, f"CREATE SCHEMA {schema}")
+        try:
+            tables = _build(owner, target, schema, setup)
+            with ExitStack() as stack:
+                yield {
+                    name: stack.enter_context(_entered(target, schema, tables, deadline_s)) for name in names
+                }
+        finally:
+            _settle(owner, f"DROP SCHEMA {schema} CASCADE")
+
+
+def _open(target: Target, deadline_s: float) -> ProbeSession:
+    try:
+        connection = psycopg.connect(
+            target.conninfo,
+            autocommit=True,
+            connect_timeout=_CONNECT_TIMEOUT_S,
+            application_name="hotrow probe",
+        )
+    except psycopg.Error as error:
+        reason = " ".join(str(error).split())
+        raise TargetError(f"cannot connect to {target.label}: {reason}") from None
+    return ProbeSession(connection, deadline_s)
+
+
+def _entered(target: Target, schema: str, tables: Sequence[str], deadline_s: float) -> ProbeSession:
+    """A fresh session at the target's isolation level that has seen the tables as they are now.
+
+    On Aurora DSQL a session that was open during DDL, or that is new to a table, may be answered OC001.
+    """
+    session = _open(target, deadline_s)
+    preparation = [f"SET search_path TO {schema}"]
+    if target.kind == "postgresql":
+        preparation.append(f"SET default_transaction_isolation TO '{target.isolation.replace('-', ' ')}'")
+    preparation += [f"SELECT 1 FROM {table} LIMIT 1" for table in tables]  # noqa: S608 - our own set-up's names
+    try:
+        for sql in preparation:
+            _settle(session, sql)
+    except TargetError:
+        session.end()
+        raise
+    return session
+
+
+def _build(owner: ProbeSession, target: Target, schema: str, setup: Sequence[str]) -> list[str]:
+    """Make and fill the tables, and have the stand-in adopt them; return their names."""
+    _settle(owner, f"SET search_path TO {schema}")
+    for sql in setup:
+        _settle(owner, sql)
+    tables = [match.group(1) for match in map(_CREATED_TABLE.match, setup) if match]
+    if target.kind == "local":
+        _adopt(owner, schema, tables)
+    return tables
+
+
+def _adopt(owner: ProbeSession, schema: str, tables: Sequence[str]) -> None:
+    """Have the stand-in adopt those tables that are still ordinary ones."""
+    ordinary = _settle(owner, _ORDINARY_TABLES.format(schema=schema)).text.split("; ")
+    for table in set(tables) & set(ordinary):
+        answer = owner.answer(f"SELECT hotrow.adopt('{schema}.{table}')")
+        if answer.kind is Kind.ERROR and answer.text not in _ADOPTED_ALREADY:
+            raise TargetError(f"set-up refused: {answer.text} {answer.message}")
+
+
+def _settle(session: ProbeSession, sql: str) -> Answer:
+    """Run a statement of the set-up, again where the schema has just changed.
+
+    Raises:
+        TargetError: it was refused, or took too long.
+    """
+    for _ in range(_SETTLE_ATTEMPTS):
+        answer = session.answer(sql)
+        if answer.kind in (Kind.TAG, Kind.ROWS):
+            return answer
+        if not answer.text.endswith(Marker.OC001.name):
+            break
+    raise TargetError(f"set-up refused: {answer.text} {answer.message}".rstrip())
+
+
+def _read(results: Sequence[PGresult]) -> Answer:
+    """The first error among the results, or else the last of them."""
+    for result in results:
+        if result.status in (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE):
+            return _error(result)
+    last = results[-1]
+    if last.status == pq.ExecStatus.TUPLES_OK:
+        return Answer(Kind.ROWS, _rows(last))
+    return Answer(Kind.TAG, (last.command_status or b"").decode())
+
+
+def _error(result: PGresult) -> Answer:
+    state = (result.error_field(pq.DiagnosticField.SQLSTATE) or b"").decode()
+    message = (result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or b"").decode()
+    marker = marker_of(message)
+    text = state if marker is Marker.NONE else f"{state} {marker.name}"
+    return Answer(Kind.ERROR, text, message)
+
+
+def _rows(result: PGresult) -> str:
+    values = [
+        ", ".join(_value(result.get_value(row, column)) for column in range(result.nfields))
+        for row in range(result.ntuples)
+    ]
+    return "; ".join(values) if values else NO_ROWS
+
+
+def _value(value: bytes | None) -> str:
+    return "null" if value is None else value.decode()
