@@ -1,7 +1,8 @@
 """Transfers a second on the stand-in and on plain tables of the same server, in turns.
 
-Run `python bench/standin.py` on a quiet machine. Two-row transfers by pgbench, prepared, 8 clients, on a server of
-its own. Prints every round, the medians and their ratio; then one hot row, where conflicts are tried again.
+Run `python bench/standin.py` on a quiet machine. Two-row transfers by pgbench, prepared, 8 clients, on a
+server of its own. Prints every round, the medians and their ratio; then one hot row, where conflicts are tried
+again.
 """
 
 from __future__ import annotations
@@ -62,9 +63,8 @@ def show(title: str, rounds: dict[str, list[float]]) -> None:
     medians = {table: statistics.median(figures) for table, figures in rounds.items()}
     print(title)
     for table, figures in rounds.items():
-        print(
-            f"  {table:<8} median {medians[table]:8,.0f}/s   rounds {' '.join(f'{figure:,.0f}' for figure in figures)}"
-        )
+        shown = " ".join(f"{figure:,.0f}" for figure in figures)
+        print(f"  {table:<8} median {medians[table]:8,.0f}/s   rounds {shown}")
     print(f"  ratio    {medians['standin'] / medians['plain']:.3f}")
 
 
