@@ -1,8 +1,7 @@
 """Transfers a second on the stand-in and on plain tables of the same server, in turns.
 
 Run `python bench/standin.py` on a quiet machine. Two-row transfers by pgbench, prepared, 8 clients, on a
-server of its own. Prints every round, the medians and their ratio; then one hot row, where conflicts are tried
-again.
+server of its own. Prints every round, the medians and their ratio; then one hot row, conflicts tried again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`hotrow local up|down|status|psql`: the stand-in's server by hand; a run on `-H local` starts it itself."""
+"""`hotrow local …`: the stand-in and its endpoint by hand; a run on `-H local` starts the server itself."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from pathlib import Path
 
 import click
 
-from hotrow.errors import TargetError
+from hotrow.errors import TargetError, UsageError
+from hotrow.targets.endpoint.commands import endpoint_facts, start_endpoint, token
+from hotrow.targets.endpoint.lifecycle import stop_endpoint
 from hotrow.targets.local.binaries import find_binaries
 from hotrow.targets.local.server import Server, ensure_up, shut_down
 from hotrow.targets.local.server import status as read_status
@@ -20,8 +22,9 @@ from hotrow.targets.local.server import status as read_status
 def local() -> None:
     """The stand-in: a PostgreSQL of hotrow's own, whose conflicts come at COMMIT.
 
-    It listens on a Unix socket only. Its data lie in your cache folder, or in HOTROW_HOME. HOTROW_PG_BIN, the
-    bin folder of a PostgreSQL 15 or newer, replaces the one that came with hotrow.
+    It listens on a Unix socket only; `up --endpoint` adds a TLS port for any client, with IAM tokens. Its
+    data lie in your cache folder, or in HOTROW_HOME. HOTROW_PG_BIN, the bin folder of a PostgreSQL 15 or
+    newer, replaces the one that came with hotrow.
 
     \b
     Example:
@@ -32,7 +35,11 @@ def local() -> None:
 
 
 @local.command()
-def up() -> None:
+@click.option("--endpoint", is_flag=True, help="Also listen as Aurora DSQL does: TLS, a token as password.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Port of the endpoint on the loopback; 0: any free one."
+)
+def up(endpoint: bool, port: int | None) -> None:
     """Start the server, or find it running; print how to connect.
 
     It stays up until `hotrow local down`. Exit code 0; 2 where it cannot start.
@@ -40,18 +47,25 @@ def up() -> None:
     \b
     Example:
       hotrow local up
+      hotrow local up --endpoint --port 5432
     """  # noqa: D301 - click wants the character
+    if port is not None and not endpoint:
+        raise UsageError("--port is the endpoint's: add --endpoint")
     server = ensure_up()
     click.echo(f"PostgreSQL {server.server_version} is up.")
     click.echo(f"  dsn      {server.dsn}")
     click.echo("  psql     hotrow local psql")
     click.echo(f'  Python   psycopg.connect("{server.dsn}")')
     click.echo("  stop     hotrow local down")
+    if endpoint:
+        start_endpoint(port or 0)
 
 
 @local.command()
 def down() -> None:
-    """Stop the server and wait until it has ended. Runs that use it lose their connections.
+    """Stop the server and its endpoint, and wait until they have ended.
+
+    Runs that use them lose their connections.
 
     Exit code 0, also where it was not running; 2 where it cannot be stopped.
 
@@ -59,6 +73,8 @@ def down() -> None:
     Example:
       hotrow local down
     """  # noqa: D301 - click wants the character
+    if stop_endpoint():
+        click.echo("Stopped the endpoint.")
     closed = shut_down()
     if closed is None:
         click.echo("It was not running.")
@@ -68,7 +84,10 @@ def down() -> None:
 
 @local.command()
 @click.option(
-    "--json", "as_json", is_flag=True, help="One JSON object: running, dsn, data_directory, server_version."
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="One JSON object: running, dsn, data_directory, server_version, endpoint.",
 )
 def status(as_json: bool) -> None:
     """Say whether the server runs, and where.
@@ -85,6 +104,7 @@ def status(as_json: bool) -> None:
         return
     rows = {
         **_facts(server),
+        "endpoint": (endpoint_facts() or {}).get("dsn"),
         "running": "yes" if server.running else "no",
         "log": server.log,
         "pid": server.pid,
@@ -99,6 +119,7 @@ def _facts(server: Server) -> dict[str, object]:
         "dsn": server.dsn if server.running else None,
         "data_directory": str(server.data_directory),
         "server_version": server.server_version,
+        "endpoint": endpoint_facts(),
     }
 
 
@@ -127,3 +148,6 @@ def _find_psql() -> Path:
             f"there is no psql in {beside.parent} or on PATH: install one, or use any other client"
         )
     return Path(found)
+
+
+local.add_command(token)
