@@ -30,12 +30,10 @@ _VIEW = "DDL of an adopted table meets its view"
 _ONE_DDL = "nothing counts DDL and DML of a transaction yet"
 _SCHEMA = "no transaction checks yet whether the schema has changed"
 _UPSERT = "PostgreSQL has no ON CONFLICT for a view: it must be rewritten"
-_IDENTITY = "the view of a table with an identity column has no default for it"
 _SIZE = "the 10 MiB of a transaction are not counted yet"
 
 NOT_YET: MappingProxyType[str, str] = MappingProxyType(
     {
-        "an identity column with CACHE 1 numbers its rows": _IDENTITY,
         "a sequence needs an explicit cache": _REFUSAL,
         "an identity column without an explicit cache is refused": _REFUSAL,
         "a purchase that moves to a customer conflicts with the removal of that customer": _FOREIGN,

@@ -105,10 +105,12 @@ BEGIN
     SELECT indexrelid INTO STRICT key FROM pg_index WHERE indrelid = relation AND indisprimary;
     columns := hotrow.columns(relation, NULL, '%I', ', ');
     SELECT string_agg(format('ALTER VIEW %s ALTER COLUMN %I SET DEFAULT %s', shown, a.attname,
-                             pg_get_expr(d.adbin, d.adrelid)), '; ')
+                             CASE a.attidentity WHEN 'd'
+                             THEN format('nextval(%L)', pg_get_serial_sequence(shown, a.attname))
+                             ELSE pg_get_expr(d.adbin, d.adrelid) END), '; ')
       INTO defaults
-      FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
-     WHERE d.adrelid = relation;
+      FROM pg_attribute a LEFT JOIN pg_attrdef d ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+     WHERE a.attrelid = relation AND (a.attidentity = 'd' OR d.adbin IS NOT NULL);
 
     EXECUTE format('ALTER TABLE %s RENAME TO %I', relation, name || '__base');
     -- Free room on each page keeps updates of hot rows, and of the write set, in place; rows that are there already are spread.
