@@ -64,7 +64,7 @@ def read_run(directory: Path) -> Run:
     verdicts = {event["cell"]: event["checks"] for event in events if event.get("event") == "verdict"}
     return Run(
         meta=meta,
-        cells=meta["cells"],
+        cells=[_with_users_seen(cell, events) for cell in meta["cells"]],
         attempts=ledger.attempts,
         windows=_windows(events, ledger.attempts),
         verdicts=verdicts,
@@ -86,6 +86,12 @@ def _read_meta(directory: Path) -> dict[str, Any]:
     if meta["format"] != FORMAT:
         raise RunError(f"{path}: a run of format {meta['format']!r}; this hotrow reads format {FORMAT}")
     return meta
+
+
+def _with_users_seen(cell: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """A cell with the users that its window had: at the web page they can be changed during a run."""
+    seen = [event["users"] for event in events if event.get("cell") == cell["id"] and "users" in event]
+    return {**cell, "users": seen[-1]} if seen else cell
 
 
 def _windows(events: Iterable[Mapping[str, Any]], attempts: NDArray[np.void]) -> dict[int, Window]:

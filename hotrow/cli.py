@@ -27,6 +27,8 @@ class _Group(click.Group):
             return super().invoke(ctx)
         except HotrowError as error:
             _refuse(ctx, str(error), error.exit_code)
+        except click.exceptions.NoArgsIsHelpError:
+            raise
         except click.UsageError as error:
             _refuse(ctx, error.format_message(), HotrowError.exit_code)
         except (click.ClickException, click.Abort, click.exceptions.Exit):

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from analysis.gates import Gates, check_gates, exit_code
+from analysis.gates import NOT_USABLE, Gates, check_gates, exit_code
 from analysis.load import read_run
 from analysis.summarise import summarise, write_summary
 from reports.report import write_reports
 from reports.terminal import show
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from hotrow.errors import HotrowError
@@ -34,9 +35,24 @@ def finish_run(directory: Path, gates: Gates) -> int:
     report = write_reports(directory, summary)
     breaches = check_gates(summary, gates)
     show(_console(), summary, report)
-    for breach in breaches:
-        print(f"hotrow: {breach}", file=sys.stderr)
+    for line in (*map(str, breaches), *_warnings(summary)):
+        print(f"hotrow: {line}", file=sys.stderr)
     return exit_code(summary, breaches)
+
+
+def _warnings(summary: Mapping[str, Any]) -> list[str]:
+    """Each kind of warning once, with the first cell that has it and how many others do."""
+    found: dict[str, list[str]] = {}
+    for cell in summary["cells"]:
+        where = f"{cell['skew']}, {cell['users']} user{'' if cell['users'] == 1 else 's'}"
+        for warning in cell["warnings"]:
+            found.setdefault(warning["code"], []).append(f"{where}: {warning['message']}")
+    for warning in summary["warnings"]:
+        found.setdefault(warning["code"], []).append(warning["message"])
+    return [
+        f"{code}: {lines[0]}" + (f" (and {len(lines) - 1} more)" if len(lines) > 1 else "")
+        for code, lines in found.items()
+    ]
 
 
 def check_run(directory: Path, limits: dict[str, float | None], *, as_json: bool) -> int:
@@ -49,8 +65,8 @@ def check_run(directory: Path, limits: dict[str, float | None], *, as_json: bool
             json.dumps({"exit_code": code, "breaches": [breach.as_json() for breach in breaches]}, indent=2)
         )
     else:
-        for breach in breaches:
-            print(f"hotrow: {breach}")
+        for line in (*map(str, breaches), *(_warnings(summary) if code == NOT_USABLE else ())):
+            print(f"hotrow: {line}")
         print(_MEANING[code])
     return code
 

@@ -49,7 +49,11 @@ def charts(summary: Mapping[str, Any]) -> list[Chart]:
 
 
 def _plans(*, locks: bool, retries: bool) -> tuple[_Plan, ...]:
-    waits = " This target waits for row locks: the second writer waits instead of failing." if locks else ""
+    waits = (
+        " This target waits for row locks: the second writer waits, and fails or goes on when the first ends."
+        if locks
+        else ""
+    )
     shows = " This target waits for row locks: contention shows here." if locks else ""
     return (
         _conflict_plan(waits),

@@ -41,7 +41,7 @@ def headline(summary: Mapping[str, Any]) -> str:
     lines = series(usable)
     hottest = [line for line in lines if line.cells[0]["d_eff"] == lines[-1].cells[0]["d_eff"]]
     sentence = _sentence if len(hottest) == 1 else _range
-    waits = " This target waits for row locks instead of failing." if _locks(summary) else ""
+    waits = " This target waits for row locks, and decides when the wait is over." if _locks(summary) else ""
     return f"{sentence(hottest, locks=_locks(summary))}{waits}"
 
 

@@ -24,6 +24,8 @@ SWEEPS = {
     "unknown policy": (["--retry", "hope"], "--retry"),
     "too few keys": (["--keys", "1"], "--keys"),
     "unknown target": (["-H", "mysql://somewhere"], "--host"),
+    "an empty list of users": (["--users", ""], "--users"),
+    "an empty list of skews": (["--skew", ""], "--skew"),
     "unreachable host": (["-H", "postgresql://127.0.0.1:1/postgres"], "127.0.0.1"),
     "a directory that cannot be written": (["--out", "/proc/nowhere"], "--out"),
     "no time to measure": (["--duration", "0"], "--duration"),
@@ -68,7 +70,15 @@ def test_locust_refuses_too(words: list[str], tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_password_is_not_repeated(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "host",
+    [
+        "postgresql://u:hunter2@127.0.0.1:1/x",
+        "postgresql://u:hunter2%zz@127.0.0.1:1/x",
+        "host=127.0.0.1 password=hunter2",
+    ],
+)
+def test_a_password_is_not_repeated(host: str, tmp_path: Path) -> None:
     """The refusal of a target does not print what stands before the @."""
     done = run(
         "hotrow", "sweep", "transfer", "-H", "postgresql://u:hunter2@127.0.0.1:1/x", "--out", str(tmp_path)

@@ -86,6 +86,33 @@ def test_workers_draw_different_keys(tmp_path: Path) -> None:
     assert summary_of(directory)["cells"][0]["verdict"]["valid"] is True
 
 
+def test_a_run_that_ended_before_its_users_had_come_is_not_usable(tmp_path: Path) -> None:
+    """Four users at one a second are not there after two seconds: nothing is said of four users, exit code 4."""
+    words = ["-u", "4", "-r", "1", "-t", "2s", "--out", str(tmp_path)]
+
+    done = run("locust", "-f", "locustfiles/counter.py", *QUICK, *words)
+
+    assert done.returncode == 4, done.stderr
+    assert summary_of(only_run(tmp_path))["cells"] == []
+    assert "cells_missing" in done.stderr
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_sweep_that_is_told_to_end_ends_properly(sent: signal.Signals, tmp_path: Path) -> None:
+    """It summarises what it has and says that cells are missing, without a traceback."""
+    cells = ["--users", "2,4", "--duration", "60s", "--warmup", "100ms", "--keys", "100"]
+    process = start("hotrow", "sweep", "counter", *cells, "--out", str(tmp_path))
+    _wait_for_attempts(tmp_path, process.pid)
+
+    process.send_signal(sent)
+    _, said = process.communicate(timeout=60)
+
+    assert process.returncode == 4, said
+    assert "Traceback" not in said
+    (cell,) = summary_of(only_run(tmp_path))["cells"]
+    assert cell["verdict"]["valid"] is True
+
+
 def test_sigterm_still_leaves_a_report(tmp_path: Path) -> None:
     """A run without a time limit that is told to end summarises what it has."""
     words = ["-u", "2", "-r", "2", "--out", str(tmp_path)]

@@ -33,6 +33,7 @@ class Request:
     out: Path
     think_s: float
     gates: Gates
+    progress: bool
     options: dict[str, Any]
     """The options as they were given, for run.json."""
 
@@ -106,6 +107,7 @@ def read_request(options: Namespace, scenario: str) -> Request:
             max_p99_ms=_number("--max-p99-ms", options.max_p99_ms),
             min_goodput_per_s=_number("--min-goodput", options.min_goodput),
         ),
+        progress=bool(getattr(options, "progress", False)),
         options=_shown(options, is_sweep),
     )
 
@@ -131,7 +133,7 @@ def _shown(options: Namespace, is_sweep: bool) -> dict[str, Any]:
 
 def _list(text: str) -> tuple[str, ...]:
     """Skews by commas; a skew itself has none."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+    return tuple(part.strip() for part in text.split(",") if part.strip()) or (text,)
 
 
 def _levels(options: Namespace) -> tuple[int, ...]:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 TO_WORKERS = "hotrow_cell"
 TO_MASTER = "hotrow_state"
+DRAIN_TIMEOUT_S = 60.0
+"""How long attempts in flight may take to end after a cell."""
 _REPORT_EVERY_S = 0.02
 
 
@@ -95,8 +97,14 @@ class Board:
         return not self._closing.is_set()
 
     def close(self) -> None:
-        """Close the gate and give the files up: at the end of a run or of the process."""
+        """Close the gate, let attempts in flight end, and give the files up: at the end of a run or process.
+
+        An attempt that outlived its ledger would be a commit that nobody counted.
+        """
         self._shut_gate()
+        deadline = time.monotonic() + DRAIN_TIMEOUT_S
+        while self.in_flight and time.monotonic() < deadline:
+            gevent.sleep(_REPORT_EVERY_S)
         if self._health is not None:
             self._health.stop()
             self._health = None

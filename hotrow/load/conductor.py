@@ -7,11 +7,13 @@ It talks to every worker's board by Locust's messages, which a local run deliver
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gevent
 import numpy as np
+from gevent.lock import RLock
 from locust import events
 
 from hotrow.attempt import Flag, Outcome
@@ -20,7 +22,8 @@ from hotrow.finish import finish_run, report_error
 from hotrow.ledger import append_event, read_ledger
 from hotrow.load import rundir
 from hotrow.load.arguments import Request, read_request, run_suffix
-from hotrow.load.board import TO_MASTER, TO_WORKERS, Setup
+from hotrow.load.board import DRAIN_TIMEOUT_S, TO_MASTER, TO_WORKERS, Setup
+from hotrow.load.declared import declared_scenario
 from hotrow.load.progress import Progress
 from hotrow.load.waiting import COOPERATIVE
 from hotrow.plan import Cell, plan_cells
@@ -37,18 +40,16 @@ if TYPE_CHECKING:
 
 READY_TIMEOUT_S = 120.0
 """How long users may take to connect before a cell."""
-DRAIN_TIMEOUT_S = 60.0
-"""How long attempts in flight may take to end after a cell."""
 _POLL_S = 0.02
 
 
 class Conductor:
     """One run after another: begin, walk or hold the cells, stop, finish."""
 
-    def __init__(self, environment: Environment, runner: Any, scenario: Scenario) -> None:
+    def __init__(self, environment: Environment, runner: Any) -> None:
         self._environment = environment
         self._runner = runner
-        self._scenario = scenario
+        self._ending = RLock()
         self._states: dict[int, dict[str, Any]] = {}
         self._sequence = 0
         self._run: OpenRun | None = None
@@ -70,8 +71,9 @@ class Conductor:
         Raises:
             HotrowError: the first thing that is wrong, in one line.
         """
+        scenario = self._scenario()
         request = self._request()
-        plan_cells(request.settings, self._scenario.keys_per_transaction)
+        plan_cells(request.settings, scenario.keys_per_transaction)
         target = self._target()
         rundir.refuse_unwritable(request.out)
         check_reachable(start(target), COOPERATIVE)
@@ -82,15 +84,26 @@ class Conductor:
         Raises:
             HotrowError: the options (changed in the web form, perhaps) or the target do not allow it.
         """
+        scenario = self._scenario()
         request = self._request()
-        cells = plan_cells(request.settings, self._scenario.keys_per_transaction)
+        cells = plan_cells(request.settings, scenario.keys_per_transaction)
         target = start(self._target())
         server_version = check_reachable(target, COOPERATIVE)
-        directory = rundir.make_directory(request.out, self._scenario.name)
-        stage = Stage(target, f"hotrow_{run_suffix()}", self._scenario, COOPERATIVE)
+        directory = rundir.make_directory(request.out, scenario.name)
+        stage = Stage(target, f"hotrow_{run_suffix()}", scenario, COOPERATIVE)
         rundir.write_run_json(directory, request, cells, target, server_version)
         stage.build(request.settings.keys)
-        self._run = OpenRun(request, cells, directory, stage, stage.observe())
+        self._run = OpenRun(
+            scenario=scenario,
+            request=request,
+            cells=cells,
+            directory=directory,
+            stage=stage,
+            state=stage.observe(),
+            progress=Progress(cells, shown=request.progress),
+            users=cells[0].users,
+            wanted_users=cells[0].users,
+        )
         setup = Setup(
             directory=str(directory.resolve()),
             host=self._environment.host or "local",
@@ -114,27 +127,28 @@ class Conductor:
 
     def stop(self) -> None:
         """End the open cell where it stands: close the gate, let attempts in flight end, keep the verdict."""
-        if self._walk is not None:
-            self._walk.kill()
-            self._walk = None
-        if self._run is not None and self._run.open_cell is not None:
-            self._close_cell(self._run)
+        with self._ending:
+            if self._walk is not None:
+                self._walk.kill()
+                self._walk = None
+            if self._run is not None and self._run.open_cell is not None:
+                self._close_cell(self._run)
 
     def finish(self) -> None:
         """End the run: free the database, summarise, draw, judge, and set the exit code."""
-        run, self._run = self._run, None
-        if run is None:
-            return
-        self._broadcast(end=True)
-        run.progress.close()
-        run.stage.drop()
-        code = finish_run(run.directory, run.request.gates)
-        self._environment.process_exit_code = code
+        with self._ending:
+            run, self._run = self._run, None
+            if run is None:
+                return
+            self._broadcast(end=True)
+            run.progress.close()
+            run.stage.drop()
+            self._environment.process_exit_code = finish_run(run.directory, run.request.gates)
 
     def _walk_cells(self, run: OpenRun) -> None:
         try:
             for cell in run.cells:
-                run.wanted_users = cell.users
+                run.wanted_users = run.users = cell.users
                 all_ready = partial(self._has_ready, cell.users)
                 self._wait_until(all_ready, READY_TIMEOUT_S, f"{cell.users} users to connect")
                 self._open_cell(run, cell)
@@ -146,15 +160,19 @@ class Conductor:
             self._walk = None
             self.abandon(error)
 
-    def _on_spawning_complete(self, **_: Any) -> None:
+    def _on_spawning_complete(self, user_count: int, **_: Any) -> None:
         """Without a shape, the window of the one cell begins (again) when all users have come."""
         if self._run is not None and self._environment.shape_class is None:
+            self._run.users = user_count
+            self._run.begin_ns = None
+            if self._walk is not None:
+                self._walk.kill()
             self._walk = gevent.spawn(self._warm_up, self._run)
 
     def _open_cell(self, run: OpenRun, cell: Cell) -> None:
         run.progress.cell_opened(cell)
         run.open_cell = cell
-        run.begin_ns = time.time_ns()
+        run.begin_ns = None
         self._broadcast(cell=cell.id)
 
     def _warm_up(self, run: OpenRun) -> None:
@@ -171,15 +189,24 @@ class Conductor:
         end_ns = time.time_ns()
         self._broadcast()
         self._wait_until(self._has_drained, DRAIN_TIMEOUT_S, "attempts in flight to end")
+        # Where its users had not all come, or it was not warm, its window is empty: it was not measured.
+        begin_ns = end_ns if run.begin_ns is None else run.begin_ns
         append_event(
-            run.directory, {"event": "window", "cell": cell.id, "begin_ns": run.begin_ns, "end_ns": end_ns}
+            run.directory,
+            {
+                "event": "window",
+                "cell": cell.id,
+                "begin_ns": begin_ns,
+                "end_ns": end_ns,
+                "users": run.users,
+            },
         )
         self._judge(run, cell)
-        run.progress.cell_closed(cell, run.directory, run.begin_ns, end_ns)
+        run.progress.cell_closed(cell, run.directory, begin_ns, end_ns)
 
     def _judge(self, run: OpenRun, cell: Cell) -> None:
         before, run.state = run.state, run.stage.observe()
-        checks = self._scenario.check(before, run.state, _tally(run.directory, cell))
+        checks = run.scenario.check(before, run.state, _tally(run.directory, cell))
         append_event(
             run.directory,
             {
@@ -231,7 +258,11 @@ class Conductor:
     def _request(self) -> Request:
         options = self._environment.parsed_options
         assert options is not None  # noqa: S101 - Locust parsed its command line before it fired `init`
-        return read_request(options, self._scenario.name)
+        return read_request(options, self._scenario().name)
+
+    def _scenario(self) -> Scenario:
+        chosen = getattr(self._environment.parsed_options, "scenario", None)
+        return declared_scenario(self._environment.user_classes, chosen)
 
     def _target(self) -> Target:
         return parse_target(self._environment.host or "local")
@@ -240,21 +271,24 @@ class Conductor:
         return bool(getattr(self._environment.parsed_options, "headless", False))
 
 
+@dataclass(slots=True)
 class OpenRun:
     """What a run in progress has: plan, directory, tables, and the state that its next cell starts from."""
 
-    def __init__(
-        self, request: Request, cells: tuple[Cell, ...], directory: Path, stage: Stage, state: State
-    ) -> None:
-        self.request = request
-        self.cells = cells
-        self.directory = directory
-        self.stage = stage
-        self.state = state
-        self.wanted_users = cells[0].users
-        self.open_cell: Cell | None = None
-        self.begin_ns = 0
-        self.progress = Progress(cells, shown=bool(request.options.get("progress")))
+    scenario: Scenario
+    request: Request
+    cells: tuple[Cell, ...]
+    directory: Path
+    stage: Stage
+    state: State
+    progress: Progress
+    users: int
+    """How many users the open cell has."""
+    wanted_users: int
+    """How many a sweep wants."""
+    open_cell: Cell | None = None
+    begin_ns: int | None = None
+    """When the window of the open cell began; None while it warms up or its users still come."""
 
 
 def _tally(directory: Path, cell: Cell) -> Tally:

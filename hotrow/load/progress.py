@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from hotrow.attempt import Outcome
@@ -29,19 +29,22 @@ class Progress:
 
     def __init__(self, cells: tuple[Cell, ...], *, shown: bool) -> None:
         self._cells = cells
-        self._total_s = planned_seconds(cells) + _CHANGE_S * len(cells)
         self._bar: Bar | None = None
         if shown:
             self._bar = _make_bar()
-            self._task = self._bar.add_task("starting", total=self._total_s)
+            self._task = self._bar.add_task("starting", total=len(cells), left="")
             self._bar.start()
 
     def cell_opened(self, cell: Cell) -> None:
         """Name the cell that begins."""
         if self._bar is None:
             return
-        users = f"{cell.users} user" if cell.users == 1 else f"{cell.users} users"
-        self._bar.update(self._task, description=f"{cell.id + 1}/{len(self._cells)} {cell.skew}, {users}")
+        left_s = planned_seconds(self._cells[cell.id :]) + _CHANGE_S * (len(self._cells) - cell.id)
+        self._bar.update(
+            self._task,
+            description=f"cell {cell.id + 1} of {len(self._cells)}: {cell.skew}, {_users(cell)}",
+            left=f"about {left_s:.0f} s left",
+        )
 
     def cell_closed(self, cell: Cell, directory: Path, begin_ns: int, end_ns: int) -> None:
         """Move on by what the cell was planned to take, and say in a line what was seen in it."""
@@ -49,11 +52,10 @@ class Progress:
             return
         attempts = read_ledger(directory).attempts
         conflict_rate, goodput_per_s = glance(attempts[attempts["cell"] == cell.id], begin_ns, end_ns)
-        self._bar.advance(self._task, planned_seconds((cell,)) + _CHANGE_S)
+        self._bar.advance(self._task)
         rate = "   none" if conflict_rate is None else f"{conflict_rate:6.1%}"
         self._bar.console.print(
-            f"  {cell.skew:<14} {cell.users:>4} users   conflict rate {rate}"
-            f"   goodput {goodput_per_s:8,.0f}/s",
+            f"  {cell.skew:<14} {_users(cell):>11}   conflict rate {rate}   goodput {goodput_per_s:8,.0f}/s",
             highlight=False,
         )
 
@@ -72,14 +74,19 @@ def glance(attempts: NDArray[np.void], begin_ns: int, end_ns: int) -> tuple[floa
     inside = attempts[(attempts["started"] >= begin_ns) & (attempts["started"] < end_ns)]
     conflicts = int(np.count_nonzero(inside["outcome"] == Outcome.CONFLICT))
     committed = int(np.count_nonzero(inside["outcome"] == Outcome.COMMITTED))
-    return (conflicts / len(inside) if len(inside) else None), committed / ((end_ns - begin_ns) / 1e9)
+    seconds = max(end_ns - begin_ns, 1) / 1e9
+    return (conflicts / len(inside) if len(inside) else None), committed / seconds
+
+
+def _users(cell: Cell) -> str:
+    return "1 user" if cell.users == 1 else f"{cell.users} users"
 
 
 def _make_bar() -> Bar:
     return Bar(
         TextColumn("{task.description}"),
         BarColumn(),
-        TimeRemainingColumn(compact=True),
-        TextColumn("left"),
+        TextColumn("{task.fields[left]}"),
         console=Console(stderr=True),
+        transient=True,
     )

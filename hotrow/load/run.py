@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 import traceback
 from typing import TYPE_CHECKING, Any, cast
 
+import gevent
+import psutil
 from locust import events
 from locust.runners import MasterRunner, WorkerRunner
 
-from hotrow.errors import HotrowError, UsageError
+from hotrow.errors import HotrowError
 from hotrow.finish import report_error
 from hotrow.load.board import Board
 from hotrow.load.conductor import Conductor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from locust.env import Environment
-
-    from hotrow.scenario import Scenario
 
 STOP_TIMEOUT_S = 30.0
 """How long a user may finish its attempt in, where Locust was not told otherwise."""
@@ -30,8 +29,7 @@ class Run:
     """What hangs on Locust's environment: a board where users run, a conductor where the run is led."""
 
     def __init__(self, environment: Environment, board: Board | None, conductor: Conductor | None) -> None:
-        options: Any = environment.parsed_options
-        self.scenario = declared_scenario(environment.user_classes, getattr(options, "scenario", None))
+        self.environment = environment
         self.board = board
         self.conductor = conductor
 
@@ -41,23 +39,6 @@ def of(environment: Environment) -> Run:
     return cast("Run", environment.hotrow)  # type: ignore[attr-defined]
 
 
-def declared_scenario(kinds: Iterable[type[Any]], chosen: str | None) -> Scenario:
-    """The scenario of a locustfile: the one its user class names, or the one that `--scenario` chooses.
-
-    Raises:
-        UsageError: none is named, or the chosen one is unknown.
-    """
-    for kind in kinds:
-        if getattr(kind, "scenario", None) is not None:
-            return cast("Scenario", kind.scenario)
-        if chosen in getattr(kind, "scenarios", {}):
-            return cast("Scenario", kind.scenarios[chosen]())
-    known = sorted({name for kind in kinds for name in getattr(kind, "scenarios", {})})
-    if known:
-        raise UsageError(f"--scenario {chosen}: unknown scenario; use {', '.join(known)}")
-    raise UsageError("the locustfile's user class names no scenario; set `scenario = YourScenario()`")
-
-
 @events.init.add_listener
 def _on_init(environment: Environment, runner: Any, **_: Any) -> None:
     """Refuse what cannot run before anything starts; then stand ready."""
@@ -65,6 +46,7 @@ def _on_init(environment: Environment, runner: Any, **_: Any) -> None:
         environment.hotrow = _stand_ready(environment, runner)  # type: ignore[attr-defined]
     except HotrowError as error:
         report_error(error)
+        _end_forked_workers()
         sys.exit(error.exit_code)
     except Exception:  # noqa: BLE001 - Locust would exit 1, which says that a gate failed
         traceback.print_exc()
@@ -77,13 +59,39 @@ def _stand_ready(environment: Environment, runner: Any) -> Run:
         logging.getLogger("locust.stats_logger").disabled = True
     environment.stop_timeout = environment.stop_timeout or STOP_TIMEOUT_S
     board = None if isinstance(runner, MasterRunner) else Board(runner)
+    if isinstance(runner, WorkerRunner) or getattr(environment.parsed_options, "headless", False):
+        _end_on_signals(environment, runner, board)
     if isinstance(runner, WorkerRunner):
         return Run(environment, board, None)
-    run = Run(environment, board, None)
-    conductor = Conductor(environment, runner, run.scenario)
+    conductor = Conductor(environment, runner)
     conductor.refuse_what_cannot_run()
-    run.conductor = conductor
-    return run
+    return Run(environment, board, conductor)
+
+
+def _end_forked_workers() -> None:
+    """End the workers of `--processes`: Locust leaves them to look for their master for a minute."""
+    own = psutil.Process()
+    for child in own.children():
+        if child.cmdline() == own.cmdline():
+            child.terminate()
+
+
+def _end_on_signals(environment: Environment, runner: Any, board: Board | None) -> None:
+    """End the run properly at the first Ctrl-C; the second ends the process.
+
+    By itself Python would raise KeyboardInterrupt in whichever user is at work. Locust has a handler for
+    SIGTERM, but installs it only when a headless sweep has ended.
+    """
+
+    def end() -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if board is not None and isinstance(runner, WorkerRunner):
+            board.close()
+        runner.quit()
+
+    gevent.signal_handler(signal.SIGINT, end)
+    if environment.shape_class is not None:
+        gevent.signal_handler(signal.SIGTERM, end)
 
 
 @events.test_start.add_listener

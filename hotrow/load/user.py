@@ -12,6 +12,7 @@ from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST
 
 from hotrow.attempt import Outcome
 from hotrow.load import run as run_module
+from hotrow.load.declared import declared_scenario
 from hotrow.load.waiting import COOPERATIVE
 from hotrow.retry import parse_retry
 from hotrow.skew import KeySource, parse_skew
@@ -43,8 +44,7 @@ class ContentionUser(User):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        self._run = run_module.of(environment)
-        self._board = cast("Board", self._run.board)
+        self._board = cast("Board", run_module.of(environment).board)
         self._number = self._board.number_user()
         self._connection: UserConnection | None = None
         self._client: Client | None = None
@@ -79,7 +79,7 @@ class ContentionUser(User):
             outcome = run_transaction(client, self._board.number_transaction())
         finally:
             self._board.in_flight -= 1
-        self._tell_locust(outcome, (time.perf_counter() - started) * 1e3)
+        self._tell_locust(client.scenario.name, outcome, (time.perf_counter() - started) * 1e3)
         if outcome is Outcome.ERROR:
             self._board.pause(_RECONNECT_PAUSE_S)
 
@@ -109,7 +109,7 @@ class ContentionUser(User):
         table = parse_skew(cell.skew).table(cell.keys)
         rng = np.random.default_rng([setup.seed, cell.id, board.worker, self._number])
         return Client(
-            scenario=self._run.scenario,
+            scenario=declared_scenario([type(self)], cell.scenario),
             keys=KeySource(table, rng),
             rng=rng,
             policy=parse_retry(cell.retry),
@@ -121,14 +121,14 @@ class ContentionUser(User):
             pause=self._pause,
         )
 
-    def _tell_locust(self, outcome: Outcome | None, elapsed_ms: float) -> None:
+    def _tell_locust(self, scenario: str, outcome: Outcome | None, elapsed_ms: float) -> None:
         """One event a logical transaction; none where it was cut off or nobody knows how it ended."""
         if outcome is None or outcome is Outcome.UNKNOWN:
             return
         fine = outcome in {Outcome.COMMITTED, Outcome.REJECTED}
         self.environment.events.request.fire(
             request_type="transaction",
-            name=self._run.scenario.name,
+            name=scenario,
             response_time=elapsed_ms,
             response_length=0,
             exception=None if fine else TransactionFailed(outcome.name.lower()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -66,7 +67,7 @@ def parse_target(host: str) -> Target:
             "--host dsql://…: this version does not reach Aurora DSQL yet; use local or postgresql://…"
         )
     raise UsageError(
-        f"--host {host.rsplit('@', maxsplit=1)[-1]!r}: unknown target; use local, local:rtt=2ms,commit=5ms or postgresql://…"
+        f"--host {re.split('[:=]', host)[0]!r}…: unknown target; use local, local:rtt=2ms,commit=5ms or postgresql://…"
     )
 
 
@@ -78,6 +79,9 @@ def check_reachable(target: Target, waiting: Waiting) -> str:
     """
     try:
         session = target.connect(waiting)
+    except psycopg.ProgrammingError:  # its text repeats what it could not read, a password perhaps
+        reason = "not a connection URL that libpq can read; percent-encode special characters"
+        raise UsageError(f"--host: {reason}") from None
     except psycopg.Error as error:
         reason = " ".join(str(error).split())
         raise TargetError(
