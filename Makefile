@@ -9,9 +9,10 @@ BIN := $(VENV)/bin
 
 setup: $(READY)
 
-# Four skews by six levels of concurrency on the embedded stand-in; ends with the path of the report.
+# Four skews by six levels of concurrency on the embedded stand-in; ends with the path of the report. On a busy machine a
+# cell may not be usable (exit code 4): the report says so, and the demo is none the worse for it.
 demo: $(READY)
-	$(BIN)/hotrow sweep transfer --skew uniform,zipf:0.8,zipf:0.99,hot --users 1,2,4,8,16,32 --duration 6s
+	$(BIN)/hotrow sweep transfer --skew uniform,zipf:0.8,zipf:0.99,hot --users 1,2,4,8,16,32 --duration 6s || [ $$? -eq 4 ]
 
 test: $(READY)
 	$(BIN)/python -m pytest
