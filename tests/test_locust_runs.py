@@ -87,7 +87,7 @@ def test_workers_draw_different_keys(tmp_path: Path) -> None:
 
 
 def test_a_run_that_ended_before_its_users_had_come_is_not_usable(tmp_path: Path) -> None:
-    """Four users at one a second are not there after two seconds: nothing is said of four users, exit code 4."""
+    """Four users at one a second are not there after two seconds: nothing is said of four users."""
     words = ["-u", "4", "-r", "1", "-t", "2s", "--out", str(tmp_path)]
 
     done = run("locust", "-f", "locustfiles/counter.py", *QUICK, *words)
