@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
+from tests.local_home import new_home
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -44,3 +46,24 @@ def schema(dsn: str) -> Iterator[str]:
         connection.execute(f"CREATE SCHEMA {name}")
         yield name
         connection.execute(f"DROP SCHEMA {name} CASCADE")
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A HOTROW_HOME of one test."""
+    with new_home() as path:
+        monkeypatch.setenv("HOTROW_HOME", str(path))
+        yield path
+
+
+@pytest.fixture(scope="module")
+def _scratch_home() -> Iterator[Path]:
+    with new_home() as path:
+        yield path
+
+
+@pytest.fixture
+def scratch(_scratch_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home for tests that begin with `ensure_up`: from what one leaves behind, the next can start."""
+    monkeypatch.setenv("HOTROW_HOME", str(_scratch_home))
+    return _scratch_home

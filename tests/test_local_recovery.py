@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -15,31 +14,7 @@ from hotrow.errors import TargetError
 from hotrow.targets.local.account import server_account
 from hotrow.targets.local.binaries import Binaries, find_binaries
 from hotrow.targets.local.server import down, ensure_up, status
-from tests.local_home import AS_ROOT, ENSURE_UP, end, new_home, python, socket_of, value
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A HOTROW_HOME of one test."""
-    with new_home() as path:
-        monkeypatch.setenv("HOTROW_HOME", str(path))
-        yield path
-
-
-@pytest.fixture(scope="module")
-def _scratch_home() -> Iterator[Path]:
-    with new_home() as path:
-        yield path
-
-
-@pytest.fixture
-def scratch(_scratch_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home for tests that begin with `ensure_up`: from what one leaves behind, the next can start."""
-    monkeypatch.setenv("HOTROW_HOME", str(_scratch_home))
-    return _scratch_home
+from tests.local_home import AS_ROOT, ENSURE_UP, end, python, socket_of, value
 
 
 def test_an_interrupted_initdb_leaves_no_trace(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

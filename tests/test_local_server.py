@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psutil
 import psycopg
@@ -17,34 +16,10 @@ from hotrow.targets.local.account import server_account
 from hotrow.targets.local.binaries import find_binaries, read_version
 from hotrow.targets.local.server import Server, down, ensure_up, shut_down, status
 from hotrow.targets.local.settings import CONNECTIONS_MAX
-from tests.local_home import AS_ROOT, ENSURE_UP, new_home, python, socket_of, value
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.local_home import AS_ROOT, ENSURE_UP, python, socket_of, value
 
 needs_root = pytest.mark.skipif(not AS_ROOT, reason="only root runs the server as another account")
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
-
-
-@pytest.fixture
-def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A HOTROW_HOME of one test."""
-    with new_home() as path:
-        monkeypatch.setenv("HOTROW_HOME", str(path))
-        yield path
-
-
-@pytest.fixture(scope="module")
-def _scratch_home() -> Iterator[Path]:
-    with new_home() as path:
-        yield path
-
-
-@pytest.fixture
-def scratch(_scratch_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home for tests that begin with `ensure_up`: from what one leaves behind, the next can start."""
-    monkeypatch.setenv("HOTROW_HOME", str(_scratch_home))
-    return _scratch_home
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from hotrow.load.waiting import COOPERATIVE
 from hotrow.plan import Cell, plan_cells
 from hotrow.scenario import Tally
 from hotrow.targets.stage import Stage
-from hotrow.targets.target import Target, check_reachable, parse_target, start
+from hotrow.targets.target import check_reachable, parse_target, start
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,10 +71,8 @@ class Conductor:
         Raises:
             HotrowError: the first thing that is wrong, in one line.
         """
-        scenario = self._scenario()
-        request = self._request()
-        plan_cells(request.settings, scenario.keys_per_transaction)
-        target = self._target()
+        _, request, _ = self._plan()
+        target = parse_target(self._host())
         rundir.refuse_unwritable(request.out)
         check_reachable(start(target), COOPERATIVE)
 
@@ -84,10 +82,8 @@ class Conductor:
         Raises:
             HotrowError: the options (changed in the web form, perhaps) or the target do not allow it.
         """
-        scenario = self._scenario()
-        request = self._request()
-        cells = plan_cells(request.settings, scenario.keys_per_transaction)
-        target = start(self._target())
+        scenario, request, cells = self._plan()
+        target = start(parse_target(self._host()))
         server_version = check_reachable(target, COOPERATIVE)
         directory = rundir.make_directory(request.out, scenario.name)
         stage = Stage(target, f"hotrow_{run_suffix()}", scenario, COOPERATIVE)
@@ -106,7 +102,7 @@ class Conductor:
         )
         setup = Setup(
             directory=str(directory.resolve()),
-            host=self._environment.host or "local",
+            host=self._host(),
             schema=stage.schema,
             seed=request.seed,
             think_s=request.think_s,
@@ -264,8 +260,13 @@ class Conductor:
         chosen = getattr(self._environment.parsed_options, "scenario", None)
         return declared_scenario(self._environment.user_classes, chosen)
 
-    def _target(self) -> Target:
-        return parse_target(self._environment.host or "local")
+    def _plan(self) -> tuple[Scenario, Request, tuple[Cell, ...]]:
+        """What the options ask for now, checked; the web form may have changed them since the last run."""
+        scenario, request = self._scenario(), self._request()
+        return scenario, request, plan_cells(request.settings, scenario.keys_per_transaction)
+
+    def _host(self) -> str:
+        return self._environment.host or "local"
 
     def _is_headless(self) -> bool:
         return bool(getattr(self._environment.parsed_options, "headless", False))

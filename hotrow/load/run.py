@@ -28,8 +28,7 @@ STOP_TIMEOUT_S = 30.0
 class Run:
     """What hangs on Locust's environment: a board where users run, a conductor where the run is led."""
 
-    def __init__(self, environment: Environment, board: Board | None, conductor: Conductor | None) -> None:
-        self.environment = environment
+    def __init__(self, board: Board | None, conductor: Conductor | None) -> None:
         self.board = board
         self.conductor = conductor
 
@@ -62,10 +61,10 @@ def _stand_ready(environment: Environment, runner: Any) -> Run:
     if isinstance(runner, WorkerRunner) or getattr(environment.parsed_options, "headless", False):
         _end_on_signals(environment, runner, board)
     if isinstance(runner, WorkerRunner):
-        return Run(environment, board, None)
+        return Run(board, None)
     conductor = Conductor(environment, runner)
     conductor.refuse_what_cannot_run()
-    return Run(environment, board, conductor)
+    return Run(board, conductor)
 
 
 def _end_forked_workers() -> None:
