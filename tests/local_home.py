@@ -33,12 +33,15 @@ def new_home() -> Iterator[Path]:
     """A HOTROW_HOME: short, reachable by any account; its servers are stopped and it is gone afterwards."""
     path = Path(tempfile.mkdtemp(prefix="hr")).resolve()
     path.chmod(0o755)
-    yield path
-    for file in path.glob("**/data/postmaster.pid"):
-        pid = int(file.read_text().split()[0])
-        if psutil.pid_exists(pid) and psutil.Process(pid).cwd() == str(file.parent):
-            end(pid, signal.SIGINT)
-    shutil.rmtree(path)
+    try:
+        yield path
+    finally:
+        for file in path.glob("**/data/postmaster.pid"):
+            pid = int(file.read_text().split()[0])
+            with suppress(psutil.NoSuchProcess):  # a zombie too
+                if psutil.Process(pid).cwd() == str(file.parent):
+                    end(pid, signal.SIGINT)
+        shutil.rmtree(path)
 
 
 def python(code: str, **options: Any) -> subprocess.Popen[str]:
@@ -69,3 +72,12 @@ def end(pid: int | None, number: signal.Signals = signal.SIGKILL) -> None:
             if process.status() == psutil.STATUS_ZOMBIE:
                 return
         time.sleep(0.01)
+
+
+def crash(postmaster_pid: int | None) -> None:
+    """SIGKILL to a postmaster and all its children, none of which sees another one go."""
+    postmaster = psutil.Process(postmaster_pid)
+    postmaster.suspend()
+    for child in postmaster.children():
+        end(child.pid)
+    end(postmaster.pid)

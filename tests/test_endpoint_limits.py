@@ -15,11 +15,12 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from hotrow.targets.endpoint.front import Front, Limits, Plan, listen, unchanged
+from hotrow.targets.endpoint.front import Front, Limits, Plan, listen
 from hotrow.targets.endpoint.serve import make_tls
 from hotrow.targets.endpoint.state import HOSTS
 from hotrow.targets.endpoint.token import Cluster, Credentials
 from hotrow.targets.endpoint.wire import build_startup
+from hotrow.targets.session import unchanged
 from tests.test_token import make
 from tests.wire_fuzz import ADMIN, ASK_TLS, connect, connect_tls, exchange, read_all
 

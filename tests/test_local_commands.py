@@ -5,14 +5,21 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 from click.testing import CliRunner
 
+from hotrow.errors import TargetError
+from hotrow.targets.local import postmaster
 from hotrow.targets.local.commands import local
-from hotrow.targets.local.server import ensure_up, status
+from hotrow.targets.local.server import down, ensure_up, status
 from tests.local_home import new_home, value
+
+if TYPE_CHECKING:
+    from hotrow.targets.local.account import Account
 
 
 def test_status_before_the_first_start_makes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,7 +34,7 @@ def test_status_before_the_first_start_makes_nothing(monkeypatch: pytest.MonkeyP
     assert facts["running"] is False
     assert facts["dsn"] is None
     assert facts["data_directory"].startswith(str(home))
-    assert list(facts) == ["running", "dsn", "data_directory", "server_version", "endpoint"]
+    assert list(facts) == ["running", "dsn", "data_directory", "server_version", "fsync", "endpoint"]
 
 
 def test_status_of_a_running_server_names_its_dsn(dsn: str) -> None:
@@ -36,6 +43,7 @@ def test_status_of_a_running_server_names_its_dsn(dsn: str) -> None:
     table = CliRunner().invoke(local, ["status"]).output
 
     assert facts["running"] is True
+    assert facts["fsync"] is True
     assert value(facts["dsn"], "SELECT 1") == 1
     assert dsn in table
     assert f"pid             {status().pid}\n" in table
@@ -47,6 +55,50 @@ def test_up_prints_the_dsn(dsn: str) -> None:
 
     assert answer.exit_code == 0
     assert f"dsn      {dsn}\n" in answer.output
+
+
+def test_up_without_fsync_says_so_and_holds_until_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever comes next gets the same server and warning; the other setting is refused in one line."""
+    with new_home() as home:
+        monkeypatch.setenv("HOTROW_HOME", str(home))
+        first = CliRunner().invoke(local, ["up", "--no-fsync"])
+        again = CliRunner().invoke(local, ["up"])
+        other = CliRunner().invoke(local, ["up", "--fsync"])
+        facts = json.loads(CliRunner().invoke(local, ["status", "--json"]).output)
+        shown = value(facts["dsn"], "SHOW fsync")
+
+    assert (first.exit_code, again.exit_code) == (0, 0)
+    assert "fsync is off: a crash" in first.output
+    assert "fsync is off: a crash" in again.output
+    assert isinstance(other.exception, TargetError)
+    assert str(other.exception) == (
+        "the local server runs with fsync off: `hotrow local down` first, or leave out --fsync"
+    )
+    assert (facts["fsync"], shown) == (False, "off")
+
+
+def test_a_start_after_one_without_fsync_puts_the_data_on_disk_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The next start has fsync again and begins with `initdb --sync-only`, or old data could be lost."""
+    programs: list[list[str]] = []
+    real = postmaster.run_as
+
+    def noting(account: Account, command: list[str | Path]) -> tuple[int, str]:
+        programs.append([Path(command[0]).name, *map(str, command[1:])])
+        return real(account, command)
+
+    with new_home() as home:
+        monkeypatch.setenv("HOTROW_HOME", str(home))
+        ensure_up(fsync=False)
+        down()
+        monkeypatch.setattr(postmaster, "run_as", noting)
+        server = ensure_up()
+        down()
+        ensure_up()
+
+    assert server.fsync is True
+    assert [words[:2] for words in programs if words[0] == "initdb"] == [["initdb", "--sync-only"]]
 
 
 def test_down_says_what_it_did_and_ends_well_either_way(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from threading import Barrier
 
 import psycopg
 import pytest
@@ -14,7 +17,7 @@ from hotrow.errors import TargetError
 from hotrow.targets.local.account import server_account
 from hotrow.targets.local.binaries import Binaries, find_binaries
 from hotrow.targets.local.server import down, ensure_up, status
-from tests.local_home import AS_ROOT, ENSURE_UP, end, python, socket_of, value
+from tests.local_home import AS_ROOT, ENSURE_UP, crash, end, python, socket_of, value
 
 
 def test_an_interrupted_initdb_leaves_no_trace(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,6 +65,50 @@ def test_a_killed_postmaster_is_replaced_and_nothing_acknowledged_is_lost() -> N
     again = ensure_up()
     assert again.pid != server.pid
     assert value(again.dsn, "SELECT answer FROM kept") == 42
+
+
+WRITERS = 4
+COMMITS_BEFORE_CRASH = 50
+NOTED_AND_COUNTED = """SELECT (SELECT count(*) FROM note WHERE writer = counter.writer), n
+                         FROM counter ORDER BY writer"""
+
+
+@pytest.mark.usefixtures("scratch")
+def test_no_acknowledged_commit_is_lost_or_half_applied_when_all_processes_are_killed() -> None:
+    """Each commit wrote to two adopted tables: both have what was acknowledged, and at most one in flight."""
+    server = ensure_up()
+    with psycopg.connect(server.dsn, autocommit=True) as connection:
+        connection.execute("CREATE TABLE counter (writer int PRIMARY KEY, n int NOT NULL)")
+        connection.execute("CREATE TABLE note (writer int, n int, PRIMARY KEY (writer, n))")
+        connection.execute("INSERT INTO counter SELECT generate_series(1, %s), 0", [WRITERS])
+    warm = Barrier(WRITERS + 1)
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        writers = [pool.submit(_write_until_it_breaks, server.dsn, each + 1, warm) for each in range(WRITERS)]
+        warm.wait(timeout=60)
+        crash(server.pid)
+    acknowledged = [writer.result() for writer in writers]
+
+    with psycopg.connect(ensure_up().dsn) as connection:
+        found = connection.execute(NOTED_AND_COUNTED).fetchall()
+        assert min(acknowledged) >= COMMITS_BEFORE_CRASH
+        assert [notes - n for notes, n in found] == [0] * WRITERS
+        assert all(n - count in {0, 1} for (_, n), count in zip(found, acknowledged, strict=True))
+        assert connection.execute("UPDATE counter SET n = n + 1").rowcount == WRITERS
+
+
+def _write_until_it_breaks(dsn: str, writer: int, warm: Barrier) -> int:
+    """Commit to both tables again and again; how many COMMITs were acknowledged when the server went."""
+    acknowledged = 0
+    with suppress(psycopg.OperationalError), psycopg.connect(dsn) as connection:
+        while True:
+            connection.execute("UPDATE counter SET n = n + 1 WHERE writer = %s", [writer])
+            connection.execute("INSERT INTO note VALUES (%s, %s)", [writer, acknowledged + 1])
+            connection.commit()
+            acknowledged += 1
+            if acknowledged == COMMITS_BEFORE_CRASH:
+                warm.wait(timeout=60)
+    return acknowledged
 
 
 @pytest.mark.usefixtures("scratch")

@@ -1,10 +1,11 @@
-"""Every probe on the stand-in, over its socket: it answers as Aurora DSQL does, or NOT_YET says why not."""
+"""Every probe on the stand-in, by its socket and by its endpoint: it answers as Aurora DSQL does."""
 
 from __future__ import annotations
 
 import json
 import threading
-from types import MappingProxyType
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
 
 import psycopg
 import pytest
@@ -14,87 +15,19 @@ from psycopg.conninfo import conninfo_to_dict
 from hotrow.probe.command import probe as command
 from hotrow.probe.notation import Probe, Step, load_probes, parse
 from hotrow.probe.play import play
+from hotrow.targets.endpoint.lifecycle import ensure_endpoint, make_token, stop_endpoint
+from hotrow.targets.endpoint.token import ADMIN
 from hotrow.targets.probing import Kind
 from hotrow.targets.target import Target, parse_target, start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PROBES = load_probes()
 SHARED = tuple(probe for probe in PROBES if probe.origin == "PG")
 
 DEADLINE_S = 5.0
 """Longer than a busy machine takes for 3,000 rows: what is slow must not look as if it waited."""
-
-_LOCKING = "COMMIT does not check yet what was read FOR UPDATE or FOR KEY SHARE"
-_FOREIGN = "CREATE TABLE … REFERENCES meets the view of the adopted table: the set-up is refused"
-_REFUSAL = "a statement that Aurora DSQL refuses; nothing on the way to the socket refuses it yet"
-_VIEW = "DDL of an adopted table meets its view"
-_ONE_DDL = "nothing counts DDL and DML of a transaction yet"
-_SCHEMA = "no transaction checks yet whether the schema has changed"
-_UPSERT = "PostgreSQL has no ON CONFLICT for a view: it must be rewritten"
-_SIZE = "the 10 MiB of a transaction are not counted yet"
-
-NOT_YET: MappingProxyType[str, str] = MappingProxyType(
-    {
-        "a sequence needs an explicit cache": _REFUSAL,
-        "an identity column without an explicit cache is refused": _REFUSAL,
-        "a purchase that moves to a customer conflicts with the removal of that customer": _FOREIGN,
-        "a purchase and a change of its customer's key conflict": _FOREIGN,
-        "a purchase and the removal of its customer: the removal commits second and loses": _FOREIGN,
-        "a purchase and the removal of its customer: the purchase commits second and loses": _FOREIGN,
-        "a purchase and an update of its customer's name both commit": _FOREIGN,
-        "two purchases of one customer both commit": _FOREIGN,
-        "a purchase without a visible customer fails at the statement": _FOREIGN,
-        "the removal of a customer with visible purchases fails at the statement": _FOREIGN,
-        "a customer and its purchase in one transaction commit": _FOREIGN,
-        "FOR UPDATE of a join is refused or checks the rows of both tables": _FOREIGN,
-        "FOR UPDATE of the row that was relied on prevents write skew": _LOCKING,
-        "FOR UPDATE, then another's update: the reader commits second and loses": _LOCKING,
-        "FOR UPDATE, then another's update: the writer commits second and loses": _LOCKING,
-        "FOR UPDATE against DELETE: the reader commits second and loses": _LOCKING,
-        "FOR UPDATE against DELETE: the delete commits second and loses": _LOCKING,
-        "FOR UPDATE against a change of the primary key conflicts": _LOCKING,
-        "FOR UPDATE against FOR UPDATE conflicts although nobody writes": _LOCKING,
-        "FOR UPDATE of a composite key conflicts on that row only": _LOCKING,
-        "FOR KEY SHARE against DELETE: the delete commits second and loses": _LOCKING,
-        "FOR KEY SHARE against DELETE: the reader commits second and loses": _LOCKING,
-        "FOR KEY SHARE against a change of the primary key conflicts": _LOCKING,
-        "FOR KEY SHARE against an update of a secondary unique column conflicts": _LOCKING,
-        "FOR KEY SHARE against FOR UPDATE: the one who commits second loses": _LOCKING,
-        "FOR UPDATE against FOR KEY SHARE: the one who commits second loses": _LOCKING,
-        "FOR UPDATE without equality on the whole key is refused or checks every row": _LOCKING,
-        "FOR UPDATE of half a composite key is refused or checks every row": _LOCKING,
-        "a second DDL statement in a transaction is refused": _ONE_DDL,
-        "DDL after DML in a transaction is refused": _ONE_DDL,
-        "DML after DDL in a transaction is refused": _ONE_DDL,
-        "FOR SHARE is refused": _REFUSAL,
-        "FOR NO KEY UPDATE is refused": _REFUSAL,
-        "BEGIN ISOLATION LEVEL SERIALIZABLE is refused": _REFUSAL,
-        "BEGIN ISOLATION LEVEL READ COMMITTED is refused": _REFUSAL,
-        "SET TRANSACTION is refused and aborts the transaction": _REFUSAL,
-        "SAVEPOINT is refused and aborts the transaction": _REFUSAL,
-        "TRUNCATE is refused": _REFUSAL,
-        "temporary tables are refused": _REFUSAL,
-        "unlogged tables are refused": _REFUSAL,
-        "triggers are refused": _REFUSAL,
-        "functions in plpgsql are refused": _REFUSAL,
-        "extensions are refused": _REFUSAL,
-        "SET statement_timeout is refused": _REFUSAL,
-        "ALTER TABLE does not wait for a reader, and the reader gets OC001": _SCHEMA,
-        "ALTER TABLE does not wait for a writer, and the writer gets OC001": _SCHEMA,
-        "a GRANT by another session is enough for OC001": _SCHEMA,
-        "a GRANT by another session is enough for OC001, also where only reads follow": _SCHEMA,
-        "more than 10 MiB of data fail at COMMIT": _SIZE,
-        "ON CONFLICT DO NOTHING inserts what is new and leaves what is visible": _UPSERT,
-        "ON CONFLICT DO UPDATE updates what is visible": _UPSERT,
-        "ON CONFLICT sees the transaction's own insert": _UPSERT,
-        "of two upserts of one new key the second committer loses": _UPSERT,
-        "of two upserts of one visible key the second committer loses": _UPSERT,
-        "a table is created, used and dropped": _VIEW,
-        "CREATE INDEX without ASYNC is refused": _VIEW,
-        "CREATE INDEX ASYNC is accepted and answers with a job": _VIEW,
-        "a new column is there for the next statement": _VIEW,
-    }
-)
-"""Probes that the stand-in does not satisfy over the socket, and why; one that starts to pass fails."""
 
 BLOCKED = """
 tables one: CREATE TABLE one (id bigint PRIMARY KEY, value bigint)
@@ -118,6 +51,16 @@ def target(dsn: str) -> Target:
     return start(parse_target("local:rtt=0,commit=0"))
 
 
+@pytest.fixture(scope="module")
+def endpoint_target(dsn: str) -> Iterator[Target]:
+    """The stand-in's endpoint, as any PostgreSQL server is named."""
+    endpoint = ensure_endpoint()
+    where = urlencode({"sslmode": "verify-full", "sslrootcert": endpoint.ca})
+    host = f"{ADMIN}:{quote(make_token(), safe='')}@{endpoint.host}:{endpoint.port}"
+    yield parse_target(f"postgresql://{host}/postgres?{where}")
+    stop_endpoint()
+
+
 def schemas(dsn: str) -> set[str]:
     with psycopg.connect(dsn) as connection:
         rows = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'probe%'").fetchall()
@@ -132,19 +75,25 @@ def plain(dsn: str) -> Target:
     return parse_target(f"postgresql://postgres@/plain?host={conninfo_to_dict(dsn)['host']}")
 
 
-@pytest.mark.parametrize("probe", PROBES, ids=[probe.name for probe in PROBES])
-def test_the_stand_in_answers_as_aurora_dsql(target: Target, probe: Probe) -> None:
-    """Every step is answered as Aurora DSQL answers it; a listed probe must still differ."""
+def expect_all(probe: Probe, target: Target) -> None:
     played = play(probe, target, DEADLINE_S)
-
-    if probe.name in NOT_YET:
-        assert not played.holds, f"it passes now: take it out of NOT_YET ({NOT_YET[probe.name]})"
-        return
     assert played.refused == ""
     assert [
         (each.step.session, each.step.sql, each.answer) for each in played.observed if not each.holds
     ] == []
     assert played.lacks is None
+
+
+@pytest.mark.parametrize("probe", PROBES, ids=[probe.name for probe in PROBES])
+def test_the_stand_in_answers_as_aurora_dsql(target: Target, probe: Probe) -> None:
+    """Every step is answered as Aurora DSQL answers it."""
+    expect_all(probe, target)
+
+
+@pytest.mark.parametrize("probe", PROBES, ids=[probe.name for probe in PROBES])
+def test_the_endpoint_answers_as_aurora_dsql(endpoint_target: Target, probe: Probe) -> None:
+    """The same for a client that knows nothing of the stand-in: over TLS, with a token."""
+    expect_all(probe, endpoint_target)
 
 
 @pytest.mark.parametrize("probe", SHARED, ids=[probe.name for probe in SHARED])
@@ -154,11 +103,6 @@ def test_what_is_said_to_be_postgresql_s_is(plain: Target, probe: Probe) -> None
 
     assert [(each.step, each.answer) for each in played.observed if not each.holds] == []
     assert played.refused == ""
-
-
-def test_every_reason_belongs_to_a_probe() -> None:
-    """A renamed probe leaves no reason behind."""
-    assert set(NOT_YET) <= {probe.name for probe in PROBES}
 
 
 def test_a_step_that_waits_is_seen_and_ended_cleanly(dsn: str, target: Target) -> None:

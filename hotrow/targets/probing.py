@@ -17,9 +17,10 @@ from psycopg import pq
 from hotrow.attempt import Marker
 from hotrow.errors import TargetError
 from hotrow.outcome import marker_of
+from hotrow.targets.session import unchanged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from psycopg.pq.abc import PGresult
 
@@ -32,12 +33,6 @@ _CANCEL_TIMEOUT_S = 2.0
 _SETTLE_ATTEMPTS = 10
 """How often a statement of the set-up is tried again after OC001: the schema has just changed."""
 _CREATED_TABLE = re.compile(r"\s*CREATE TABLE (\w+)", re.IGNORECASE)
-_ORDINARY_TABLES = (
-    "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = '{schema}'::regnamespace"
-)
-_ADOPTED_ALREADY = frozenset({"42P07", "42710", "42723", "42883"})
-"""Duplicate table, object or function: adopted meanwhile. No such function: the stand-in adopts by itself."""
-
 
 NO_ROWS = "no rows"
 """The text of an answer that has columns and no row."""
@@ -69,8 +64,14 @@ class Answer:
 class ProbeSession:
     """One connection, whose statements are sent as simple queries and answered within a deadline."""
 
-    def __init__(self, connection: psycopg.Connection[Any], deadline_s: float) -> None:
+    def __init__(
+        self,
+        connection: psycopg.Connection[Any],
+        deadline_s: float,
+        rewrite: Callable[[str], str] = unchanged,
+    ) -> None:
         self._connection = connection
+        self._rewrite = rewrite
         self._pgconn = connection.pgconn
         self._deadline_s = deadline_s
         self._waits = False
@@ -84,7 +85,7 @@ class ProbeSession:
     def answer(self, sql: str) -> Answer:
         """Send one statement and wait for its answer, or for the deadline."""
         try:
-            self._pgconn.send_query(sql.encode())
+            self._pgconn.send_query(self._rewrite(sql).encode())
             results = self._results(self._deadline_s)
         except psycopg.Error as error:
             return Answer(Kind.LOST, "lost", str(error))
@@ -133,9 +134,11 @@ def playground(
     """
     schema = f"probe_{os.urandom(4).hex()}"
     with _open(target, SETUP_DEADLINE_S) as owner:
+        if target.kind == "local":
+            _settle(owner, "SET hotrow.rules TO off")  # no event for transactions elsewhere
         _settle(owner, f"CREATE SCHEMA {schema}")
         try:
-            tables = _build(owner, target, schema, setup)
+            tables = _build(owner, schema, setup)
             with ExitStack() as stack:
                 yield {
                     name: stack.enter_context(_entered(target, schema, tables, deadline_s)) for name in names
@@ -155,7 +158,7 @@ def _open(target: Target, deadline_s: float) -> ProbeSession:
     except psycopg.Error as error:
         reason = " ".join(str(error).split())
         raise TargetError(f"cannot connect to {target.label}: {reason}") from None
-    return ProbeSession(connection, deadline_s)
+    return ProbeSession(connection, deadline_s, target.rewrite)
 
 
 def _entered(target: Target, schema: str, tables: Sequence[str], deadline_s: float) -> ProbeSession:
@@ -177,24 +180,12 @@ def _entered(target: Target, schema: str, tables: Sequence[str], deadline_s: flo
     return session
 
 
-def _build(owner: ProbeSession, target: Target, schema: str, setup: Sequence[str]) -> list[str]:
-    """Make and fill the tables, and have the stand-in adopt them; return their names."""
+def _build(owner: ProbeSession, schema: str, setup: Sequence[str]) -> list[str]:
+    """Make and fill the tables; return their names."""
     _settle(owner, f"SET search_path TO {schema}")
     for sql in setup:
         _settle(owner, sql)
-    tables = [match.group(1) for match in map(_CREATED_TABLE.match, setup) if match]
-    if target.kind == "local":
-        _adopt(owner, schema, tables)
-    return tables
-
-
-def _adopt(owner: ProbeSession, schema: str, tables: Sequence[str]) -> None:
-    """Have the stand-in adopt those tables that are still ordinary ones."""
-    ordinary = _settle(owner, _ORDINARY_TABLES.format(schema=schema)).text.split("; ")
-    for table in set(tables) & set(ordinary):
-        answer = owner.answer(f"SELECT hotrow.adopt('{schema}.{table}')")
-        if answer.kind is Kind.ERROR and answer.text not in _ADOPTED_ALREADY:
-            raise TargetError(f"set-up refused: {answer.text} {answer.message}")
+    return [match.group(1) for match in map(_CREATED_TABLE.match, setup) if match]
 
 
 def _settle(session: ProbeSession, sql: str) -> Answer:

@@ -111,6 +111,11 @@ def describe(error: Exception, *, lost: bool) -> DriverFailure:
     return DriverFailure(error.sqlstate, error.diag.message_primary or str(error), lost or fatal)
 
 
+def unchanged(statement: str) -> str:
+    """The rewriting that changes nothing."""
+    return statement
+
+
 class PostgresSession:
     """A connection outside or inside an explicit transaction. Not for use by two greenlets at once.
 
@@ -120,7 +125,13 @@ class PostgresSession:
     """
 
     def __init__(
-        self, connection: psycopg.Connection[Any], latency: Latency, waiting: Waiting, begin: str = BEGIN
+        self,
+        connection: psycopg.Connection[Any],
+        latency: Latency,
+        waiting: Waiting,
+        *,
+        begin: str = BEGIN,
+        rewrite: Callable[[str], str] = unchanged,
     ) -> None:
         self._connection = connection
         self._pgconn = connection.pgconn
@@ -129,6 +140,7 @@ class PostgresSession:
         self._commit_took_s = 0.0
         self._waiting = waiting
         self._begin = begin
+        self._rewrite = rewrite
         self._begin_is_due = False
         self._descriptor = self._pgconn.socket
         self._transformer = Transformer(connection)
@@ -179,7 +191,7 @@ class PostgresSession:
 
     def run(self, sql: str) -> None:
         """Run one statement in a transaction of its own, unprepared, without latency: DDL and seeding."""
-        self._pgconn.send_query_params(sql.encode(), None)
+        self._pgconn.send_query_params(self._rewrite(sql).encode(), None)
         self._answer(1)
 
     def close(self) -> None:
@@ -202,7 +214,7 @@ class PostgresSession:
 
     def _prepare(self, sql: str) -> bytes:
         name = f"s{len(self._prepared)}".encode()
-        self._pgconn.send_prepare(name, sql.encode())
+        self._pgconn.send_prepare(name, self._rewrite(sql).encode())
         self._answer(1)
         self._prepared[sql] = name
         return name

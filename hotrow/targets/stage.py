@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from hotrow.errors import TargetError
+from hotrow.targets.target import RULES_OFF
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hotrow.scenario import Scenario, State
     from hotrow.targets.session import PostgresSession, Waiting
     from hotrow.targets.target import Target
@@ -21,7 +28,7 @@ class Stage:
 
     def __init__(self, target: Target, schema: str, scenario: Scenario, waiting: Waiting) -> None:
         self.schema = schema
-        self._target = target
+        self._target = _behind_the_scenes(target)
         self._scenario = scenario
         self._waiting = waiting
 
@@ -31,8 +38,7 @@ class Stage:
         Raises:
             TargetError: the server refused; one line says what.
         """
-        session = self._target.connect(self._waiting)
-        try:
+        with self._session("set up the tables") as session:
             session.run(f"CREATE SCHEMA {self.schema}")
             session.run(f"SET search_path TO {self.schema}")
             if self._target.kind == "local":
@@ -42,30 +48,52 @@ class Stage:
             if self._target.kind == "local":
                 for (table,) in session.execute(_TABLES_OF_SCHEMA, self.schema).rows:
                     session.run(f"SELECT hotrow.adopt('{self.schema}.{table}')")
-        except psycopg.Error as error:
-            reason = " ".join(str(error).split())
-            raise TargetError(f"cannot set up the tables of {self._scenario.name}: {reason}") from None
-        finally:
-            session.close()
 
     def observe(self) -> State:
-        """What the scenario's check reads, in one transaction."""
-        session = self._open()
-        try:
+        """What the scenario's check reads, in one transaction.
+
+        Raises:
+            TargetError: the server refused or is gone.
+        """
+        with self._session("read the tables", self.schema) as session:
             session.begin()
             state = self._scenario.observe(session)
             session.rollback()
-        finally:
-            session.close()
         return state
 
     def drop(self) -> None:
-        """Remove the schema with all in it."""
-        session = self._open()
-        try:
-            session.run(f"DROP SCHEMA IF EXISTS {self.schema} CASCADE")
-        finally:
-            session.close()
+        """Remove the schema with all in it.
 
-    def _open(self) -> PostgresSession:
-        return self._target.connect(self._waiting, self.schema)
+        Raises:
+            TargetError: the server refused or is gone.
+        """
+        with self._session("drop the tables", self.schema) as session:
+            session.run(f"DROP SCHEMA IF EXISTS {self.schema} CASCADE")
+
+    @contextmanager
+    def _session(self, purpose: str, search_path: str | None = None) -> Iterator[PostgresSession]:
+        """A session for one purpose; what the server says against it becomes one line."""
+        try:
+            session = self._target.connect(self._waiting, search_path)
+            try:
+                yield session
+            finally:
+                session.close()
+        except psycopg.Error as error:
+            reason = " ".join(str(error).split())
+            raise TargetError(f"cannot {purpose} of {self._scenario.name}: {reason}") from None
+
+
+def _behind_the_scenes(target: Target) -> Target:
+    """The target as its tables are made: the stand-in without rules, its tables still ordinary ones.
+
+    So rows are loaded in any number, and other runs on the same server are not told that the schema changed.
+    """
+    if target.kind != "local":
+        return target
+    conninfo = make_conninfo(target.conninfo, options=RULES_OFF)
+    return replace(target, conninfo=conninfo, rewrite=_spell_as_postgresql)
+
+
+def _spell_as_postgresql(statement: str) -> str:
+    return re.sub(r"\bINDEX\s+ASYNC\b", "INDEX", statement)

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from hotrow.errors import TargetError, UsageError
+from hotrow.targets.local.rewriting.rewrite import rewrite
 from hotrow.targets.local.server import ensure_up
-from hotrow.targets.session import BEGIN, Latency, PostgresSession, Waiting
+from hotrow.targets.session import BEGIN, Latency, PostgresSession, Waiting, unchanged
 from hotrow.units import format_duration, parse_duration_s
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 CONNECT_TIMEOUT_S = 10
+STATEMENTS_CACHED = 1024
+"""Rewritten statements kept; a scenario has a handful, each connection prepares them anew."""
 _ISOLATION = {
     "repeatable-read": BEGIN,
     "serializable": "BEGIN ISOLATION LEVEL SERIALIZABLE",
 }
-_LOCAL_DEFAULTS = {"rtt": "2ms", "commit": "5ms"}
+_LOCAL_DEFAULTS = {"rtt": "2ms", "commit": "5ms", "rules": "on"}
+RULES_OFF = "-c hotrow.rules=off"
+"""How a connection asks the stand-in to leave out the rules of Aurora DSQL that are not about conflicts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +46,8 @@ class Target:
     """Injected latency; None on a target whose latency is its own."""
     conflicts: str
     """`commit` where conflicts come at COMMIT, `locks` where the second writer waits for the first."""
+    rewrite: Callable[[str], str] = unchanged
+    """What becomes of a statement on its way to this database."""
 
     def connect(self, waiting: Waiting, search_path: str | None = None) -> PostgresSession:
         """Open one session; its tables are found in `search_path`.
@@ -46,7 +58,13 @@ class Target:
         connection: psycopg.Connection[Any] = psycopg.connect(
             self.conninfo, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S, application_name="hotrow"
         )
-        session = PostgresSession(connection, self.latency or Latency(), waiting, _ISOLATION[self.isolation])
+        session = PostgresSession(
+            connection,
+            self.latency or Latency(),
+            waiting,
+            begin=_ISOLATION[self.isolation],
+            rewrite=self.rewrite,
+        )
         if search_path is not None:
             session.run(f"SET search_path TO {search_path}")
         return session
@@ -96,8 +114,7 @@ def start(target: Target) -> Target:
     """The target with its conninfo: for the stand-in, of the server that is now running."""
     if target.kind != "local":
         return target
-    server = ensure_up()
-    return Target(target.kind, target.label, server.dsn, target.isolation, target.latency, target.conflicts)
+    return replace(target, conninfo=make_conninfo(ensure_up().dsn, **conninfo_to_dict(target.conninfo)))
 
 
 def _parse_local(host: str) -> Target:
@@ -106,18 +123,27 @@ def _parse_local(host: str) -> Target:
         name, separator, value = part.partition("=")
         if name not in _LOCAL_DEFAULTS or not separator:
             raise UsageError(
-                f"--host {host}: {part!r} is unknown; options of local are rtt=2ms and commit=5ms"
+                f"--host {host}: {part!r} is unknown; options of local are rtt=2ms, commit=5ms and rules=off"
             )
         options[name] = value
     rtt_s, commit_s = (parse_duration_s(options[name], option="--host") for name in ("rtt", "commit"))
+    rules = _parse_rules(host, options["rules"])
+    profile = f"rtt {format_duration(rtt_s)}, commit {format_duration(commit_s)}"
     return Target(
         kind="local",
-        label=f"local (rtt {format_duration(rtt_s)}, commit {format_duration(commit_s)})",
-        conninfo="",
+        label=f"local ({profile})" if rules else f"local ({profile}, rules off)",
+        conninfo="" if rules else make_conninfo(options=RULES_OFF),
         isolation="repeatable-read",
         latency=Latency(rtt_s, commit_s),
         conflicts="commit",
+        rewrite=lru_cache(STATEMENTS_CACHED)(partial(rewrite, rules=rules)),
     )
+
+
+def _parse_rules(host: str, text: str) -> bool:
+    if text not in {"on", "off"}:
+        raise UsageError(f"--host {host}: rules={text} is unknown; use rules=on or rules=off")
+    return text == "on"
 
 
 def _parse_postgresql(host: str) -> Target:

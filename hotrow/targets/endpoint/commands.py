@@ -24,9 +24,9 @@ def token(user: str, expires: int) -> None:
     click.echo(make_token(user, expires))
 
 
-def start_endpoint(port: int) -> None:
+def start_endpoint(port: int, *, rules: bool | None) -> None:
     """Start the endpoint, or find it running; print how to connect."""
-    endpoint = ensure_endpoint(port)
+    endpoint = ensure_endpoint(port, rules=rules)
     click.echo(
         f"The endpoint listens on {endpoint.host}, port {endpoint.port}, as Aurora DSQL in {endpoint.region}."
     )

@@ -25,6 +25,7 @@ from hotrow.targets.endpoint.token import ADMIN, Cluster, Denied, verify
 from hotrow.targets.endpoint.wire import Ask, FirstPacket, WireError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 DATABASE = "postgres"
@@ -60,11 +61,8 @@ class Plan:
     tls: ssl.SSLContext
     rewrite: wire.Rewrite
     limits: Limits = field(default_factory=Limits)
-
-
-def unchanged(statement: str) -> str:
-    """The rewriting that changes nothing."""
-    return statement
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Settings that each connection to the stand-in starts with."""
 
 
 def prepare_tls(context: ssl.SSLContext) -> None:
@@ -173,7 +171,9 @@ class Front:
         user = await self._authenticate(channel, packet)
         if self.clients > self._plan.limits.connections:
             raise WireError("sorry, too many clients already", sqlstate="53300")
-        return await self._open_backend(_backend_parameters(packet.parameters, user))
+        return await self._open_backend(
+            {**_backend_parameters(packet.parameters, user), **self._plan.settings}
+        )
 
     async def _greet(self, channel: Channel) -> FirstPacket:
         """Everything before the password, TLS included."""

@@ -51,11 +51,13 @@ class Endpoint:
     """A libpq conninfo string; the password, a token, is not in it."""
 
 
-def ensure_endpoint(port: int = 0) -> Endpoint:
+def ensure_endpoint(port: int = 0, *, rules: bool | None = None) -> Endpoint:
     """The running endpoint, started if need be; the stand-in's server must run. Port 0 is any free one.
 
+    `rules` says whether it refuses what Aurora DSQL refuses: None is as it runs, and yes where it starts.
+
     Raises:
-        TargetError: it cannot start, or runs on another port than the one asked for.
+        TargetError: it cannot start, or runs on another port or with other rules than those asked for.
     """
     places = find_site().places
     folder = _folder(places)
@@ -64,11 +66,14 @@ def ensure_endpoint(port: int = 0) -> Endpoint:
     except OSError as error:
         raise TargetError(f"{folder.path} cannot be made: {error.strerror or error}") from error
     with _locked(folder):
-        state = read_state(folder) or _start(folder, places, port)
+        state = read_state(folder) or _start(folder, places, port, rules=rules is not False)
     if port not in {0, state.port}:
         raise TargetError(
             f"the endpoint runs on port {state.port}: `hotrow local down` first, or leave out --port"
         )
+    if rules not in {None, state.rules}:
+        runs_with = "--rules" if state.rules else "--no-rules"
+        raise TargetError(f"the endpoint runs with {runs_with}: `hotrow local down` first")
     return _describe(folder, state)
 
 
@@ -173,7 +178,7 @@ def _describe(folder: Folder, state: State) -> Endpoint:
     return Endpoint(HOST, state.port, state.region, folder.ca, dsn)
 
 
-def _start(folder: Folder, places: Places, port: int) -> State:
+def _start(folder: Folder, places: Places, port: int, *, rules: bool) -> State:
     """Start the process and wait until it says that it is ready. Called under the lock."""
     given = _given_credentials()
     task = {
@@ -181,6 +186,7 @@ def _start(folder: Folder, places: Places, port: int) -> State:
         "backend": str(places.socket),
         "port": port,
         "region": _region(),
+        "rules": rules,
         "access_key": given.access_key if given else "",
         "secret_key": given.secret_key if given else "",
     }

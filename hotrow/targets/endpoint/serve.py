@@ -15,6 +15,7 @@ import signal
 import ssl
 import string
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,10 @@ import psutil
 import trustme
 import uvloop
 
-from hotrow.targets.endpoint.front import Front, Plan, listen, prepare_tls, unchanged
+from hotrow.targets.endpoint.front import Front, Plan, listen, prepare_tls
 from hotrow.targets.endpoint.state import HOSTS, Folder, State, write_credentials, write_private, write_state
 from hotrow.targets.endpoint.token import Cluster, Credentials
+from hotrow.targets.local.rewriting.rewrite import rewrite
 
 READY = "ready"
 _LOCK_S = 10
@@ -62,14 +64,20 @@ async def _serve(folder: Folder, task: dict[str, Any]) -> None:
         write_credentials(folder, credentials)
     else:
         folder.credentials.unlink(missing_ok=True)
-    front = Front(
-        Plan(Cluster(HOSTS, task["region"], credentials), Path(task["backend"]), context, unchanged)
+    rules = task["rules"]
+    plan = Plan(
+        Cluster(HOSTS, task["region"], credentials),
+        Path(task["backend"]),
+        context,
+        partial(rewrite, rules=rules),
+        settings={} if rules else {"hotrow.rules": "off"},
     )
+    front = Front(plan)
     serving = asyncio.ensure_future(front.serve(servers))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, serving.cancel)
     me = psutil.Process()
     port = servers[0].getsockname()[1]
-    write_state(folder, State(me.pid, me.create_time(), port, task["region"], own))
+    write_state(folder, State(me.pid, me.create_time(), port, task["region"], own, rules))
     _say(READY)
     watching = asyncio.ensure_future(_watch(folder, serving))
     try:

@@ -40,6 +40,8 @@ class State:
     region: str
     own_credentials: bool
     """Whether it made its credentials; False where it was given the caller's."""
+    rules: bool
+    """Whether it refuses what Aurora DSQL refuses."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,26 +39,39 @@ def local() -> None:
 @click.option(
     "--port", type=click.IntRange(0, 65535), help="Port of the endpoint on the loopback; 0: any free one."
 )
-def up(endpoint: bool, port: int | None) -> None:
+@click.option(
+    "--rules/--no-rules",
+    default=None,
+    help="Whether the endpoint refuses what Aurora DSQL refuses. It does unless told otherwise.",
+)
+@click.option(
+    "--fsync/--no-fsync",
+    default=None,
+    help="Whether COMMIT waits for the disk. A server that starts does, unless told otherwise.",
+)
+def up(endpoint: bool, port: int | None, rules: bool | None, fsync: bool | None) -> None:
     """Start the server, or find it running; print how to connect.
 
-    It stays up until `hotrow local down`. Exit code 0; 2 where it cannot start.
+    It stays up until `hotrow local down`. Exit code 0; 2 where it cannot start, or runs with the other fsync.
 
     \b
     Example:
       hotrow local up
       hotrow local up --endpoint --port 5432
+      hotrow local up --no-fsync
     """  # noqa: D301 - click wants the character
-    if port is not None and not endpoint:
-        raise UsageError("--port is the endpoint's: add --endpoint")
-    server = ensure_up()
+    if (port, rules) != (None, None) and not endpoint:
+        raise UsageError(f"{'--port' if rules is None else '--rules'} is the endpoint's: add --endpoint")
+    server = ensure_up(fsync=fsync)
     click.echo(f"PostgreSQL {server.server_version} is up.")
+    if server.fsync is False:
+        click.echo("fsync is off: a crash of this machine may lose committed transactions, or all data.")
     click.echo(f"  dsn      {server.dsn}")
     click.echo("  psql     hotrow local psql")
     click.echo(f'  Python   psycopg.connect("{server.dsn}")')
     click.echo("  stop     hotrow local down")
     if endpoint:
-        start_endpoint(port or 0)
+        start_endpoint(port or 0, rules=rules)
 
 
 @local.command()
@@ -87,7 +100,7 @@ def down() -> None:
     "--json",
     "as_json",
     is_flag=True,
-    help="One JSON object: running, dsn, data_directory, server_version, endpoint.",
+    help="One JSON object: running, dsn, data_directory, server_version, fsync, endpoint.",
 )
 def status(as_json: bool) -> None:
     """Say whether the server runs, and where.
@@ -106,6 +119,7 @@ def status(as_json: bool) -> None:
         **_facts(server),
         "endpoint": (endpoint_facts() or {}).get("dsn"),
         "running": "yes" if server.running else "no",
+        "fsync": None if server.fsync is None else "on" if server.fsync else "off",
         "log": server.log,
         "pid": server.pid,
     }
@@ -119,6 +133,7 @@ def _facts(server: Server) -> dict[str, object]:
         "dsn": server.dsn if server.running else None,
         "data_directory": str(server.data_directory),
         "server_version": server.server_version,
+        "fsync": server.fsync,
         "endpoint": endpoint_facts(),
     }
 

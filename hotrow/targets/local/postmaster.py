@@ -19,7 +19,7 @@ from hotrow.errors import TargetError
 from hotrow.targets.local.account import Account, one_line, run_as, server_account, write_as
 from hotrow.targets.local.binaries import Binaries, find_binaries, within_reach
 from hotrow.targets.local.places import Places, find_places
-from hotrow.targets.local.settings import FILE_NAME, settings
+from hotrow.targets.local.settings import FILE_NAME, FSYNC_OFF, settings
 
 _START_S = 120
 """How long a start may take: after a crash it replays up to max_wal_size."""
@@ -89,8 +89,10 @@ def _serves(process: psutil.Process, places: Places) -> bool:
         return False
 
 
-def bring_up(site: Site) -> None:
+def bring_up(site: Site, *, fsync: bool = True) -> None:
     """Start the server from whatever state it was left in, and wait until it accepts connections.
+
+    One that starts already, for somebody else, keeps that one's `fsync`.
 
     Raises:
         TargetError: initdb or the start failed; with the end of what they said.
@@ -102,7 +104,7 @@ def bring_up(site: Site) -> None:
             return
         stop(site)
     _clear_remains(site)
-    _start(site)
+    _start(site, fsync=fsync)
 
 
 def _make_database(site: Site) -> None:
@@ -182,13 +184,24 @@ def _end_orphans(places: Places) -> None:
             orphans = [orphan for orphan in orphans if _serves(orphan, places)]
 
 
-def _start(site: Site) -> None:
-    write_as(site.account, site.places.data / FILE_NAME, settings(site.places.socket_folder))
+def _start(site: Site, *, fsync: bool) -> None:
+    if fsync:
+        _make_up_for_fsync(site)
+    write_as(site.account, site.places.data / FILE_NAME, settings(site.places.socket_folder, fsync=fsync))
     logged_before = site.places.log.stat().st_size if site.places.log.exists() else 0
     status, printed = _pg_ctl(site, "start", _START_S, "-l", site.places.log)
     if status != 0 or not accepts(site):
         said = _log_since(site.places.log, logged_before) or printed
         raise TargetError(f"the local server does not start: {one_line(said)} (log: {site.places.log})")
+
+
+def _make_up_for_fsync(site: Site) -> None:
+    """Put on disk what a server without fsync left in memory: from now on, nothing may be lost."""
+    file = site.places.data / FILE_NAME
+    if file.exists() and FSYNC_OFF in file.read_text(encoding="utf-8"):
+        status, printed = _run(site, "initdb", "--sync-only", "-D", site.places.data)
+        if status != 0:
+            raise TargetError(f"initdb --sync-only failed: {one_line(printed)}")
 
 
 def _log_since(log: Path, position: int) -> str:

@@ -52,25 +52,28 @@ class Server:
     log: Path
     pid: int | None
     """Process id of the postmaster; None where it does not run."""
+    fsync: bool | None
+    """Whether COMMIT waits for the disk; None where it does not run or is full."""
 
 
-def ensure_up(sql: str | None = None) -> Server:
+def ensure_up(sql: str | None = None, *, fsync: bool | None = None) -> Server:
     """The running server, started if need be, with the stand-in's SQL in it.
 
-    `sql` replaces the text of `occ.sql`: any number of statements, safe to run again. It runs in one
-    transaction, and only where the database does not have this very text already. Any number of processes may
-    call this at once.
+    `sql` replaces the text of the files in `sql/`: any number of statements, safe to run again. It runs in
+    one transaction, and only where the database does not have this very text already. Any number of
+    processes may call this at once. `fsync` None takes a running server as it is, and starts one with fsync.
 
     Raises:
         TargetError: no usable PostgreSQL, no usable folder, a start that failed (with the end of the server's
-            log), or SQL that failed.
+            log), SQL that failed, or a server that runs with the other `fsync`.
     """
     site = find_site()
     with _one_line_errors(site):
         make_places(site.places, site.account)
         with _locked(site):
             if not accepts(site):
-                bring_up(site)
+                bring_up(site, fsync=fsync is not False)
+            _refuse_other_fsync(site, fsync)
             shorten_log(site)
             _install(site.dsn, _packaged_sql() if sql is None else sql)
             return _inspect(site)
@@ -130,8 +133,18 @@ def _locked(site: Site) -> Iterator[None]:
         ) from error
 
 
+def _refuse_other_fsync(site: Site, wanted: bool | None) -> None:
+    found = None if wanted is None else _ask(site, "SHOW fsync")
+    if found is not None and (found == "on") != wanted:
+        option = "--fsync" if wanted else "--no-fsync"
+        raise TargetError(
+            f"the local server runs with fsync {found}: `hotrow local down` first, or leave out {option}"
+        )
+
+
 def _inspect(site: Site) -> Server:
     running = accepts(site)
+    fsync = _ask(site, "SHOW fsync") if running else None
     return Server(
         running=running,
         dsn=site.dsn,
@@ -139,6 +152,7 @@ def _inspect(site: Site) -> Server:
         server_version=(_ask(site, "SHOW server_version") if running else None) or site.binaries.version,
         log=site.places.log,
         pid=recorded_pid(site.places) if running else None,
+        fsync=None if fsync is None else fsync == "on",
     )
 
 
@@ -161,8 +175,9 @@ def _count_connections(site: Site) -> int:
 
 
 def _packaged_sql() -> str:
-    file = resources.files("hotrow.targets.local").joinpath("occ.sql")
-    return file.read_text(encoding="utf-8") if file.is_file() else ""
+    folder = resources.files("hotrow.targets.local").joinpath("sql")
+    files = sorted(folder.iterdir(), key=lambda file: file.name)
+    return "\n".join(file.read_text(encoding="utf-8") for file in files)
 
 
 def _install(dsn: str, sql: str) -> None:
@@ -175,7 +190,7 @@ def _install(dsn: str, sql: str) -> None:
     mark = f"hotrow sha256:{hashlib.sha256(sql.encode()).hexdigest()}"
     find_mark = "SELECT obj_description(to_regnamespace('hotrow'), 'pg_namespace')"
     try:
-        with psycopg.connect(dsn, connect_timeout=10) as connection:
+        with psycopg.connect(dsn, connect_timeout=10, options="-c hotrow.rules=off") as connection:
             row = connection.execute(find_mark).fetchone()
             if not sql.strip() or (row and row[0] == mark):
                 return

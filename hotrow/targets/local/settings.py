@@ -23,8 +23,8 @@ max_connections = {CONNECTIONS_MAX}
 
 # A COMMIT that was acknowledged is on disk, as it is in Aurora DSQL: a crash in the middle of a run must not
 # look like lost updates to the scenario's check, and goodput must compare with any other server's default.
-# `SET synchronous_commit = off` in a session takes the disk out of a measurement.
-fsync = on
+# `SET synchronous_commit = off` in a session takes the disk out of a measurement; `local up --no-fsync` out
+# of all.
 synchronous_commit = on
 full_page_writes = on
 default_transaction_isolation = 'repeatable read'
@@ -60,8 +60,12 @@ lc_messages = 'C'
 """
 
 
-def settings(socket_folder: Path) -> str:
+FSYNC_OFF = "fsync = off\n"
+"""The line of a settings file by which the next start knows that not all of the data are on disk."""
+
+
+def settings(socket_folder: Path, *, fsync: bool = True) -> str:
     """The text of the settings file for a server that listens in `socket_folder` and nowhere else."""
     inner = str(socket_folder).replace('"', '""')
     quoted = f'"{inner}"'.replace("\\", "\\\\").replace("'", "''")
-    return f"{_SETTINGS}unix_socket_directories = '{quoted}'\n"
+    return f"{_SETTINGS}unix_socket_directories = '{quoted}'\n" + ("fsync = on\n" if fsync else FSYNC_OFF)

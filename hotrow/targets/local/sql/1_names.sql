@@ -1,0 +1,163 @@
+-- The stand-in's optimistic concurrency, in SQL only: conflicts come at COMMIT, as in Aurora DSQL.
+--
+-- A table that anybody creates is adopted at once (an event trigger). `account` becomes
+--   account__base     the table itself, renamed;
+--   account__writes   the write set: rows that a transaction has written or locked and not yet committed;
+--   account__shares   rows that were read FOR KEY SHARE by transactions that have committed;
+--   account           a view: base rows that the transaction has not written, UNION ALL what it has written;
+-- and a few functions and views beside it, named in hotrow.parts().
+-- Triggers on the view put every write into the write set, so nothing waits and nothing conflicts before COMMIT. A
+-- deferred constraint trigger then applies the write set to the base table in primary-key order, and PostgreSQL
+-- itself is the judge: at REPEATABLE READ it raises 40001 where a row changed since the snapshot.
+--
+-- The write set neither grows nor leaves dead index entries: each backend's rows in it are numbered 1, 2, … and used
+-- again by its next transaction (a HOT update, pruned in place). A row belongs to the transaction whose id it carries,
+-- so a statement sees what earlier statements of its transaction wrote and never what it writes itself.
+--
+-- What a row of the write set is (__op; upper case: not to be seen any more):
+--   i  inserted      u  updated, but for its keys      s  strongly updated: its unique columns too, or locked and updated
+--   l  locked: read FOR UPDATE                         r  read FOR KEY SHARE
+--   D  deleted       N  nothing: inserted and deleted again
+-- COMMIT applies u as an UPDATE, and s and l as DELETE and INSERT, so that a FOR KEY SHARE meets them as it meets D.
+--
+-- A transaction's state in one table is one number in a transaction-local setting:
+--   bits 0-23    how many rows of the write set it has used;
+--   bits 24-55   a Bloom filter of the keys it has written: most writes need not look for an earlier one;
+--   bits 56-59   what COMMIT has to do: update, delete, insert, share;
+--   bit  60      whether it has written over a row of the write set.
+-- docs/decisions.md says what other designs gave.
+
+DROP SCHEMA IF EXISTS hotrow CASCADE;
+CREATE SCHEMA hotrow;
+GRANT USAGE ON SCHEMA hotrow TO PUBLIC;
+
+-- Evaluated for each row of a scan this makes one look dear, evaluated once for an index it does not: so whatever the
+-- size of a write set when a plan was made, the plan goes by its index.
+ALTER FUNCTION pg_backend_pid() COST 10000;
+
+-- A template with `{name}` replaced by the value of that name.
+CREATE FUNCTION hotrow.fill(template text, parts jsonb) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    part record;
+BEGIN
+    FOR part IN SELECT * FROM jsonb_each_text(parts) LOOP
+        template := replace(template, '{' || part.key || '}', part.value);
+    END LOOP;
+    RETURN template;
+END $$;
+
+-- Columns of a table, each set into a template and joined: all of them, or those of one index.
+CREATE FUNCTION hotrow.columns(relation oid, index oid, template text, separator text)
+RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT string_agg(format(template, a.attname), separator ORDER BY a.attnum)
+      FROM pg_attribute a
+     WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+       AND (index IS NULL OR a.attnum = ANY (SELECT unnest(i.indkey) FROM pg_index i WHERE i.indexrelid = index))
+$$;
+
+-- The name of an adopted table, of its base table; NULL of any other.
+CREATE FUNCTION hotrow.view_name(relation oid) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT left(relname, -length('__base')) FROM pg_class WHERE oid = relation AND relname LIKE '%\_\_base'
+$$;
+
+-- Columns of a foreign key, as its constraint pairs them, each pair set into a template and joined.
+CREATE FUNCTION hotrow.pairs(fk pg_constraint, template text, separator text) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT string_agg(format(template, child.attname, parent.attname), separator ORDER BY n)
+      FROM generate_subscripts(fk.conkey, 1) AS n
+      JOIN pg_attribute child ON child.attrelid = fk.conrelid AND child.attnum = fk.conkey[n]
+      JOIN pg_attribute parent ON parent.attrelid = fk.confrelid AND parent.attnum = fk.confkey[n]
+$$;
+
+-- One bit of the Bloom filter for the values that `row` (NEW or OLD) has in an index's columns, as an expression.
+-- Each type's own hash function; values that are equal have equal hashes.
+CREATE FUNCTION hotrow.hash(relation oid, index oid, source text) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT string_agg(coalesce(format('%s(%s.%I)', p.amproc::text, source, a.attname),
+                               format('hash_record(ROW(%s.%I))', source, a.attname)), ' # ' ORDER BY a.attnum)
+      FROM pg_attribute a
+      JOIN pg_index i ON i.indexrelid = index AND a.attnum = ANY (i.indkey)
+      LEFT JOIN pg_opclass c ON c.opcintype = a.atttypid AND c.opcdefault
+                            AND c.opcmethod = (SELECT oid FROM pg_am WHERE amname = 'hash')
+      LEFT JOIN pg_amproc p ON p.amprocfamily = c.opcfamily AND p.amprocnum = 1
+                           AND p.amproclefttype = c.opcintype AND p.amprocrighttype = c.opcintype
+     WHERE a.attrelid = relation
+$$;
+
+-- The unique indexes over plain columns and all rows: their columns are key columns.
+CREATE FUNCTION hotrow.unique_indexes(relation oid) RETURNS SETOF pg_index LANGUAGE sql STABLE AS $$
+    SELECT * FROM pg_index WHERE indrelid = relation AND indisunique AND indexprs IS NULL AND indpred IS NULL
+$$;
+
+CREATE FUNCTION hotrow.bit(hash text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT format('(1::bigint << (24 + (coalesce(%s, 0) & 31)))', hash)
+$$;
+
+-- How far to look among a transaction's rows for one with this hash: not at all, the first 32, or all of them.
+CREATE FUNCTION hotrow.look(hash text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT hotrow.fill('CASE WHEN {used} >= 32 AND hotrow.seen({filter}, coalesce({hash}, 0)) THEN {used}
+                             WHEN state & {bit} <> 0 THEN least({used}, 32) ELSE 0 END',
+                       jsonb_build_object('hash', hash, 'bit', hotrow.bit(hash)))
+$$;
+
+-- What stands beside a base table, by the ends of their names: relations, and functions.
+CREATE FUNCTION hotrow.relations() RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
+    SELECT '{view,base,writes,shares,excluded,or_nothing}'::text[]
+$$;
+CREATE FUNCTION hotrow.functions() RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
+    SELECT '{insert,update,delete,insert_new,for_update,for_key_share,check_rows,apply}'::text[]
+$$;
+
+-- The names of an adopted table and of all that stands beside it.
+CREATE FUNCTION hotrow.names(space text, name text) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+    SELECT jsonb_object_agg(part, format('%I.%I', space, CASE part WHEN 'view' THEN name ELSE name || '__' || part END))
+      FROM unnest(hotrow.relations() || hotrow.functions()) AS part
+$$;
+
+-- The names and pieces of text that the templates below are filled with. `relation` is the base table.
+CREATE FUNCTION hotrow.parts(relation oid) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    space text;
+    name text := hotrow.view_name(relation);
+    key oid;
+    names jsonb;
+BEGIN
+    SELECT n.nspname, i.indexrelid INTO STRICT space, key
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
+     WHERE c.oid = relation;
+    names := hotrow.names(space, name);
+    RETURN names || jsonb_build_object(
+        'writes_name', format('%L::regclass', names ->> 'writes'), 'shares_name', format('%L::regclass', names ->> 'shares'),
+        'state', format('%L', 'hotrow.s' || relation), 'filter', format('%L', 'hotrow.f' || relation),
+        'used', '(state & 16777215)', 'updates', '(1::bigint << 56)', 'deletes', '(1::bigint << 57)',
+        'inserts', '(1::bigint << 58)', 'reads', '(1::bigint << 59)',
+        'overwritten', '(1::bigint << 60)', 'updates_only', '1',
+        'columns', hotrow.columns(relation, NULL, '%I', ', '),
+        'key', hotrow.columns(relation, key, '%I', ', '),
+        'key_t', hotrow.columns(relation, key, 't.%I', ', '),
+        't_is_b', hotrow.columns(relation, key, 't.%1$I = b.%1$I', ' AND '),
+        'b_is_new', hotrow.columns(relation, key, 'b.%1$I = NEW.%1$I', ' AND '),
+        't_is_old', hotrow.columns(relation, key, 't.%1$I = OLD.%1$I', ' AND '),
+        'values_t', hotrow.columns(relation, NULL, 't.%I', ', '),
+        'values_new', hotrow.columns(relation, NULL, 'NEW.%I', ', '),
+        'key_changes', hotrow.columns(relation, key, 'NEW.%1$I IS DISTINCT FROM OLD.%1$I', ' OR '),
+        'own', 't.__pid = pg_backend_pid() AND t.__xid = pg_current_xact_id_if_assigned()');
+END $$;
+
+-- More parts, for a function that writes the row `source` (NEW or OLD) under the key of the row `key_source`.
+CREATE FUNCTION hotrow.parts_of_write(relation oid, key_source text, source text) RETURNS jsonb LANGUAGE sql STABLE AS $$
+    SELECT hotrow.parts(relation) || jsonb_build_object(
+        'is_key', hotrow.columns(relation, indexrelid, 't.%1$I = ' || key_source || '.%1$I', ' AND '),
+        'look', hotrow.look(hotrow.hash(relation, indexrelid, key_source)),
+        'bit', hotrow.bit(hotrow.hash(relation, indexrelid, key_source)),
+        'bits', (SELECT coalesce(string_agg(hotrow.bit(hotrow.hash(relation, u.indexrelid, source)), ' | '), '0')
+                   FROM hotrow.unique_indexes(relation) u WHERE NOT u.indisprimary),
+        'values', hotrow.columns(relation, NULL, source || '.%I', ', '),
+        'over', '({columns}) = ROW({values}), ', 'return', source)
+      FROM pg_index WHERE indrelid = relation AND indisprimary
+$$;
+
+-- Replace or make a function of plpgsql from a template.
+CREATE FUNCTION hotrow.define(signature text, returns text, body text, parts jsonb) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('CREATE OR REPLACE FUNCTION %s RETURNS %s LANGUAGE plpgsql AS %L', hotrow.fill(signature, parts), returns,
+                   hotrow.fill(hotrow.fill(body, parts), parts));
+END $$;

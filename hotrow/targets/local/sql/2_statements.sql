@@ -1,0 +1,223 @@
+-- What INSERT, UPDATE, DELETE and locking reads do on an adopted table: functions that are made for each table.
+
+-- What every generated function begins with. `upto` is how far to look for an earlier row of this key in the write set.
+CREATE FUNCTION hotrow.head() RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT $code$
+        #variable_conflict use_variable
+        DECLARE
+            state bigint := coalesce(nullif(current_setting({state}, true), ''), '0');
+            upto int := 0;
+            near int;
+            op "char";
+        BEGIN
+            IF state <> 0 THEN
+                upto := {look};
+            END IF;$code$
+$$;
+
+-- plpgsql that puts a row into the write set: over this transaction's own earlier row of the key, else into a new one.
+CREATE FUNCTION hotrow.put() RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT $code$
+            IF upto > 0 THEN
+                UPDATE {writes} t SET {over}__op = {again}
+                 WHERE t.__pid = pg_backend_pid() AND t.__xid = pg_current_xact_id() AND t.__seq <= upto AND {is_key}
+                RETURNING t.__op INTO op;
+                IF FOUND THEN
+                    state := set_config({state}, (state | {overwritten} | {bits} | CASE op WHEN 'u' THEN {updates} WHEN 'i' THEN {inserts}
+                        WHEN 'D' THEN {deletes} WHEN 'r' THEN {reads} WHEN 'N' THEN 0 ELSE {deletes} | {inserts} END)::text, true);
+                    RETURN {return};
+                END IF;
+            END IF;
+            IF state <> 0 THEN
+                state := set_config({state}, ((state | {bit} | {bits} | {work}) + 1)::text, true);
+                IF {used} & 63 = 0 OR {used} > 3000 THEN
+                    PERFORM {check_rows}({used}::int);
+                END IF;
+                UPDATE {writes} t SET ({columns}) = ROW({values}), __xid = pg_current_xact_id(), __op = {op}
+                 WHERE t.__pid = pg_backend_pid() AND t.__seq = {used};
+            ELSE
+                IF current_setting('hotrow.ddl', true) = 'on' THEN
+                    RAISE 'ddl and dml are not supported in the same transaction' USING ERRCODE = '0A000';
+                END IF;
+                state := set_config({state}, (({bit} | {bits} | {work}) + 1)::text, true);
+                UPDATE {writes} t SET ({columns}) = ROW({values}), __xid = pg_current_xact_id(), __op = {op}, __due = true
+                 WHERE t.__pid = pg_backend_pid() AND t.__seq = 1;
+            END IF;
+            IF NOT FOUND THEN
+                IF {used} = 1 AND pg_backend_pid() & 31 = 0 THEN
+                    PERFORM hotrow.sweep({writes_name}, {shares_name});
+                END IF;
+                INSERT INTO {writes} ({columns}, __pid, __seq, __xid, __op)
+                VALUES ({values}, pg_backend_pid(), {used}, pg_current_xact_id(), {op});
+            END IF;
+            RETURN {return};
+        END$code$
+$$;
+
+-- Whether a transaction with many rows may have written this key before, as far as a large Bloom filter tells; it has now.
+CREATE FUNCTION hotrow.seen(setting text, hash int) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    filter bytea := decode(coalesce(nullif(current_setting(setting, true), ''), repeat('00', 4096)), 'hex');
+BEGIN
+    IF get_bit(filter, hash & 32767) = 1 THEN
+        RETURN true;
+    END IF;
+    PERFORM set_config(setting, encode(set_bit(filter, hash & 32767, 1), 'hex'), true);
+    RETURN false;
+END $$;
+
+-- Drop the rows of backends that have ended. Every 32nd backend does so when it first writes into a table.
+CREATE FUNCTION hotrow.sweep(VARIADIC tables regclass[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    swept regclass;
+BEGIN
+    FOREACH swept IN ARRAY tables LOOP
+        EXECUTE format('DELETE FROM %s WHERE __pid NOT IN (SELECT pid FROM pg_stat_get_activity(NULL))', swept);
+    END LOOP;
+EXCEPTION WHEN serialization_failure THEN
+    NULL;  -- another one is at it
+END $$;
+
+-- Refuses a duplicate of NEW that this transaction can see. What it cannot see is a conflict at COMMIT. The base table is
+-- asked alone at first; more only where it has the value, or this transaction may have written it.
+CREATE FUNCTION hotrow.refuse_duplicates(relation oid, updating boolean) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT coalesce(string_agg(hotrow.fill(
+        $code$
+            IF {asked} THEN
+                near := {near};
+                IF (EXISTS (SELECT FROM {base} b WHERE {b_is_same}) OR near > 0) THEN
+                    IF EXISTS (SELECT FROM {base} b WHERE {b_is_same} AND NOT EXISTS (SELECT FROM {writes} t WHERE {own} AND {t_is_b}))
+                       OR EXISTS (SELECT FROM {writes} t WHERE {own} AND t.__op >= 'a' AND t.__seq <= near AND {t_is_same}) THEN
+                        RAISE 'duplicate key value violates unique constraint "%"', {constraint} USING ERRCODE = '23505';
+                    END IF;
+                END IF;
+            END IF;$code$,
+        jsonb_build_object(
+            'asked', CASE WHEN updating THEN hotrow.columns(relation, indexrelid, 'NEW.%1$I IS DISTINCT FROM OLD.%1$I', ' OR ')
+                     ELSE 'true' END,
+            'near', CASE WHEN indisprimary THEN 'upto' ELSE hotrow.look(hotrow.hash(relation, indexrelid, 'NEW')) END,
+            'b_is_same', hotrow.columns(relation, indexrelid, 'b.%1$I = NEW.%1$I', ' AND '),
+            't_is_same', hotrow.columns(relation, indexrelid, 't.%1$I = NEW.%1$I', ' AND '),
+            'constraint', quote_literal((SELECT relname FROM pg_class WHERE oid = indexrelid)))), ''), '')
+      FROM hotrow.unique_indexes(relation) WHERE NOT (updating AND indisprimary)
+$$;
+
+-- A foreign key at its referencing table: the row referred to must be seen, and is read FOR KEY SHARE.
+CREATE FUNCTION hotrow.refuse_orphans(relation oid, updating boolean) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT coalesce(string_agg(hotrow.fill(
+        $code$
+            IF {asked} THEN
+                PERFORM {for_key_share}(p) FROM {view} p WHERE {same};
+                IF NOT FOUND THEN
+                    RAISE USING ERRCODE = '23503', MESSAGE = {message};
+                END IF;
+            END IF;$code$,
+        hotrow.parts(fk.confrelid) || jsonb_build_object(
+            'same', hotrow.pairs(fk, 'p.%2$I = NEW.%1$I', ' AND '),
+            'asked', concat_ws(' AND ',
+                hotrow.pairs(fk, 'NEW.%1$I IS NOT NULL', ' AND '),
+                CASE WHEN fk.conrelid = fk.confrelid  -- a row may refer to itself
+                    THEN format('(%s)', hotrow.pairs(fk, 'NEW.%2$I IS DISTINCT FROM NEW.%1$I', ' OR ')) END,
+                CASE WHEN updating THEN format('(%s)', hotrow.pairs(fk, 'NEW.%1$I IS DISTINCT FROM OLD.%1$I', ' OR ')) END),
+            'message', quote_literal(format('insert or update on table "%s" violates foreign key constraint "%s"',
+                                            hotrow.view_name(fk.conrelid), fk.conname)))), ''), '')
+      FROM pg_constraint fk
+     WHERE fk.contype = 'f' AND fk.conrelid = relation
+$$;
+
+-- The same at the referenced table: what becomes of referring rows when a row is deleted, or (updating) its key changes.
+-- `cascades` asks for the foreign keys that change them then, else for those that refuse.
+CREATE FUNCTION hotrow.mind_references(relation oid, updating boolean, cascades boolean) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT coalesce(string_agg(hotrow.fill(
+        CASE WHEN NOT cascades THEN $code$
+            IF {asked} AND EXISTS (SELECT FROM {view} c WHERE {same} {others}) THEN
+                RAISE USING ERRCODE = '23503', MESSAGE = {message};
+            END IF;$code$
+        ELSE $code$
+            IF {asked} THEN
+                {change} WHERE {same} {others};
+            END IF;$code$ END,
+        hotrow.parts(fk.conrelid) || jsonb_build_object(
+            'same', hotrow.pairs(fk, 'c.%1$I = OLD.%2$I', ' AND '),
+            'others', CASE WHEN fk.conrelid = fk.confrelid
+                      THEN format('AND NOT (%s)', hotrow.columns(relation, fk.conindid, 'c.%1$I = OLD.%1$I', ' AND ')) ELSE '' END,
+            'asked', CASE WHEN updating THEN format('(%s)', hotrow.pairs(fk, 'NEW.%2$I IS DISTINCT FROM OLD.%2$I', ' OR '))
+                     ELSE 'current_setting(''hotrow.moving'', true) IS DISTINCT FROM ''on''' END,
+            'change', hotrow.fill(
+                CASE WHEN updating THEN 'UPDATE {view} c SET ' || hotrow.pairs(fk, '%1$I = NEW.%2$I', ', ')
+                WHEN fk.confdeltype = 'c' THEN 'DELETE FROM {view} c'
+                ELSE 'UPDATE {view} c SET ' || hotrow.pairs(fk, '%1$I = ' || CASE fk.confdeltype WHEN 'n' THEN 'NULL'
+                                                                             ELSE 'DEFAULT' END, ', ') END,
+                hotrow.parts(fk.conrelid)),
+            'message', quote_literal(format(
+                'update or delete on table "%s" violates foreign key constraint "%s" on table "%s"',
+                hotrow.view_name(fk.confrelid), fk.conname, hotrow.view_name(fk.conrelid))))), ''), '')
+      FROM pg_constraint fk
+     WHERE fk.contype = 'f' AND fk.confrelid = relation AND hotrow.view_name(fk.conrelid) IS NOT NULL
+       AND (CASE WHEN updating THEN fk.confupdtype ELSE fk.confdeltype END IN ('c', 'n', 'd')) = cascades
+$$;
+
+-- What follows from the keys of a table, of its indexes and of tables that refer to it.
+CREATE FUNCTION hotrow.define_statements(relation oid) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM hotrow.define_writes(relation), hotrow.define_upserts(relation);
+END $$;
+
+-- The INSTEAD OF triggers of the view. A key that changes is a deletion and an insertion.
+CREATE FUNCTION hotrow.define_writes(relation oid) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    strongly text := (SELECT string_agg(hotrow.columns(relation, indexrelid, 'NEW.%1$I IS DISTINCT FROM OLD.%1$I', ' OR '), ' OR ')
+                        FROM hotrow.unique_indexes(relation) WHERE NOT indisprimary);
+BEGIN
+    PERFORM hotrow.define('{insert}()', 'trigger',
+        hotrow.head() || hotrow.refuse_duplicates(relation, false) || hotrow.refuse_orphans(relation, false) || hotrow.put(),
+        hotrow.parts_of_write(relation, 'NEW', 'NEW') || $json$
+            {"op": "'i'", "work": "{inserts}", "again": "CASE t.__op WHEN 'D' THEN 's' ELSE 'i' END"}$json$);
+    PERFORM hotrow.define('{update}()', 'trigger', hotrow.head() || $code$
+            IF {key_changes} THEN$code$ || hotrow.mind_references(relation, true, false) || $code$
+                PERFORM set_config('hotrow.moving', 'on', true);
+                DELETE FROM {view} t WHERE {t_is_old};
+                PERFORM set_config('hotrow.moving', '', true);
+                INSERT INTO {view} ({columns}) VALUES ({values_new});$code$ || hotrow.mind_references(relation, true, true) || $code$
+                RETURN NEW;
+            END IF;$code$
+        || hotrow.refuse_duplicates(relation, true) || hotrow.refuse_orphans(relation, true) || hotrow.put(),
+        hotrow.parts_of_write(relation, 'OLD', 'NEW')
+        || $json${"again": "CASE t.__op WHEN 'r' THEN {op} WHEN 'u' THEN {op} WHEN 'l' THEN 's' ELSE t.__op END"}$json$
+        || CASE WHEN strongly IS NULL THEN $json${"op": "'u'", "work": "{updates}"}$json$::jsonb
+           ELSE jsonb_build_object('op', format($f$(CASE WHEN %s THEN 's' ELSE 'u' END)$f$, strongly),
+                                   'work', format('CASE WHEN %s THEN {deletes} | {inserts} ELSE {updates} END', strongly)) END);
+    PERFORM hotrow.define('{delete}()', 'trigger',
+        hotrow.head() || hotrow.mind_references(relation, false, false) || hotrow.mind_references(relation, false, true) || hotrow.put(),
+        hotrow.parts_of_write(relation, 'OLD', 'OLD') || $json$
+            {"op": "'D'", "work": "{deletes}", "again": "CASE t.__op WHEN 'i' THEN 'N' ELSE 'D' END"}$json$);
+END $$;
+
+-- What locking reads call for each row that they return; it says true.
+CREATE FUNCTION hotrow.define_locks(relation oid) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    parts jsonb := hotrow.parts_of_write(relation, 'new', 'new') || $json${"over": "", "return": "true"}$json$;
+BEGIN
+    PERFORM hotrow.define('{for_update}(new {view})', 'boolean', hotrow.head() || hotrow.put(), parts || $json$
+        {"op": "'l'", "work": "{deletes} | {inserts}", "again": "CASE t.__op WHEN 'u' THEN 's' WHEN 'r' THEN 'l' ELSE t.__op END"}$json$);
+    PERFORM hotrow.define('{for_key_share}(new {view})', 'boolean', hotrow.head() || hotrow.put(), parts || $json$
+        {"op": "'r'", "work": "{reads}", "again": "t.__op"}$json$);
+END $$;
+
+-- INSERT … ON CONFLICT is rewritten to two more views. account__excluded: an INSERT writes nothing and returns the row as it
+-- would be. account__or_nothing: an INSERT leaves out rows whose value a unique index has already.
+CREATE FUNCTION hotrow.define_upserts(relation oid) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM hotrow.define('{insert_new}()', 'trigger', format($code$
+        BEGIN
+            IF %s THEN
+                RETURN NULL;
+            END IF;
+            INSERT INTO {view} ({columns}) VALUES ({values_new});
+            RETURN NEW;
+        END$code$, (SELECT string_agg(format('EXISTS (SELECT FROM {view} t WHERE %s)',
+                                             hotrow.columns(relation, indexrelid, 't.%1$I = NEW.%1$I', ' AND ')), ' OR ')
+                      FROM hotrow.unique_indexes(relation))), hotrow.parts(relation));
+END $$;
+
+CREATE FUNCTION hotrow.return_new() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';

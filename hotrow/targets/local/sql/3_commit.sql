@@ -1,0 +1,126 @@
+-- What COMMIT does: apply the write set, and refuse what Aurora DSQL refuses there.
+
+-- COMMIT: the first committer of a key wins; primary-key order keeps two committers from waiting in a ring.
+CREATE FUNCTION hotrow.define_apply(relation oid) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    parts jsonb := hotrow.parts(relation) || jsonb_build_object('schema_changes', 'hotrow.schema_changes'::regclass::oid);
+BEGIN
+    PERFORM hotrow.define('{apply}()', 'trigger', $code$
+        #variable_conflict use_variable
+        DECLARE
+            state bigint := nullif(current_setting({state}, true), '');
+        BEGIN
+            IF state IS NULL THEN
+                RETURN NULL;  -- it was applied already
+            END IF;
+$code$ || hotrow.refuse_size(relation) || $code$
+            IF state & {deletes} <> 0 THEN
+                WITH t AS MATERIALIZED (SELECT {key_t} FROM {writes} t WHERE {own} AND t.__op IN ('D', 's', 'l') ORDER BY {key_t})
+                DELETE FROM {base} b USING t WHERE {t_is_b};
+            END IF;
+            IF {used} = 1 AND state >> 56 = {updates_only} THEN  -- what the first row was when it was written is what it is
+                UPDATE {base} b SET ({columns}) = ROW({values_new}) WHERE {b_is_new};
+            ELSIF state & {updates} <> 0 THEN
+                WITH t AS MATERIALIZED (SELECT {values_t} FROM {writes} t WHERE {own} AND t.__op = 'u' ORDER BY {key_t})
+                UPDATE {base} b SET ({columns}) = ROW({values_t}) FROM t WHERE {t_is_b};
+            END IF;
+            IF state & {inserts} <> 0 THEN
+                INSERT INTO {base} ({columns})
+                SELECT {values_t} FROM {writes} t WHERE {own} AND t.__op IN ('i', 's', 'l') ORDER BY {key_t};
+            END IF;
+            IF state & {reads} <> 0 THEN
+                BEGIN
+                    DELETE FROM {shares} t WHERE t.__pid = pg_backend_pid();
+                EXCEPTION WHEN serialization_failure THEN
+                    NULL;  -- whoever deletes the row that was read takes them away
+                END;
+                INSERT INTO {shares} (__pid, {key})
+                SELECT t.__pid, {key_t} FROM {writes} t WHERE {own} AND t.__op = 'r' ORDER BY {key_t};
+            END IF;
+            IF {used} > 16 THEN
+                DELETE FROM {writes} t WHERE t.__pid = pg_backend_pid() AND t.__seq > 16;
+            END IF;
+            PERFORM set_config({state}, '', true);
+            IF clock_timestamp() - now() > interval '300 s' OR hotrow.schema_has_changed() THEN
+                PERFORM hotrow.refuse_commit();
+            END IF;
+            RETURN NULL;
+        EXCEPTION WHEN serialization_failure OR unique_violation OR foreign_key_violation OR deadlock_detected THEN
+            IF SQLERRM LIKE '%(OC001)' THEN
+                RAISE;
+            END IF;
+            RAISE 'change conflicts with another transaction (OC000)' USING ERRCODE = '40001';
+        END$code$, parts);
+END $$;
+
+-- Rows of a transaction: counted in full in one table, in steps of 64 over several.
+CREATE FUNCTION hotrow.define_limit(relation oid) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM hotrow.define('{check_rows}(used int)', 'void', $code$
+        DECLARE
+            others int := coalesce(nullif(current_setting('hotrow.rows', true), ''), '0')::int - (used - 1) / 64 * 64;
+            changed int;
+        BEGIN
+            IF used & 63 = 0 THEN
+                PERFORM set_config('hotrow.rows', (others + used)::text, true);
+            END IF;
+            IF others + used > 3000 AND current_setting('hotrow.rules', true) IS DISTINCT FROM 'off' THEN
+                SELECT count(*) INTO changed FROM {writes} t WHERE {own} AND t.__op NOT IN ('l', 'r');
+                IF others + changed >= 3000 THEN
+                    RAISE 'transaction row limit exceeded' USING ERRCODE = '54000';
+                END IF;
+            END IF;
+        END$code$, hotrow.parts(relation));
+END $$;
+
+-- plpgsql that refuses a transaction of more than 10 MiB; nothing where 3,000 rows of this table can never be so large.
+CREATE FUNCTION hotrow.refuse_size(relation oid) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN bool_or(attlen < 0) THEN $code$
+            IF (SELECT sum(pg_column_size(t)) FROM {writes} t WHERE {own}) > 32768
+               AND (SELECT sum(octet_length(t::text)) FROM {writes} t WHERE {own}) > 10485760
+               AND current_setting('hotrow.rules', true) IS DISTINCT FROM 'off' THEN
+                RAISE 'transaction size limit 10mb exceeded' USING ERRCODE = '54000';
+            END IF;$code$ ELSE '' END
+      FROM pg_attribute WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped
+$$;
+
+-- The transaction that changed the schema last; not itself transactional, so that every snapshot can see it.
+CREATE SEQUENCE hotrow.schema_changes;
+GRANT SELECT ON SEQUENCE hotrow.schema_changes TO PUBLIC;
+
+CREATE FUNCTION hotrow.tell_of_change() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('hotrow.rules', true) IS DISTINCT FROM 'off' THEN
+        PERFORM setval('hotrow.schema_changes', pg_current_xact_id()::text::bigint);
+    END IF;
+END $$;
+
+CREATE FUNCTION hotrow.schema_has_changed() RETURNS boolean LANGUAGE sql VOLATILE AS $$
+    SELECT NOT pg_visible_in_snapshot(pg_sequence_last_value('hotrow.schema_changes')::text::xid8, pg_current_snapshot())
+$$;
+
+-- Called where a plan of a statement that reads is made, hence IMMUTABLE: kept plans must not pay for it. Says true.
+CREATE FUNCTION hotrow.schema_is_current() RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF hotrow.schema_has_changed()
+       AND pg_sequence_last_value('hotrow.schema_changes')::text::xid8 IS DISTINCT FROM pg_current_xact_id_if_assigned() THEN
+        PERFORM hotrow.refuse_commit();
+    END IF;
+    RETURN true;
+END $$;
+
+-- Why a COMMIT must not be, in the words of Aurora DSQL.
+CREATE FUNCTION hotrow.refuse_commit() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('hotrow.rules', true) = 'off' THEN
+        RETURN;
+    ELSIF clock_timestamp() - now() > interval '300 s' THEN
+        RAISE 'transaction age limit of 300s exceeded' USING ERRCODE = '54000';
+    END IF;
+    RAISE 'schema has been updated by another transaction, please retry: (OC001)' USING ERRCODE = '40001';
+END $$;
+
+CREATE FUNCTION hotrow.refuse(state text, message text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE USING ERRCODE = state, MESSAGE = message;
+END $$;

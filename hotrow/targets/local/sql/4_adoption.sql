@@ -1,0 +1,182 @@
+-- How a table becomes an adopted one, and what is made and kept beside it.
+
+-- Refuse, in one clear line, what a table cannot have here.
+CREATE FUNCTION hotrow.refuse_what_cannot_be_had(relation oid) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    name text := relation::regclass;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_index WHERE indrelid = relation AND indisprimary) THEN
+        RAISE 'table % has no primary key: the stand-in needs one', name USING ERRCODE = '0A000';
+    END IF;
+    IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = relation AND NOT attisdropped
+                  AND (attgenerated <> '' OR attidentity = 'a')) THEN
+        RAISE 'table % has a generated column: the stand-in has none', name USING ERRCODE = '0A000';
+    END IF;
+    IF EXISTS (SELECT FROM pg_class WHERE oid = relation AND (relkind = 'p' OR relispartition)) THEN
+        RAISE 'table % is partitioned: neither Aurora DSQL nor the stand-in has that', name USING ERRCODE = '0A000';
+    END IF;
+    IF EXISTS (SELECT FROM pg_constraint WHERE conrelid = relation AND contype = 'f'
+                  AND (confupdtype IN ('n', 'd') OR condeferrable)) THEN
+        RAISE 'table % has a foreign key that is deferrable or ON UPDATE SET: the stand-in has none', name USING ERRCODE = '0A000';
+    END IF;
+END $$;
+
+-- A table becomes an adopted one.
+CREATE FUNCTION hotrow.adopt(relation regclass) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    kind "char";
+    space text;
+    name text;
+BEGIN
+    SELECT c.relkind, n.nspname, c.relname INTO STRICT kind, space, name
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation;
+    IF kind = 'v' AND to_regclass(format('%I.%I', space, name || '__base')) IS NOT NULL THEN
+        RETURN;  -- adopted already
+    END IF;
+    PERFORM hotrow.refuse_what_cannot_be_had(relation);
+    PERFORM set_config('hotrow.adopting', 'on', true);
+    EXECUTE format('ALTER TABLE %s RENAME TO %I', relation, name || '__base');
+    -- Rows that are there already are spread, which leaves room on each page to update them in place; that a page may
+    -- then be filled to nine tenths makes PostgreSQL clear its dead rows many at a time.
+    EXECUTE format('ALTER TABLE %1$I.%2$I SET (fillfactor = 50); CLUSTER %1$I.%2$I USING %3$I;
+                    ALTER TABLE %1$I.%2$I SET (fillfactor = 90)', space, name || '__base',
+                   (SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+                     WHERE i.indrelid = relation AND i.indisprimary));
+    PERFORM hotrow.build(relation);
+    PERFORM set_config('hotrow.adopting', '', true);
+END $$;
+
+-- Everything that stands beside a base table, made anew.
+CREATE FUNCTION hotrow.build(relation oid) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    parts jsonb := hotrow.parts(relation);
+    parent oid;
+BEGIN
+    EXECUTE hotrow.fill($ddl$
+        CREATE UNLOGGED TABLE {writes} (LIKE {base} INCLUDING CONSTRAINTS, __pid int, __seq int, __xid xid8 NOT NULL,
+            __op "char" NOT NULL, __due boolean, PRIMARY KEY (__pid, __seq)) WITH (fillfactor = 10);
+        CREATE UNLOGGED TABLE {shares} AS SELECT 0 AS __pid, {key} FROM {base} WHERE false;
+        ALTER TABLE {shares} ADD FOREIGN KEY ({key}) REFERENCES {base} ({key}) ON UPDATE CASCADE ON DELETE CASCADE;
+        CREATE INDEX ON {shares} (__pid);
+        CREATE INDEX ON {shares} ({key});
+        CREATE VIEW {view} AS
+            SELECT {columns} FROM {base} b WHERE hotrow.schema_is_current()
+               AND NOT EXISTS (SELECT FROM {writes} t WHERE {own} AND {t_is_b})
+            UNION ALL SELECT {columns} FROM {writes} t WHERE {own} AND t.__op >= 'a';
+        CREATE VIEW {excluded} AS SELECT * FROM {view};
+        CREATE VIEW {or_nothing} AS SELECT * FROM {view};
+        GRANT ALL ON {base}, {writes}, {shares} TO PUBLIC$ddl$, parts);
+    PERFORM hotrow.disable_references(relation), hotrow.define_locks(relation), hotrow.define_limit(relation),
+            hotrow.define_apply(relation), hotrow.define_statements(relation);
+    PERFORM hotrow.set_defaults(relation);
+    EXECUTE hotrow.fill($ddl$
+        CREATE TRIGGER inserting INSTEAD OF INSERT ON {view} FOR EACH ROW EXECUTE FUNCTION {insert}();
+        CREATE TRIGGER updating INSTEAD OF UPDATE ON {view} FOR EACH ROW EXECUTE FUNCTION {update}();
+        CREATE TRIGGER deleting INSTEAD OF DELETE ON {view} FOR EACH ROW EXECUTE FUNCTION {delete}();
+        CREATE TRIGGER inserting INSTEAD OF INSERT ON {excluded} FOR EACH ROW EXECUTE FUNCTION hotrow.return_new();
+        CREATE TRIGGER inserting INSTEAD OF INSERT ON {or_nothing} FOR EACH ROW EXECUTE FUNCTION {insert_new}();
+        CREATE CONSTRAINT TRIGGER apply AFTER INSERT OR UPDATE OF __due ON {writes} DEFERRABLE INITIALLY DEFERRED
+            FOR EACH ROW EXECUTE FUNCTION {apply}()$ddl$, parts);
+    PERFORM hotrow.bind(relation), hotrow.give_to_owner(relation);
+    FOR parent IN SELECT DISTINCT confrelid FROM pg_constraint WHERE contype = 'f' AND conrelid = relation AND confrelid <> relation LOOP
+        PERFORM hotrow.define_statements(parent);
+    END LOOP;
+END $$;
+
+-- A foreign key stays as a constraint that says what refers to what; its own triggers rest: the view's do their work.
+CREATE FUNCTION hotrow.disable_references(relation oid) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    command text;
+BEGIN
+    FOR command IN
+        SELECT format('ALTER TABLE %s DISABLE TRIGGER %I', t.tgrelid::regclass, t.tgname)
+          FROM pg_trigger t JOIN pg_constraint fk ON fk.oid = t.tgconstraint WHERE fk.contype = 'f' AND fk.conrelid = relation
+    LOOP
+        EXECUTE command;
+    END LOOP;
+END $$;
+
+-- The views have the table's defaults.
+CREATE FUNCTION hotrow.set_defaults(relation oid) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    parts jsonb := hotrow.parts(relation);
+    command text;
+BEGIN
+    FOR command IN
+        SELECT format('ALTER VIEW %s ALTER COLUMN %I SET DEFAULT %s', parts ->> v, a.attname, CASE a.attidentity WHEN 'd'
+                      THEN format('nextval(%L)', pg_get_serial_sequence(parts ->> 'base', a.attname))
+                      ELSE pg_get_expr(d.adbin, d.adrelid) END)
+          FROM unnest('{view,excluded,or_nothing}'::text[]) AS v, pg_attribute a
+          LEFT JOIN pg_attrdef d ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+         WHERE a.attrelid = relation AND (a.attidentity = 'd' OR d.adbin IS NOT NULL)
+    LOOP
+        EXECUTE command;
+    END LOOP;
+END $$;
+
+-- Who owns the table owns what stands beside it.
+CREATE FUNCTION hotrow.give_to_owner(relation oid) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    parts jsonb := hotrow.parts(relation);
+    part text;
+BEGIN
+    FOREACH part IN ARRAY hotrow.relations() LOOP
+        EXECUTE format('ALTER TABLE %s OWNER TO %I', parts ->> part,
+                       (SELECT relowner::regrole::name FROM pg_class WHERE oid = relation));
+    END LOOP;
+END $$;
+
+-- What stands beside a base table goes with it, and only with it: DROP TABLE needs no CASCADE for that.
+CREATE FUNCTION hotrow.bind(relation oid) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    parts jsonb := hotrow.parts(relation);
+    families oid[] := ARRAY(SELECT (parts ->> part)::regclass FROM unnest(hotrow.relations()) AS part WHERE part <> 'base');
+BEGIN
+    INSERT INTO pg_depend (classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype)
+    SELECT 'pg_class'::regclass, family, 0, 'pg_class'::regclass, relation, 0, 'a' FROM unnest(families) AS family
+     UNION ALL
+    SELECT 'pg_class'::regclass, (parts ->> part)::regclass, 0, 'pg_class'::regclass, (parts ->> 'view')::regclass, 0, 'a'
+      FROM unnest('{excluded,or_nothing}'::text[]) AS part
+     UNION ALL
+    SELECT 'pg_proc'::regclass, p.oid, 0, 'pg_class'::regclass, relation, 0, 'a' FROM pg_proc p
+     WHERE p.oid IN (SELECT to_regproc(parts ->> part) FROM unnest(hotrow.functions()) AS part);
+    UPDATE pg_depend d SET deptype = 'a'
+     WHERE d.deptype = 'n'
+       AND (d.classid = 'pg_rewrite'::regclass AND d.objid IN (SELECT oid FROM pg_rewrite WHERE ev_class = ANY (families))
+            OR d.classid = 'pg_constraint'::regclass AND d.objid IN (SELECT oid FROM pg_constraint WHERE conrelid = ANY (families))
+            OR d.classid = 'pg_trigger'::regclass AND d.objid IN (SELECT oid FROM pg_trigger WHERE tgrelid = ANY (families))
+            OR d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_type'::regclass
+               AND d.refobjid IN (SELECT reltype FROM pg_class WHERE oid = ANY (families)));
+END $$;
+
+-- Take away all that stands beside a base table, whatever of it is there.
+CREATE FUNCTION hotrow.remove(parts jsonb) RETURNS void LANGUAGE plpgsql SET client_min_messages = warning AS $$
+BEGIN
+    EXECUTE hotrow.fill($ddl$
+        DROP VIEW IF EXISTS {excluded}, {or_nothing};
+        DROP FUNCTION IF EXISTS {for_update}, {for_key_share};
+        DROP VIEW IF EXISTS {view};
+        DROP TABLE IF EXISTS {writes}, {shares};
+        DROP FUNCTION IF EXISTS {insert}, {update}, {delete}, {insert_new}, {apply}, {check_rows}$ddl$, parts);
+END $$;
+
+-- After ALTER TABLE or CREATE INDEX on an adopted table. Views that others have made on it are not taken away.
+CREATE FUNCTION hotrow.rebuild(relation oid, command_tag text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    former record;
+BEGIN
+    PERFORM set_config('hotrow.adopting', 'on', true);
+    IF command_tag = 'CREATE INDEX' THEN
+        PERFORM hotrow.define_statements(relation);
+    ELSE
+        PERFORM hotrow.refuse_what_cannot_be_had(relation);
+        SELECT c.relacl, n.nspname AS space, c.relname AS name INTO former
+          FROM pg_depend d JOIN pg_class c ON c.oid = d.objid JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE d.refobjid = relation AND d.deptype = 'a' AND d.classid = 'pg_class'::regclass AND c.relkind = 'v'
+           AND c.relname NOT LIKE '%\_\_excluded' AND c.relname NOT LIKE '%\_\_or_nothing';
+        PERFORM hotrow.remove(hotrow.names(former.space, former.name));
+        PERFORM hotrow.build(relation);
+        UPDATE pg_class SET relacl = former.relacl WHERE oid = (hotrow.parts(relation) ->> 'view')::regclass;
+    END IF;
+    PERFORM set_config('hotrow.adopting', '', true);
+END $$;

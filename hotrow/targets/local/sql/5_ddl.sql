@@ -1,0 +1,203 @@
+-- What DDL does: rules, news for other transactions, asynchronous indexes, and ALTER TABLE that does not wait.
+
+-- CREATE INDEX ASYNC is rewritten to this: the index is made at once, and its job is done when it is heard of.
+CREATE FUNCTION hotrow.create_index(command text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    job text := translate(encode(uuid_send(gen_random_uuid()), 'base64'), '+/=', 'xy');
+BEGIN
+    EXECUTE command;
+    INSERT INTO sys.jobs (job_id, status, details, job_type, object_name) VALUES (job, 'completed', '', 'INDEX_BUILD', command);
+    RETURN job;
+END $$;
+
+DROP SCHEMA IF EXISTS sys CASCADE;
+CREATE SCHEMA sys;
+GRANT USAGE ON SCHEMA sys TO PUBLIC;
+CREATE TABLE sys.jobs (
+    job_id text PRIMARY KEY, status text, details text, job_type text, class_id oid, object_id oid, object_name text,
+    start_time timestamptz DEFAULT now(), update_time timestamptz DEFAULT now());
+GRANT SELECT, INSERT ON sys.jobs TO PUBLIC;
+
+CREATE PROCEDURE sys.wait_for_job(job text, INOUT completed boolean DEFAULT NULL) LANGUAGE plpgsql AS $$
+BEGIN
+    SELECT status = 'completed' INTO completed FROM sys.jobs WHERE job_id = job;
+    IF completed IS NULL THEN
+        RAISE 'job % does not exist', quote_literal(job) USING ERRCODE = '42704';
+    END IF;
+END $$;
+
+-- ALTER TABLE wants a table for itself, and Aurora DSQL never waits for a transaction that has read it and is still open.
+-- Where there is one here, the table is made anew under its name, and the old one with all that stands beside it is put
+-- away, in a schema of its own, for the transactions that hold it: they get OC001. Where a copy could lose something
+-- (foreign keys, identity columns, a commit since this transaction's snapshot) ALTER TABLE waits, as in PostgreSQL.
+CREATE FUNCTION hotrow.step_aside(command text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    altered oid := to_regclass((regexp_match(
+        command, '^\s*ALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?(\S+__base"?)\s', 'i'))[1]);
+    parts jsonb;
+BEGIN
+    IF altered IS NULL OR NOT EXISTS (
+        SELECT FROM pg_locks l WHERE l.relation = altered AND l.pid <> pg_backend_pid()
+           AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+       OR EXISTS (SELECT FROM pg_constraint fk WHERE contype = 'f' AND (conrelid = altered OR confrelid = altered)
+                     AND hotrow.view_name(conrelid) IS NOT NULL)
+       OR EXISTS (SELECT FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S' WHERE d.refobjid = altered) THEN
+        RETURN;
+    END IF;
+    parts := hotrow.parts(altered);
+    EXECUTE hotrow.fill('LOCK TABLE {base} IN SHARE MODE', parts);
+    IF NOT hotrow.committed_since_snapshot() THEN
+        PERFORM set_config('hotrow.adopting', 'on', true);
+        PERFORM hotrow.put_away(altered, parts);
+        PERFORM set_config('hotrow.adopting', '', true);
+    END IF;
+END $$;
+
+-- Whether any transaction has committed that this one's snapshot does not show.
+CREATE FUNCTION hotrow.committed_since_snapshot() RETURNS boolean LANGUAGE sql VOLATILE AS $$
+    SELECT EXISTS (
+        SELECT FROM (SELECT pg_snapshot_xip(pg_current_snapshot()) AS xid
+                      UNION ALL
+                     SELECT x::text::xid8 FROM generate_series(
+                         pg_snapshot_xmax(pg_current_snapshot())::text::bigint, pg_current_xact_id()::text::bigint - 1) AS x) later
+         WHERE pg_xact_status(later.xid) = 'committed')
+$$;
+
+-- Put a table away and make the same one anew. Names are changed in the catalogues: ALTER … would wait for whom we step aside.
+CREATE FUNCTION hotrow.put_away(relation oid, parts jsonb) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    space oid := (SELECT relnamespace FROM pg_class WHERE oid = relation);
+    gone text := 'hotrow_gone_' || pg_current_xact_id();
+    relations oid[] := ARRAY(SELECT (parts ->> part)::regclass FROM unnest(hotrow.relations()) AS part);
+    types oid[];
+    functions oid[] := ARRAY(SELECT to_regproc(parts ->> part) FROM unnest(hotrow.functions()) AS part);
+    command text;
+BEGIN
+    EXECUTE format('CREATE SCHEMA %I', gone);
+    relations := relations || ARRAY(SELECT indexrelid FROM pg_index WHERE indrelid = ANY (relations));
+    types := ARRAY(SELECT t.oid FROM pg_type t LEFT JOIN pg_type e ON e.oid = t.typelem
+                    WHERE t.typrelid = ANY (relations) OR e.typrelid = ANY (relations));
+    UPDATE pg_class SET relnamespace = gone::regnamespace WHERE oid = ANY (relations);
+    UPDATE pg_type SET typnamespace = gone::regnamespace WHERE oid = ANY (types);
+    UPDATE pg_proc SET pronamespace = gone::regnamespace WHERE oid = ANY (functions);
+    UPDATE pg_constraint SET connamespace = gone::regnamespace WHERE conrelid = ANY (relations);
+    UPDATE pg_depend SET refobjid = gone::regnamespace
+     WHERE refclassid = 'pg_namespace'::regclass AND refobjid = space AND objid = ANY (relations || types || functions);
+    EXECUTE hotrow.fill($ddl$
+        CREATE TABLE {base} (LIKE {old} INCLUDING ALL) WITH (fillfactor = 50);
+        INSERT INTO {base} SELECT * FROM {old};
+        ALTER TABLE {base} SET (fillfactor = 90)$ddl$, parts || jsonb_build_object('old', relation::regclass));
+    FOR command IN
+        SELECT format('ALTER INDEX %s RENAME TO %I', new.indexrelid::regclass, old.relname)
+          FROM (SELECT indexrelid, row_number() OVER (ORDER BY indexrelid) FROM pg_index
+                 WHERE indrelid = (parts ->> 'base')::regclass) new
+          JOIN (SELECT relname, row_number() OVER (ORDER BY indexrelid) FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+                 WHERE indrelid = relation) old USING (row_number)
+    LOOP
+        EXECUTE command;
+    END LOOP;
+    PERFORM hotrow.build((parts ->> 'base')::regclass);
+    UPDATE pg_class SET relacl = (SELECT relacl FROM pg_class WHERE oid = relations[1])
+     WHERE oid = (parts ->> 'view')::regclass;
+END $$;
+
+-- Drop what was put away and is not held any more.
+CREATE FUNCTION hotrow.drop_gone() RETURNS void LANGUAGE plpgsql SET client_min_messages = warning AS $$
+DECLARE
+    gone record;
+BEGIN
+    FOR gone IN
+        SELECT n.nspname AS name FROM pg_namespace n
+         WHERE n.nspname LIKE 'hotrow\_gone\_%' AND NOT EXISTS (
+               SELECT FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+                WHERE c.relnamespace = n.oid AND l.pid <> pg_backend_pid())
+    LOOP
+        EXECUTE format('DROP SCHEMA %I CASCADE', gone.name);
+    END LOOP;
+END $$;
+
+-- One DDL statement in a transaction, and none with other writes.
+CREATE FUNCTION hotrow.before_ddl() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    IF current_setting('hotrow.adopting', true) = 'on' OR current_setting('hotrow.rules', true) = 'off' THEN
+        RETURN;
+    ELSIF current_setting('hotrow.ddl', true) = 'on' THEN
+        RAISE 'multiple ddl statements not supported in a transaction' USING ERRCODE = '0A000';
+    ELSIF pg_current_xact_id_if_assigned() IS NOT NULL THEN
+        RAISE 'ddl and dml are not supported in the same transaction' USING ERRCODE = '0A000';
+    END IF;
+    PERFORM set_config('hotrow.ddl', 'on', true);
+    IF tg_tag = 'ALTER TABLE' THEN
+        PERFORM hotrow.step_aside(current_query());
+    END IF;
+END $$;
+
+-- Other transactions are told that the schema has changed; a new table is adopted, a changed one is built anew.
+CREATE FUNCTION hotrow.after_ddl() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+    changed record;
+BEGIN
+    IF current_setting('hotrow.adopting', true) = 'on' THEN
+        RETURN;
+    END IF;
+    PERFORM hotrow.tell_of_change();
+    PERFORM set_config('hotrow.adopting', 'on', true);
+    PERFORM hotrow.drop_gone();
+    PERFORM set_config('hotrow.adopting', '', true);
+    FOR changed IN
+        SELECT DISTINCT coalesce(i.indrelid, c.oid) AS relation, d.command_tag,
+               hotrow.view_name(coalesce(i.indrelid, c.oid)) IS NOT NULL AS adopted
+          FROM pg_event_trigger_ddl_commands() d JOIN pg_class c ON c.oid = d.objid AND d.classid = 'pg_class'::regclass
+          LEFT JOIN pg_index i ON i.indexrelid = c.oid
+         WHERE c.relpersistence = 'p' AND c.relkind IN ('r', 'i', 'p')
+           AND d.schema_name NOT IN ('hotrow', 'sys', 'pg_catalog')
+    LOOP
+        IF changed.adopted THEN
+            PERFORM hotrow.rebuild(changed.relation, changed.command_tag);
+        ELSIF changed.command_tag IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO')
+              AND current_setting('hotrow.adopt', true) IS DISTINCT FROM 'off' THEN
+            PERFORM hotrow.adopt(changed.relation);
+        END IF;
+    END LOOP;
+END $$;
+
+-- A view that is dropped by itself takes its base table with it; a table that lost an index or a foreign key forgets it.
+CREATE FUNCTION hotrow.after_drop() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+    dropped record;
+    relation oid;
+BEGIN
+    IF current_setting('hotrow.adopting', true) = 'on' THEN
+        RETURN;
+    END IF;
+    PERFORM hotrow.tell_of_change();
+    PERFORM set_config('hotrow.adopting', 'on', true);
+    FOR dropped IN SELECT * FROM pg_event_trigger_dropped_objects() WHERE object_type = 'view' AND original LOOP
+        EXECUTE format('DROP TABLE IF EXISTS %I.%I', dropped.schema_name, dropped.object_name || '__base');
+    END LOOP;
+    FOR relation IN
+        SELECT DISTINCT c.oid FROM pg_event_trigger_dropped_objects() d JOIN pg_namespace n ON n.nspname = d.schema_name
+          JOIN pg_class c ON c.relnamespace = n.oid AND hotrow.view_name(c.oid) IS NOT NULL
+         WHERE d.object_type = 'index' OR d.object_type = 'table constraint' AND c.relname = d.address_names[2]
+    LOOP
+        PERFORM hotrow.define_statements(relation);
+    END LOOP;
+    PERFORM set_config('hotrow.adopting', '', true);
+END $$;
+
+CREATE EVENT TRIGGER hotrow_before_ddl ON ddl_command_start EXECUTE FUNCTION hotrow.before_ddl();
+CREATE EVENT TRIGGER hotrow_after_ddl ON ddl_command_end EXECUTE FUNCTION hotrow.after_ddl();
+CREATE EVENT TRIGGER hotrow_after_drop ON sql_drop EXECUTE FUNCTION hotrow.after_drop();
+
+
+-- Tables that were adopted before this text was: made anew by it.
+DO $$
+DECLARE
+    relation oid;
+BEGIN
+    PERFORM set_config('hotrow.adopting', 'on', true);
+    FOR relation IN SELECT oid FROM pg_class WHERE relkind = 'r' AND hotrow.view_name(oid) IS NOT NULL LOOP
+        PERFORM hotrow.remove(hotrow.parts(relation));
+        PERFORM hotrow.build(relation);
+    END LOOP;
+END $$;
