@@ -12,6 +12,7 @@ import pytest
 
 from hotrow.ledger import read_ledger
 from tests.commands import ROOT, only_run, run, start, summary_of
+from tests.local_home import crash
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,6 +87,17 @@ def test_workers_draw_different_keys(tmp_path: Path) -> None:
     assert summary_of(directory)["cells"][0]["verdict"]["valid"] is True
 
 
+def test_users_that_think_do_not_start_in_step(tmp_path: Path) -> None:
+    """Let in together, each begins at its own point of the think time; seeded, so the spread is known."""
+    words = ["-u", "8", "-r", "8", "-t", "4s", "--think", "2s", "--out", str(tmp_path)]
+
+    run("locust", "-f", "locustfiles/counter.py", *QUICK, *words)
+
+    attempts = read_ledger(only_run(tmp_path)).attempts
+    first_ns = np.array([attempts["started"][attempts["user"] == user].min() for user in range(8)])
+    assert np.ptp(first_ns) > 1e9  # by what they draw 1.7 s; in step it would be some milliseconds
+
+
 def test_a_run_that_ended_before_its_users_had_come_is_not_usable(tmp_path: Path) -> None:
     """Four users at one a second are not there after two seconds: nothing is said of four users."""
     words = ["-u", "4", "-r", "1", "-t", "2s", "--out", str(tmp_path)]
@@ -125,6 +137,25 @@ def test_sigterm_still_leaves_a_report(tmp_path: Path) -> None:
     directory = only_run(tmp_path)
     assert summary_of(directory)["cells"][0]["verdict"]["valid"] is True
     assert (directory / "report.html").exists()
+
+
+def test_a_run_whose_server_was_killed_is_summarised_and_not_usable(home: Path, tmp_path: Path) -> None:
+    """The data cannot be checked: exit code 4, one line each for what could not be done, no traceback."""
+    words = ["-u", "2", "-r", "2", "--out", str(tmp_path)]
+    process = start("locust", "-f", "locustfiles/counter.py", *QUICK, *words)
+    _wait_for_attempts(tmp_path, process.pid)
+    (postmaster,) = home.glob("local/*/data/postmaster.pid")
+
+    crash(int(postmaster.read_text().split()[0]))
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+
+    assert process.returncode == 4, said
+    assert "Traceback" not in said
+    assert "hotrow: cannot read the tables of counter" in said
+    (cell,) = summary_of(only_run(tmp_path))["cells"]
+    assert cell["transactions"]["committed"] > 0
+    assert cell["verdict"]["valid"] is None
 
 
 def _wait_for_attempts(out: Path, pid: int) -> None:

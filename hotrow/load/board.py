@@ -91,8 +91,12 @@ class Board:
         return self.cell
 
     def pause(self, seconds: float) -> bool:
-        """Wait so long, or until the cell closes; say whether it is still open."""
-        if seconds > 0:
+        """Wait so long, or until the cell closes; say whether it is still open.
+
+        Nobody begins to wait for what is set: gevent 26.9 never wakes whoever does so while earlier waiters
+        are about to be woken, if the last of those leaves by itself meanwhile; not even by the timeout.
+        """
+        if seconds > 0 and not self._closing.is_set():
             self._closing.wait(seconds)
         return not self._closing.is_set()
 

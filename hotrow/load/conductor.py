@@ -128,7 +128,10 @@ class Conductor:
                 self._walk.kill()
                 self._walk = None
             if self._run is not None and self._run.open_cell is not None:
-                self._close_cell(self._run)
+                try:
+                    self._close_cell(self._run)
+                except HotrowError as error:  # the run still ends, and has no verdict
+                    report_error(error)
 
     def finish(self) -> None:
         """End the run: free the database, summarise, draw, judge, and set the exit code."""
@@ -138,7 +141,10 @@ class Conductor:
                 return
             self._broadcast(end=True)
             run.progress.close()
-            run.stage.drop()
+            try:
+                run.stage.drop()
+            except HotrowError as error:  # what was measured is summarised all the same
+                report_error(error)
             self._environment.process_exit_code = finish_run(run.directory, run.request.gates)
 
     def _walk_cells(self, run: OpenRun) -> None:
@@ -184,7 +190,6 @@ class Conductor:
         run.open_cell = None
         end_ns = time.time_ns()
         self._broadcast()
-        self._wait_until(self._has_drained, DRAIN_TIMEOUT_S, "attempts in flight to end")
         # Where its users had not all come, or it was not warm, its window is empty: it was not measured.
         begin_ns = end_ns if run.begin_ns is None else run.begin_ns
         append_event(
@@ -197,6 +202,7 @@ class Conductor:
                 "users": run.users,
             },
         )
+        self._wait_until(self._has_drained, DRAIN_TIMEOUT_S, "attempts in flight to end")
         self._judge(run, cell)
         run.progress.cell_closed(cell, run.directory, begin_ns, end_ns)
 

@@ -73,6 +73,8 @@ class ContentionUser(User):
     def transaction(self) -> None:
         """One business transaction, with its retries, in whichever cell is open."""
         client = self._client_of(self._wait_for_cell())
+        if client is None:
+            return
         self._board.in_flight += 1
         started = time.perf_counter()
         try:
@@ -97,10 +99,18 @@ class ContentionUser(User):
     def _pause(self, seconds: float) -> bool:
         return self._state != LOCUST_STATE_STOPPING and self._board.pause(seconds)
 
-    def _client_of(self, cell: Cell) -> Client:
+    def _client_of(self, cell: Cell) -> Client | None:
+        """This user in the open cell; None where the cell closed while the user was about to join it."""
         if self._client is None or self._cell is not cell:
             self._cell, self._client = cell, self._make_client(cell)
+            if not self._join(self._client.rng):
+                return None
         return self._client
+
+    def _join(self, rng: np.random.Generator) -> bool:
+        """Begin at a random point of the think time: users that are let in together would stay in step."""
+        think_s = self.wait_time()
+        return think_s == 0 or self._pause(rng.random() * think_s)
 
     def _make_client(self, cell: Cell) -> Client:
         board = self._board
