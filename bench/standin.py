@@ -1,7 +1,9 @@
-"""Transfers a second on the stand-in and on plain tables of the same server, in turns.
+"""Transfers a second on plain tables, on the stand-in by its socket and through its endpoint, in turns.
 
-Run `python bench/standin.py` on a quiet machine. Two-row transfers by pgbench, prepared, 8 clients, on a
-server of its own. Prints every round, the medians and their ratio; then one hot row, conflicts tried again.
+Run `python bench/standin.py` on a quiet machine; `--quick` only shows that it works. Two-row transfers by
+pgbench, prepared, 8 clients, on a server of its own: every round, the medians and their ratios. Then one hot
+row, conflicts tried again. `--soak 30` then keeps the stand-in under load for 30 minutes and shows whether it
+slows down or grows. The endpoint needs a pgbench with TLS, on PATH or in /usr/lib/postgresql.
 """
 
 from __future__ import annotations
@@ -13,9 +15,19 @@ import shutil
 import statistics
 import subprocess
 import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
+
+from hotrow.targets.endpoint.lifecycle import ensure_endpoint, make_token, stop_endpoint
+from hotrow.targets.local.binaries import find_binaries
+from hotrow.targets.local.server import down, ensure_up
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 KEYS = 100_000
 SET_UP = f"""
@@ -35,61 +47,178 @@ UPDATE bench.{table} SET balance = balance + 1 WHERE id = :destination;
 COMMIT;
 """
 INCREMENT = "UPDATE bench.{table} SET balance = balance + 1 WHERE id = 0;\n"
+SIZES = r"""
+    SELECT coalesce(sum(pg_total_relation_size(oid)), 0), pg_database_size(current_database())
+      FROM pg_class WHERE relname LIKE '%\_\_writes' AND relkind = 'r'
+"""
+SOAK_MINUTES_MIN = 3
+"""The first minute warms up, the second is compared with the last."""
 
 
-def committed_per_s(pgbench: Path, dsn: str, script: Path, seconds: int, clients: int) -> float:
-    """One round of pgbench; conflicts are tried again."""
-    words = ["-n", "-M", "prepared", "-c", str(clients), "-j", "2", "-T", str(seconds), "--max-tries=1000"]
-    done = subprocess.run([pgbench, *words, "-f", script, dsn], capture_output=True, text=True, check=True)
-    return float(re.search(r"tps = ([0-9.]+)", done.stdout)[1])
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A way to a table: what a column of the result stands for."""
+
+    name: str
+    table: str
+    dsn: str
+    password: Callable[[], str] = str
 
 
-def measure(
-    pgbench: Path, dsn: str, folder: Path, text: str, options: argparse.Namespace
-) -> dict[str, list[float]]:
-    """Rounds of the plain table and of the stand-in, in turns."""
-    rounds: dict[str, list[float]] = {"plain": [], "standin": []}
-    for _ in range(options.rounds):
-        for table, figures in rounds.items():
-            script = folder / f"{table}.sql"
-            script.write_text(text.format(table=table, last=KEYS - 1))
-            figures.append(committed_per_s(pgbench, dsn, script, options.seconds, options.clients))
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What every round has in common."""
+
+    pgbench: Path
+    folder: Path
+    options: argparse.Namespace
+
+    def command(self, route: Route, text: str, seconds: int, *more: str) -> list[str | Path]:
+        """A run of pgbench; conflicts are tried again, and nothing is given up before the time is over."""
+        script = self.folder / f"{route.name}.sql"
+        script.write_text(text.format(table=route.table, last=KEYS - 1))
+        load = ["-n", "-M", "prepared", "-c", str(self.options.clients), "-j", "2", "--max-tries=0"]
+        return [self.pgbench, *load, "-T", str(seconds), *more, "-f", script, route.dsn]
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What pgbench says of one round."""
+
+    committed_per_s: float
+    attempts_per_commit: float
+    failed: int
+
+
+def play(bench: Bench, route: Route, text: str) -> Round:
+    """One round."""
+    done = subprocess.run(
+        bench.command(route, text, bench.options.seconds),
+        env={**os.environ, "PGPASSWORD": route.password()},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    processed, failed, retries = (
+        int(found[1]) if (found := re.search(rf"{line}: (\d+)", done.stdout)) else 0
+        for line in ("transactions actually processed", "failed transactions", "total number of retries")
+    )
+    attempts = processed + failed + retries
+    return Round(float(re.search(r"tps = ([0-9.]+)", done.stdout)[1]), attempts / max(processed, 1), failed)
+
+
+def measure(bench: Bench, routes: list[Route], text: str) -> dict[str, list[Round]]:
+    """Rounds of every route, in turns."""
+    rounds: dict[str, list[Round]] = {route.name: [] for route in routes}
+    for _ in range(bench.options.rounds):
+        for route in routes:
+            rounds[route.name].append(play(bench, route, text))
     return rounds
 
 
-def show(title: str, rounds: dict[str, list[float]]) -> None:
-    """The rounds, their medians and the ratio."""
-    medians = {table: statistics.median(figures) for table, figures in rounds.items()}
-    print(title)
-    for table, figures in rounds.items():
-        shown = " ".join(f"{figure:,.0f}" for figure in figures)
-        print(f"  {table:<8} median {medians[table]:8,.0f}/s   rounds {shown}")
-    print(f"  ratio    {medians['standin'] / medians['plain']:.3f}")
+def show(title: str, rounds: dict[str, list[Round]]) -> None:
+    """Medians, their ratios to plain tables and to the socket, attempts a commit, and the rounds."""
+    medians = {name: statistics.median(each.committed_per_s for each in row) for name, row in rounds.items()}
+    print(f"{title}\n           committed/s  /plain  /socket  attempts/commit  failed  rounds")
+    for name, row in rounds.items():
+        attempts = statistics.median(each.attempts_per_commit for each in row)
+        print(
+            f"  {name:<9}{medians[name]:11,.0f}{medians[name] / medians['plain']:8.3f}"
+            f"{medians[name] / medians['socket']:9.3f}{attempts:17.2f}{sum(each.failed for each in row):8}  ",
+            " ".join(f"{each.committed_per_s:,.0f}" for each in row),
+            flush=True,
+        )
 
 
-def main() -> None:
-    """Measure on a server in a home of its own, and stop it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=10)
-    parser.add_argument("--clients", type=int, default=8)
-    options = parser.parse_args()
+def soak(bench: Bench, route: Route, minutes: int, minute_s: int) -> None:
+    """The stand-in alone under constant load: committed/s of every minute, and what lies on disk."""
+    command = bench.command(route, TRANSFER, minutes * minute_s + 1, "-P", str(minute_s))
+    per_minute: list[float] = []
+    print(
+        f"soak: transfers by the socket for {minutes} x {minute_s} s\n  {'at the start':<13}{_sizes(route)}"
+    )
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stderr or ():
+            if not (found := re.match(r"progress: .*?([0-9.]+) tps.*?(\d+) failed", line)):
+                continue
+            per_minute.append(float(found[1]))
+            shown = len(per_minute) in {2, minutes}
+            print(f"  minute {len(per_minute):<6}{_sizes(route) if shown else ' ' * 44}", end="")
+            print(f"{per_minute[-1]:9,.0f}/s  {found[2]} failed", flush=True)
+    if process.returncode or len(per_minute) < SOAK_MINUTES_MIN:
+        raise SystemExit(f"pgbench ended with {process.returncode} after {len(per_minute)} minutes")
+    print(f"  last minute / second minute {per_minute[-1] / per_minute[1]:.3f}")
+
+
+def _sizes(route: Route) -> str:
+    with psycopg.connect(route.dsn) as connection:
+        writes, database = connection.execute(SIZES).fetchone() or (0, 0)
+    return f"write sets {int(writes) / 1e6:8.2f} MB  database {database / 1e6:7.1f} MB"
+
+
+def find_pgbench(own: Path, folder: Path, dsn: str) -> tuple[Path, bool]:
+    """A pgbench with TLS, and True; where there is none, PostgreSQL's own one, and False."""
+    script = folder / "one.sql"
+    script.write_text("SELECT 1;\n")
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/pgbench"), reverse=True)
+    for program in (*installed, *filter(None, [shutil.which("pgbench")]), own):
+        # A libpq without TLS refuses the word; one that has it ignores it on a socket.
+        words = [program, "-n", "-t", "1", "-f", script, f"{dsn} sslmode=require"]
+        if subprocess.run(words, capture_output=True, check=False).returncode == 0:
+            return Path(program), True
+    return own, False
+
+
+@contextmanager
+def own_server() -> Iterator[tuple[Path, str]]:
+    """A folder and the dsn of a stand-in in it, with the tables; both are gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="hb"))
+    folder.chmod(0o755)  # as root, the server runs as another account
     os.environ["HOTROW_HOME"] = str(folder / "home")
-    from hotrow.targets.local.binaries import find_binaries
-    from hotrow.targets.local.server import down, ensure_up
-
     try:
         dsn = ensure_up().dsn
         with psycopg.connect(dsn, autocommit=True) as connection:
             for statement in filter(str.strip, SET_UP.split(";")):
-                connection.execute(statement)
-        pgbench = find_binaries().folder / "pgbench"
-        show("transfers between two of 100,000 rows", measure(pgbench, dsn, folder, TRANSFER, options))
-        show("one hot row, conflicts tried again", measure(pgbench, dsn, folder, INCREMENT, options))
+                connection.execute(statement.encode())
+        yield folder, dsn
     finally:
+        stop_endpoint()
         down()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=10)
+    parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--soak", type=int, default=0, metavar="MINUTES", help="3 or more; 0 is none")
+    parser.add_argument("--quick", action="store_true", help="one round of 2 s; a minute of the soak is 5 s")
+    options = parser.parse_args()
+    if options.quick:
+        options.rounds, options.seconds = 1, 2
+    if 0 < options.soak < SOAK_MINUTES_MIN:
+        parser.error(f"--soak {options.soak}: give {SOAK_MINUTES_MIN} minutes or more")
+    return options
+
+
+def main() -> None:
+    """Measure on a server of its own, and stop it."""
+    options = _options()
+    with own_server() as (folder, dsn):
+        pgbench, has_tls = find_pgbench(find_binaries().folder / "pgbench", folder, dsn)
+        bench = Bench(pgbench, folder, options)
+        routes = [Route("plain", "plain", dsn), Route("socket", "standin", dsn)]
+        print(f"pgbench: {pgbench}")
+        if has_tls:
+            through = Route("endpoint", "standin", ensure_endpoint().dsn, make_token)
+            show(f"transfers between two of {KEYS:,} rows", measure(bench, [*routes, through], TRANSFER))
+        else:
+            print("no pgbench with TLS on PATH or in /usr/lib/postgresql: the endpoint is left out")
+            show(f"transfers between two of {KEYS:,} rows", measure(bench, routes, TRANSFER))
+        show("one hot row, conflicts tried again", measure(bench, routes, INCREMENT))
+        if options.soak:
+            soak(bench, routes[1], options.soak, 5 if options.quick else 60)
 
 
 if __name__ == "__main__":
