@@ -41,6 +41,7 @@ REFUSED = [
     ("DO $$ BEGIN END $$", "unsupported statement: DO"),
     ("PREPARE TRANSACTION 'x'", "unsupported statement: PREPARE TRANSACTION"),
     ("VACUUM ANALYZE account", "unsupported statement: VACUUM"),
+    ("SET CONSTRAINTS ALL IMMEDIATE", "unsupported statement: SET CONSTRAINTS"),
     ("CREATE TEMP TABLE t (id int)", TEMPORARY),
     ("CREATE GLOBAL TEMPORARY TABLE t (id int)", TEMPORARY),
     ("CREATE OR REPLACE TEMP VIEW v AS SELECT 1", TEMPORARY),

@@ -154,6 +154,15 @@ def test_a_table_without_a_primary_key_is_refused(dsn: str, schema: str) -> None
         connection.execute(f"CREATE TABLE {schema}.heap (id bigint)")
 
 
+def test_a_name_that_leaves_no_room_for_what_stands_beside_it_is_refused(dsn: str, schema: str) -> None:
+    """48 characters are taken, with all that follows from a name; one more is said to be too long."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(f"CREATE TABLE {schema}.{'t' * 48} (id bigint PRIMARY KEY)")
+        connection.execute(f"ALTER TABLE {schema}.{'t' * 48}__base ADD COLUMN n int")
+        with pytest.raises(psycopg.errors.FeatureNotSupported, match="too long"):
+            connection.execute(f"CREATE TABLE {schema}.{'t' * 49} (id bigint PRIMARY KEY)")
+
+
 def test_any_table_that_a_client_creates_is_adopted(dsn: str, schema: str) -> None:
     """CREATE TABLE alone gives the stand-in's conflicts, and dropping the view leaves nothing behind."""
     with psycopg.connect(dsn, autocommit=True) as connection:

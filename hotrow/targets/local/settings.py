@@ -46,7 +46,7 @@ jit = off
 max_parallel_workers_per_gather = 0
 
 # DSQL has no deadlocks. Crossed writes at COMMIT wait this long before one of them is told of the conflict.
-deadlock_timeout = 50ms
+deadlock_timeout = 10ms
 
 # Conflicts are the data of a run: the log leaves out ERROR, or it would grow by a line for each.
 log_min_messages = log

@@ -26,6 +26,7 @@ _BY_LEAD = {
     "UNLISTEN": "unsupported statement: UNLISTEN",
     "DO": "unsupported statement: DO",
     "VACUUM": "unsupported statement: VACUUM",
+    "SET CONSTRAINTS": "unsupported statement: SET CONSTRAINTS",
     "CREATE TRIGGER": "triggers are not supported",
     "CREATE CONSTRAINT TRIGGER": "triggers are not supported",
     "CREATE EVENT TRIGGER": "triggers are not supported",

@@ -5,7 +5,7 @@
 --   account__writes   the write set: rows that a transaction has written or locked and not yet committed;
 --   account__shares   rows that were read FOR KEY SHARE by transactions that have committed;
 --   account           a view: base rows that the transaction has not written, UNION ALL what it has written;
--- and a few functions and views beside it, named in hotrow.parts().
+-- and a few functions and views beside it, named in hotrow.names().
 -- Triggers on the view put every write into the write set, so nothing waits and nothing conflicts before COMMIT. A
 -- deferred constraint trigger then applies the write set to the base table in primary-key order, and PostgreSQL
 -- itself is the judge: at REPEATABLE READ it raises 40001 where a row changed since the snapshot.

@@ -2,8 +2,6 @@
 
 -- COMMIT: the first committer of a key wins; primary-key order keeps two committers from waiting in a ring.
 CREATE FUNCTION hotrow.define_apply(relation oid) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    parts jsonb := hotrow.parts(relation) || jsonb_build_object('schema_changes', 'hotrow.schema_changes'::regclass::oid);
 BEGIN
     PERFORM hotrow.define('{apply}()', 'trigger', $code$
         #variable_conflict use_variable
@@ -12,8 +10,7 @@ BEGIN
         BEGIN
             IF state IS NULL THEN
                 RETURN NULL;  -- it was applied already
-            END IF;
-$code$ || hotrow.refuse_size(relation) || $code$
+            END IF;$code$ || hotrow.refuse_size(relation) || $code$
             IF state & {deletes} <> 0 THEN
                 WITH t AS MATERIALIZED (SELECT {key_t} FROM {writes} t WHERE {own} AND t.__op IN ('D', 's', 'l') ORDER BY {key_t})
                 DELETE FROM {base} b USING t WHERE {t_is_b};
@@ -50,7 +47,7 @@ $code$ || hotrow.refuse_size(relation) || $code$
                 RAISE;
             END IF;
             RAISE 'change conflicts with another transaction (OC000)' USING ERRCODE = '40001';
-        END$code$, parts);
+        END$code$, hotrow.parts(relation));
 END $$;
 
 -- Rows of a transaction: counted in full in one table, in steps of 64 over several.

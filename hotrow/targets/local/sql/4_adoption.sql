@@ -5,6 +5,9 @@ CREATE FUNCTION hotrow.refuse_what_cannot_be_had(relation oid) RETURNS void LANG
 DECLARE
     name text := relation::regclass;
 BEGIN
+    IF (SELECT length(coalesce(hotrow.view_name(oid), relname)) FROM pg_class WHERE oid = relation) > 63 - length('__for_key_share') THEN
+        RAISE 'the name of table % is too long: the stand-in takes 48 characters', name USING ERRCODE = '0A000';
+    END IF;
     IF NOT EXISTS (SELECT FROM pg_index WHERE indrelid = relation AND indisprimary) THEN
         RAISE 'table % has no primary key: the stand-in needs one', name USING ERRCODE = '0A000';
     END IF;
@@ -19,6 +22,19 @@ BEGIN
                   AND (confupdtype IN ('n', 'd') OR condeferrable)) THEN
         RAISE 'table % has a foreign key that is deferrable or ON UPDATE SET: the stand-in has none', name USING ERRCODE = '0A000';
     END IF;
+END $$;
+
+-- Rows that are there already are spread, which leaves room on each page to update them in place; that a page may then be
+-- filled to nine tenths makes PostgreSQL clear its dead rows many at a time. Not an empty table: after CLUSTER it counts
+-- as one that stays empty, and plans read it from end to end.
+CREATE FUNCTION hotrow.spread(relation regclass) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF pg_relation_size(relation) > 0 THEN
+        EXECUTE format('ALTER TABLE %1$s SET (fillfactor = 50); CLUSTER %1$s USING %2$I', relation,
+                       (SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+                         WHERE i.indrelid = relation AND i.indisprimary));
+    END IF;
+    EXECUTE format('ALTER TABLE %s SET (fillfactor = 90)', relation);
 END $$;
 
 -- A table becomes an adopted one.
@@ -36,12 +52,7 @@ BEGIN
     PERFORM hotrow.refuse_what_cannot_be_had(relation);
     PERFORM set_config('hotrow.adopting', 'on', true);
     EXECUTE format('ALTER TABLE %s RENAME TO %I', relation, name || '__base');
-    -- Rows that are there already are spread, which leaves room on each page to update them in place; that a page may
-    -- then be filled to nine tenths makes PostgreSQL clear its dead rows many at a time.
-    EXECUTE format('ALTER TABLE %1$I.%2$I SET (fillfactor = 50); CLUSTER %1$I.%2$I USING %3$I;
-                    ALTER TABLE %1$I.%2$I SET (fillfactor = 90)', space, name || '__base',
-                   (SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-                     WHERE i.indrelid = relation AND i.indisprimary));
+    PERFORM hotrow.spread(relation);
     PERFORM hotrow.build(relation);
     PERFORM set_config('hotrow.adopting', '', true);
 END $$;

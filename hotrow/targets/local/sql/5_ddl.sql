@@ -189,7 +189,6 @@ CREATE EVENT TRIGGER hotrow_before_ddl ON ddl_command_start EXECUTE FUNCTION hot
 CREATE EVENT TRIGGER hotrow_after_ddl ON ddl_command_end EXECUTE FUNCTION hotrow.after_ddl();
 CREATE EVENT TRIGGER hotrow_after_drop ON sql_drop EXECUTE FUNCTION hotrow.after_drop();
 
-
 -- Tables that were adopted before this text was: made anew by it.
 DO $$
 DECLARE
