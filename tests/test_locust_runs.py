@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hotrow.ledger import read_ledger
-from tests.commands import ROOT, only_run, run, start, summary_of
+from tests.commands import ROOT, exit_code, only_run, run, start, summary_of
 from tests.local_home import crash
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def test_locustfile(stem: str, tmp_path: Path) -> None:
     """Two seconds of it commit something, leave every invariant valid, and exit 0."""
     done = run("locust", "-f", f"locustfiles/{stem}.py", *QUICK, *SMOKE[stem], "--out", str(tmp_path))
 
-    assert done.returncode == 0, done.stderr
+    assert exit_code(done) == 0, done.stderr
     cells = summary_of(only_run(tmp_path))["cells"]
     assert all(cell["transactions"]["committed"] > 20 for cell in cells)
     assert [cell["verdict"]["valid"] for cell in cells] == [True] * len(cells)
@@ -69,7 +69,7 @@ def test_a_gate_that_holds_exits_0(tmp_path: Path) -> None:
 
     done = run("locust", "-f", "locustfiles/transfer.py", *QUICK, *words, "--out", str(tmp_path))
 
-    assert done.returncode == 0, done.stderr
+    assert exit_code(done) == 0, done.stderr
 
 
 def test_workers_draw_different_keys(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_workers_draw_different_keys(tmp_path: Path) -> None:
 
     done = run("locust", "-f", "locustfiles/counter.py", *QUICK, *words, "--out", str(tmp_path))
 
-    assert done.returncode == 0, done.stderr
+    assert exit_code(done) == 0, done.stderr
     directory = only_run(tmp_path)
     attempts = read_ledger(directory).attempts
     drawn = [attempts["key"][attempts["worker"] == worker][:20] for worker in (0, 1)]

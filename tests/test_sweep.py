@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.commands import only_run, run, start, summary_of
+from tests.commands import exit_code, only_run, run, start, summary_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,7 @@ def swept(hotrow_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory of one small sweep without retries."""
     out = tmp_path_factory.mktemp("swept")
     done = run("hotrow", "sweep", "counter", *CELLS, "--retry", "none", "--out", str(out))
-    assert done.returncode == 0, done.stderr
+    assert exit_code(done) == 0, done.stderr
     assert "report.html" in done.stdout
     return only_run(out)
 
@@ -93,7 +93,7 @@ def test_report_redraws_from_the_ledger(swept: Path) -> None:
 
     done = run("hotrow", "report", str(swept))
 
-    assert done.returncode == 0, done.stderr
+    assert exit_code(done) == 0, done.stderr
     assert summary_of(swept) == before
 
 
@@ -102,7 +102,7 @@ def test_check_judges(swept: Path) -> None:
     failed = run("hotrow", "check", str(swept), "--max-conflict-rate", "0.1")
     passed = run("hotrow", "check", str(swept), "--max-conflict-rate", "0.9")
 
-    assert (failed.returncode, passed.returncode) == (1, 0)
+    assert (exit_code(failed), exit_code(passed)) == (1, 0)
     assert "--max-conflict-rate" in failed.stdout
 
 
