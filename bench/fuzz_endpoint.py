@@ -15,7 +15,9 @@ import psutil
 import psycopg
 
 from hotrow.errors import TargetError
-from hotrow.targets.endpoint.lifecycle import Endpoint, find_endpoint, make_token
+from hotrow.targets.endpoint.control import ask_control
+from hotrow.targets.endpoint.faults import Faults
+from hotrow.targets.endpoint.lifecycle import Endpoint, find_control, find_endpoint, make_token
 from hotrow.targets.endpoint.state import Folder, read_state
 from tests.wire_fuzz import Fuzz
 
@@ -35,6 +37,7 @@ def main() -> int:
     settled = process.memory_info().rss
     attack(fuzz, wanted.messages - wanted.messages // 10)
     grown = process.memory_info().rss - settled
+    ask_control(find_control(), Faults())  # whatever was injected meanwhile
     with psycopg.connect(endpoint.dsn, password=make_token()) as connection:
         connection.execute("SELECT 1")
     print(

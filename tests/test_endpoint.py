@@ -335,7 +335,9 @@ def test_no_token_and_no_key_is_left_anywhere(endpoint: Endpoint, token: str) ->
     folder = Folder(endpoint.ca.parent)
     keys = read_credentials(folder)
     process = psutil.Process(_pid(endpoint))
-    texts = [path.read_text() for path in folder.path.iterdir() if path != folder.credentials]
+    texts = [
+        path.read_text() for path in folder.path.iterdir() if path.is_file() and path != folder.credentials
+    ]
     texts += [" ".join(process.cmdline()), " ".join(process.environ().values()), endpoint.dsn]
 
     assert not any(

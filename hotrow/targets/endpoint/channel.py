@@ -37,13 +37,14 @@ class Channel:
         """
         got = bytearray()
         while len(got) < count:
-            part = await self._receive(count - len(got))
+            part = await self.receive(count - len(got))
             if not part:
                 raise ConnectionResetError("closed by the client")
             got += part
         return bytes(got)
 
-    async def _receive(self, count_max: int) -> bytes:
+    async def receive(self, count_max: int) -> bytes:
+        """Whatever has come, up to so many bytes; nothing at the end."""
         return await self._retry(lambda: self.socket.recv(count_max))
 
     async def write(self, data: bytes) -> None:

@@ -13,15 +13,22 @@ import asyncio
 import socket
 import ssl
 import sys
+import time
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from hotrow.targets.endpoint import wire
 from hotrow.targets.endpoint.channel import Channel
+from hotrow.targets.endpoint.conduct import Conduct, needs_messages
+from hotrow.targets.endpoint.faults import Fault
+from hotrow.targets.endpoint.injection import Dice, Injection
 from hotrow.targets.endpoint.relay import Relay
-from hotrow.targets.endpoint.token import ADMIN, Cluster, Denied, verify
+from hotrow.targets.endpoint.statements import read_text
+from hotrow.targets.endpoint.talk import Dropped, Profile, Talk
+from hotrow.targets.endpoint.token import ADMIN, Cluster, Denied, expired, verify
 from hotrow.targets.endpoint.wire import Ask, FirstPacket, WireError
 
 if TYPE_CHECKING:
@@ -37,6 +44,8 @@ _BACKLOG = 1024
 _CONVERSATION_MAX = 4
 """First packets of one client: GSS request, TLS request and startup, with one to spare."""
 _ERRORS_LOGGED_MAX = 100
+_EXPIRED_S = 1_800
+"""How old a token is said to be that is expired on request, twice its life."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +72,10 @@ class Plan:
     limits: Limits = field(default_factory=Limits)
     settings: Mapping[str, str] = field(default_factory=dict)
     """Settings that each connection to the stand-in starts with."""
+    profile: Profile = field(default_factory=Profile)
+    """Latency that is added."""
+    injection: Injection = field(default_factory=Injection)
+    """The faults; several fronts may share them."""
 
 
 def prepare_tls(context: ssl.SSLContext) -> None:
@@ -104,6 +117,7 @@ class Front:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._edit = wire.remembering(plan.rewrite)
+        self._read_text = lru_cache(wire.STATEMENTS_CACHED)(read_text)
         self._starting = asyncio.Semaphore(plan.limits.starting)
         self._clients: set[asyncio.Task[None]] = set()
         self._errors_logged = 0
@@ -141,34 +155,54 @@ class Front:
     async def _attend(self, client: socket.socket) -> None:
         """One client from its first byte to its last."""
         with closing(Channel(client)) as channel:
+            dice = Dice(self._plan.injection)
             try:
-                with closing(await self._start(channel)) as backend:
-                    stream = wire.ClientStream(self._edit)
-                    await Relay(channel.socket, backend, stream.feed).run()
-            except (_Over, OSError, TimeoutError):
+                with closing(Channel(await self._start(channel, dice))) as backend:
+                    await self._relay(channel, backend, dice)
+            except (_Over, Dropped, OSError, TimeoutError):
                 pass  # the client's end is no event
             except Exception as error:  # noqa: BLE001 - one client's trouble must not end the others
                 self._log(error)
 
-    async def _start(self, channel: Channel) -> socket.socket:
+    async def _relay(self, client: Channel, backend: Channel, dice: Dice) -> None:
+        """Join both until either ends: message by message as long as that is needed, else as it comes."""
+        plan, born_s = self._plan, time.monotonic()
+        stream = wire.ClientStream(self._edit)
+        quiet, fresh, goes_on = False, True, True
+        while goes_on:
+            talk = Talk(client, backend, stream, dice, plan.injection, plan.profile)
+            if needs_messages(talk):
+                conduct = Conduct(talk, self._read_text, born_s)
+                goes_on = await conduct.run(fresh=fresh, quiet=quiet)
+                quiet = conduct.quiet
+            else:
+                relay = Relay(client.socket, backend.socket, stream.feed, quiet=quiet)
+                with plan.injection.listening(partial(_leave, relay, talk)):
+                    goes_on = await relay.run()
+                quiet = relay.quiet and stream.at_boundary
+            fresh = False
+
+    async def _start(self, channel: Channel, dice: Dice) -> socket.socket:
         """Let the client in, or raise; the stand-in's connection, which has been asked to start."""
         try:
             async with asyncio.timeout(self._plan.limits.startup_s):
                 try:
                     channel.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     channel.socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-                    return await self._let_in(channel)
+                    return await self._let_in(channel, dice)
                 except WireError as error:
                     await channel.write(wire.build_fatal(error))
                     raise _Over from error
         finally:
             self._starting.release()
 
-    async def _let_in(self, channel: Channel) -> socket.socket:
+    async def _let_in(self, channel: Channel, dice: Dice) -> socket.socket:
         packet = await self._greet(channel)
         if packet.minor or packet.extensions:
             await channel.write(wire.build_negotiation(packet.extensions))
+        _refuse_by_fault(self._plan.injection, dice)
         user = await self._authenticate(channel, packet)
+        _deny_by_fault(dice)
         if self.clients > self._plan.limits.connections:
             raise WireError("sorry, too many clients already", sqlstate="53300")
         return await self._open_backend(
@@ -240,6 +274,34 @@ class Front:
                 trace = trace.tb_next
             where = f"{trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}" if trace else "?"
             sys.stderr.write(f"a connection ended by {type(error).__name__} in {where}\n")
+
+
+def _refuse_by_fault(injection: Injection, dice: Dice) -> None:
+    dice.renew()
+    if not injection.admits():
+        dice.count(Fault.CONNECT_RATE)
+        raise WireError("Unable to accept connection, rate exceeded.", sqlstate="53400")
+    if dice.hits(Fault.REFUSE):
+        dice.count(Fault.REFUSE)
+        text = "Unable to accept connection, waking up cluster, please retry later"
+        raise WireError(text, sqlstate="57P03")
+
+
+def _deny_by_fault(dice: Dice) -> None:
+    """Refuse a token that is good."""
+    if dice.hits(Fault.EXPIRE_TOKEN):
+        dice.count(Fault.EXPIRE_TOKEN)
+        raise expired(datetime.now(UTC) - timedelta(seconds=_EXPIRED_S), _EXPIRED_S // 2, datetime.now(UTC))
+    if dice.hits(Fault.REJECT_TOKEN):
+        dice.count(Fault.REJECT_TOKEN)
+        raise Denied
+
+
+def _leave(relay: Relay, talk: Talk) -> None:
+    """Where the faults that were set just now need more than a plain relay."""
+    talk.dice.renew()
+    if needs_messages(talk):
+        relay.leave()
 
 
 class _Over(Exception):  # noqa: N818 - not an error: the connection is over, and has been told why if need be

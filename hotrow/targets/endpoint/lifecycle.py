@@ -13,6 +13,7 @@ import sys
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import filelock
@@ -20,12 +21,12 @@ import psutil
 
 from hotrow.errors import TargetError, UsageError
 from hotrow.targets.endpoint.state import HOST, Folder, State, is_alive, read_credentials, read_state
+from hotrow.targets.endpoint.talk import Profile
 from hotrow.targets.endpoint.token import ADMIN, TOKEN_LIFE_S_MAX, Credentials
 from hotrow.targets.local.postmaster import find_site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from hotrow.targets.local.places import Places
 
@@ -51,14 +52,29 @@ class Endpoint:
     """A libpq conninfo string; the password, a token, is not in it."""
 
 
-def ensure_endpoint(port: int = 0, *, rules: bool | None = None) -> Endpoint:
-    """The running endpoint, started if need be; the stand-in's server must run. Port 0 is any free one.
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How an endpoint is to run; what is left open is as it runs, or the default where it starts."""
 
-    `rules` says whether it refuses what Aurora DSQL refuses: None is as it runs, and yes where it starts.
+    port: int = 0
+    """Of the first region, the others have those after it; 0 is any free ones."""
+    rules: bool | None = None
+    """Whether it refuses what Aurora DSQL refuses; by default it does."""
+    regions: tuple[str, ...] = ()
+    """By default the one of the environment."""
+    profiles: tuple[Profile, ...] = ()
+    """Latency of each region; by default none is added."""
+
+
+def ensure_endpoint(port: int = 0, *, rules: bool | None = None, wish: Wish | None = None) -> Endpoint:
+    """The running endpoint, started if need be; the stand-in's server must run. The first region's.
+
+    `port` and `rules` are a short way to say a wish.
 
     Raises:
-        TargetError: it cannot start, or runs on another port or with other rules than those asked for.
+        TargetError: it cannot start, or runs otherwise than asked for.
     """
+    wish = wish or Wish(port, rules)
     places = find_site().places
     folder = _folder(places)
     try:
@@ -66,22 +82,54 @@ def ensure_endpoint(port: int = 0, *, rules: bool | None = None) -> Endpoint:
     except OSError as error:
         raise TargetError(f"{folder.path} cannot be made: {error.strerror or error}") from error
     with _locked(folder):
-        state = read_state(folder) or _start(folder, places, port, rules=rules is not False)
-    if port not in {0, state.port}:
+        state = read_state(folder) or _start(folder, places, wish)
+    _check_wish(state, wish)
+    return _describe(folder, state, state.region)
+
+
+def _check_wish(state: State, wish: Wish) -> None:
+    if wish.port not in {0, state.port}:
         raise TargetError(
             f"the endpoint runs on port {state.port}: `hotrow local down` first, or leave out --port"
         )
-    if rules not in {None, state.rules}:
+    if wish.rules not in {None, state.rules}:
         runs_with = "--rules" if state.rules else "--no-rules"
         raise TargetError(f"the endpoint runs with {runs_with}: `hotrow local down` first")
-    return _describe(folder, state)
+    if wish.regions and wish.regions != tuple(state.ports):
+        regions = " ".join(f"--region {region}" for region in state.ports)
+        raise TargetError(f"the endpoint runs with {regions}: `hotrow local down` first")
+    if wish.profiles and [[each.rtt_s, each.commit_s] for each in wish.profiles] != [
+        *state.profiles.values()
+    ]:
+        raise TargetError("the endpoint runs with other latencies: `hotrow local down` first")
 
 
 def find_endpoint() -> Endpoint | None:
-    """The running endpoint, if one runs; changes nothing."""
+    """The running endpoint, if one runs; changes nothing. The first region's."""
+    return next(iter(find_endpoints()), None)
+
+
+def find_endpoints() -> list[Endpoint]:
+    """The running endpoint, once for each of its regions."""
     folder = _folder(find_site().places)
     state = read_state(folder)
-    return _describe(folder, state) if state else None
+    return [_describe(folder, state, region) for region in state.ports] if state else []
+
+
+def find_control() -> Path:
+    """The control socket of the running endpoint.
+
+    Raises:
+        TargetError: none runs.
+    """
+    return Path(_running(_folder(find_site().places)).control)
+
+
+def _running(folder: Folder) -> State:
+    state = read_state(folder)
+    if state is None:
+        raise TargetError("no endpoint runs: start it with `hotrow local up --endpoint`")
+    return state
 
 
 def stop_endpoint() -> bool:
@@ -101,20 +149,20 @@ def stop_endpoint() -> bool:
         return state is not None
 
 
-def make_token(user: str = ADMIN, life_s: int = 900) -> str:
-    """A token that the running endpoint accepts, made as AWS's library makes it.
+def make_token(user: str = ADMIN, life_s: int = 900, region: str = "") -> str:
+    """A token that the running endpoint accepts in this region (the first), made as AWS's library makes it.
 
     Raises:
-        TargetError: no endpoint runs, or its credentials are not at hand.
+        TargetError: no endpoint runs, or not in that region, or its credentials are not at hand.
         UsageError: the life is not one that AWS allows.
     """
     if not 1 <= life_s <= TOKEN_LIFE_S_MAX:
         raise UsageError(f"a token lives 1 to {TOKEN_LIFE_S_MAX} seconds, not {life_s}: change --expires")
     folder = _folder(find_site().places)
-    state = read_state(folder)
-    if state is None:
-        raise TargetError("no endpoint runs: start it with `hotrow local up --endpoint`")
-    return _sign(_credentials(folder, state), state.region, user, life_s)
+    state = _running(folder)
+    if region and region not in state.ports:
+        raise TargetError(f"--region {region}: the endpoint has {', '.join(state.ports)}")
+    return _sign(_credentials(folder, state), region or state.region, user, life_s)
 
 
 def _sign(credentials: Credentials, region: str, user: str, life_s: int) -> str:
@@ -164,29 +212,33 @@ def _locked(folder: Folder) -> Iterator[None]:
         ) from error
 
 
-def _describe(folder: Folder, state: State) -> Endpoint:
+def _describe(folder: Folder, state: State, region: str) -> Endpoint:
     from psycopg.conninfo import make_conninfo  # noqa: PLC0415 - only after Locust has patched the process
 
     dsn = make_conninfo(
         host=HOST,
-        port=state.port,
+        port=state.ports[region],
         dbname="postgres",
         user=ADMIN,
         sslmode="verify-full",
         sslrootcert=str(folder.ca),
     )
-    return Endpoint(HOST, state.port, state.region, folder.ca, dsn)
+    return Endpoint(HOST, state.ports[region], region, folder.ca, dsn)
 
 
-def _start(folder: Folder, places: Places, port: int, *, rules: bool) -> State:
+def _start(folder: Folder, places: Places, wish: Wish) -> State:
     """Start the process and wait until it says that it is ready. Called under the lock."""
     given = _given_credentials()
+    regions = wish.regions or (_region(),)
+    profiles = wish.profiles or (Profile(),) * len(regions)
     task = {
         "folder": str(folder.path),
         "backend": str(places.socket),
-        "port": port,
-        "region": _region(),
-        "rules": rules,
+        "port": wish.port,
+        "regions": {
+            region: [each.rtt_s, each.commit_s] for region, each in zip(regions, profiles, strict=True)
+        },
+        "rules": wish.rules is not False,
         "access_key": given.access_key if given else "",
         "secret_key": given.secret_key if given else "",
     }
@@ -194,7 +246,9 @@ def _start(folder: Folder, places: Places, port: int, *, rules: bool) -> State:
     state = read_state(folder)
     if said != _READY or state is None:
         reason = said or f"see {folder.log}"
-        raise TargetError(f"the endpoint does not start: {reason}{f' (--port {port})' if port else ''}")
+        raise TargetError(
+            f"the endpoint does not start: {reason}{f' (--port {wish.port})' if wish.port else ''}"
+        )
     return state
 
 

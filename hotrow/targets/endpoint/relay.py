@@ -1,5 +1,7 @@
 """Relays bytes between a client and the stand-in until one of them ends.
 
+What passes is not looked at; where faults or latency need that, conduct.py takes over.
+
 At most one chunk a direction is in memory: a side is read from only when all that it sent is on its way.
 """
 
@@ -11,6 +13,7 @@ import ssl
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from hotrow.targets.endpoint.messages import READY_BYTES, build_ready, is_ready
 from hotrow.targets.endpoint.wire import WireError, build_fatal
 
 if TYPE_CHECKING:
@@ -23,28 +26,61 @@ _LATER = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class Relay:
-    """Two sockets, joined; `finished` is done when they are to be closed."""
+    """Two sockets, joined; `finished` is done when they are to be closed, or left to another relay."""
 
-    def __init__(self, client: socket.socket, server: socket.socket, edit: Callable[[bytes], bytes]) -> None:
-        self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    def __init__(
+        self,
+        client: socket.socket,
+        server: socket.socket,
+        edit: Callable[[bytes], bytes],
+        *,
+        quiet: bool = False,
+    ) -> None:
+        """`quiet` says that the server has answered everything so far."""
+        self.finished: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._client = client
         self._to_server = _Pump(client, server, edit, self._end)
         self._to_client = _Pump(server, client, None, self._end)
+        self._to_server.opposite, self._to_client.opposite = self._to_client, self._to_server
+        self._to_client.tail = build_ready() if quiet else b""
 
-    async def run(self) -> None:
-        """Relay until either side ends; a client that breaks the protocol is told so."""
+    @property
+    def quiet(self) -> bool:
+        """Whether the server was ready when it last spoke, and the client has not spoken since."""
+        return is_ready(self._to_client.tail)
+
+    def leave(self) -> None:
+        """Finish as soon as nothing is on its way, without an end of either side."""
+        self._to_server.when_sent = self._to_client.when_sent = self._leave
+        self._leave()
+
+    def _leave(self) -> None:
+        if self.finished.done() or self._to_server.busy or self._to_client.busy:
+            return
+        self._stop()  # now: what they read before `run` goes on would be lost
+        self.finished.set_result(True)
+
+    def _stop(self) -> None:
+        self._to_server.stop()
+        self._to_client.stop()
+
+    async def run(self) -> bool:
+        """Relay until either side ends; a client that breaks the protocol is told so.
+
+        True where it was left, and both sides go on.
+        """
         self._to_server.start()
         self._to_client.start()
         try:
-            await self.finished
+            return await self.finished
         except WireError as error:
             self._tell(error)
+            return False
         except Exception:
             self._tell(WireError("the endpoint failed at this statement", sqlstate="XX000"))
             raise
         finally:
-            self._to_server.stop()
-            self._to_client.stop()
+            self._stop()
 
     def _tell(self, error: WireError) -> None:
         """Say it if that is possible now: amid another message it would not be understood."""
@@ -56,7 +92,7 @@ class Relay:
         if self.finished.done():
             return
         if error is None:
-            self.finished.set_result(None)
+            self.finished.set_result(False)
         else:
             self.finished.set_exception(error)
 
@@ -77,6 +113,11 @@ class _Pump:
         self._edit = edit
         self._end = end
         self._rest = b""
+        self.tail = b""
+        """The last bytes that were read, unless the other direction has read since."""
+        self.opposite = self
+        self.when_sent: Callable[[], None] | None = None
+        """Called when everything that had to wait has been sent."""
 
     @property
     def busy(self) -> bool:
@@ -102,6 +143,7 @@ class _Pump:
             if not data:
                 self._close_sink()
                 return
+            self.tail, self.opposite.tail = data[-READY_BYTES:], b""
             if self._edit:
                 data = self._edit(data)
         except _LATER:
@@ -150,6 +192,8 @@ class _Pump:
         else:
             self._loop.remove_writer(self._sink_file)
             self._loop.add_reader(self._source_file, self._read)
+            if self.when_sent:
+                self.when_sent()
 
     def _write(self) -> None:
         self._send(self._rest)

@@ -17,17 +17,23 @@ import string
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import filelock
 import psutil
 import trustme
 import uvloop
 
-from hotrow.targets.endpoint.front import Front, Plan, listen, prepare_tls
+from hotrow.targets.endpoint.control import place_socket, remove_socket, serve_control
+from hotrow.targets.endpoint.front import Front, Limits, Plan, listen, prepare_tls
+from hotrow.targets.endpoint.injection import Injection
 from hotrow.targets.endpoint.state import HOSTS, Folder, State, write_credentials, write_private, write_state
+from hotrow.targets.endpoint.talk import Profile
 from hotrow.targets.endpoint.token import Cluster, Credentials
 from hotrow.targets.local.rewriting.rewrite import rewrite
+
+if TYPE_CHECKING:
+    import socket
 
 READY = "ready"
 _LOCK_S = 10
@@ -55,39 +61,69 @@ def main() -> None:
 
 async def _serve(folder: Folder, task: dict[str, Any]) -> None:
     _allow_many_files()
-    servers = listen(task["port"])
-    own = not task["access_key"]
-    credentials = make_credentials() if own else Credentials(task["access_key"], task["secret_key"])
-    context, authority = make_tls()
+    injection = Injection()
+    servers = _listen_all(task["regions"], task["port"])
+    credentials, authority, plans = _plan(task, injection)
+    fronts = [Front(plan) for plan in plans]
     write_private(folder.ca, authority)
-    if own:
-        write_credentials(folder, credentials)
-    else:
+    if task["access_key"]:
         folder.credentials.unlink(missing_ok=True)
-    rules = task["rules"]
-    plan = Plan(
-        Cluster(HOSTS, task["region"], credentials),
-        Path(task["backend"]),
-        context,
-        partial(rewrite, rules=rules),
-        settings={} if rules else {"hotrow.rules": "off"},
+    else:
+        write_credentials(folder, credentials)
+    control = place_socket(folder.path)
+    control_server = await serve_control(control, injection)
+    serving = asyncio.gather(
+        *(front.serve(sockets) for front, sockets in zip(fronts, servers.values(), strict=True))
     )
-    front = Front(plan)
-    serving = asyncio.ensure_future(front.serve(servers))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, serving.cancel)
-    me = psutil.Process()
-    port = servers[0].getsockname()[1]
-    write_state(folder, State(me.pid, me.create_time(), port, task["region"], own, rules))
+    ports = {region: sockets[0].getsockname()[1] for region, sockets in servers.items()}
+    write_state(folder, _describe(task, ports, control))
     _say(READY)
     watching = asyncio.ensure_future(_watch(folder, serving))
     try:
         await serving
     except asyncio.CancelledError:
         watching.cancel()
+        control_server.close()
+        remove_socket(control, folder.path)
         folder.state.unlink(missing_ok=True)
 
 
-async def _watch(folder: Folder, serving: asyncio.Future[None]) -> None:
+def _listen_all(regions: dict[str, list[float]], port: int) -> dict[str, list[socket.socket]]:
+    """Sockets of each region: on this port and those after it, or on any free ones."""
+    return {region: listen(port + place if port else 0) for place, region in enumerate(regions)}
+
+
+def _plan(task: dict[str, Any], injection: Injection) -> tuple[Credentials, str, list[Plan]]:
+    """The keys, the certificate authority, and what to serve in each region."""
+    own = not task["access_key"]
+    credentials = make_credentials() if own else Credentials(task["access_key"], task["secret_key"])
+    context, authority = make_tls()
+    rules = task["rules"]
+    share = Limits().connections // len(task["regions"])
+    plans = [
+        Plan(
+            Cluster(HOSTS, region, credentials),
+            Path(task["backend"]),
+            context,
+            partial(rewrite, rules=rules),
+            Limits(connections=share),
+            {} if rules else {"hotrow.rules": "off"},
+            Profile(*profile),
+            injection,
+        )
+        for region, profile in task["regions"].items()
+    ]
+    return credentials, authority, plans
+
+
+def _describe(task: dict[str, Any], ports: dict[str, int], control: Path) -> State:
+    me = psutil.Process()
+    own = not task["access_key"]
+    return State(me.pid, me.create_time(), ports, task["regions"], str(control), own, task["rules"])
+
+
+async def _watch(folder: Folder, serving: asyncio.Future[list[None]]) -> None:
     """End with the record: an endpoint that nobody can find any more must not run on."""
     while folder.state.exists():  # noqa: ASYNC110 - a file has no event
         await asyncio.sleep(_WATCH_S)

@@ -7,6 +7,7 @@ HOME/local/pg18/endpoint/   the caller's, 0700
 ├── state.json              written when it listens; says where, and by which process
 ├── ca.pem                  the certificate authority of this start; its key is never on disk
 ├── credentials.json        0600; the keys that it made, unless it was given some
+├── control                 a socket: which faults are in force (control.py)
 └── log
 ```
 """
@@ -36,12 +37,26 @@ class State:
     pid: int
     started: float
     """The process's start in seconds since the epoch: a process id may come again."""
-    port: int
-    region: str
+    ports: dict[str, int]
+    """Of each region, the first one first."""
+    profiles: dict[str, list[float]]
+    """Latency that each region adds: seconds a round trip and a COMMIT."""
+    control: str
+    """The path of its control socket."""
     own_credentials: bool
     """Whether it made its credentials; False where it was given the caller's."""
     rules: bool
     """Whether it refuses what Aurora DSQL refuses."""
+
+    @property
+    def region(self) -> str:
+        """The first region."""
+        return next(iter(self.ports))
+
+    @property
+    def port(self) -> int:
+        """The port of the first region."""
+        return self.ports[self.region]
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,8 +146,14 @@ def _check_time(signed_at: datetime, life: str, now: datetime) -> None:
         raise Denied(f"Signature not yet current: {_text(signed_at)} is still later than {_text(now)}")
     oldest = now - timedelta(seconds=int(life))
     if signed_at < oldest:
-        why = f"({_text(now)} - {int(life) / 60:g} min.)"
-        raise Denied(f"Signature expired: {_text(signed_at)} is now earlier than {_text(oldest)} {why}")
+        raise expired(signed_at, int(life), now)
+
+
+def expired(signed_at: datetime, life_s: int, now: datetime) -> Denied:
+    """What is said of a token that would have been good until its life was over."""
+    oldest = now - timedelta(seconds=life_s)
+    why = f"({_text(now)} - {life_s / 60:g} min.)"
+    return Denied(f"Signature expired: {_text(signed_at)} is now earlier than {_text(oldest)} {why}")
 
 
 def _text(instant: datetime) -> str:

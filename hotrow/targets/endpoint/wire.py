@@ -12,12 +12,17 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 
+from hotrow.targets.endpoint.statements import Meaning, meaning_of
+
 STARTUP_BYTES_MAX = 10_000
 """PostgreSQL's own limit (MAX_STARTUP_PACKET_LENGTH); a token is far shorter."""
 MESSAGE_BYTES_MAX = 64 * 1024 * 1024
 STATEMENTS_CACHED = 1024
 CACHED_STATEMENT_BYTES_MAX = 16_384
 """Longer statements are rewritten each time, so that the cache stays below 32 MB."""
+
+NAMES_MAX = 4_096
+"""Prepared statements of a connection whose meaning is kept."""
 
 PROTOCOL_VIOLATION = "08P01"
 
@@ -190,6 +195,24 @@ class ClientStream:
         """Size of the held bytes at which there is something to do again."""
         self._passing = 0
         """Bytes still to come of a message that passes."""
+        self.meanings: dict[bytes, Meaning] = {}
+        """Of the prepared statements that have one, by their names."""
+        self.noting = True
+        """Whether a Parse is noted as it passes; otherwise somebody calls `note_parse` in its turn."""
+
+    @property
+    def at_boundary(self) -> bool:
+        """Whether the last message is complete."""
+        return not self._held and not self._passing
+
+    def note_parse(self, body: bytes) -> None:
+        """Keep what the prepared statement of a Parse means."""
+        name, _, rest = body.partition(b"\0")
+        meaning = meaning_of(rest)
+        if meaning is None:
+            self.meanings.pop(name, None)
+        elif name in self.meanings or len(self.meanings) < NAMES_MAX:
+            self.meanings[name] = meaning
 
     def feed(self, chunk: bytes) -> bytes:
         """What to send on, now that `chunk` has come.
@@ -221,7 +244,10 @@ class ClientStream:
             if kind in {_QUERY, _PARSE}:
                 if end > size:
                     return self._hold(done, data, copied, at, end - at)
-                fresh = _rewrite_message(kind, data[at + _HEADER_BYTES : end], self._edit)
+                body = data[at + _HEADER_BYTES : end]
+                if kind == _PARSE and self.noting:
+                    self.note_parse(body)
+                fresh = _rewrite_message(kind, body, self._edit)
                 if fresh is not None:
                     done += (data[copied:at], fresh)
                     copied = end

@@ -11,7 +11,14 @@ from pathlib import Path
 import click
 
 from hotrow.errors import TargetError, UsageError
-from hotrow.targets.endpoint.commands import endpoint_facts, start_endpoint, token
+from hotrow.targets.endpoint.commands import (
+    endpoint_facts,
+    endpoints_facts,
+    faults,
+    read_wish,
+    start_endpoint,
+    token,
+)
 from hotrow.targets.endpoint.lifecycle import stop_endpoint
 from hotrow.targets.local.binaries import find_binaries
 from hotrow.targets.local.server import Server, ensure_up, shut_down
@@ -45,11 +52,27 @@ def local() -> None:
     help="Whether the endpoint refuses what Aurora DSQL refuses. It does unless told otherwise.",
 )
 @click.option(
+    "--region",
+    "regions",
+    multiple=True,
+    help="A region of the endpoint, with a port of its own; may be given again.  [default: us-east-1]",
+)
+@click.option("--rtt", default="", help="What a round trip to the endpoint takes; by commas, one a region.")
+@click.option("--commit", default="", help="What a COMMIT at the endpoint takes; by commas, one a region.")
+@click.option(
     "--fsync/--no-fsync",
     default=None,
     help="Whether COMMIT waits for the disk. A server that starts does, unless told otherwise.",
 )
-def up(endpoint: bool, port: int | None, rules: bool | None, fsync: bool | None) -> None:
+def up(  # noqa: PLR0917 - click gives them by name
+    endpoint: bool,
+    port: int | None,
+    rules: bool | None,
+    regions: tuple[str, ...],
+    rtt: str,
+    commit: str,
+    fsync: bool | None,
+) -> None:
     """Start the server, or find it running; print how to connect.
 
     It stays up until `hotrow local down`. Exit code 0; 2 where it cannot start, or runs with the other fsync.
@@ -58,10 +81,14 @@ def up(endpoint: bool, port: int | None, rules: bool | None, fsync: bool | None)
     Example:
       hotrow local up
       hotrow local up --endpoint --port 5432
+      hotrow local up --endpoint --region us-east-1 --region us-east-2 --rtt 2ms,30ms --commit 5ms,20ms
       hotrow local up --no-fsync
     """  # noqa: D301 - click wants the character
-    if (port, rules) != (None, None) and not endpoint:
-        raise UsageError(f"{'--port' if rules is None else '--rules'} is the endpoint's: add --endpoint")
+    given = {"--port": port, "--rules": rules, "--region": regions, "--rtt": rtt, "--commit": commit}
+    option = next((name for name, value in given.items() if value not in {None, (), ""}), None)
+    if option and not endpoint:
+        raise UsageError(f"{option} is the endpoint's: add --endpoint")
+    wish = read_wish(port, rules, regions, rtt, commit)
     server = ensure_up(fsync=fsync)
     click.echo(f"PostgreSQL {server.server_version} is up.")
     if server.fsync is False:
@@ -71,7 +98,7 @@ def up(endpoint: bool, port: int | None, rules: bool | None, fsync: bool | None)
     click.echo(f'  Python   psycopg.connect("{server.dsn}")')
     click.echo("  stop     hotrow local down")
     if endpoint:
-        start_endpoint(port or 0, rules=rules)
+        start_endpoint(wish)
 
 
 @local.command()
@@ -100,7 +127,7 @@ def down() -> None:
     "--json",
     "as_json",
     is_flag=True,
-    help="One JSON object: running, dsn, data_directory, server_version, fsync, endpoint.",
+    help="One JSON object: running, dsn, data_directory, server_version, fsync, endpoint, endpoints.",
 )
 def status(as_json: bool) -> None:
     """Say whether the server runs, and where.
@@ -118,6 +145,7 @@ def status(as_json: bool) -> None:
     rows = {
         **_facts(server),
         "endpoint": (endpoint_facts() or {}).get("dsn"),
+        "endpoints": ", ".join(each["region"] for each in endpoints_facts()) or None,
         "running": "yes" if server.running else "no",
         "fsync": None if server.fsync is None else "on" if server.fsync else "off",
         "log": server.log,
@@ -135,6 +163,7 @@ def _facts(server: Server) -> dict[str, object]:
         "server_version": server.server_version,
         "fsync": server.fsync,
         "endpoint": endpoint_facts(),
+        "endpoints": endpoints_facts(),
     }
 
 
@@ -166,3 +195,4 @@ def _find_psql() -> Path:
 
 
 local.add_command(token)
+local.add_command(faults)
