@@ -16,8 +16,8 @@ OWN = (
 )
 EXCLUDED = "excluded AS MATERIALIZED (INSERT INTO account__excluded"
 UNSEEN = (
-    "FROM excluded WHERE CASE WHEN EXISTS (SELECT FROM account AS __seen WHERE __seen.id = excluded.id)"
-    " THEN false ELSE true END"
+    "FROM excluded WHERE CASE WHEN EXISTS (SELECT FROM account AS __seen"
+    " WHERE hotrow.has_key('account__base', 'id') AND __seen.id = excluded.id) THEN false ELSE true END"
 )
 
 
@@ -57,7 +57,8 @@ def test_do_nothing_of_several_rows_takes_the_first_of_each_key(rows: str) -> No
     )
 
 
-MERGE = "MERGE INTO account USING excluded ON account.id = excluded.id"
+KEY = "hotrow.has_key('account__base', 'id') AND account.id = excluded.id"
+MERGE = f"MERGE INTO account USING excluded ON {KEY}"
 NEW = "WHEN NOT MATCHED THEN INSERT VALUES (excluded.*) RETURNING account.*"
 TAGGED = "INSERT INTO account__excluded AS account SELECT __merged.* FROM __merged"
 
@@ -99,7 +100,7 @@ def test_do_update_of_several_rows_refuses_two_of_one_key() -> None:
         in fresh
     )
     assert "FROM excluded GROUP BY excluded.id HAVING count(*) > 1 AND ROW(excluded.id) IS NOT NULL" in fresh
-    assert "MERGE INTO account USING __once AS excluded ON account.id = excluded.id" in fresh
+    assert f"MERGE INTO account USING __once AS excluded ON {KEY}" in fresh
 
 
 def test_all_columns_of_a_target_make_the_key() -> None:
@@ -107,9 +108,9 @@ def test_all_columns_of_a_target_make_the_key() -> None:
     insert = 'INSERT INTO seat AS s VALUES (1, 2) ON CONFLICT (flight, "Place") DO UPDATE SET x = s.x'
 
     assert (
-        'MERGE INTO seat AS s USING excluded ON s.flight = excluded.flight AND s."Place" = excluded."Place"'
-        in (rewrite(insert))
-    )
+        "MERGE INTO seat AS s USING excluded ON hotrow.has_key('seat__base', 'flight', 'Place')"
+        ' AND s.flight = excluded.flight AND s."Place" = excluded."Place"'
+    ) in rewrite(insert)
 
 
 @pytest.mark.parametrize(

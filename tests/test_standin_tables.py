@@ -214,6 +214,42 @@ def test_the_write_set_is_bounded_whoever_comes_and_goes(dsn: str, schema: str, 
     assert rows < 200
 
 
+def test_what_was_read_for_key_share_is_bounded(client: Client) -> None:
+    """Rows in account__shares go when every snapshot shows them; one in 33 transactions sees to it."""
+    client("CREATE TABLE parent (id int PRIMARY KEY)")
+    client("CREATE TABLE child (id int PRIMARY KEY, parent int REFERENCES parent)")
+    client("INSERT INTO parent VALUES (1)")
+    for id_ in range(700):
+        client(f"INSERT INTO child VALUES ({id_}, 1)")
+
+    ((rows,),) = client("SELECT count(*) FROM parent__shares")
+    assert rows < 700
+
+
+def test_a_foreign_key_is_checked_for_a_role_that_sees_neither_table(
+    dsn: str, schema: str, client: Client
+) -> None:
+    """As PostgreSQL checks it, with the rights of the table's owner."""
+    client("CREATE TABLE parent (id int PRIMARY KEY, note text)")
+    client("CREATE TABLE child (id int PRIMARY KEY, parent int REFERENCES parent)")
+    client("INSERT INTO parent VALUES (1)")
+    client(f"CREATE ROLE {schema}_app LOGIN")
+    client(f"GRANT USAGE ON SCHEMA {schema} TO {schema}_app")
+    client(f"GRANT INSERT ON child TO {schema}_app")
+    try:
+        with psycopg.connect(
+            dsn, user=f"{schema}_app", autocommit=True, options=f"-c search_path={schema}"
+        ) as app:
+            app.execute("INSERT INTO child VALUES (1, 1)")
+            with pytest.raises(psycopg.errors.ForeignKeyViolation) as caught:
+                app.execute("INSERT INTO child VALUES (2, 2)")
+        assert caught.value.diag.constraint_name == "child_parent_fkey"
+        assert caught.value.diag.table_name == "child"
+    finally:
+        client(f"DROP OWNED BY {schema}_app")
+        client(f"DROP ROLE {schema}_app")
+
+
 def test_what_is_installed_over_an_older_text_keeps_the_tables(client: Client) -> None:
     """Tables are made anew by the text that comes: with their rows, as the update of hotrow does it."""
     client("CREATE TABLE thing (id int PRIMARY KEY, name text)")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hotrow.targets.local.rewriting.sql_text import Refusal, Statement, splice, suffixed, unqualified
+from hotrow.targets.local.rewriting.sql_text import Refusal, Statement, literal, splice, suffixed, unqualified
 
 _LEADS = ("INSERT", "WITH", "EXPLAIN", "PREPARE")
 
@@ -145,13 +145,20 @@ def _with(upsert: _Upsert) -> str:
     return f"{lead} excluded AS MATERIALIZED (INSERT INTO {view} {upsert.rows} RETURNING *)"
 
 
-def _same_key(alias: str, target: list[str]) -> str:
-    return " AND ".join(f"{alias}.{column} = excluded.{column}" for column in target)
+def _same_key(upsert: _Upsert, alias: str, target: list[str]) -> str:
+    """Whether a row has the proposed row's key; the database refuses a target that no unique index bears."""
+    names = ", ".join(literal(_folded(column)) for column in target)
+    key = f"hotrow.has_key({literal(suffixed(upsert.table, '__base'))}, {names})"
+    return " AND ".join([key, *(f"{alias}.{column} = excluded.{column}" for column in target)])
+
+
+def _folded(name: str) -> str:
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()
 
 
 def _unseen(upsert: _Upsert, target: list[str]) -> str:
     """The insert of what the table does not show: of several rows the first of each key, NULLs apart."""
-    seen = f"SELECT FROM {upsert.table} AS __seen WHERE {_same_key('__seen', target)}"
+    seen = f"SELECT FROM {upsert.table} AS __seen WHERE {_same_key(upsert, '__seen', target)}"
     # in a CASE it is asked row by row: as a join it would change their order
     unseen = f" FROM excluded WHERE CASE WHEN EXISTS ({seen}) THEN false ELSE true END"
     if upsert.one_row:
@@ -188,7 +195,7 @@ def _merged(upsert: _Upsert, target: list[str]) -> str:
     otherwise = " WHEN MATCHED THEN DO NOTHING" if condition else ""
     proposed = "excluded" if upsert.one_row else "__once AS excluded"
     merge = (
-        f"MERGE INTO {upsert.relation} USING {proposed} ON {_same_key(alias, target)}"
+        f"MERGE INTO {upsert.relation} USING {proposed} ON {_same_key(upsert, alias, target)}"
         f" {matched} {statement.source(upsert.action + 1, end)}{otherwise}"
         f" WHEN NOT MATCHED THEN INSERT VALUES (excluded.*) RETURNING {alias}.*"
     )

@@ -46,13 +46,18 @@ BEGIN
     RETURN template;
 END $$;
 
--- Columns of a table, each set into a template and joined: all of them, or those of one index.
+-- Numbers of an index's key columns, those of INCLUDE left out.
+CREATE FUNCTION hotrow.key_columns(index oid) RETURNS int[] LANGUAGE sql STABLE AS $$
+    SELECT (indkey::int[])[:indnkeyatts - 1] FROM pg_index WHERE indexrelid = index
+$$;
+
+-- Columns of a table, each set into a template and joined: all of them, or the key columns of one index.
 CREATE FUNCTION hotrow.columns(relation oid, index oid, template text, separator text)
 RETURNS text LANGUAGE sql STABLE AS $$
     SELECT string_agg(format(template, a.attname), separator ORDER BY a.attnum)
       FROM pg_attribute a
      WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
-       AND (index IS NULL OR a.attnum = ANY (SELECT unnest(i.indkey) FROM pg_index i WHERE i.indexrelid = index))
+       AND (index IS NULL OR a.attnum = ANY (hotrow.key_columns(index)))
 $$;
 
 -- The name of an adopted table, of its base table; NULL of any other.
@@ -71,20 +76,20 @@ $$;
 -- One bit of the Bloom filter for the values that `row` (NEW or OLD) has in an index's columns, as an expression.
 -- Each type's own hash function; values that are equal have equal hashes.
 CREATE FUNCTION hotrow.hash(relation oid, index oid, source text) RETURNS text LANGUAGE sql STABLE AS $$
-    SELECT string_agg(coalesce(format('%s(%s.%I)', p.amproc::text, source, a.attname),
-                               format('hash_record(ROW(%s.%I))', source, a.attname)), ' # ' ORDER BY a.attnum)
+    SELECT string_agg(CASE WHEN p.amproc IS NULL THEN format('hash_record(ROW(%s.%I))', source, a.attname)
+                      ELSE format('%s(%s.%I)', p.amproc::text, source, a.attname) END, ' # ' ORDER BY a.attnum)
       FROM pg_attribute a
-      JOIN pg_index i ON i.indexrelid = index AND a.attnum = ANY (i.indkey)
       LEFT JOIN pg_opclass c ON c.opcintype = a.atttypid AND c.opcdefault
                             AND c.opcmethod = (SELECT oid FROM pg_am WHERE amname = 'hash')
       LEFT JOIN pg_amproc p ON p.amprocfamily = c.opcfamily AND p.amprocnum = 1
                            AND p.amproclefttype = c.opcintype AND p.amprocrighttype = c.opcintype
-     WHERE a.attrelid = relation
+     WHERE a.attrelid = relation AND a.attnum = ANY (hotrow.key_columns(index))
 $$;
 
--- The unique indexes over plain columns and all rows: their columns are key columns.
+-- The unique indexes over plain columns, all rows and distinct NULLs: their columns are key columns.
 CREATE FUNCTION hotrow.unique_indexes(relation oid) RETURNS SETOF pg_index LANGUAGE sql STABLE AS $$
-    SELECT * FROM pg_index WHERE indrelid = relation AND indisunique AND indexprs IS NULL AND indpred IS NULL
+    SELECT * FROM pg_index
+     WHERE indrelid = relation AND indisunique AND indexprs IS NULL AND indpred IS NULL AND NOT indnullsnotdistinct
 $$;
 
 CREATE FUNCTION hotrow.bit(hash text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
@@ -126,6 +131,7 @@ BEGIN
     names := hotrow.names(space, name);
     RETURN names || jsonb_build_object(
         'writes_name', format('%L::regclass', names ->> 'writes'), 'shares_name', format('%L::regclass', names ->> 'shares'),
+        'about', format('TABLE = %L, SCHEMA = %L', name, space),
         'state', format('%L', 'hotrow.s' || relation), 'filter', format('%L', 'hotrow.f' || relation),
         'used', '(state & 16777215)', 'updates', '(1::bigint << 56)', 'deletes', '(1::bigint << 57)',
         'inserts', '(1::bigint << 58)', 'reads', '(1::bigint << 59)',
@@ -138,6 +144,7 @@ BEGIN
         't_is_old', hotrow.columns(relation, key, 't.%1$I = OLD.%1$I', ' AND '),
         'values_t', hotrow.columns(relation, NULL, 't.%I', ', '),
         'values_new', hotrow.columns(relation, NULL, 'NEW.%I', ', '),
+        'values_old', hotrow.columns(relation, NULL, 'OLD.%I', ', '),
         'key_changes', hotrow.columns(relation, key, 'NEW.%1$I IS DISTINCT FROM OLD.%1$I', ' OR '),
         'own', 't.__pid = pg_backend_pid() AND t.__xid = pg_current_xact_id_if_assigned()');
 END $$;
@@ -150,8 +157,12 @@ CREATE FUNCTION hotrow.parts_of_write(relation oid, key_source text, source text
         'bit', hotrow.bit(hotrow.hash(relation, indexrelid, key_source)),
         'bits', (SELECT coalesce(string_agg(hotrow.bit(hotrow.hash(relation, u.indexrelid, source)), ' | '), '0')
                    FROM hotrow.unique_indexes(relation) u WHERE NOT u.indisprimary),
+        'learn', coalesce((
+            SELECT format('IF {used} >= 32 THEN PERFORM %s; END IF;', string_agg(
+                       format('hotrow.seen({filter}, coalesce(%s, 0))', hotrow.hash(relation, u.indexrelid, source)), ', '))
+              FROM hotrow.unique_indexes(relation) u WHERE NOT u.indisprimary HAVING count(*) > 0), ''),
         'values', hotrow.columns(relation, NULL, source || '.%I', ', '),
-        'over', '({columns}) = ROW({values}), ', 'return', source)
+        'over', '({columns}) = ROW({values}), ', 'return', source, 'stale', '')
       FROM pg_index WHERE indrelid = relation AND indisprimary
 $$;
 

@@ -15,10 +15,27 @@ CREATE FUNCTION hotrow.head() RETURNS text LANGUAGE sql IMMUTABLE AS $$
             END IF;$code$
 $$;
 
+-- The checks of foreign keys, where there are any; they may have written into this very table, so its state is read again.
+CREATE FUNCTION hotrow.checked(checks text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE checks WHEN '' THEN '' ELSE checks || $code$
+            state := coalesce(nullif(current_setting({state}, true), ''), '0');
+            upto := CASE WHEN state = 0 THEN 0 ELSE {look} END;$code$ END
+$$;
+
+-- A row that meets several rows in UPDATE … FROM or DELETE … USING comes once for each: after the first it is not what it was.
+CREATE FUNCTION hotrow.skip_stale() RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT $code$
+                IF EXISTS (SELECT FROM {writes} t WHERE {own} AND t.__seq <= upto AND {is_key}
+                              AND NOT (t.__op >= 'a' AND ROW({values_t})::record *= ROW({values_old})::record)) THEN
+                    RETURN NULL;
+                END IF;$code$
+$$;
+
 -- plpgsql that puts a row into the write set: over this transaction's own earlier row of the key, else into a new one.
 CREATE FUNCTION hotrow.put() RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT $code$
-            IF upto > 0 THEN
+            {learn}
+            IF upto > 0 THEN{stale}
                 UPDATE {writes} t SET {over}__op = {again}
                  WHERE t.__pid = pg_backend_pid() AND t.__xid = pg_current_xact_id() AND t.__seq <= upto AND {is_key}
                 RETURNING t.__op INTO op;
@@ -45,7 +62,7 @@ CREATE FUNCTION hotrow.put() RETURNS text LANGUAGE sql IMMUTABLE AS $$
             END IF;
             IF NOT FOUND THEN
                 IF {used} = 1 AND pg_backend_pid() & 31 = 0 THEN
-                    PERFORM hotrow.sweep({writes_name}, {shares_name});
+                    PERFORM hotrow.sweep({writes_name});
                 END IF;
                 INSERT INTO {writes} ({columns}, __pid, __seq, __xid, __op)
                 VALUES ({values}, pg_backend_pid(), {used}, pg_current_xact_id(), {op});
@@ -67,13 +84,9 @@ BEGIN
 END $$;
 
 -- Drop the rows of backends that have ended. Every 32nd backend does so when it first writes into a table.
-CREATE FUNCTION hotrow.sweep(VARIADIC tables regclass[]) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    swept regclass;
+CREATE FUNCTION hotrow.sweep(writes regclass) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    FOREACH swept IN ARRAY tables LOOP
-        EXECUTE format('DELETE FROM %s WHERE __pid NOT IN (SELECT pid FROM pg_stat_get_activity(NULL))', swept);
-    END LOOP;
+    EXECUTE format('DELETE FROM %s WHERE __pid NOT IN (SELECT pid FROM pg_stat_get_activity(NULL))', writes);
 EXCEPTION WHEN serialization_failure THEN
     NULL;  -- another one is at it
 END $$;
@@ -88,7 +101,8 @@ CREATE FUNCTION hotrow.refuse_duplicates(relation oid, updating boolean) RETURNS
                 IF (EXISTS (SELECT FROM {base} b WHERE {b_is_same}) OR near > 0) THEN
                     IF EXISTS (SELECT FROM {base} b WHERE {b_is_same} AND NOT EXISTS (SELECT FROM {writes} t WHERE {own} AND {t_is_b}))
                        OR EXISTS (SELECT FROM {writes} t WHERE {own} AND t.__op >= 'a' AND t.__seq <= near AND {t_is_same}) THEN
-                        RAISE 'duplicate key value violates unique constraint "%"', {constraint} USING ERRCODE = '23505';
+                        RAISE USING ERRCODE = '23505', MESSAGE = {message}, DETAIL = {detail} || concat_ws(', ', {values}) || ') already exists.',
+                                    CONSTRAINT = {constraint}, {about};
                     END IF;
                 END IF;
             END IF;$code$,
@@ -98,8 +112,11 @@ CREATE FUNCTION hotrow.refuse_duplicates(relation oid, updating boolean) RETURNS
             'near', CASE WHEN indisprimary THEN 'upto' ELSE hotrow.look(hotrow.hash(relation, indexrelid, 'NEW')) END,
             'b_is_same', hotrow.columns(relation, indexrelid, 'b.%1$I = NEW.%1$I', ' AND '),
             't_is_same', hotrow.columns(relation, indexrelid, 't.%1$I = NEW.%1$I', ' AND '),
-            'constraint', quote_literal((SELECT relname FROM pg_class WHERE oid = indexrelid)))), ''), '')
-      FROM hotrow.unique_indexes(relation) WHERE NOT (updating AND indisprimary)
+            'values', hotrow.columns(relation, indexrelid, 'NEW.%1$I', ', '),
+            'detail', quote_literal(format('Key (%s)=(', hotrow.columns(relation, indexrelid, '%I', ', '))),
+            'message', quote_literal(format('duplicate key value violates unique constraint "%s"', relname)),
+            'constraint', quote_literal(relname))), ''), '')
+      FROM hotrow.unique_indexes(relation) JOIN pg_class ON pg_class.oid = indexrelid WHERE NOT (updating AND indisprimary)
 $$;
 
 -- A foreign key at its referencing table: the row referred to must be seen, and is read FOR KEY SHARE.
@@ -107,13 +124,14 @@ CREATE FUNCTION hotrow.refuse_orphans(relation oid, updating boolean) RETURNS te
     SELECT coalesce(string_agg(hotrow.fill(
         $code$
             IF {asked} THEN
-                PERFORM {for_key_share}(p) FROM {view} p WHERE {same};
+                PERFORM {for_key_share}(__p) FROM {view} __p WHERE {same};
                 IF NOT FOUND THEN
-                    RAISE USING ERRCODE = '23503', MESSAGE = {message};
+                    RAISE USING ERRCODE = '23503', MESSAGE = {message}, CONSTRAINT = {constraint}, {child};
                 END IF;
             END IF;$code$,
         hotrow.parts(fk.confrelid) || jsonb_build_object(
-            'same', hotrow.pairs(fk, 'p.%2$I = NEW.%1$I', ' AND '),
+            'same', hotrow.pairs(fk, '__p.%2$I = NEW.%1$I', ' AND '),
+            'constraint', quote_literal(fk.conname), 'child', hotrow.parts(fk.conrelid) ->> 'about',
             'asked', concat_ws(' AND ',
                 hotrow.pairs(fk, 'NEW.%1$I IS NOT NULL', ' AND '),
                 CASE WHEN fk.conrelid = fk.confrelid  -- a row may refer to itself
@@ -130,15 +148,17 @@ $$;
 CREATE FUNCTION hotrow.mind_references(relation oid, updating boolean, cascades boolean) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT coalesce(string_agg(hotrow.fill(
         CASE WHEN NOT cascades THEN $code$
-            IF {asked} AND EXISTS (SELECT FROM {view} c WHERE {same} {others}) THEN
-                RAISE USING ERRCODE = '23503', MESSAGE = {message};
+            IF {asked} THEN  -- by itself: most updates leave keys alone
+                IF EXISTS (SELECT FROM {view} c WHERE {same} {others}) THEN
+                    RAISE USING ERRCODE = '23503', MESSAGE = {message}, CONSTRAINT = {constraint}, {about};
+                END IF;
             END IF;$code$
         ELSE $code$
             IF {asked} THEN
                 {change} WHERE {same} {others};
             END IF;$code$ END,
         hotrow.parts(fk.conrelid) || jsonb_build_object(
-            'same', hotrow.pairs(fk, 'c.%1$I = OLD.%2$I', ' AND '),
+            'same', hotrow.pairs(fk, 'c.%1$I = OLD.%2$I', ' AND '), 'constraint', quote_literal(fk.conname),
             'others', CASE WHEN fk.conrelid = fk.confrelid
                       THEN format('AND NOT (%s)', hotrow.columns(relation, fk.conindid, 'c.%1$I = OLD.%1$I', ' AND ')) ELSE '' END,
             'asked', CASE WHEN updating THEN format('(%s)', hotrow.pairs(fk, 'NEW.%2$I IS DISTINCT FROM OLD.%2$I', ' OR '))
@@ -168,29 +188,37 @@ CREATE FUNCTION hotrow.define_writes(relation oid) RETURNS void LANGUAGE plpgsql
 DECLARE
     strongly text := (SELECT string_agg(hotrow.columns(relation, indexrelid, 'NEW.%1$I IS DISTINCT FROM OLD.%1$I', ' OR '), ' OR ')
                         FROM hotrow.unique_indexes(relation) WHERE NOT indisprimary);
+    referred text := hotrow.mind_references(relation, true, false);
+    deleted text := hotrow.mind_references(relation, false, false) || hotrow.mind_references(relation, false, true);
+    inserted text := hotrow.refuse_orphans(relation, false);
+    updated text := hotrow.refuse_orphans(relation, true);
 BEGIN
     PERFORM hotrow.define('{insert}()', 'trigger',
-        hotrow.head() || hotrow.refuse_duplicates(relation, false) || hotrow.refuse_orphans(relation, false) || hotrow.put(),
+        hotrow.head() || hotrow.refuse_duplicates(relation, false) || hotrow.checked(inserted) || hotrow.put(),
         hotrow.parts_of_write(relation, 'NEW', 'NEW') || $json$
             {"op": "'i'", "work": "{inserts}", "again": "CASE t.__op WHEN 'D' THEN 's' ELSE 'i' END"}$json$);
-    PERFORM hotrow.define('{update}()', 'trigger', hotrow.head() || $code$
-            IF {key_changes} THEN$code$ || hotrow.mind_references(relation, true, false) || $code$
+    PERFORM hotrow.define('{update}()', 'trigger', hotrow.head() || referred || $code$
+            IF {key_changes} THEN
                 PERFORM set_config('hotrow.moving', 'on', true);
                 DELETE FROM {view} t WHERE {t_is_old};
                 PERFORM set_config('hotrow.moving', '', true);
                 INSERT INTO {view} ({columns}) VALUES ({values_new});$code$ || hotrow.mind_references(relation, true, true) || $code$
                 RETURN NEW;
-            END IF;$code$
-        || hotrow.refuse_duplicates(relation, true) || hotrow.refuse_orphans(relation, true) || hotrow.put(),
+            END IF;$code$ || hotrow.refuse_duplicates(relation, true) || hotrow.checked(updated) || hotrow.put(),
         hotrow.parts_of_write(relation, 'OLD', 'NEW')
         || $json${"again": "CASE t.__op WHEN 'r' THEN {op} WHEN 'u' THEN {op} WHEN 'l' THEN 's' ELSE t.__op END"}$json$
+        || jsonb_build_object('stale', hotrow.skip_stale())
         || CASE WHEN strongly IS NULL THEN $json${"op": "'u'", "work": "{updates}"}$json$::jsonb
-           ELSE jsonb_build_object('op', format($f$(CASE WHEN %s THEN 's' ELSE 'u' END)$f$, strongly),
+           ELSE jsonb_build_object('op', format($f$(CASE WHEN %s THEN 's' ELSE 'u' END)::"char"$f$, strongly),
                                    'work', format('CASE WHEN %s THEN {deletes} | {inserts} ELSE {updates} END', strongly)) END);
-    PERFORM hotrow.define('{delete}()', 'trigger',
-        hotrow.head() || hotrow.mind_references(relation, false, false) || hotrow.mind_references(relation, false, true) || hotrow.put(),
+    PERFORM hotrow.define('{delete}()', 'trigger', hotrow.head() || hotrow.checked(deleted) || hotrow.put(),
         hotrow.parts_of_write(relation, 'OLD', 'OLD') || $json$
-            {"op": "'D'", "work": "{deletes}", "again": "CASE t.__op WHEN 'i' THEN 'N' ELSE 'D' END"}$json$);
+            {"op": "'D'", "work": "{deletes}", "again": "CASE t.__op WHEN 'i' THEN 'N' ELSE 'D' END"}$json$
+        || jsonb_build_object('stale', hotrow.skip_stale()));
+    IF referred || deleted || inserted || updated <> '' THEN  -- foreign keys are checked whatever the client may see
+        EXECUTE hotrow.fill('ALTER FUNCTION {insert} SECURITY DEFINER; ALTER FUNCTION {update} SECURITY DEFINER;
+                             ALTER FUNCTION {delete} SECURITY DEFINER', hotrow.parts(relation));
+    END IF;
 END $$;
 
 -- What locking reads call for each row that they return; it says true.

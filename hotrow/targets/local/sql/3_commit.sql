@@ -8,8 +8,10 @@ BEGIN
         DECLARE
             state bigint := nullif(current_setting({state}, true), '');
         BEGIN
-            IF state IS NULL THEN
+            IF state = -1 THEN
                 RETURN NULL;  -- it was applied already
+            ELSIF state IS NULL THEN
+                RAISE 'RESET ALL took away what this transaction had written' USING ERRCODE = '0A000';
             END IF;$code$ || hotrow.refuse_size(relation) || $code$
             IF state & {deletes} <> 0 THEN
                 WITH t AS MATERIALIZED (SELECT {key_t} FROM {writes} t WHERE {own} AND t.__op IN ('D', 's', 'l') ORDER BY {key_t})
@@ -26,18 +28,16 @@ BEGIN
                 SELECT {values_t} FROM {writes} t WHERE {own} AND t.__op IN ('i', 's', 'l') ORDER BY {key_t};
             END IF;
             IF state & {reads} <> 0 THEN
-                BEGIN
-                    DELETE FROM {shares} t WHERE t.__pid = pg_backend_pid();
-                EXCEPTION WHEN serialization_failure THEN
-                    NULL;  -- whoever deletes the row that was read takes them away
-                END;
-                INSERT INTO {shares} (__pid, {key})
-                SELECT t.__pid, {key_t} FROM {writes} t WHERE {own} AND t.__op = 'r' ORDER BY {key_t};
+                IF random() < 0.03 THEN
+                    PERFORM hotrow.tidy({shares_name});
+                END IF;
+                INSERT INTO {shares} (__xid, {key})
+                SELECT t.__xid, {key_t} FROM {writes} t WHERE {own} AND t.__op = 'r' ORDER BY {key_t};
             END IF;
             IF {used} > 16 THEN
                 DELETE FROM {writes} t WHERE t.__pid = pg_backend_pid() AND t.__seq > 16;
             END IF;
-            PERFORM set_config({state}, '', true);
+            PERFORM set_config({state}, '-1', true);
             IF clock_timestamp() - now() > interval '300 s' OR hotrow.schema_has_changed() THEN
                 PERFORM hotrow.refuse_commit();
             END IF;
@@ -48,6 +48,15 @@ BEGIN
             END IF;
             RAISE 'change conflicts with another transaction (OC000)' USING ERRCODE = '40001';
         END$code$, hotrow.parts(relation));
+END $$;
+
+-- Drop what was read FOR KEY SHARE by transactions that every snapshot shows: no deletion can miss them any more.
+CREATE FUNCTION hotrow.tidy(shares regclass) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    EXECUTE format('DELETE FROM %s WHERE age(__xid::xid) > $1', shares)
+      USING (SELECT max(age(backend_xmin)) FROM pg_stat_get_activity(NULL));
+EXCEPTION WHEN serialization_failure THEN
+    NULL;  -- another one is at it
 END $$;
 
 -- Rows of a transaction: counted in full in one table, in steps of 64 over several.
@@ -115,6 +124,18 @@ BEGIN
         RAISE 'transaction age limit of 300s exceeded' USING ERRCODE = '54000';
     END IF;
     RAISE 'schema has been updated by another transaction, please retry: (OC001)' USING ERRCODE = '40001';
+END $$;
+
+-- Says true where a unique index over just these columns bears an ON CONFLICT on them.
+CREATE FUNCTION hotrow.has_key(relation regclass, VARIADIC names text[]) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_index WHERE indrelid = relation AND indisunique AND indexprs IS NULL AND indpred IS NULL
+                      AND ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = relation
+                                   AND attnum = ANY (hotrow.key_columns(indexrelid)) ORDER BY 1)
+                        = ARRAY(SELECT unnest(names) ORDER BY 1)) THEN
+        RAISE 'there is no unique or exclusion constraint matching the ON CONFLICT specification' USING ERRCODE = '42P10';
+    END IF;
+    RETURN true;
 END $$;
 
 CREATE FUNCTION hotrow.refuse(state text, message text) RETURNS void LANGUAGE plpgsql AS $$

@@ -18,9 +18,11 @@ BEGIN
     IF EXISTS (SELECT FROM pg_class WHERE oid = relation AND (relkind = 'p' OR relispartition)) THEN
         RAISE 'table % is partitioned: neither Aurora DSQL nor the stand-in has that', name USING ERRCODE = '0A000';
     END IF;
-    IF EXISTS (SELECT FROM pg_constraint WHERE conrelid = relation AND contype = 'f'
-                  AND (confupdtype IN ('n', 'd') OR condeferrable)) THEN
-        RAISE 'table % has a foreign key that is deferrable or ON UPDATE SET: the stand-in has none', name USING ERRCODE = '0A000';
+    IF EXISTS (SELECT FROM pg_constraint fk WHERE conrelid = relation AND contype = 'f'
+                  AND (confupdtype IN ('n', 'd') OR condeferrable OR confmatchtype = 'f' OR confdelsetcols IS NOT NULL
+                       OR confupdtype = 'c' AND NOT (SELECT indisprimary FROM pg_index WHERE indexrelid = fk.conindid))) THEN
+        RAISE 'table % has a foreign key that the stand-in cannot have: deferrable, MATCH FULL, ON UPDATE SET, ON DELETE SET of some columns, or ON UPDATE CASCADE of no primary key',
+              name USING ERRCODE = '0A000';
     END IF;
 END $$;
 
@@ -66,9 +68,8 @@ BEGIN
     EXECUTE hotrow.fill($ddl$
         CREATE UNLOGGED TABLE {writes} (LIKE {base} INCLUDING CONSTRAINTS, __pid int, __seq int, __xid xid8 NOT NULL,
             __op "char" NOT NULL, __due boolean, PRIMARY KEY (__pid, __seq)) WITH (fillfactor = 10);
-        CREATE UNLOGGED TABLE {shares} AS SELECT 0 AS __pid, {key} FROM {base} WHERE false;
+        CREATE UNLOGGED TABLE {shares} AS SELECT '0'::xid8 AS __xid, {key} FROM {base} WHERE false;
         ALTER TABLE {shares} ADD FOREIGN KEY ({key}) REFERENCES {base} ({key}) ON UPDATE CASCADE ON DELETE CASCADE;
-        CREATE INDEX ON {shares} (__pid);
         CREATE INDEX ON {shares} ({key});
         CREATE VIEW {view} AS
             SELECT {columns} FROM {base} b WHERE hotrow.schema_is_current()
