@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 CLIENT_LAG_MS_P99_MAX = 10.0
 """An event loop later than this sends late and measures late."""
@@ -23,6 +23,9 @@ ATTEMPTS_USABLE_MIN = 30
 """Fewer attempts say nothing."""
 CUT_OFF_SHARE_MAX = 0.05
 """Where more of the transactions were cut off, those that retry for long are missing from the rates."""
+UNEVEN_SHARE_MAX = 0.1
+"""Where the users of two regions differ by more than one and than this share of the larger number, the cell
+does not compare with one whose users were dealt evenly."""
 CERTAIN_CONFLICT_RATE = 0.05
 """A predicted conflict rate above this, …"""
 CERTAIN_CONFLICTS = 30.0
@@ -63,9 +66,11 @@ def find(
         None if closed else _INTERRUPTED,
         _errors_seen(cell),
         _unknown_outcomes(cell["transactions"]),
+        _resolved_outcomes(cell["in_doubt"]),
         _deadlocks(cell["attempts"]),
         _many_cut_off(cell["transactions"]),
         _no_conflict_where_certain(cell) if conflicts_at_commit else _waiting_not_conflicts(cell),
+        _regions_uneven(cell.get("regions", ())),
         _check_undecided(cell["verdict"], judged=judged),
     ]
     return [finding for finding in found if finding is not None]
@@ -130,9 +135,20 @@ def _too_few_samples(attempts: Mapping[str, int]) -> Finding | None:
     return Finding("too_few_samples", message, "Raise --duration.", spoils=total < ATTEMPTS_USABLE_MIN)
 
 
+def _regions_uneven(regions: Sequence[Mapping[str, Any]]) -> Finding | None:
+    """Users come and go between cells; those who stay are not always dealt evenly."""
+    users = [region["users"] for region in regions]
+    if not users or max(users) - min(users) <= max(1.0, UNEVEN_SHARE_MAX * max(users)):
+        return None
+    dealt = ", ".join(f"{region['users']} in {region['name']}" for region in regions)
+    message = f"users were not dealt evenly over the regions: {dealt} began attempts"
+    advice = "Do not compare this cell with one that was; measure it in a run of its own."
+    return Finding("regions_uneven", message, advice)
+
+
 def _errors_seen(cell: Mapping[str, Any]) -> Finding | None:
-    errors, failed = cell["attempts"]["error"], cell["transactions"]["failed"]
-    if not errors and not failed:
+    errors = cell["attempts"]["error"] - cell["in_doubt"]["not_applied"]
+    if not errors:
         return None
     states = ", ".join(
         f"{code} x {count}" for code, count in cell["sqlstates"].items() if code not in _EXPECTED
@@ -151,7 +167,19 @@ def _unknown_outcomes(transactions: Mapping[str, int]) -> Finding | None:
     message = (
         f"{unknown} transactions lost their connection during COMMIT: nobody knows whether they committed"
     )
-    return Finding("unknown_outcomes", message, "Checks allow for them; see why connections broke.")
+    advice = "Checks allow for them; --receipts looks them up, for 20 s. See why connections broke."
+    return Finding("unknown_outcomes", message, advice)
+
+
+def _resolved_outcomes(in_doubt: Mapping[str, int]) -> Finding | None:
+    applied, not_applied = in_doubt["applied"], in_doubt["not_applied"]
+    if not applied and not not_applied:
+        return None
+    message = (
+        f"{applied + not_applied} attempts lost the answer to COMMIT, and their receipts told: "
+        f"{applied} had been applied, {not_applied} had not; {in_doubt['unknown']} are left unknown"
+    )
+    return Finding("resolved_outcomes", message, "Nothing was counted twice; see why connections broke.")
 
 
 def _deadlocks(attempts: Mapping[str, int]) -> Finding | None:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis import intervals, timing
+from analysis import measures, timing
+from analysis.connections import count_connections
 from analysis.expected import expect, lay_out
 from analysis.findings import find, find_in_run
+from analysis.regions import summarise_regions
 from analysis.steady import is_steady
-from analysis.tally import STATES, Tally, count_attempts, count_sqlstates, count_transactions, tally
-from hotrow.attempt import Outcome
+from analysis.tally import (
+    Tally,
+    count_attempts,
+    count_in_doubt,
+    count_sqlstates,
+    count_transactions,
+    tally,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -46,6 +53,7 @@ def summarise(run: Run) -> dict[str, Any]:
         "format": FORMAT,
         "run": {name: value for name, value in run.meta.items() if name not in _NOT_COPIED},
         "torn_bytes": run.torn_bytes,
+        **count_connections(run),
         "cells": cells,
         "warnings": [finding.as_json() for finding in found],
     }
@@ -83,6 +91,7 @@ def _summarise_cell(
         **{name: cell[name] for name in _SETTINGS},
         "seconds": window.seconds,
         **_measured(cell, counted, at_commit, run.meta["think_s"]),
+        **summarise_regions(run.meta["target"], attempts, counted),
         "client": _client(run, cell["id"], window),
         "verdict": _verdict(run.verdicts.get(cell["id"], ())),
     }
@@ -106,8 +115,9 @@ def _measured(cell: Mapping[str, Any], counted: Tally, at_commit: bool, think_s:
         "p_max": None if table is None else table.p_max,
         "transactions": count_transactions(counted),
         "attempts": count_attempts(counted),
-        **_rates(counted),
-        **_times(times),
+        "in_doubt": count_in_doubt(counted),
+        **measures.rates(counted),
+        **measures.times(times),
         "predicted": expect(cell, table if at_commit else None, counted, times, think_s),
         "sqlstates": count_sqlstates(counted),
     }
@@ -117,41 +127,6 @@ def _steady(counted: Tally) -> bool | None:
     starts_s = (counted.attempts["started"] - counted.window.begin_ns) / 1e9
     seconds = counted.window.seconds
     return is_steady(starts_s[starts_s < seconds], seconds)
-
-
-def _rates(cell: Tally) -> dict[str, Any]:
-    """Rates with their intervals, from counts in equal batches of the window."""
-    batch = cell.batches(intervals.BATCHES)
-    ending = batch[cell.last]
-    attempts = _in_batches(batch)
-    conflicts = _in_batches(batch[cell.attempts["outcome"] == Outcome.CONFLICT])
-    retries = _in_batches(batch[cell.attempts["attempt"] > 1])
-    finished = _in_batches(ending[cell.states != STATES.index("cut_off")])
-    commits = _in_batches(ending[cell.states == STATES.index("committed")])
-    seconds, total, committed = cell.window.seconds, len(cell.attempts), int(commits.sum())
-    return {
-        "conflict_rate": asdict(intervals.share(conflicts, attempts)),
-        "retry_rate": asdict(intervals.ratio(retries, finished)),
-        "goodput_per_s": asdict(intervals.per_second(commits, seconds)),
-        "attempts_per_s": total / seconds,
-        "attempts_per_commit": total / committed if committed else None,
-    }
-
-
-def _in_batches(batches: NDArray[np.int64]) -> NDArray[np.float64]:
-    return np.bincount(batches, minlength=intervals.BATCHES).astype(np.float64)
-
-
-def _times(times: timing.Timing) -> dict[str, Any]:
-    return {
-        "latency_ms": timing.quantiles(times.latency_ms),
-        "attempt_ms": timing.quantiles(times.attempt_ms),
-        "commit_ms": timing.quantiles(times.commit_ms),
-        "window_ms": timing.window_quantiles(times.window_ms),
-        "cycle_ms": times.cycle_ms,
-        "wasted_share": times.wasted_share,
-        "backoff_share": times.backoff_share,
-    }
 
 
 def _client(run: Run, cell: int, window: Window) -> dict[str, float | None]:

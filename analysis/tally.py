@@ -44,6 +44,8 @@ class Tally:
     """Where each transaction's first attempt in the window is, ascending."""
     states: NDArray[np.int64]
     """How each transaction ended, as an index into `STATES`."""
+    connect_ns: NDArray[np.float64]
+    """How long each transaction waited for connections, from its first attempt on, even before the window."""
 
     @property
     def sizes(self) -> NDArray[np.int64]:
@@ -78,8 +80,9 @@ def tally(attempts: NDArray[np.void], window: Window) -> Tally:
     Raises:
         BrokenEquationError: a transaction went on after its final attempt.
     """
+    earlier = attempts[attempts["started"] < window.begin_ns]
     attempts = attempts[(attempts["started"] >= window.begin_ns) & (attempts["started"] < window.end_ns)]
-    ids = attempts["worker"].astype(np.uint64) << np.uint64(32) | attempts["transaction"]
+    ids = _transaction_ids(attempts)
     order = np.argsort(ids, kind="stable")
     ids = ids[order]
     first = (
@@ -90,7 +93,41 @@ def tally(attempts: NDArray[np.void], window: Window) -> Tally:
     finals = int(np.count_nonzero(picked["flags"] & Flag.FINAL))
     finished = int(np.count_nonzero(states != STATES.index("cut_off")))
     _equal("final attempts = finished transactions", finals, finished)
-    return Tally(window, picked, first, states)
+    return Tally(window, picked, first, states, _connect_ns(earlier, picked, ids[first]))
+
+
+def tally_regions(
+    attempts: NDArray[np.void], window: Window, regions: int, together: Tally
+) -> tuple[Tally, ...]:
+    """The tally of each of so many regions; `together` is that of the same attempts as one.
+
+    Raises:
+        BrokenEquationError: they do not add up, because an attempt was made in a region that the run does not
+            have, or a transaction in several.
+    """
+    dealt = tuple(tally(attempts[attempts["region"] == region], window) for region in range(regions))
+    _equal("attempts = sum over regions", len(together.attempts), sum(len(one.attempts) for one in dealt))
+    _equal("transactions = sum over regions", len(together.first), sum(len(one.first) for one in dealt))
+    return dealt
+
+
+def _transaction_ids(attempts: NDArray[np.void]) -> NDArray[np.uint64]:
+    """One number for each transaction of a run: every worker counts its own from 0."""
+    return np.asarray(attempts["worker"].astype(np.uint64) << np.uint64(32) | attempts["transaction"])
+
+
+def _connect_ns(
+    earlier: NDArray[np.void], attempts: NDArray[np.void], ids: NDArray[np.uint64]
+) -> NDArray[np.float64]:
+    """The sum of `connect` of each of the transactions `ids`, ascending, over both parts of the attempts."""
+    total = np.zeros(len(ids))
+    for part in (earlier, attempts):
+        numbers = _transaction_ids(part)
+        places = np.searchsorted(ids, numbers)
+        known = places < len(ids)
+        known[known] = ids[places[known]] == numbers[known]
+        total += np.bincount(places[known], weights=part["connect"][known], minlength=len(ids))
+    return total
 
 
 def _states(attempts: NDArray[np.void], last: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -122,9 +159,31 @@ def count_attempts(cell: Tally) -> dict[str, int]:
     return {"total": total, **{outcome.name.lower(): counts[outcome] for outcome in Outcome}}
 
 
+def count_in_doubt(cell: Tally) -> dict[str, int]:
+    """Attempts whose COMMIT was never answered, by what is known of them now.
+
+    `total` is `applied` and `not_applied`, as their receipts told, and `unknown`.
+
+    Raises:
+        BrokenEquationError: an attempt is said to be resolved, and has an outcome that no receipt can tell.
+    """
+    outcome, resolved = cell.attempts["outcome"], (cell.attempts["flags"] & Flag.RESOLVED) != 0
+    applied = int(np.count_nonzero(resolved & (outcome == Outcome.COMMITTED)))
+    not_applied = int(np.count_nonzero(resolved & (outcome == Outcome.ERROR)))
+    unknown = int(np.count_nonzero(outcome == Outcome.UNKNOWN))
+    _equal("resolved = applied + not applied", int(np.count_nonzero(resolved)), applied + not_applied)
+    total = applied + not_applied + unknown
+    return {"total": total, "applied": applied, "not_applied": not_applied, "unknown": unknown}
+
+
 def count_sqlstates(cell: Tally) -> dict[str, int]:
-    """Attempts that did not commit, by SQLSTATE; rejections and client errors have none and are left out."""
-    codes = cell.attempts["sqlstate"][cell.attempts["outcome"] != Outcome.COMMITTED]
+    """Attempts that certainly did not commit, by SQLSTATE; those in doubt are counted in `count_in_doubt`.
+
+    Rejections and client errors have none and are left out.
+    """
+    outcome, resolved = cell.attempts["outcome"], (cell.attempts["flags"] & Flag.RESOLVED) != 0
+    refused = (outcome != Outcome.COMMITTED) & (outcome != Outcome.UNKNOWN) & ~resolved
+    codes = cell.attempts["sqlstate"][refused]
     found, counts = np.unique(codes[codes != b""], return_counts=True)
     return {code.decode(): int(count) for code, count in zip(found, counts, strict=True)}
 

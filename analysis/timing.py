@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hotrow.attempt import Outcome
+from hotrow.attempt import Flag, Outcome
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,6 +20,9 @@ P999_MIN = 1_000
 """Fewer samples have no p99.9."""
 SPREAD_QUANTILES = 32
 """Quantiles that stand for the distribution of the window in the closed form."""
+CONNECT_MS_MIN = 1.0
+"""A shorter wait is none: to see that the connection is there takes microseconds, to open one takes longer
+than this even on a socket of the same machine."""
 _MS = 1e6
 
 
@@ -28,7 +31,7 @@ class Timing:
     """The times of one cell, in ms; each array float64 by attempt."""
 
     latency_ms: Floats
-    """Of committed transactions: from when it was due to the end of its last attempt."""
+    """Of committed transactions: from when it was due to the end of its last attempt, without `connect`."""
     attempt_ms: Floats
     """BEGIN, body and COMMIT of all attempts."""
     commit_ms: Floats
@@ -41,6 +44,8 @@ class Timing:
     """Time in attempts that did not commit / time in all attempts."""
     backoff_share: float | None
     """Time waited on purpose / that and time in attempts."""
+    connect_ms: Floats
+    """Waits for a connection, of the attempts that waited (`CONNECT_MS_MIN`)."""
     backoff_ms: float
     """Mean wait on purpose before an attempt, first tries counted as 0."""
 
@@ -56,7 +61,8 @@ def time_cell(cell: Tally, *, conflicts_at_commit: bool) -> Timing:
     attempt_ms = (begin + body + commit).astype(np.float64)
     outcome = attempts["outcome"]
     committed = outcome == Outcome.COMMITTED
-    decided = committed | (outcome == Outcome.CONFLICT) if conflicts_at_commit else committed
+    answered = committed & ((attempts["flags"] & Flag.RESOLVED) == 0)  # COMMIT's time is without a look-up
+    decided = answered | (outcome == Outcome.CONFLICT) if conflicts_at_commit else answered
     spent, waited = float(attempt_ms.sum()), float(backoff.sum(dtype=np.float64))
     return Timing(
         latency_ms=_latency_ms(cell, attempt_ms),
@@ -67,14 +73,25 @@ def time_cell(cell: Tally, *, conflicts_at_commit: bool) -> Timing:
         wasted_share=float(attempt_ms[~committed].sum()) / spent if spent > 0 else None,
         backoff_share=waited / (waited + spent) if spent > 0 else None,
         backoff_ms=waited / max(len(attempts), 1),
+        connect_ms=connect_waits_ms(attempts),
     )
 
 
 def _latency_ms(cell: Tally, attempt_ms: Floats) -> Floats:
-    """Of committed transactions: from when they were due to the end of the last attempt."""
-    last = cell.last[cell.attempts["outcome"][cell.last] == Outcome.COMMITTED]
+    """Of committed transactions: from when they were due to the end of the last attempt.
+
+    Waits for a connection are taken out: they belong to the session's life and not to the transaction's.
+    """
+    committed = cell.attempts["outcome"][cell.last] == Outcome.COMMITTED
+    last = cell.last[committed]
     waited_ns = cell.attempts["started"][last] - cell.attempts["scheduled"][last]
-    return np.asarray(waited_ns / _MS + attempt_ms[last])
+    return np.asarray((waited_ns - cell.connect_ns[committed]) / _MS + attempt_ms[last])
+
+
+def connect_waits_ms(attempts: NDArray[np.void]) -> Floats:
+    """How long attempts waited for a connection, of those that waited; float64, in their order."""
+    connect_ms = attempts["connect"].astype(np.float64) / _MS
+    return np.asarray(connect_ms[connect_ms >= CONNECT_MS_MIN])
 
 
 def _cycle_ms(cell: Tally) -> float | None:
@@ -114,6 +131,12 @@ def quantiles(times_ms: Floats) -> dict[str, float | int | None]:
         "p999": p999 if n >= P999_MIN else None,
         "max": float(times_ms.max()),
     }
+
+
+def connect_quantiles(connect_ms: Floats) -> dict[str, float | int | None]:
+    """n, p50, p99 and max of the waits for a connection; None where n is 0."""
+    found = quantiles(connect_ms)
+    return {name: found[name] for name in ("n", "p50", "p99", "max")}
 
 
 def window_quantiles(window_ms: Floats) -> dict[str, float | int | None]:

@@ -51,6 +51,9 @@ class Flag(IntFlag):
 
     FINAL = 1
     """The transaction ended with this attempt. A transaction without a final attempt was cut off."""
+    RESOLVED = 2
+    """COMMIT's answer was lost, and the receipt told what it did: the outcome is COMMITTED, or ERROR where
+    nothing was applied (and the transaction may be tried again). `commit` holds the look-up too."""
 
 
 ATTEMPT = np.dtype(
@@ -62,7 +65,10 @@ ATTEMPT = np.dtype(
             "<f4",
         ),  # ns that BEGIN took as a round trip of its own; 0: it went with the first statement
         ("body", "<f4"),  # ns from after BEGIN to just before COMMIT
-        ("commit", "<f4"),  # ns that COMMIT (or the closing ROLLBACK) took
+        (
+            "commit",
+            "<f4",
+        ),  # ns that COMMIT (or the closing ROLLBACK) took, and where its answer was lost the look-up
         ("backoff", "<f4"),  # ns waited on purpose before this attempt
         ("connect", "<f4"),  # ns waited for a connection before this attempt
         ("transaction", "<u4"),  # number of the transaction, counted by the worker from 0

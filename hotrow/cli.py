@@ -6,6 +6,7 @@ never do.
 
 from __future__ import annotations
 
+import json
 import sys
 import traceback
 from importlib.resources import files
@@ -14,6 +15,7 @@ from typing import Any
 
 import click
 
+from hotrow.doctor.command import doctor
 from hotrow.errors import HotrowError
 from hotrow.probe.command import probe
 from hotrow.targets.local.commands import local
@@ -51,7 +53,9 @@ def main() -> None:
 
 @main.command(context_settings={"show_default": True})
 @click.argument("scenario")
-@click.option("-H", "--host", default="local", help="local, local:rtt=2ms,commit=5ms or postgresql://…")
+@click.option(
+    "-H", "--host", default="local", help="local, local:rtt=2ms,commit=5ms, dsql://… or postgresql://…"
+)
 @click.option("--skew", default="uniform,zipf:0.8,zipf:0.99,hot", help="Skews, by commas.")
 @click.option("--keys", default="10000", help="How many rows there are.")
 @click.option("--users", default="1,2,4,8,16,32", help="Numbers of concurrent users, by commas.")
@@ -61,6 +65,7 @@ def main() -> None:
     help="Retry policy, such as none or full-jitter:base=10ms,cap=1s,max=10.",
 )
 @click.option("--redraw", is_flag=True, help="Draw fresh keys on every retry.")
+@click.option("--receipts", is_flag=True, help="Write a receipt in every transaction; see docs/receipts.md.")
 @click.option("--think", default="0", help="Pause of a user between two transactions.")
 @click.option("--duration", default="5s", help="Measured time of a cell.")
 @click.option("--warmup", default="1s", help="Time before the measured window of a cell.")
@@ -72,7 +77,9 @@ def main() -> None:
 @click.option("--max-give-up-rate", default="", help="Gate: the most transactions given up, 0 to 1.")
 @click.option("--max-p99-ms", default="", help="Gate: the highest p99 latency of committed transactions.")
 @click.option("--min-goodput", default="", help="Gate: the least committed transactions a second.")
-def sweep(scenario: str, host: str, users: str, processes: int, redraw: bool, **options: str) -> None:
+def sweep(
+    scenario: str, host: str, users: str, processes: int, *, redraw: bool, receipts: bool, **options: str
+) -> None:
     """Measure SCENARIO at every skew and number of users, and write a report.
 
     \b
@@ -84,6 +91,8 @@ def sweep(scenario: str, host: str, users: str, processes: int, redraw: bool, **
         words += [f"--{name.replace('_', '-')}", value]
     if redraw:
         words.append("--redraw")
+    if receipts:
+        words.append("--receipts")
     if processes:
         words += ["--processes", str(processes)]
     _run_locust(Path(str(files("locustfiles") / "sweep.py")), words)
@@ -140,6 +149,60 @@ def check(run: Path, as_json: bool, **limits: float | None) -> None:
     sys.exit(check_run(run, limits, as_json=as_json))
 
 
+@main.command(context_settings={"show_default": True})
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--dpu-price", type=click.FloatRange(0, min_open=True), default=8.0, help="Dollars a million DPU."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def cost(run: Path, dpu_price: float, as_json: bool) -> None:
+    """Say what RUN on Aurora DSQL cost, from CloudWatch, and write cost.json into its directory.
+
+    CloudWatch is some minutes late. Where it cannot be asked, or has nothing yet, one line says so.
+    Exit code 0 either way; 2 where RUN is no run.
+
+    \b
+    Example:
+      hotrow cost results/20261123T071500Z-transfer --dpu-price 8.00
+    """  # noqa: D301 - \b keeps click from joining the lines
+    from analysis.cost import write_cost  # noqa: PLC0415 - see the module
+    from hotrow.targets.cloudwatch import NoMetricsError  # noqa: PLC0415 - the same
+    from reports.cost import tell  # noqa: PLC0415 - the same
+
+    try:
+        reckoned = _reckon_cost(run, dpu_price)
+    except NoMetricsError as reason:
+        click.echo(f"hotrow: no cost: {reason}", err=True)
+        if as_json:
+            click.echo(json.dumps({"cost": None, "reason": str(reason)}, indent=2))
+        return
+    write_cost(run, reckoned)
+    if as_json:
+        click.echo(json.dumps({"cost": reckoned, "reason": None}, indent=2, allow_nan=False))
+    else:
+        click.echo("\n".join(tell(reckoned)))
+
+
+def _reckon_cost(directory: Path, price: float) -> dict[str, Any]:
+    """The cost of a run, its metrics fetched now."""
+    from analysis.cost import METRICS, Metered, clusters_of, reckon, span_of  # noqa: PLC0415 - see the module
+    from analysis.load import read_run  # noqa: PLC0415 - the same
+    from hotrow.targets.cloudwatch import NoMetricsError, make_client, read_metrics  # noqa: PLC0415 - the same
+
+    run = read_run(directory)
+    clusters, span = clusters_of(run.meta), span_of(run.attempts)
+    if not clusters or span is None:
+        raise NoMetricsError("this run was not on a cluster of Aurora DSQL, or made no attempt")
+    metered = [
+        Metered(each.region, each.id, *read_metrics(make_client(each.region), each.id, METRICS, span.touched))
+        for each in clusters
+    ]
+    silent = [each.id for each in metered if each.dimension is None]
+    if silent:
+        raise NoMetricsError(f"CloudWatch has nothing of cluster {silent[0]} in these minutes yet: ask later")
+    return reckon(run.attempts, metered, price, span)
+
+
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def scenarios(as_json: bool) -> None:
@@ -149,8 +212,6 @@ def scenarios(as_json: bool) -> None:
     Example:
       hotrow scenarios
     """  # noqa: D301 - \b keeps click from joining the lines
-    import json  # noqa: PLC0415 - see the module
-
     from scenarios import ALL  # noqa: PLC0415 - see the module
 
     rows = {name: (kind.__doc__ or "").splitlines()[0] for name, kind in sorted(ALL.items())}
@@ -161,5 +222,6 @@ def scenarios(as_json: bool) -> None:
         click.echo(f"{name:<12} {meaning}")
 
 
+main.add_command(doctor)
 main.add_command(local)
 main.add_command(probe)

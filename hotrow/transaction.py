@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from hotrow.attempt import NO_KEY, RETRYABLE, Flag, Marker, Outcome
 from hotrow.errors import Rejected
 from hotrow.outcome import Phase, classify, commit_tag_outcome
+from hotrow.receipts import WRITE
 from hotrow.scenario import Session
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from hotrow.receipts import Receipts
     from hotrow.retry import Policy
     from hotrow.scenario import Keys, Scenario, Work
 
@@ -108,6 +110,10 @@ class Connections(Protocol):
         """Say what an error of opening means."""
         ...
 
+    def close(self) -> None:
+        """Give the connection up, whatever its state; the next session has another."""
+        ...
+
 
 @dataclass(slots=True)
 class Attempt:
@@ -118,6 +124,8 @@ class Attempt:
 
     asked_ns: int
     """When a connection was asked for."""
+    receipt: str | None = None
+    """The id that it writes beside its work; None without receipts."""
     phase: Phase = Phase.BEGIN
     started_ns: int = 0
     begun_ns: int = 0
@@ -126,11 +134,23 @@ class Attempt:
     outcome: Outcome = Outcome.ERROR
     marker: Marker = Marker.NONE
     sqlstate: str = ""
+    resolved: bool = False
+    """Whether the outcome was unknown and was then told by the receipt."""
 
     def end(self, now_ns: int, outcome: Outcome) -> None:
         """Note the end and what it was."""
         self.ended_ns = now_ns
         self.outcome = outcome
+
+    @property
+    def retryable(self) -> bool:
+        """Whether it certainly applied nothing, in a way that another try may mend."""
+        return self.outcome in RETRYABLE or self.buried
+
+    @property
+    def buried(self) -> bool:
+        """Whether a tombstone used up its receipt: nothing was applied, and the next try needs another."""
+        return self.resolved and self.outcome is Outcome.ERROR
 
     @property
     def connect_ns(self) -> int:
@@ -149,7 +169,7 @@ class Attempt:
 
     @property
     def commit_ns(self) -> int:
-        """How long COMMIT, or the ROLLBACK in its place, took."""
+        """How long COMMIT, or the ROLLBACK in its place, took; where no answer came, with the look-up."""
         return self.ended_ns - self.bodied_ns if self.bodied_ns else 0
 
 
@@ -162,6 +182,8 @@ class Place:
     attempt: int = 1
     backoff_s: float = 0.0
     """How long was waited on purpose before it."""
+    buried: int = 0
+    """How many of the transaction's receipts were used up by tombstones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,37 +202,66 @@ class Client:
     clock_ns: Callable[[], int]
     pause: Callable[[float], bool]
     """Wait so many seconds; False where the cell ended meanwhile and the transaction is cut off."""
+    receipts: Receipts | None = None
+    """None: an outcome that is unknown stays so, and ends the transaction."""
 
 
 def run_transaction(client: Client, transaction: int) -> Outcome | None:
     """Run one transaction to its end; return its last outcome, or None where it was cut off.
 
-    A retry follows only an outcome that certainly applied nothing (`RETRYABLE`). Where the user is killed
-    while COMMIT is in flight, that attempt is recorded as unknown before the kill goes on.
+    A retry follows only an outcome that certainly applied nothing: a conflict (`RETRYABLE`), or an unknown
+    COMMIT of which the receipt said so.
     """
     scheduled_ns = client.clock_ns()
     work = client.scenario.draw(client.keys, client.rng)
     place = Place(transaction, scheduled_ns)
     while True:
-        attempt = Attempt(asked_ns=client.clock_ns())
-        try:
-            _try_once(client, work, attempt)
-        except BaseException:
-            if attempt.phase is Phase.COMMIT:
-                attempt.end(client.clock_ns(), Outcome.UNKNOWN)
-                _record(client, work, attempt, place, final=True)
-            raise
+        attempt = _attempt(client, work, place)
         elapsed_s = (attempt.ended_ns - scheduled_ns) / 1e9
-        final = attempt.outcome not in RETRYABLE or client.policy.gives_up(place.attempt, elapsed_s)
+        final = not attempt.retryable or client.policy.gives_up(place.attempt, elapsed_s)
         _record(client, work, attempt, place, final=final)
         if final:
             return attempt.outcome
         backoff_s = client.policy.delay_s(place.attempt, client.rng, place.backoff_s)
         if not client.pause(backoff_s):
             return None
-        place = Place(transaction, scheduled_ns, place.attempt + 1, backoff_s)
+        buried = place.buried + attempt.buried
+        place = Place(transaction, scheduled_ns, place.attempt + 1, backoff_s, buried)
         if client.redraw:
             work = client.scenario.draw(client.keys, client.rng)
+
+
+def _attempt(client: Client, work: Work, place: Place) -> Attempt:
+    """One try, and what became of it as far as can be known.
+
+    Where the user is killed while COMMIT is in flight, or while its receipt is looked up, the attempt is
+    recorded as unknown before the kill goes on.
+    """
+    receipts = client.receipts
+    receipt = None if receipts is None else receipts.id_of(place.transaction, place.buried)
+    attempt = Attempt(asked_ns=client.clock_ns(), receipt=receipt)
+    try:
+        _try_once(client, work, attempt)
+        if attempt.outcome is Outcome.UNKNOWN and receipts is not None and receipt is not None:
+            applied = receipts.settle(client.connections, receipt)
+            _resolve(attempt, applied, client.clock_ns())
+    except BaseException:
+        if attempt.phase is Phase.COMMIT:
+            attempt.end(client.clock_ns(), Outcome.UNKNOWN)
+            _record(client, work, attempt, place, final=True)
+        raise
+    return attempt
+
+
+def _resolve(attempt: Attempt, applied: bool | None, now_ns: int) -> None:
+    """Put what the receipt said in the place of unknown; None leaves that. The look-up's time is COMMIT's.
+
+    To the client COMMIT has not ended before it knows what it did. The record has no other field for it:
+    `body` and `backoff` are what the scenario and the policy chose. Nothing that is said of the database's
+    COMMIT or of the window of conflict uses a time with a look-up in it (`analysis.timing`).
+    """
+    attempt.resolved = applied is not None
+    attempt.end(now_ns, {None: Outcome.UNKNOWN, True: Outcome.COMMITTED, False: Outcome.ERROR}[applied])
 
 
 def _try_once(client: Client, work: Work, attempt: Attempt) -> None:
@@ -223,6 +274,9 @@ def _try_once(client: Client, work: Work, attempt: Attempt) -> None:
         session.begin()
         attempt.begun_ns = clock_ns()
         attempt.phase = Phase.BODY
+        if attempt.receipt is not None:
+            # First, so that a target with row locks does not hold the scenario's a round trip longer.
+            session.execute(WRITE, attempt.receipt)
         client.scenario.run(session, work)
         attempt.bodied_ns = clock_ns()
         attempt.phase = Phase.COMMIT
@@ -272,5 +326,5 @@ def _record(client: Client, work: Work, attempt: Attempt, place: Place, *, final
         outcome=attempt.outcome,
         marker=attempt.marker,
         sqlstate=attempt.sqlstate,
-        flags=Flag.FINAL if final else 0,
+        flags=(Flag.FINAL if final else 0) | (Flag.RESOLVED if attempt.resolved else 0),
     )

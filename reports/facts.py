@@ -9,7 +9,7 @@ from reports import words
 from reports.findings import cell_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _MOST_CELLS = 8
 
@@ -81,6 +81,7 @@ def facts(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         "conflicts": "the second writer waits for a row lock"
         if target["conflicts"] == "locks"
         else "at COMMIT",
+        "regions": _regions(target),
         "scenario": run["scenario"],
         "loop": f"{run['loop']}, think time {words.number(run.get('think_s') or 0)} s",
         "seed": run.get("seed"),
@@ -89,6 +90,8 @@ def facts(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         "command": run.get("command"),
         "options": _pairs(run.get("options")),
         "packages": _pairs(run.get("packages")),
+        "connections": _connections(summary.get("connections")),
+        "waits for a connection": _waits([cell.get("connect_ms") or {} for cell in summary["cells"]]),
         "torn tail": f"{words.count(summary['torn_bytes'])} bytes ignored" if summary["torn_bytes"] else None,
     }
     return [(name, str(value)) for name, value in known.items() if value not in {None, ""}]
@@ -99,6 +102,42 @@ def _latency(profile: Mapping[str, float] | None) -> str:
         return "none injected"
     rtt, commit = profile.get("rtt_ms"), profile.get("commit_ms")
     return f"round trip {words.milliseconds(rtt)}, commit {words.milliseconds(commit)}"
+
+
+def _regions(target: Mapping[str, Any]) -> str:
+    names = words.region_names(target.get("regions") or ())
+    return words.joined(names) if len(names) > 1 else ""
+
+
+def _connections(counts: Mapping[str, Any] | None) -> str:
+    """What connecting took, over all workers and regions of a run."""
+    if counts is None:
+        return ""
+    again = sum(counts["retries"].values())
+    causes = ", ".join(f"{cause} {count}" for cause, count in counts["retries"].items())
+    return "; ".join(
+        [
+            f"{words.count(counts['opened'])} opened",
+            f"{words.count(counts['retired'])} sessions replaced before their age limit",
+            *([f"{words.count(again)} tried again ({causes})"] if again else []),
+            f"users waited {words.milliseconds(1e3 * counts['slot_wait_s'])} for their turn, all together",
+            f"signing took {words.milliseconds(1e3 * counts['signing_s'])}",
+        ]
+    )
+
+
+def _waits(cells: Sequence[Mapping[str, Any]]) -> str:
+    """What attempts waited for a connection; quantiles of several cells are never merged."""
+    waited = [each for each in cells if each.get("n")]
+    if not waited:
+        return ""
+    attempts = sum(each["n"] for each in waited)
+    low, high = (words.milliseconds(end(each["p50"] for each in waited)) for end in (min, max))
+    return (
+        f"{words.count(attempts)} attempt{'' if attempts == 1 else 's'} waited 1 ms or more: "
+        f"p50 {low}{'' if low == high else f' to {high} (by cell)'}, "
+        f"at most {words.milliseconds(max(each['max'] for each in waited))}; latency leaves these waits out"
+    )
 
 
 def _pairs(values: Mapping[str, Any] | None) -> str:

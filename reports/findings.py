@@ -46,13 +46,24 @@ def headline(summary: Mapping[str, Any]) -> str:
 
 
 def findings(summary: Mapping[str, Any]) -> tuple[str, ...]:
-    """Further sentences: the spread-out line beside the hot one, the closed form's fit, give-ups."""
+    """Further sentences: the spread-out line beside the hot one, the model's fit, give-ups, lost answers.
+
+    Between them what the regions did on the hot line; at the end what replaced sessions took.
+    """
     usable = _usable(summary)
     if not usable:
         return ()
     lines = series(usable)
     spread = "" if len(lines) == 1 or varied(usable) else _sentence(lines[:1], locks=_locks(summary))
-    sentences = (spread, _fit(usable), _gave_up(usable), _unknown(usable))
+    sentences = (
+        spread,
+        _regions(lines[-1]),
+        _fit(usable),
+        _gave_up(usable),
+        _unknown(usable),
+        _resolved(usable),
+        _replaced(summary),
+    )
     return tuple(sentence for sentence in sentences if sentence)
 
 
@@ -116,6 +127,20 @@ def _range(lines: Sequence[Series], *, locks: bool) -> str:
 
 def _at(line: Series, users: int, value: Callable[[Cell], float | None]) -> float | None:
     return value(middle(dict(by_level(line.cells))[users], value))
+
+
+def _regions(line: Series) -> str:
+    """What each region did at the highest concurrency of a line; of one place there is nothing to say."""
+    cell = _per_level(line, _conflict_rate)[-1]
+    regions = cell.get("regions", ())
+    found = [
+        f"{name} {words.share(_conflict_rate(region))} (goodput {words.per_second(_goodput(region))})"
+        for name, region in zip(
+            words.region_names(region["name"] for region in regions), regions, strict=True
+        )
+    ]
+    where = f"{words.skew_words(cell)} at {words.users(cell['users'])}"
+    return f"By region, on {where}, attempts conflicted: {', '.join(found)}." if found else ""
 
 
 def _conflicts(line: Series) -> str:
@@ -192,6 +217,35 @@ def _unknown(cells: Sequence[Cell]) -> str:
     total = sum(cell["transactions"]["unknown"] for cell in cells)
     lost = "The outcome of {} is unknown: the connection was lost while COMMIT was in flight."
     return lost.format(_all(total, "transaction")) if total else ""
+
+
+def _resolved(cells: Sequence[Cell]) -> str:
+    applied, not_applied, unknown = (
+        sum(cell["in_doubt"][name] for cell in cells) for name in ("applied", "not_applied", "unknown")
+    )
+    if not applied + not_applied:
+        return ""
+    return (
+        f"{_all(applied + not_applied, 'attempt')} lost the answer to COMMIT, and their receipts told: "
+        f"{applied:,} had been applied, {not_applied:,} had not; "
+        f"{unknown:,} {'is' if unknown == 1 else 'are'} left unknown."
+    )
+
+
+def _replaced(summary: Mapping[str, Any]) -> str:
+    """Sessions that came of age: what replacing them took stands apart from latency."""
+    counts = summary.get("connections")
+    if not counts or not counts["retired"]:
+        return ""
+    one, waits = counts["retired"] == 1, counts["connect_ms"]
+    replaced = (
+        f"{_all(counts['retired'], 'session')} "
+        f"{'was replaced before its' if one else 'were replaced before their'} age limit"
+    )
+    if not waits["n"]:
+        return f"{replaced}."
+    p50, longest = words.milliseconds(waits["p50"]), words.milliseconds(waits["max"])
+    return f"{replaced}; waits for a connection (p50 {p50}, at most {longest}) are apart from latency."
 
 
 def _verdict(cells: Sequence[Cell]) -> Banner:

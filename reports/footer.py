@@ -18,7 +18,7 @@ def footer(run: Mapping[str, Any], cells: Sequence[Cell]) -> tuple[str, str]:
 
 
 def settings(run: Mapping[str, Any], cells: Sequence[Cell]) -> list[str]:
-    """Target with its latency profile, scenario, keys, skew, retry policy and loop, but for what varies."""
+    """Target and latency profile, scenario, keys, skew, retry policy, receipts and loop; not what varies."""
     first, parts = cells[0], [str(run["target"]["label"])]
     parts += [str(first["scenario"])] * _shared(cells, "scenario")
     parts += [f"{words.count(first['keys'])} keys"] * _shared(cells, "keys")
@@ -28,6 +28,7 @@ def settings(run: Mapping[str, Any], cells: Sequence[Cell]) -> list[str]:
     parts += [words.retry_words(first["retry"])] * _shared(cells, "retry")
     retried = any(cell["retry"] != "none" for cell in cells)
     parts += [words.redraw_words(first["redraw"])] * (retried and _shared(cells, "redraw"))
+    parts += ["with receipts"] * bool((run.get("options") or {}).get("receipts"))
     return [*parts, _loop(run)]
 
 

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from reports import cost as costs
 from reports import facts, interactive, palette, words
 from reports.findings import banners, findings, headline
 from reports.footer import settings
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
     from reports.words import Cell
 
 
-def write(summary: Mapping[str, Any], charts: Sequence[Chart], path: Path) -> None:
-    """Write the page of a summary (format 1) and its charts (those of `reports.charts`)."""
-    path.write_text(page(summary, charts), encoding="utf-8")
+def write(
+    summary: Mapping[str, Any], charts: Sequence[Chart], path: Path, cost: Mapping[str, Any] | None = None
+) -> None:
+    """Write the page of a summary (format 1), its charts (of `reports.charts`) and its cost.json, if any."""
+    path.write_text(page(summary, charts, cost), encoding="utf-8")
 
 
-def page(summary: Mapping[str, Any], charts: Sequence[Chart]) -> str:
+def page(summary: Mapping[str, Any], charts: Sequence[Chart], cost: Mapping[str, Any] | None = None) -> str:
     """The page as HTML: every text of the summary escaped, every secret in it withheld."""
     summary = words.redact(summary)
     run, cells = summary["run"], summary["cells"]
@@ -45,6 +48,7 @@ def page(summary: Mapping[str, Any], charts: Sequence[Chart]) -> str:
             rows=_rows(cells) if cells else [],
             advice=facts.advice(summary),
             facts=facts.facts(summary),
+            cost=_cost(cost),
             colours=_colours(),
             style=_source("report.css"),
             script=_source("report.js"),
@@ -80,6 +84,14 @@ def _chart(chart: Chart) -> dict[str, Any]:
         ],
         "settings": chart.footer[0],
     }
+
+
+def _cost(cost: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What the template shows of a cost.json; None where there is none."""
+    if cost is None:
+        return None
+    shown = words.redact(cost)
+    return {"facts": costs.facts(shown), "notes": costs.notes(shown)}
 
 
 def _named(chart: Chart) -> list[Line]:

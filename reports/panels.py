@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from reports.marks import Band, Line, Panel, Sign, Stroke, Tint
 from reports.series import Series, Value, by_level, middle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from reports.words import Cell
 
@@ -40,7 +41,11 @@ class Slot:
     series: Series
 
 
-def slots(all_series: Sequence[Series]) -> tuple[tuple[str, tuple[Slot, ...]], ...]:
+Groups = Sequence[tuple[str, tuple[Slot, ...]]]
+"""Panels before they are drawn: a title and what is in it."""
+
+
+def slots(all_series: Sequence[Series]) -> Groups:
     """Deal series into titled panels: one panel, or one a skew where something else varies too."""
     skews = list(dict.fromkeys(one.cells[0]["skew"] for one in all_series))
     if len(skews) == 1 or not any(one.variant for one in all_series):
@@ -48,7 +53,7 @@ def slots(all_series: Sequence[Series]) -> tuple[tuple[str, tuple[Slot, ...]], .
     return tuple(_skew_panel(skew, [s for s in all_series if s.cells[0]["skew"] == skew]) for skew in skews)
 
 
-def apart(groups: Sequence[tuple[str, tuple[Slot, ...]]]) -> tuple[tuple[str, tuple[Slot, ...]], ...]:
+def apart(groups: Groups) -> Groups:
     """The same slots with a panel each."""
     return tuple((slot.series.label, (slot,)) for _, group in groups for slot in group)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from analysis.cost import read_cost
 from reports import html, png
 from reports.charts import charts
 
@@ -21,5 +22,5 @@ def write_reports(directory: Path, summary: Mapping[str, Any]) -> Path:
     drawn = charts(summary)
     png.draw(drawn, directory)
     path = directory / "report.html"
-    html.write(summary, drawn, path)
+    html.write(summary, drawn, path, read_cost(directory))
     return path

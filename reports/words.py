@@ -124,6 +124,14 @@ def retry_words(spec: str) -> str:
     return "no retry" if spec == "none" else f"retry {spec}"
 
 
+def region_names(names: Iterable[str]) -> list[str]:
+    """The names of a run's regions; those that occur twice with their number, counted from 1."""
+    given = [str(name) for name in names]
+    return [
+        name if given.count(name) == 1 else f"{name} ({number})" for number, name in enumerate(given, start=1)
+    ]
+
+
 def joined(words: Iterable[str]) -> str:
     """Join with commas and a closing `and`."""
     *first, last = words

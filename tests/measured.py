@@ -32,6 +32,8 @@ def attempt(
     worker: int = 0,
     cell: int = 0,
     sqlstate: str = "",
+    connect_ms: float = 0.0,
+    region: int = 0,
 ) -> NDArray[np.void]:
     """One record; `times_ms` are BEGIN, body and COMMIT. `scheduled_ms` is `started_ms` where not given."""
     record = np.zeros((), dtype=ATTEMPT)
@@ -42,6 +44,7 @@ def attempt(
     record["transaction"], record["attempt"], record["user"] = transaction, number, user
     record["worker"], record["cell"] = worker, cell
     record["outcome"], record["sqlstate"] = outcome, sqlstate.encode()
+    record["connect"], record["region"] = connect_ms * 1e6, region
     record["flags"] = Flag.FINAL if final else 0
     return record
 
@@ -80,6 +83,7 @@ def run_of(
     health: Sequence[tuple[float, float]] = ((0.2, 1.0),),
     think_s: float = 0.0,
     torn_bytes: int = 0,
+    regions: Sequence[str] = (),
 ) -> Run:
     """A run whose cells all have the same window; `health` is (cpu, worst lag in ms) of seconds in it."""
     planned = [cell()] if cells is None else cells
@@ -91,9 +95,10 @@ def run_of(
         for second, (cpu, lag_ms) in enumerate(health)
     ]
     verdict = [{"name": f"check {n}", "valid": v, "count": 0, "details": {}} for n, v in enumerate(checks)]
-    meta = {"format": 1, "scenario": "counter", "think_s": think_s, "target": {"conflicts": conflicts}}
+    meta = {"format": 1, "scenario": "counter", "think_s": think_s}
+    target = {"conflicts": conflicts, "regions": list(regions)}
     return Run(
-        meta={**meta, "schema": [], "packages": {}, "cells": planned},
+        meta={**meta, "target": target, "schema": [], "packages": {}, "cells": planned},
         cells=planned,
         attempts=np.array(attempts, dtype=ATTEMPT),
         windows=dict.fromkeys(ids, Window(begin_ns, end_ns)),

@@ -32,20 +32,24 @@ def sample_summary(
     scenario: str = "counter",
     conflicts: str = "commit",
     invalid: bool = False,
+    regions: Sequence[str] = (),
     seed: int = 7,
 ) -> dict[str, Any]:
     """Build a summary of format 1 with one unusable cell (the last) and some absent values.
 
     The sweep covers every combination of skews, users, keys, retries, redraws and repeats. `conflicts` is
     `commit` (the stand-in) or `locks` (plain PostgreSQL); `invalid` gives the second cell lost updates.
+    `regions`, two or more, deal each cell's users over them: the later ones are farther and conflict more.
     """
     rng = np.random.default_rng(seed)
     settings = itertools.product([scenario], skews, keys, retries, redraws, users, range(1, repeats + 1))
     cells = [_cell(rng, number, Setting(*each), conflicts) for number, each in enumerate(settings)]
+    if regions:
+        cells = [{**cell, "regions": _regions(cell, regions)} for cell in cells]
     _spoil(cells, invalid=invalid)
     return {
         "format": 1,
-        "run": _run(scenario, conflicts, seed),
+        "run": _run(scenario, conflicts, seed, regions),
         "torn_bytes": 0,
         "cells": cells,
         "warnings": [
@@ -151,7 +155,12 @@ def _counts(load: Load, users: int) -> dict[str, Any]:
         "deadlock": 0,
         "error": 0,
     }
-    return {"transactions": {**transactions, **none}, "attempts": {**attempts, **none}}
+    in_doubt = dict.fromkeys(("total", "applied", "not_applied", "unknown"), 0)
+    return {
+        "transactions": {**transactions, **none},
+        "attempts": {**attempts, **none},
+        "in_doubt": in_doubt,
+    }
 
 
 def _rates(load: Load) -> dict[str, Any]:
@@ -173,7 +182,43 @@ def _times(rng: np.random.Generator, load: Load) -> dict[str, Any]:
         "attempt_ms": _quantiles(load.total, cycle_ms, 0.08, rng),
         "commit_ms": _quantiles(load.total, 7.0 * load.waiting, 0.06, rng),
         "window_ms": {"n": load.total, "mean": 1e3 * _WINDOW_S, "p50": 7.15, "p99": 8.9},
+        "connect_ms": {"n": 0, "p50": None, "p99": None, "max": None},
         "cycle_ms": cycle_ms,
+    }
+
+
+def _regions(cell: dict[str, Any], names: Sequence[str]) -> list[dict[str, Any]]:
+    """What each region did: an equal share of the cell's users, with rates and times of its own."""
+    return [_region(cell, index, name, len(names)) for index, name in enumerate(names)]
+
+
+def _region(cell: dict[str, Any], index: int, name: str, places: int) -> dict[str, Any]:
+    users = cell["users"] // places + (index < cell["users"] % places)
+    share = users / cell["users"]
+    rate = cell["conflict_rate"]["value"] * (1 - 0.15 * (places - 1 - index)) if users else None
+    counts = {name: round(share * count) for name, count in cell["attempts"].items()}
+    absent: dict[str, float | None] = {"value": None, "low": None, "high": None}
+    return {
+        "region": index,
+        "name": name,
+        "users": users,
+        "transactions": {name: round(share * count) for name, count in cell["transactions"].items()},
+        "attempts": counts,
+        "conflict_rate": absent if rate is None else _estimate(rate, 0.02, 1),
+        "retry_rate": cell["retry_rate"] if users else absent,
+        "goodput_per_s": _estimate(share * cell["goodput_per_s"]["value"], 1.0),
+        "attempts_per_s": share * cell["attempts_per_s"],
+        "attempts_per_commit": cell["attempts_per_commit"] if users else None,
+        **{each: _farther(cell[each], share, index) for each in ("latency_ms", "attempt_ms", "commit_ms")},
+        "connect_ms": {"n": 0, "p50": None, "p99": None, "max": None},
+    }
+
+
+def _farther(times_ms: dict[str, Any], share: float, index: int) -> dict[str, Any]:
+    n = round(share * times_ms["n"])
+    return {
+        name: n if name == "n" else None if value is None or n == 0 else value * (1 + 1.4 * index)
+        for name, value in times_ms.items()
     }
 
 
@@ -217,7 +262,7 @@ def _spoil(cells: list[dict[str, Any]], *, invalid: bool) -> None:
         cells[1 % len(cells)]["verdict"] = {"valid": False, "checks": [_check(False, 3)]}
 
 
-def _run(scenario: str, conflicts: str, seed: int) -> dict[str, Any]:
+def _run(scenario: str, conflicts: str, seed: int, regions: Sequence[str]) -> dict[str, Any]:
     locks = conflicts == "locks"
     return {
         "format": 1,
@@ -235,6 +280,7 @@ def _run(scenario: str, conflicts: str, seed: int) -> dict[str, Any]:
             "isolation": "repeatable read",
             "latency": None if locks else {"rtt_ms": 2.0, "commit_ms": 5.0},
             "conflicts": conflicts,
+            "regions": list(regions),
         },
         "options": {"duration": "8s", "keys": "1000"},
     }

@@ -25,6 +25,7 @@ RUNS: dict[str, dict[str, Any]] = {
     "policies": {"retries": ("none", "immediate", "aws-connector")},
     "policies and row locks": {"retries": ("none", "immediate"), "conflicts": "locks"},
     "key counts": {"skews": ("uniform", "zipf:0.8"), "keys": (100, 1000)},
+    "two regions": {"regions": ("us-east-1", "us-east-2")},
     "repeats": {"skews": ("hot",), "users": (1, 8), "repeats": 3},
 }
 

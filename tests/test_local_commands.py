@@ -36,14 +36,6 @@ def test_status_before_the_first_start_makes_nothing(monkeypatch: pytest.MonkeyP
     assert facts["data_directory"].startswith(str(home))
     names = ["running", "dsn", "data_directory", "server_version", "fsync", "endpoint", "endpoints"]
     assert list(facts) == names
-        "running",
-        "dsn",
-        "data_directory",
-        "server_version",
-        "fsync",
-        "endpoint",
-        "endpoints",
-    ]
 
 
 def test_status_of_a_running_server_names_its_dsn(dsn: str) -> None:

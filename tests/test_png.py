@@ -30,6 +30,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "one level": {"users": (8,)},
     "one cell": {"users": (8,), "skews": ("hot",)},
     "policies": {"users": (1, 4, 8), "retries": ("none", "full-jitter:base=10ms,cap=1s,max=10")},
+    "two regions": {"regions": ("us-east-1", "us-east-2")},
+    "two regions, one line": {"skews": ("hot",), "regions": ("us-east-1", "us-east-2")},
+    "three regions, one level": {"users": (8,), "regions": ("us-east-1", "us-east-2", "ap-northeast-1")},
     "many lines": {
         "skews": ("hot",),
         "users": (1, 8),

@@ -32,6 +32,7 @@ class Request:
     seed: int
     out: Path
     think_s: float
+    receipts: bool
     gates: Gates
     progress: bool
     options: dict[str, Any]
@@ -60,6 +61,9 @@ OPTIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 """Default and meaning of every option that has a value; a sweep has more (see `hotrow.load.sweep`)."""
 REDRAW_HELP = "draw fresh keys on every retry, instead of repeating the same work"
+RECEIPTS_HELP = (
+    "write a receipt in every transaction, and look it up where the connection was lost during COMMIT"
+)
 OUT_HELP = "directory under which the run's own directory is made"
 
 
@@ -69,6 +73,7 @@ def add_arguments(parser: LocustArgumentParser, **_: Any) -> None:
     for flag, (default, text) in OPTIONS.items():
         parser.add_argument(flag, default=default, env_var=env_var(flag), help=text)
     parser.add_argument("--redraw", action="store_true", env_var=env_var("--redraw"), help=REDRAW_HELP)
+    parser.add_argument("--receipts", action="store_true", env_var=env_var("--receipts"), help=RECEIPTS_HELP)
     parser.add_argument(
         "--out", default="results", env_var=env_var("--out"), help=OUT_HELP, include_in_web_ui=False
     )
@@ -101,6 +106,7 @@ def read_request(options: Namespace, scenario: str) -> Request:
         seed=_whole("--seed", options.seed, 0),
         out=Path(options.out),
         think_s=parse_duration_s(options.think, option="--think"),
+        receipts=bool(options.receipts),
         gates=Gates(
             max_conflict_rate=_share("--max-conflict-rate", options.max_conflict_rate),
             max_give_up_rate=_share("--max-give-up-rate", options.max_give_up_rate),
@@ -119,6 +125,7 @@ def _shown(options: Namespace, is_sweep: bool) -> dict[str, Any]:
         "keys",
         "retry",
         "redraw",
+        "receipts",
         "think",
         "warmup",
         "seed",

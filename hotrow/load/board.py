@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 import gevent
 from gevent.event import Event
 
+from hotrow.errors import HotrowError
+from hotrow.finish import report_error
 from hotrow.ledger import LedgerWriter
 from hotrow.load.health import Health
 from hotrow.plan import Cell
-from hotrow.targets.target import Target, parse_target, start
+from hotrow.targets.target import Target, Targets, start
 
 if TYPE_CHECKING:
     from locust.runners import Runner
@@ -38,7 +40,10 @@ class Setup:
     schema: str
     seed: int
     think_s: float
+    receipts: bool
     cells: tuple[Cell, ...]
+    workers: int = 1
+    """How many processes have users, and share what is for all of them."""
 
     def as_message(self) -> dict[str, Any]:
         """Plain data for Locust's messages."""
@@ -48,14 +53,16 @@ class Setup:
             "schema": self.schema,
             "seed": self.seed,
             "think_s": self.think_s,
+            "receipts": self.receipts,
             "cells": [cell.as_json() for cell in self.cells],
+            "workers": self.workers,
         }
 
 
 class Board:
     """What the users of one worker process look at."""
 
-    def __init__(self, runner: Runner) -> None:
+    def __init__(self, runner: Runner, targets: Targets | None = None) -> None:
         self.setup: Setup | None = None
         self.target: Target | None = None
         self.cell: Cell | None = None
@@ -64,6 +71,8 @@ class Board:
         self.in_flight = 0
         self.ready = 0
         self._runner = runner
+        self._targets = targets or Targets()
+        self._users_of_region: list[int] = []
         self._health: Health | None = None
         self._sequence = 0
         self._users = 0
@@ -78,6 +87,21 @@ class Board:
         """A number for a new user, unique in this worker."""
         self._users += 1
         return self._users - 1
+
+    def enter_region(self) -> int:
+        """The region of a new user: where this worker has the fewest, so round-robin while nobody leaves.
+
+        Each worker begins at another region, so that few users of many workers are spread too.
+        """
+        counts = self._users_of_region
+        order = [(self.worker + place) % len(counts) for place in range(len(counts))]
+        region = min(order, key=counts.__getitem__)
+        counts[region] += 1
+        return region
+
+    def leave_region(self, region: int) -> None:
+        """A user of this region has gone."""
+        self._users_of_region[region] -= 1
 
     def number_transaction(self) -> int:
         """A number for a new transaction, unique in this worker."""
@@ -132,14 +156,24 @@ class Board:
         self.close()
         cells = tuple(Cell(**cell) for cell in setup.pop("cells"))
         self.setup = Setup(cells=cells, **setup)
-        self.target = start(parse_target(self.setup.host))
+        self.target = start(self._targets.of(self.setup.host))
         self.worker = max(getattr(self._runner, "worker_index", 0), 0)
+        self._users_of_region = [0] * max(len(self.target.regions), 1)
+        self._prepare_to_connect(self.target)
         directory = Path(self.setup.directory)
         self._transactions = 0
         self.ledger = LedgerWriter(
             directory, self.worker, wall_ns=time.time_ns(), perf_ns=time.perf_counter_ns()
         )
         self._health = Health(directory, self)
+
+    def _prepare_to_connect(self, target: Target) -> None:
+        """Before any user comes; where it fails, each user's attempt fails in the same way and records it."""
+        assert self.setup is not None  # noqa: S101 - just set
+        try:
+            target.begin_run(self.setup.workers)
+        except HotrowError as error:
+            report_error(error)
 
     def _open_gate(self, cell: int) -> None:
         assert self.setup is not None  # noqa: S101 - the master sends the setup before any cell

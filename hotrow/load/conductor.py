@@ -27,16 +27,17 @@ from hotrow.load.declared import declared_scenario
 from hotrow.load.progress import Progress
 from hotrow.load.waiting import COOPERATIVE
 from hotrow.plan import Cell, plan_cells
+from hotrow.receipts import check_receipts
 from hotrow.scenario import Tally
 from hotrow.targets.stage import Stage
-from hotrow.targets.target import check_reachable, parse_target, start
+from hotrow.targets.target import Targets, check_reachable, start
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from locust.env import Environment
 
-    from hotrow.scenario import Scenario, State
+    from hotrow.scenario import Scenario, State, Verdict
 
 READY_TIMEOUT_S = 120.0
 """How long users may take to connect before a cell."""
@@ -46,8 +47,9 @@ _POLL_S = 0.02
 class Conductor:
     """One run after another: begin, walk or hold the cells, stop, finish."""
 
-    def __init__(self, environment: Environment, runner: Any) -> None:
+    def __init__(self, environment: Environment, runner: Any, targets: Targets) -> None:
         self._environment = environment
+        self._targets = targets
         self._runner = runner
         self._ending = RLock()
         self._states: dict[int, dict[str, Any]] = {}
@@ -72,7 +74,7 @@ class Conductor:
             HotrowError: the first thing that is wrong, in one line.
         """
         _, request, _ = self._plan()
-        target = parse_target(self._host())
+        target = self._targets.of(self._host())
         rundir.refuse_unwritable(request.out)
         check_reachable(start(target), COOPERATIVE)
 
@@ -83,12 +85,13 @@ class Conductor:
             HotrowError: the options (changed in the web form, perhaps) or the target do not allow it.
         """
         scenario, request, cells = self._plan()
-        target = start(parse_target(self._host()))
+        target = start(self._targets.of(self._host()))
         server_version = check_reachable(target, COOPERATIVE)
         directory = rundir.make_directory(request.out, scenario.name)
-        stage = Stage(target, f"hotrow_{run_suffix()}", scenario, COOPERATIVE)
+        schema = f"hotrow_{run_suffix()}"
+        stage = Stage(target, schema, scenario, COOPERATIVE, receipts=request.receipts)
         rundir.write_run_json(directory, request, cells, target, server_version)
-        stage.build(request.settings.keys)
+        stage.build(request.settings.keys, progress=request.progress)
         self._run = OpenRun(
             scenario=scenario,
             request=request,
@@ -106,7 +109,9 @@ class Conductor:
             schema=stage.schema,
             seed=request.seed,
             think_s=request.think_s,
+            receipts=request.receipts,
             cells=cells,
+            workers=max(self._runner.worker_count, 1),
         )
         self._broadcast(setup=setup)
         if self._environment.shape_class is None:
@@ -169,7 +174,17 @@ class Conductor:
             self._run.begin_ns = None
             if self._walk is not None:
                 self._walk.kill()
-            self._walk = gevent.spawn(self._warm_up, self._run)
+            self._walk = gevent.spawn(self._begin_window, self._run)
+
+    def _begin_window(self, run: OpenRun) -> None:
+        """Locust counts users that it has started; the window is for those that have connected as well."""
+        try:
+            all_ready = partial(self._has_ready, run.users)
+            self._wait_until(all_ready, READY_TIMEOUT_S, f"{run.users} users to connect")
+            self._warm_up(run)
+        except HotrowError as error:
+            self._walk = None
+            self.abandon(error)
 
     def _open_cell(self, run: OpenRun, cell: Cell) -> None:
         run.progress.cell_opened(cell)
@@ -208,7 +223,8 @@ class Conductor:
 
     def _judge(self, run: OpenRun, cell: Cell) -> None:
         before, run.state = run.state, run.stage.observe()
-        checks = run.scenario.check(before, run.state, _tally(run.directory, cell))
+        tally = _tally(run.directory, cell)
+        checks = [*run.scenario.check(before, run.state, tally), *self._check_receipts(run, tally)]
         append_event(
             run.directory,
             {
@@ -225,6 +241,13 @@ class Conductor:
                 ],
             },
         )
+
+    def _check_receipts(self, run: OpenRun, tally: Tally) -> list[Verdict]:
+        """With receipts, one more check, which needs to know nothing of the scenario."""
+        if not run.request.receipts:
+            return []
+        before, run.receipts = run.receipts, run.stage.count_receipts()
+        return [check_receipts(run.receipts - before, tally)]
 
     def _broadcast(self, *, setup: Setup | None = None, cell: int | None = None, end: bool = False) -> None:
         self._sequence += 1
@@ -294,6 +317,8 @@ class OpenRun:
     wanted_users: int
     """How many a sweep wants."""
     open_cell: Cell | None = None
+    receipts: int = 0
+    """How many receipts there were when the open cell began."""
     begin_ns: int | None = None
     """When the window of the open cell began; None while it warms up or its users still come."""
 

@@ -6,7 +6,7 @@ A client that is late sends late and measures late; a cell in which that happene
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gevent
 
@@ -31,8 +31,10 @@ class Health:
         self._greenlets = [gevent.spawn(self._sample), gevent.spawn(self._write)]
 
     def stop(self) -> None:
-        """Stop sampling."""
+        """Stop sampling; a last line has what connecting took in all."""
         gevent.killall(self._greenlets)
+        if self._connections():
+            self._append(0.0)
 
     def _sample(self) -> None:
         while True:
@@ -61,5 +63,13 @@ class Health:
                 "cell": None if cell is None else cell.id,
                 "lag_ms": lags[-1] if lags else 0.0,
                 "cpu": cpu,
+                **self._connections(),
             },
         )
+
+    def _connections(self) -> dict[str, Any]:
+        """What connecting took since the run began, region by region; nothing where that is not counted."""
+        target = self._board.target
+        if target is None or not target.doors:
+            return {}
+        return {"connections": [{"region": door.cluster.region, **door.as_json()} for door in target.doors]}

@@ -17,6 +17,7 @@ from hotrow.errors import HotrowError
 from hotrow.finish import report_error
 from hotrow.load.board import Board
 from hotrow.load.conductor import Conductor
+from hotrow.targets.target import Targets
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -57,12 +58,13 @@ def _stand_ready(environment: Environment, runner: Any) -> Run:
     if getattr(environment.parsed_options, "progress", False):
         logging.getLogger("locust.stats_logger").disabled = True
     environment.stop_timeout = environment.stop_timeout or STOP_TIMEOUT_S
-    board = None if isinstance(runner, MasterRunner) else Board(runner)
+    targets = Targets()
+    board = None if isinstance(runner, MasterRunner) else Board(runner, targets)
     if isinstance(runner, WorkerRunner) or getattr(environment.parsed_options, "headless", False):
         _end_on_signals(environment, runner, board)
     if isinstance(runner, WorkerRunner):
         return Run(board, None)
-    conductor = Conductor(environment, runner)
+    conductor = Conductor(environment, runner, targets)
     conductor.refuse_what_cannot_run()
     return Run(board, conductor)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from hotrow.load.arguments import Request
     from hotrow.plan import Cell
+    from hotrow.targets.dsql.cluster import Cluster
     from hotrow.targets.target import Target
 
 _COMMANDS = ("hotrow", "locust")
@@ -77,12 +78,20 @@ def write_run_json(
             "isolation": target.isolation.replace("-", " "),
             "latency": latency and {"rtt_ms": latency.rtt_s * 1e3, "commit_ms": latency.commit_s * 1e3},
             "conflicts": target.conflicts,
+            "regions": list(target.regions),
+            "clusters": [_cluster(door.cluster) for door in target.doors],
         },
         "options": request.options,
         "packages": {name: version(name) for name in _PACKAGES},
         "cells": [cell.as_json() for cell in cells],
     }
     (directory / "run.json").write_text(json.dumps(description, indent=2) + "\n")
+
+
+def _cluster(cluster: Cluster) -> dict[str, str | None]:
+    """What CloudWatch knows it by; what only behaves like Aurora DSQL has no id there."""
+    cluster_id = cluster.host.partition(".")[0] if cluster.is_aws else None
+    return {"host": cluster.host, "region": cluster.region, "id": cluster_id}
 
 
 def _command(words: Sequence[str]) -> str:
@@ -96,7 +105,8 @@ def _masked(word: str) -> str:
     if not separator:
         return word
     authority, slash, path = rest.partition("/")
-    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path.partition('?')[0]}"
+    shown = authority.rpartition("@")[2].partition("?")
+    return f"{scheme}://{shown[0]}" + ("" if shown[1] else f"{slash}{path.partition('?')[0]}")
 
 
 def _git_revision() -> str | None:

@@ -6,6 +6,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, cast
 
+import gevent
 import numpy as np
 from locust import User, task
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
@@ -14,6 +15,7 @@ from hotrow.attempt import Outcome
 from hotrow.load import run as run_module
 from hotrow.load.declared import declared_scenario
 from hotrow.load.waiting import COOPERATIVE
+from hotrow.receipts import Receipts
 from hotrow.retry import parse_retry
 from hotrow.skew import KeySource, parse_skew
 from hotrow.targets.connection import UserConnection
@@ -47,6 +49,7 @@ class ContentionUser(User):
         self._board = cast("Board", run_module.of(environment).board)
         self._number = self._board.number_user()
         self._connection: UserConnection | None = None
+        self._region = 0
         self._client: Client | None = None
         self._cell: Cell | None = None
 
@@ -59,7 +62,8 @@ class ContentionUser(User):
         setup, target = self._board.setup, self._board.target
         if setup is None or target is None:
             return  # the run could not begin and said so; Locust is about to stop
-        self._connection = UserConnection(target, setup.schema, COOPERATIVE)
+        self._region = self._board.enter_region()
+        self._connection = UserConnection(target, setup.schema, COOPERATIVE, self._region)
         self._connection.try_to_open()
         self._board.ready += 1
 
@@ -67,6 +71,7 @@ class ContentionUser(User):
         """Leave: the connection is closed and the user no longer counted."""
         if self._connection is not None:
             self._board.ready -= 1
+            self._board.leave_region(self._region)
             self._connection.close()
 
     @task
@@ -125,10 +130,20 @@ class ContentionUser(User):
             policy=parse_retry(cell.retry),
             redraw=cell.redraw,
             connections=self._connection,
-            record=partial(ledger.append, user=self._number, cell=cell.id),
+            record=partial(ledger.append, user=self._number, cell=cell.id, region=self._region),
             hottest=table.hottest,
             clock_ns=time.perf_counter_ns,
             pause=self._pause,
+            receipts=self._receipts(rng) if setup.receipts else None,
+        )
+
+    def _receipts(self, rng: np.random.Generator) -> Receipts:
+        return Receipts(
+            worker=self._board.worker,
+            rng=rng,
+            sleep=COOPERATIVE.sleep,
+            clock_s=time.perf_counter,
+            time_limit=lambda seconds: gevent.Timeout(seconds, TimeoutError("no answer")),
         )
 
     def _tell_locust(self, scenario: str, outcome: Outcome | None, elapsed_ms: float) -> None:

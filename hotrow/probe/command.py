@@ -22,7 +22,7 @@ _WIDTH = 160
     "hosts",
     multiple=True,
     default=("local",),
-    help="local or postgresql://…[?isolation=serializable]; again for another column.",
+    help="local, dsql://… or postgresql://…[?isolation=serializable]; again for another column.",
 )
 @click.option("--only", default="", help="Only probes whose name contains or matches this, or with this tag.")
 @click.option("--step-deadline", default="3s", help="A step without an answer by then `waits`.")

@@ -1,12 +1,14 @@
-"""One user's connection: opened when first asked for, and replaced when it broke."""
+"""One user's connection: opened when first asked for, and replaced when it broke or has come of age."""
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import psycopg
 
+from hotrow.errors import TargetError
 from hotrow.targets.session import DriverFailure, PostgresSession, Waiting, describe
 
 if TYPE_CHECKING:
@@ -14,28 +16,33 @@ if TYPE_CHECKING:
 
 
 class UserConnection:
-    """What the attempt loop asks for a session."""
+    """What the attempt loop asks for a session, to one of the target's regions."""
 
-    def __init__(self, target: Target, schema: str, waiting: Waiting) -> None:
+    def __init__(self, target: Target, schema: str, waiting: Waiting, region: int = 0) -> None:
         self._target = target
         self._schema = schema
         self._waiting = waiting
+        self._region = region
         self._session: PostgresSession | None = None
+        self._retire_at_s = math.inf
 
     def try_to_open(self) -> None:
         """Open ahead of the first attempt; where that fails, that attempt tries again and records why."""
-        with suppress(psycopg.Error):
+        with suppress(psycopg.Error, TargetError):
             self.session()
 
     def session(self) -> PostgresSession:
-        """The open session.
+        """The open session; asked for between two attempts, so it is replaced in no transaction.
 
         Raises:
             psycopg.Error: none can be had.
+            TargetError: there are no credentials to connect with.
         """
+        self._retire()
         if self._session is None or not self._session.usable:
             self.close()
-            self._session = self._target.connect(self._waiting, self._schema)
+            self._session = self._target.connect(self._waiting, self._schema, self._region)
+            self._retire_at_s = self._waiting.clock() + self._life_s()
         return self._session
 
     def describe(self, error: Exception) -> DriverFailure:
@@ -47,3 +54,13 @@ class UserConnection:
         if self._session is not None:
             self._session.close()
             self._session = None
+
+    def _retire(self) -> None:
+        """Close a session that has come of age, before the server does it in the middle of an attempt."""
+        if self._session is not None and self._waiting.clock() >= self._retire_at_s:
+            self.close()
+            self._target.doors[self._region].counts.retired += 1
+
+    def _life_s(self) -> float:
+        doors = self._target.doors
+        return doors[self._region].session_life_s() if doors else math.inf

@@ -17,7 +17,7 @@ from psycopg import pq
 from hotrow.attempt import Marker
 from hotrow.errors import TargetError
 from hotrow.outcome import marker_of
-from hotrow.targets.session import unchanged
+from hotrow.targets.session import BLOCKING, unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -129,6 +129,8 @@ def playground(
 ) -> Iterator[dict[str, ProbeSession]]:
     """Sessions of these names over a fresh schema with the tables of `setup`; all of it is gone afterwards.
 
+    Where the target has several regions, the sessions are dealt over them.
+
     Raises:
         TargetError: a statement of the set-up was refused, or no connection was to be had.
     """
@@ -141,32 +143,43 @@ def playground(
             tables = _build(owner, schema, setup)
             with ExitStack() as stack:
                 yield {
-                    name: stack.enter_context(_entered(target, schema, tables, deadline_s)) for name in names
+                    name: stack.enter_context(_entered(target, schema, tables, deadline_s, number))
+                    for number, name in enumerate(names)
                 }
         finally:
             _settle(owner, f"DROP SCHEMA {schema} CASCADE")
 
 
-def _open(target: Target, deadline_s: float) -> ProbeSession:
+def _open(target: Target, deadline_s: float, number: int = 0) -> ProbeSession:
+    """The session of this number, in its region where the target has some."""
+
+    def enter(connection: psycopg.Connection[Any]) -> ProbeSession:
+        return ProbeSession(connection, deadline_s, target.rewrite)
+
     try:
-        connection = psycopg.connect(
-            target.conninfo,
-            autocommit=True,
-            connect_timeout=_CONNECT_TIMEOUT_S,
-            application_name="hotrow probe",
+        if target.doors:
+            return target.doors[number % len(target.doors)].open(BLOCKING, enter)
+        return enter(
+            psycopg.connect(
+                target.conninfo,
+                autocommit=True,
+                connect_timeout=_CONNECT_TIMEOUT_S,
+                application_name="hotrow probe",
+            )
         )
     except psycopg.Error as error:
         reason = " ".join(str(error).split())
         raise TargetError(f"cannot connect to {target.label}: {reason}") from None
-    return ProbeSession(connection, deadline_s, target.rewrite)
 
 
-def _entered(target: Target, schema: str, tables: Sequence[str], deadline_s: float) -> ProbeSession:
+def _entered(
+    target: Target, schema: str, tables: Sequence[str], deadline_s: float, number: int
+) -> ProbeSession:
     """A fresh session at the target's isolation level that has seen the tables as they are now.
 
     On Aurora DSQL a session that was open during DDL, or that is new to a table, may be answered OC001.
     """
-    session = _open(target, deadline_s)
+    session = _open(target, deadline_s, number)
     preparation = [f"SET search_path TO {schema}"]
     if target.kind == "postgresql":
         preparation.append(f"SET default_transaction_isolation TO '{target.isolation.replace('-', ' ')}'")

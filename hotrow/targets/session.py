@@ -189,10 +189,11 @@ class PostgresSession:
         self._exchange("ROLLBACK")
         self._pace.fill(self._latency.rtt_s, self._waiting.clock() - sent_s)
 
-    def run(self, sql: str) -> None:
+    def run(self, sql: str) -> Result:
         """Run one statement in a transaction of its own, unprepared, without latency: DDL and seeding."""
         self._pgconn.send_query_params(self._rewrite(sql).encode(), None)
-        self._answer(1)
+        answer = self._answer(1)
+        return Result(self._rows(answer), answer.command_tuples or 0)
 
     def close(self) -> None:
         """Close the connection; the server rolls back what was open."""

@@ -9,42 +9,65 @@ from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg.conninfo import make_conninfo
+from rich.console import Console
+from rich.progress import track
 
+from hotrow.attempt import RETRYABLE
 from hotrow.errors import TargetError
+from hotrow.outcome import Phase, classify
+from hotrow.receipts import COUNT
+from hotrow.receipts import TABLE as RECEIPTS
 from hotrow.targets.target import RULES_OFF
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import TypeVar
 
-    from hotrow.scenario import Scenario, State
+    from hotrow.scenario import Scenario, Session, State
     from hotrow.targets.session import PostgresSession, Waiting
     from hotrow.targets.target import Target
 
+    Done = TypeVar("Done")
+
 _TABLES_OF_SCHEMA = "SELECT relname FROM pg_class WHERE relnamespace = $1::regnamespace AND relkind = 'r'"
+_TRIES_MOST = 10
+"""Of one statement: on Aurora DSQL each may be told that the schema has just changed (OC001)."""
+_BACKOFF_BASE_S = 0.05
+_BACKOFF_CAP_S = 2.0
+_BLIP = "XX000"
+_INDEX_JOB = re.compile(r"\s*CREATE\s+(?:UNIQUE\s+)?INDEX\s+ASYNC\b", re.IGNORECASE)
 
 
 class Stage:
     """A schema of the run's own, so that runs at the same time never touch each other's rows."""
 
-    def __init__(self, target: Target, schema: str, scenario: Scenario, waiting: Waiting) -> None:
+    def __init__(
+        self, target: Target, schema: str, scenario: Scenario, waiting: Waiting, *, receipts: bool = False
+    ) -> None:
         self.schema = schema
         self._target = _behind_the_scenes(target)
         self._scenario = scenario
         self._waiting = waiting
+        self._own_tables = (RECEIPTS,) if receipts else ()
 
-    def build(self, keys: int) -> None:
+    def build(self, keys: int, *, progress: bool = False) -> None:
         """Create the schema and its tables, fill them with `keys` rows, and have the stand-in adopt them.
+
+        Each statement is a transaction of its own: Aurora DSQL takes no two DDL statements in one, and no
+        more than 3,000 rows. With `progress` a bar shows the filling, on a terminal.
 
         Raises:
             TargetError: the server refused; one line says what.
         """
         with self._session("set up the tables") as session:
-            session.run(f"CREATE SCHEMA {self.schema}")
-            session.run(f"SET search_path TO {self.schema}")
+            self._run(session, f"CREATE SCHEMA {self.schema}")
+            self._run(session, f"SET search_path TO {self.schema}")
             if self._target.kind == "local":
                 session.run("SET hotrow.adopt TO off")  # seeded at full speed, then adopted
-            for statement in (*self._scenario.tables(), *self._scenario.seed(keys)):
-                session.run(statement)
+            for statement in (*self._own_tables, *self._scenario.tables()):
+                self._run(session, statement)
+            for statement in _shown(self._scenario.seed(keys), progress=progress):
+                self._run(session, statement)
             if self._target.kind == "local":
                 for (table,) in session.execute(_TABLES_OF_SCHEMA, self.schema).rows:
                     session.run(f"SELECT hotrow.adopt('{self.schema}.{table}')")
@@ -56,10 +79,16 @@ class Stage:
             TargetError: the server refused or is gone.
         """
         with self._session("read the tables", self.schema) as session:
-            session.begin()
-            state = self._scenario.observe(session)
-            session.rollback()
-        return state
+            return self._read(session, self._scenario.observe)
+
+    def count_receipts(self) -> int:
+        """How many transactions left a receipt, tombstones not counted.
+
+        Raises:
+            TargetError: the server refused or is gone.
+        """
+        with self._session("count the receipts", self.schema) as session:
+            return self._read(session, lambda reader: int(reader.execute(COUNT).rows[0][0]))
 
     def drop(self) -> None:
         """Remove the schema with all in it.
@@ -68,20 +97,70 @@ class Stage:
             TargetError: the server refused or is gone.
         """
         with self._session("drop the tables", self.schema) as session:
-            session.run(f"DROP SCHEMA IF EXISTS {self.schema} CASCADE")
+            self._run(session, f"DROP SCHEMA IF EXISTS {self.schema} CASCADE", repeatable=True)
+
+    def _run(self, session: PostgresSession, statement: str, *, repeatable: bool = False) -> None:
+        """One statement as a transaction of its own; an index that is built asynchronously is waited for."""
+        result = self._again(lambda: session.run(statement), repeatable=repeatable)
+        if result.rows and _INDEX_JOB.match(statement):
+            job = str(result.rows[0][0]).replace("'", "''")
+            done = self._again(lambda: session.run(f"CALL sys.wait_for_job('{job}')"), repeatable=True)
+            if done.rows and done.rows[0][0] is False:
+                raise TargetError(f"cannot set up the tables of {self._scenario.name}: {statement!r} failed")
+
+    def _read(self, session: PostgresSession, read: Callable[[Session], Done]) -> Done:
+        """One transaction that only reads, and is rolled back."""
+
+        def once() -> Done:
+            session.begin()
+            try:
+                return read(session)
+            finally:
+                session.rollback()
+
+        return self._again(once, repeatable=True)
+
+    def _again(self, work: Callable[[], Done], *, repeatable: bool) -> Done:
+        """Do it, and once more after each error that says that nothing was applied.
+
+        Where the work may be done twice (`repeatable`), also after a blip of the service.
+        """
+        for retries in range(_TRIES_MOST - 1):
+            try:
+                return work()
+            except psycopg.Error as error:
+                if not _was_not_applied(error) and not (repeatable and error.sqlstate == _BLIP):
+                    raise
+                self._waiting.sleep(min(_BACKOFF_BASE_S * 2.0**retries, _BACKOFF_CAP_S))
+        return work()
 
     @contextmanager
     def _session(self, purpose: str, search_path: str | None = None) -> Iterator[PostgresSession]:
         """A session for one purpose; what the server says against it becomes one line."""
+        purpose = f"cannot {purpose} of {self._scenario.name}"
         try:
             session = self._target.connect(self._waiting, search_path)
-            try:
-                yield session
-            finally:
-                session.close()
         except psycopg.Error as error:
-            reason = " ".join(str(error).split())
-            raise TargetError(f"cannot {purpose} of {self._scenario.name}: {reason}") from None
+            raise TargetError(f"{purpose}: {self._target.explain(error)}") from None
+        try:
+            yield session
+        except psycopg.Error as error:
+            raise TargetError(f"{purpose}: {' '.join(str(error).split())}") from None
+        finally:
+            session.close()
+
+
+def _was_not_applied(error: psycopg.Error) -> bool:
+    """Whether it is a conflict, of data or of the schema."""
+    message = error.diag.message_primary or ""
+    return classify(Phase.BODY, error.sqlstate, message, lost=False).outcome in RETRYABLE
+
+
+def _shown(statements: Sequence[str], *, progress: bool) -> Iterator[str]:
+    """The statements, one after the other, with a bar for who waits on a terminal."""
+    console = Console(stderr=True)
+    hidden = not (progress and console.is_terminal)
+    yield from track(statements, "filling the tables", console=console, transient=True, disable=hidden)
 
 
 def _behind_the_scenes(target: Target) -> Target:

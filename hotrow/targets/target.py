@@ -12,6 +12,8 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from hotrow.errors import TargetError, UsageError
+from hotrow.targets.dsql.cluster import SCHEME, label, parse_clusters
+from hotrow.targets.dsql.opening import CONNECT_TIMEOUT_S, Door
 from hotrow.targets.local.rewriting.rewrite import rewrite
 from hotrow.targets.local.server import ensure_up
 from hotrow.targets.session import BEGIN, Latency, PostgresSession, Waiting, unchanged
@@ -20,7 +22,6 @@ from hotrow.units import format_duration, parse_duration_s
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CONNECT_TIMEOUT_S = 10
 STATEMENTS_CACHED = 1024
 """Rewritten statements kept; a scenario has a handful, each connection prepares them anew."""
 _ISOLATION = {
@@ -37,10 +38,11 @@ class Target:
     """A database to drive. `conninfo` may hold a password: it is never written anywhere."""
 
     kind: str
-    """`local` or `postgresql`."""
+    """`local`, `postgresql` or `dsql`."""
     label: str
     """What charts and pages print; free of secrets."""
     conninfo: str
+    """Empty on `dsql`, where `doors` take its place."""
     isolation: str
     latency: Latency | None
     """Injected latency; None on a target whose latency is its own."""
@@ -48,16 +50,47 @@ class Target:
     """`commit` where conflicts come at COMMIT, `locks` where the second writer waits for the first."""
     rewrite: Callable[[str], str] = unchanged
     """What becomes of a statement on its way to this database."""
+    regions: tuple[str, ...] = ()
+    """Names of the regions that users are dealt over; none where there is but one place."""
+    doors: tuple[Door, ...] = ()
+    """On `dsql`, how this process connects to each region."""
 
-    def connect(self, waiting: Waiting, search_path: str | None = None) -> PostgresSession:
-        """Open one session; its tables are found in `search_path`.
+    def connect(self, waiting: Waiting, search_path: str | None = None, region: int = 0) -> PostgresSession:
+        """Open one session to that of the `regions`; its tables are found in `search_path`.
 
         Raises:
             psycopg.Error: the server refused or could not be reached.
+            TargetError: there are no credentials to connect with.
         """
-        connection: psycopg.Connection[Any] = psycopg.connect(
-            self.conninfo, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S, application_name="hotrow"
+        enter = partial(self._enter, waiting=waiting, search_path=search_path)
+        if self.doors:
+            return self.doors[region].open(waiting, enter)
+        return enter(
+            psycopg.connect(
+                self.conninfo, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S, application_name="hotrow"
+            )
         )
+
+    def explain(self, error: Exception, region: int = 0) -> str:
+        """In one line, why `connect` failed and what to change."""
+        if self.doors:
+            return self.doors[region].explain(error)
+        reason = " ".join(str(error).split())
+        return f"cannot connect to {self.label}: {reason}; check --host and that the server runs"
+
+    def begin_run(self, processes: int) -> None:
+        """Prepare this process, one of so many, for the users of a run; nothing to do but on `dsql`.
+
+        Raises:
+            TargetError: there are no credentials to connect with.
+        """
+        for door in self.doors:
+            door.begin_run(processes)
+            door.prepare()
+
+    def _enter(
+        self, connection: psycopg.Connection[Any], *, waiting: Waiting, search_path: str | None
+    ) -> PostgresSession:
         session = PostgresSession(
             connection,
             self.latency or Latency(),
@@ -65,9 +98,26 @@ class Target:
             begin=_ISOLATION[self.isolation],
             rewrite=self.rewrite,
         )
-        if search_path is not None:
-            session.run(f"SET search_path TO {search_path}")
+        try:
+            if search_path is not None:
+                session.run(f"SET search_path TO {search_path}")
+        except BaseException:
+            session.close()
+            raise
         return session
+
+
+class Targets:
+    """The targets of one process by their spelling: all who name one share its tokens and its pace."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Target] = {}
+
+    def of(self, host: str) -> Target:
+        """The target that `host` names. Raises as `parse_target`."""
+        if host not in self._known:
+            self._known[host] = parse_target(host)
+        return self._known[host]
 
 
 def parse_target(host: str) -> Target:
@@ -80,31 +130,32 @@ def parse_target(host: str) -> Target:
         return _parse_local(host)
     if host.startswith(("postgresql://", "postgres://")):
         return _parse_postgresql(host)
-    if host.startswith("dsql://"):
-        raise UsageError(
-            "--host dsql://…: this version does not reach Aurora DSQL yet; use local or postgresql://…"
-        )
+    if host.startswith(SCHEME):
+        return _parse_dsql(host)
     raise UsageError(
-        f"--host {re.split('[:=]', host)[0]!r}…: unknown target; use local, local:rtt=2ms,commit=5ms or postgresql://…"
+        f"--host {re.split('[:=]', host)[0]!r}…: unknown target; "
+        "use local, local:rtt=2ms,commit=5ms, dsql://… or postgresql://…"
     )
 
 
 def check_reachable(target: Target, waiting: Waiting) -> str:
-    """Connect once and return the server's version.
+    """Connect once to every region and return the server's version.
 
     Raises:
         TargetError: in one line, who could not be reached and what to do.
     """
+    versions = [_server_version(target, waiting, region) for region in range(max(len(target.regions), 1))]
+    return versions[0]
+
+
+def _server_version(target: Target, waiting: Waiting, region: int) -> str:
     try:
-        session = target.connect(waiting)
+        session = target.connect(waiting, region=region)
     except psycopg.ProgrammingError:  # its text repeats what it could not read, a password perhaps
         reason = "not a connection URL that libpq can read; percent-encode special characters"
         raise UsageError(f"--host: {reason}") from None
     except psycopg.Error as error:
-        reason = " ".join(str(error).split())
-        raise TargetError(
-            f"cannot connect to {target.label}: {reason}; check --host and that the server runs"
-        ) from None
+        raise TargetError(target.explain(error, region)) from None
     version = str(session.execute("SHOW server_version").rows[0][0])
     session.close()
     return version
@@ -160,4 +211,18 @@ def _parse_postgresql(host: str) -> Target:
         isolation=isolation,
         latency=None,
         conflicts="locks",
+    )
+
+
+def _parse_dsql(host: str) -> Target:
+    clusters = parse_clusters(host)
+    return Target(
+        kind="dsql",
+        label=label(clusters),
+        conninfo="",
+        isolation="repeatable-read",
+        latency=None,
+        conflicts="commit",
+        regions=tuple(cluster.region for cluster in clusters),
+        doors=tuple(map(Door, clusters)),
     )
