@@ -36,3 +36,25 @@ def test_a_pause_that_begins_as_the_gate_closes_ends() -> None:
     said, _ = python(PAUSE_AS_THE_GATE_CLOSES).communicate(timeout=60)
 
     assert said == "False\n"
+
+
+EVEN_REGIONS = """
+from types import SimpleNamespace
+
+import hotrow.load
+from hotrow.load.board import Board
+
+board = Board(SimpleNamespace(register_message=lambda *_: None, send_message=lambda *_: None))
+board._users_of_region = [0, 0]
+users = [board.enter_region() for _ in range(8)]
+for user in (7, 5, 3):
+    board.leave_region(users.pop(user))
+print(users, [board.even_region(user) for user in users])
+"""
+
+
+def test_users_are_dealt_anew_where_those_who_left_were_of_one_region() -> None:
+    """Five users of which four were left in one region are three and two, and nobody moves without need."""
+    said, _ = python(EVEN_REGIONS).communicate(timeout=60)
+
+    assert said == "[0, 1, 0, 0, 0] [1, 1, 0, 0, 0]\n"

@@ -103,6 +103,14 @@ class Board:
         """A user of this region has gone."""
         self._users_of_region[region] -= 1
 
+    def even_region(self, region: int) -> int:
+        """Where a user of this region belongs as a cell begins: Locust chose who left after the last one."""
+        counts = self._users_of_region
+        if counts[region] - min(counts) <= 1:
+            return region
+        self.leave_region(region)
+        return self.enter_region()
+
     def number_transaction(self) -> int:
         """A number for a new transaction, unique in this worker."""
         self._transactions += 1

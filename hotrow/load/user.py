@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from hotrow.load.board import Board
     from hotrow.plan import Cell
     from hotrow.scenario import Scenario
+    from hotrow.targets.target import Target
 
 _RECONNECT_PAUSE_S = 0.2
 
@@ -63,9 +64,22 @@ class ContentionUser(User):
         if setup is None or target is None:
             return  # the run could not begin and said so; Locust is about to stop
         self._region = self._board.enter_region()
-        self._connection = UserConnection(target, setup.schema, COOPERATIVE, self._region)
-        self._connection.try_to_open()
+        self._connect(target, setup.schema)
         self._board.ready += 1
+
+    def _connect(self, target: Target, schema: str) -> None:
+        self._connection = UserConnection(target, schema, COOPERATIVE, self._region)
+        self._connection.try_to_open()
+
+    def _even_out(self) -> None:
+        """Change to the region that lacks users, where the last cell's leavers left one short."""
+        setup, target = self._board.setup, self._board.target
+        assert setup is not None and target is not None and self._connection is not None  # noqa: S101, PT018
+        region = self._board.even_region(self._region)
+        if region != self._region:
+            self._region = region
+            self._connection.close()
+            self._connect(target, setup.schema)
 
     def on_stop(self) -> None:
         """Leave: the connection is closed and the user no longer counted."""
@@ -107,6 +121,7 @@ class ContentionUser(User):
     def _client_of(self, cell: Cell) -> Client | None:
         """This user in the open cell; None where the cell closed while the user was about to join it."""
         if self._client is None or self._cell is not cell:
+            self._even_out()
             self._cell, self._client = cell, self._make_client(cell)
             if not self._join(self._client.rng):
                 return None
