@@ -9,6 +9,7 @@ import pytest
 
 from analysis.summarise import summarise
 from hotrow.attempt import Outcome
+from hotrow.targets.dsql.refusal import Cause
 from reports import facts
 from reports.charts import charts
 from reports.findings import findings
@@ -211,3 +212,11 @@ def test_a_summary_of_before_is_still_drawn() -> None:
 
     assert [each.subtitle for each in charts(older)] == [each.subtitle for each in charts(summary)]
     assert facts.facts(older) == facts.facts(summary)
+
+
+def test_no_cause_of_trying_again_is_taken_for_a_secret() -> None:
+    """The page withholds what is named like a token; it once withheld a count, and failed at it."""
+    retries = {cause.value: 1 for cause in Cause}
+
+    assert redact(retries) == retries
+    assert "tried again" in dict(facts.facts(counted(retries=retries)))["connections"]

@@ -106,7 +106,7 @@ def test_an_expired_token_is_replaced_at_once(cluster: Cluster) -> None:
     door.open(Timer().waiting(), enter)
     door.open(Timer().waiting(), enter)
 
-    assert door.counts.retries == Counter({Cause.TOKEN: 1})
+    assert door.counts.retries == Counter({Cause.EXPIRED: 1})
     assert (door.counts.opened, made) == (2, [])
 
 
@@ -119,7 +119,7 @@ def test_it_is_given_up_at_the_deadline(cluster: Cluster) -> None:
         door.open(timer.waiting(), enter)
 
     assert RETRY_FOR_S / 2 < timer.now_s <= RETRY_FOR_S
-    assert 5 < door.counts.retries[Cause.TOKEN] < 100
+    assert 5 < door.counts.retries[Cause.EXPIRED] < 100
     assert "clock" in door.explain(caught.value)
     assert "token_life=" in door.explain(caught.value)
 
@@ -178,7 +178,7 @@ def test_a_first_statement_that_is_refused_is_connecting_too(
         ("FATAL:  sorry, too many clients already", Cause.FULL),
         ("FATAL:  Cluster x is waking up cluster, please retry later", Cause.WAKING),
         ("FATAL:  server unavailable", Cause.UNAVAILABLE),
-        ("FATAL:  access denied\nHINT:  Signature expired: 2025 is now earlier than 2026", Cause.TOKEN),
+        ("FATAL:  access denied\nHINT:  Signature expired: 2025 is now earlier than 2026", Cause.EXPIRED),
         ("FATAL:  words that nobody has seen yet", Cause.OTHER),
         ("FATAL:  access denied", None),
         ('FATAL:  role "app" does not exist', None),
@@ -235,7 +235,7 @@ def test_what_the_server_really_says_is_understood(cluster: Cluster, set_faults:
         door.open(Timer().waiting(), enter)
 
     assert door.counts.opened == 20
-    assert set(door.counts.retries) == {Cause.WAKING, Cause.TOKEN}
+    assert set(door.counts.retries) == {Cause.WAKING, Cause.EXPIRED}
 
 
 @pytest.mark.parametrize(("told", "refused"), [(50.0, False), (100_000.0, True)])

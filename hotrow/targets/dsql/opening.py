@@ -149,7 +149,7 @@ class Door:
 
     def _learn(self, cause: Cause, token: str, now_s: float) -> None:
         self.counts.retries[cause] += 1
-        if cause is Cause.TOKEN:
+        if cause is Cause.EXPIRED:
             self._tokens.discard(token)
         if cause is Cause.RATE:
             self._slots.empty(now_s)

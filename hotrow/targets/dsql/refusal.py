@@ -27,7 +27,7 @@ class Cause(StrEnum):
     """The cluster was idle and is waking up."""
     UNAVAILABLE = "unavailable"
     """XX000: a blip of the service."""
-    TOKEN = "token"  # noqa: S105 - the name of a cause
+    EXPIRED = "expired"
     """The token had expired."""
     SCHEMA = "schema"
     """40001 at the session's first statement: the schema had just changed."""
@@ -97,7 +97,7 @@ def cause_of(error: psycopg.Error) -> Cause | None:
         return _STATES.get(error.sqlstate)
     text = str(error)
     if _EXPIRED.search(text):
-        return Cause.TOKEN
+        return Cause.EXPIRED
     if _FATAL not in text or _FINAL.search(text):
         return None
     return next((cause for words, cause in _WORDS if words.search(text)), Cause.OTHER)
