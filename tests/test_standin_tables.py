@@ -177,6 +177,7 @@ def test_alter_table_steps_aside_for_an_open_transaction_and_loses_nothing(
         "CREATE TABLE thing (id bigint PRIMARY KEY, name text UNIQUE, size int DEFAULT 3 CHECK (size > 0))"
     )
     client("INSERT INTO thing VALUES (1, 'a'), (2, 'b')")
+    client("GRANT SELECT ON thing TO PUBLIC")
     script = f"""
         a: BEGIN                                       -> BEGIN
         a: UPDATE thing SET size = 9 WHERE id = 1      -> UPDATE 1
@@ -198,6 +199,7 @@ def test_alter_table_steps_aside_for_an_open_transaction_and_loses_nothing(
         ("thing_name_key",),
         ("thing_pkey",),
     ]
+    assert client("SELECT relacl::text LIKE '%=r/%' FROM pg_class WHERE oid = 'thing'::regclass") == [(True,)]
     client("CREATE TABLE other (id int PRIMARY KEY)")
     assert client("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'hotrow\\_gone%'") == []
 

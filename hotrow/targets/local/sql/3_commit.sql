@@ -37,7 +37,7 @@ BEGIN
             IF {used} > 16 THEN
                 DELETE FROM {writes} t WHERE t.__pid = pg_backend_pid() AND t.__seq > 16;
             END IF;
-            PERFORM set_config({state}, '-1', true);
+            state := set_config({state}, '-1', true);
             IF clock_timestamp() - now() > interval '300 s' OR hotrow.schema_has_changed() THEN
                 PERFORM hotrow.refuse_commit();
             END IF;

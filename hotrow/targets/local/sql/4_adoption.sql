@@ -130,11 +130,14 @@ END $$;
 CREATE FUNCTION hotrow.give_to_owner(relation oid) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     parts jsonb := hotrow.parts(relation);
+    owner name := (SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = relation);
     part text;
 BEGIN
+    IF owner = current_user THEN
+        RETURN;  -- as it was made
+    END IF;
     FOREACH part IN ARRAY hotrow.relations() LOOP
-        EXECUTE format('ALTER TABLE %s OWNER TO %I', parts ->> part,
-                       (SELECT relowner::regrole::name FROM pg_class WHERE oid = relation));
+        EXECUTE format('ALTER TABLE %s OWNER TO %I', parts ->> part, owner);
     END LOOP;
 END $$;
 
@@ -186,7 +189,11 @@ BEGIN
           FROM pg_depend d JOIN pg_class c ON c.oid = d.objid JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE d.refobjid = relation AND d.deptype = 'a' AND d.classid = 'pg_class'::regclass AND c.relkind = 'v'
            AND c.relname NOT LIKE '%\_\_excluded' AND c.relname NOT LIKE '%\_\_or_nothing';
-        PERFORM hotrow.remove(hotrow.names(former.space, former.name));
+        IF FOUND THEN
+            PERFORM hotrow.remove(hotrow.names(former.space, former.name));
+        ELSE  -- it was put away
+            former.relacl := nullif(current_setting('hotrow.rights', true), '')::aclitem[];
+        END IF;
         PERFORM hotrow.build(relation);
         UPDATE pg_class SET relacl = former.relacl WHERE oid = (hotrow.parts(relation) ->> 'view')::regclass;
     END IF;

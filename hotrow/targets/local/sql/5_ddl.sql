@@ -96,9 +96,8 @@ BEGIN
     LOOP
         EXECUTE command;
     END LOOP;
-    PERFORM hotrow.build((parts ->> 'base')::regclass);
-    UPDATE pg_class SET relacl = (SELECT relacl FROM pg_class WHERE oid = relations[1])
-     WHERE oid = (parts ->> 'view')::regclass;
+    -- What stands beside it is made when the table has been altered: hotrow.rebuild().
+    PERFORM set_config('hotrow.rights', (SELECT relacl::text FROM pg_class WHERE oid = relations[1]), true);
 END $$;
 
 -- Drop what was put away and is not held any more.
