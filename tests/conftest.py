@@ -16,6 +16,8 @@ from tests.local_home import new_home
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.faulty import Faulty
+
 
 @pytest.fixture(scope="session")
 def hotrow_home() -> Iterator[Path]:
@@ -46,6 +48,25 @@ def schema(dsn: str) -> Iterator[str]:
         connection.execute(f"CREATE SCHEMA {name}")
         yield name
         connection.execute(f"DROP SCHEMA {name} CASCADE")
+
+
+@pytest.fixture(scope="module")
+def dsns(dsn: str) -> Iterator[list[str]]:
+    """The stand-in's endpoint, running: the conninfo of each region, its token included."""
+    from tests.faulty import running  # noqa: PLC0415 - the same
+
+    assert dsn
+    with running() as found:
+        yield found
+
+
+@pytest.fixture
+def faulty(dsns: list[str], dsn: str, schema: str) -> Iterator[Faulty]:
+    """That endpoint, its faults for the test to set, and a counter to commit to."""
+    from tests.faulty import counting  # noqa: PLC0415 - the same
+
+    with counting(dsns, dsn, schema) as made:
+        yield made
 
 
 @pytest.fixture

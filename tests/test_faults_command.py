@@ -11,18 +11,10 @@ from click.testing import CliRunner, Result
 
 from hotrow.cli import main
 from hotrow.targets.endpoint.control import place_socket, remove_socket
-from tests.faulty import running, simply
+from tests.faulty import simply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture(scope="module")
-def dsns(dsn: str) -> Iterator[list[str]]:
-    assert dsn
-    with running() as found:
-        yield found
 
 
 def command(*options: str) -> Result:

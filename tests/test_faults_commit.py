@@ -8,27 +8,14 @@ import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
 
-from tests.faulty import UPDATE, WAYS, Connection, Faulty, counting, running, simply
+from tests.faulty import UPDATE, WAYS, Connection, Faulty, simply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     Way = Callable[[Connection], str]
 
 LOST = (psycopg.OperationalError,)
-
-
-@pytest.fixture(scope="module")
-def dsns(dsn: str) -> Iterator[list[str]]:
-    assert dsn
-    with running() as found:
-        yield found
-
-
-@pytest.fixture
-def faulty(dsns: list[str], dsn: str, schema: str) -> Iterator[Faulty]:
-    with counting(dsns, dsn, schema) as made:
-        yield made
 
 
 def usable(connection: Connection) -> bool:

@@ -4,30 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 
-from tests.faulty import UPDATE, Faulty, counting, running
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.faulty import UPDATE, Faulty
 
 LOST = psycopg.OperationalError
-
-
-@pytest.fixture(scope="module")
-def dsns(dsn: str) -> Iterator[list[str]]:
-    assert dsn
-    with running() as found:
-        yield found
-
-
-@pytest.fixture
-def faulty(dsns: list[str], dsn: str, schema: str) -> Iterator[Faulty]:
-    with counting(dsns, dsn, schema) as made:
-        yield made
 
 
 def refusal(faulty: Faulty, **options: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -12,28 +11,12 @@ from psycopg.conninfo import conninfo_to_dict
 
 from hotrow.targets.endpoint.messages import is_ready
 from hotrow.targets.endpoint.wire import build_message, build_startup
-from tests.faulty import UPDATE, Connection, Faulty, counting, running
+from tests.faulty import UPDATE, Connection, Faulty
 from tests.wire_fuzz import ADMIN, connect_tls, read_all
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 STATEMENTS = (b"BEGIN", b"COMMIT", b"ROLLBACK", b"SELECT 1", b"SELECT 1/0", b"END", b"nonsense", b"")
 TEXTS = (*STATEMENTS, b"BEGIN; SELECT 2; COMMIT", b"SELECT 3; COMMIT; SELECT 4", b"COMMIT; BEGIN; SELECT 5")
 SYNC = build_message(b"S", b"")
-
-
-@pytest.fixture(scope="module")
-def dsns(dsn: str) -> Iterator[list[str]]:
-    assert dsn
-    with running() as found:
-        yield found
-
-
-@pytest.fixture
-def faulty(dsns: list[str], dsn: str, schema: str) -> Iterator[Faulty]:
-    with counting(dsns, dsn, schema) as made:
-        yield made
 
 
 def talk(rng: random.Random) -> bytes:
