@@ -13,9 +13,13 @@ n = 1 after the first failure, u uniform in [0, 1) and ceiling = min(cap, base *
 | `full-jitter`   | ceiling * u                                                  | 10ms | 1s    | 10  |
 | `decorrelated`  | min(cap, base + u * (3 * previous - base)), previous >= base | 10ms | 1s    | 10  |
 | `aws-connector` | ceiling * (1 + u/4)                                          | 1ms  | 100ms | 3   |
+| `budget`        | ceiling * u, as long as the budget pays                      | 10ms | 1s    | 10  |
 
 The last three columns are the defaults. `max` counts retries, not attempts; `max=unlimited` never stops.
 `within=30s` also stops once that much time has passed since the transaction began; it is not set by default.
+`budget:ratio=0.2,burst=10` bounds the retries of all of a user's transactions together: see `Budget`.
+
+Several policies are written one after the other by commas: `none,full-jitter:base=10ms,cap=1s,aws-connector`.
 
 Sources: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015, for the middle five;
 `aws-connector` is the default of the AWS connector for Python (its jitter comes on top of the cap).
@@ -24,6 +28,7 @@ Sources: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 20
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -38,6 +43,13 @@ if TYPE_CHECKING:
 
 _RETRIES_MAX = 1_000_000
 """A larger `max` is a slip of the pen, or means `unlimited`."""
+
+_RATIO_MAX = 1000.0
+"""A larger `ratio` is no budget: `burst` or `max` is what stops."""
+
+_RATIO = re.compile(r"[0-9]{1,4}(\.[0-9]{1,6})?")
+_TOKEN = 1_000_000
+"""A budget counts in millionths, so that ten deposits of 0.1 are one retry, not just short of one."""
 
 _DOUBLINGS_MAX = 200
 """2^200 is past any cap; beyond it the power could overflow."""
@@ -55,6 +67,8 @@ class _Shape:
     low: float = 0.0
     high: float = 1.0
     from_previous: bool = False
+    ratio: float | None = None
+    burst: int | None = None
 
 
 _SHAPES = MappingProxyType(
@@ -67,6 +81,7 @@ _SHAPES = MappingProxyType(
         "full-jitter": _Shape(),
         "decorrelated": _Shape(from_previous=True),
         "aws-connector": _Shape(base_s=0.001, cap_s=0.1, retries_max=3, low=1.0, high=1.25),
+        "budget": _Shape(parameters=("ratio", "burst", "base", "cap", "max", "within"), ratio=0.2, burst=10),
     }
 )
 
@@ -86,11 +101,17 @@ class Policy:
     """None is unlimited."""
     within_s: float | None = None
     """None is without a time limit."""
+    ratio: float | None = None
+    """Retries that each transaction adds to the budget; None is without a budget."""
+    burst: int | None = None
+    """Retries that the budget holds at most."""
 
     @property
     def spec(self) -> str:
         """The canonical text, every parameter shown; `parse_retry` reads it back as an equal policy."""
         shown = {
+            "ratio": "" if self.ratio is None else _format_ratio(self.ratio),
+            "burst": "" if self.burst is None else str(self.burst),
             "base": format_duration(self.base_s),
             "cap": format_duration(self.cap_s) if math.isfinite(self.cap_s) else "",
             "max": "unlimited" if self.retries_max is None else str(self.retries_max),
@@ -134,9 +155,76 @@ class Policy:
             return True
         return self.within_s is not None and elapsed_s >= self.within_s
 
+    def open_budget(self) -> Budget | None:
+        """A full budget for one user in one cell; None where the policy has none."""
+        if self.ratio is None or self.burst is None:
+            return None
+        return Budget(self.ratio, self.burst)
+
     def _ceiling_s(self, failures: int) -> float:
         growth = _SHAPES[self.name].growth ** min(failures - 1, _DOUBLINGS_MAX)
         return min(self.cap_s, self.base_s * growth)
+
+
+class Budget:
+    """What one user may still spend on retries in one cell: a token bucket that starts full.
+
+    Each transaction deposits `ratio` tokens at its first try, each retry costs one, and at most `burst` are
+    held. So n transactions make at most burst + ratio * n retries, and where most attempts conflict the extra
+    load is bounded by `ratio` instead of by `max`. Every user has a bucket of its own in every cell: how many
+    retries there are does not depend on how many processes the users are dealt over.
+
+    Sources: Finagle's RetryBudget, 2016 (20 % of requests by default; its deposits also expire, and its
+    reserve of 10 grows back by the second instead of being `burst`); the retry quota of the AWS SDKs'
+    standard mode (500 tokens, 5 a retry; it deposits when a request succeeds, 1 if that was its first try).
+    """
+
+    def __init__(self, ratio: float, burst: int) -> None:
+        self._deposit = round(ratio * _TOKEN)
+        self._most = burst * _TOKEN
+        self._held = self._most
+
+    def deposit(self) -> None:
+        """A transaction begins; what is over `burst` is lost."""
+        self._held = min(self._held + self._deposit, self._most)
+
+    def pay(self) -> bool:
+        """Take the price of one retry; False where it is not there, and nothing is taken."""
+        if self._held < _TOKEN:
+            return False
+        self._held -= _TOKEN
+        return True
+
+
+def parse_retries(text: str) -> tuple[Policy, ...]:
+    """The policies that `text` lists by commas, as `--retry` takes them, in their order.
+
+    A comma starts a new policy, unless `key=value` follows it.
+
+    Raises:
+        UsageError: as `parse_retry`, or a policy that is given twice.
+    """
+    policies: list[Policy] = []
+    for each in _listed(text):
+        policy = parse_retry(each)
+        if policy in policies:
+            raise UsageError(f"--retry: {policy.spec} is given twice; give each policy once")
+        policies.append(policy)
+    return tuple(policies)
+
+
+def _listed(text: str) -> list[str]:
+    """The texts of single policies."""
+    texts: list[str] = []
+    for part in text.split(","):
+        key, equals, _ = part.partition("=")
+        if not texts or not equals or ":" in key:
+            texts.append(part.strip())
+        elif ":" in texts[-1]:
+            texts[-1] += f",{part}"
+        else:
+            raise UsageError(f"--retry: write {texts[-1]}:{part.strip()}: a colon goes before parameters")
+    return texts
 
 
 def parse_retry(text: str) -> Policy:
@@ -156,6 +244,8 @@ def parse_retry(text: str) -> Policy:
         cap_s=_duration_s(given, "cap", shape.cap_s),
         retries_max=_retries_max(given["max"]) if "max" in given else shape.retries_max,
         within_s=parse_duration_s(given["within"], option="--retry") if "within" in given else None,
+        ratio=_ratio(given["ratio"]) if "ratio" in given else shape.ratio,
+        burst=_burst(given["burst"]) if "burst" in given else shape.burst,
     )
     if policy.base_s > policy.cap_s:
         spans = f"base={format_duration(policy.base_s)} is above cap={format_duration(policy.cap_s)}"
@@ -185,14 +275,37 @@ def _duration_s(given: dict[str, str], key: str, default_s: float) -> float:
 def _retries_max(text: str) -> int | None:
     if text == "unlimited":
         return None
-    if (
-        text.isascii()
-        and text.isdigit()
-        and len(text) <= len(str(_RETRIES_MAX))
-        and int(text) <= _RETRIES_MAX
-    ):
-        return int(text)
-    raise UsageError(f"--retry: max is {text!r}; allowed: unlimited, or 0 to {_RETRIES_MAX} retries")
+    retries = _retries(text)
+    if retries is None:
+        raise UsageError(f"--retry: max is {text!r}; allowed: unlimited, or 0 to {_RETRIES_MAX} retries")
+    return retries
+
+
+def _burst(text: str) -> int:
+    retries = _retries(text)
+    if retries is None:
+        raise UsageError(f"--retry: burst is {text!r}; allowed: 0 to {_RETRIES_MAX} retries")
+    return retries
+
+
+def _retries(text: str) -> int | None:
+    """A whole number of retries; None where it is none, or too many."""
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(_RETRIES_MAX)):
+        return None
+    return int(text) if int(text) <= _RETRIES_MAX else None
+
+
+def _ratio(text: str) -> float:
+    if not _RATIO.fullmatch(text) or float(text) > _RATIO_MAX:
+        raise UsageError(
+            f"--retry: ratio is {text!r}; allowed: 0 to {_RATIO_MAX:g} retries a transaction, such as 0.2, "
+            "with up to 6 decimals"
+        )
+    return float(text)
+
+
+def _format_ratio(ratio: float) -> str:
+    return f"{ratio:.6f}".rstrip("0").rstrip(".")
 
 
 def _mean_decorrelated_s(base_s: float, cap_s: float, failures: int, steps: int = 256) -> float:

@@ -6,7 +6,7 @@ The loop knows neither driver nor clock nor scheduler: they are handed in.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from hotrow.attempt import NO_KEY, RETRYABLE, Flag, Marker, Outcome
@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     import numpy as np
 
     from hotrow.receipts import Receipts
-    from hotrow.retry import Policy
+    from hotrow.retry import Budget, Policy
     from hotrow.scenario import Keys, Scenario, Work
+
+_DRAWS_MOST = 100_000
+"""For fresh work of one kind; a kind that is rarer than that keeps the work that it has."""
 
 
 class Failure(Protocol):
@@ -195,7 +198,10 @@ class Client:
     rng: np.random.Generator
     policy: Policy
     redraw: bool
-    """Whether a retry draws fresh keys (the "fake" restart of Agrawal, Carey and Livny, 1987)."""
+    """Whether a retry draws fresh keys (the "fake" restart of Agrawal, Carey and Livny, 1987).
+
+    Its kind stays: a transaction is of one kind.
+    """
     connections: Connections
     record: Record
     hottest: Callable[[tuple[int, ...]], int]
@@ -204,6 +210,12 @@ class Client:
     """Wait so many seconds; False where the cell ended meanwhile and the transaction is cut off."""
     receipts: Receipts | None = None
     """None: an outcome that is unknown stays so, and ends the transaction."""
+    budget: Budget | None = field(init=False)
+    """What the policy lets this user spend on retries in this cell; None where it has no budget."""
+
+    def __post_init__(self) -> None:
+        # So that no client can be made whose policy has a budget that nobody keeps.
+        object.__setattr__(self, "budget", self.policy.open_budget())
 
 
 def run_transaction(client: Client, transaction: int) -> Outcome | None:
@@ -212,13 +224,15 @@ def run_transaction(client: Client, transaction: int) -> Outcome | None:
     A retry follows only an outcome that certainly applied nothing: a conflict (`RETRYABLE`), or an unknown
     COMMIT of which the receipt said so.
     """
+    if client.budget is not None:
+        client.budget.deposit()
     scheduled_ns = client.clock_ns()
     work = client.scenario.draw(client.keys, client.rng)
     place = Place(transaction, scheduled_ns)
     while True:
         attempt = _attempt(client, work, place)
         elapsed_s = (attempt.ended_ns - scheduled_ns) / 1e9
-        final = not attempt.retryable or client.policy.gives_up(place.attempt, elapsed_s)
+        final = not attempt.retryable or _gives_up(client, place.attempt, elapsed_s)
         _record(client, work, attempt, place, final=final)
         if final:
             return attempt.outcome
@@ -228,7 +242,23 @@ def run_transaction(client: Client, transaction: int) -> Outcome | None:
         buried = place.buried + attempt.buried
         place = Place(transaction, scheduled_ns, place.attempt + 1, backoff_s, buried)
         if client.redraw:
-            work = client.scenario.draw(client.keys, client.rng)
+            work = _redraw(client, work)
+
+
+def _gives_up(client: Client, failures: int, elapsed_s: float) -> bool:
+    """Whether the policy allows no further try, or the budget cannot pay for it; otherwise it has paid."""
+    if client.policy.gives_up(failures, elapsed_s):
+        return True
+    return client.budget is not None and not client.budget.pay()
+
+
+def _redraw(client: Client, work: Work) -> Work:
+    """Fresh work of the same kind."""
+    for _ in range(_DRAWS_MOST):
+        fresh = client.scenario.draw(client.keys, client.rng)
+        if fresh.kind == work.kind:
+            return fresh
+    return work
 
 
 def _attempt(client: Client, work: Work, place: Place) -> Attempt:

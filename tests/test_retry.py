@@ -115,6 +115,7 @@ def test_defaults() -> None:
         "full-jitter:base=10ms,cap=1s,max=10",
         "decorrelated:base=10ms,cap=1s,max=10",
         "aws-connector:base=1ms,cap=100ms,max=3",
+        "budget:ratio=0.2,burst=10,base=10ms,cap=1s,max=10",
     ]
 
 
