@@ -91,6 +91,15 @@ def test_isolation_is_a_name_and_a_snapshot(level: str, second: str, status: Sta
     assert judged(judging.judge_isolation(LOCAL, level, seen)) is status
 
 
+def test_at_read_committed_a_snapshot_moves() -> None:
+    """Where that level was asked for, it is as it should be."""
+    seen = played(SNAPSHOT, "BEGIN", "100", "UPDATE 1", "101", "COMMIT")
+    target = replace(LOCAL, isolation="read-committed")
+
+    assert judged(judging.judge_isolation(target, "read committed", seen)) is OK
+    assert judged(judging.judge_isolation(target, "repeatable read", seen)) is FAIL
+
+
 WROTE = ("BEGIN", "BEGIN", "UPDATE 1")
 
 

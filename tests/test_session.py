@@ -165,6 +165,13 @@ def test_the_server_s_own_time_is_part_of_the_round_trip() -> None:
         ("local:rtt=0,commit=0", "local (rtt 0, commit 0)", "commit"),
         ("postgresql://u:secret@db.example:5433/x", "postgresql db.example, repeatable read", "locks"),
         ("postgresql://db.example/x?isolation=serializable", "postgresql db.example, serializable", "locks"),
+        (
+            "postgresql://db.example/x?rtt=2ms",
+            "postgresql db.example, repeatable read, rtt 2ms, commit 0",
+            "locks",
+        ),
+        ("plain", "plain PostgreSQL (rtt 2ms, commit 5ms)", "locks"),
+        ("plain:rtt=0,isolation=serializable", "plain PostgreSQL (rtt 0, commit 5ms, serializable)", "locks"),
     ],
 )
 def test_targets(host: str, label: str, conflicts: str) -> None:

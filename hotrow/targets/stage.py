@@ -35,7 +35,7 @@ _TRIES_MOST = 10
 _BACKOFF_BASE_S = 0.05
 _BACKOFF_CAP_S = 2.0
 _BLIP = "XX000"
-_INDEX_JOB = re.compile(r"\s*CREATE\s+(?:UNIQUE\s+)?INDEX\s+ASYNC\b", re.IGNORECASE)
+_INDEX_JOB = re.compile(r"\A(\s*CREATE\s+(?:UNIQUE\s+)?INDEX\s+)ASYNC\b", re.IGNORECASE)
 
 
 class Stage:
@@ -164,15 +164,18 @@ def _shown(statements: Sequence[str], *, progress: bool) -> Iterator[str]:
 
 
 def _behind_the_scenes(target: Target) -> Target:
-    """The target as its tables are made: the stand-in without rules, its tables still ordinary ones.
+    """The target as its tables are made: but for Aurora DSQL, by PostgreSQL's spelling.
 
-    So rows are loaded in any number, and other runs on the same server are not told that the schema changed.
+    The stand-in also leaves its rules out, its tables still ordinary ones: so rows are loaded in any number,
+    and other runs on the same server are not told that the schema changed.
     """
-    if target.kind != "local":
+    if target.kind == "dsql":
         return target
-    conninfo = make_conninfo(target.conninfo, options=RULES_OFF)
-    return replace(target, conninfo=conninfo, rewrite=_spell_as_postgresql)
+    spelled = replace(target, rewrite=_spell_as_postgresql)
+    if target.kind != "local":
+        return spelled
+    return replace(spelled, conninfo=make_conninfo(target.conninfo, options=RULES_OFF))
 
 
 def _spell_as_postgresql(statement: str) -> str:
-    return re.sub(r"\bINDEX\s+ASYNC\b", "INDEX", statement)
+    return _INDEX_JOB.sub(r"\1", statement)

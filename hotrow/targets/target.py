@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -20,17 +21,24 @@ from hotrow.targets.session import BEGIN, Latency, PostgresSession, Waiting, unc
 from hotrow.units import format_duration, parse_duration_s
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 STATEMENTS_CACHED = 1024
 """Rewritten statements kept; a scenario has a handful, each connection prepares them anew."""
 _ISOLATION = {
+    "read-committed": "BEGIN ISOLATION LEVEL READ COMMITTED",
     "repeatable-read": BEGIN,
     "serializable": "BEGIN ISOLATION LEVEL SERIALIZABLE",
 }
-_LOCAL_DEFAULTS = {"rtt": "2ms", "commit": "5ms", "rules": "on"}
+_PROFILE = {"rtt": "2ms", "commit": "5ms"}
+_LOCAL_DEFAULTS = {**_PROFILE, "rules": "on"}
+_LOCAL_OPTIONS = "rtt=2ms, commit=5ms and rules=off"
+_PLAIN_DEFAULTS = {**_PROFILE, "isolation": "repeatable-read"}
+_PLAIN_OPTIONS = "rtt=2ms, commit=5ms and isolation=read-committed"
 RULES_OFF = "-c hotrow.rules=off"
 """How a connection asks the stand-in to leave out the rules of Aurora DSQL that are not about conflicts."""
+_ORDINARY = f"{RULES_OFF} -c hotrow.adopt=off -c deadlock_timeout=1s"
+"""How it asks for PostgreSQL as it is by itself: ordinary tables, and its default for finding deadlocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +46,7 @@ class Target:
     """A database to drive. `conninfo` may hold a password: it is never written anywhere."""
 
     kind: str
-    """`local`, `postgresql` or `dsql`."""
+    """`local`, `postgresql` (`plain` too) or `dsql`."""
     label: str
     """What charts and pages print; free of secrets."""
     conninfo: str
@@ -54,6 +62,8 @@ class Target:
     """Names of the regions that users are dealt over; none where there is but one place."""
     doors: tuple[Door, ...] = ()
     """On `dsql`, how this process connects to each region."""
+    embedded: bool = False
+    """Whether it is hotrow's own server, which `start` starts: on `local` and `plain`."""
 
     def connect(self, waiting: Waiting, search_path: str | None = None, region: int = 0) -> PostgresSession:
         """Open one session to that of the `regions`; its tables are found in `search_path`.
@@ -128,13 +138,15 @@ def parse_target(host: str) -> Target:
     """
     if host == "local" or host.startswith("local:"):
         return _parse_local(host)
+    if host == "plain" or host.startswith("plain:"):
+        return _parse_plain(host)
     if host.startswith(("postgresql://", "postgres://")):
         return _parse_postgresql(host)
     if host.startswith(SCHEME):
         return _parse_dsql(host)
     raise UsageError(
         f"--host {re.split('[:=]', host)[0]!r}…: unknown target; "
-        "use local, local:rtt=2ms,commit=5ms, dsql://… or postgresql://…"
+        "use local, local:rtt=2ms,commit=5ms, plain, dsql://… or postgresql://…"
     )
 
 
@@ -162,33 +174,70 @@ def _server_version(target: Target, waiting: Waiting, region: int) -> str:
 
 
 def start(target: Target) -> Target:
-    """The target with its conninfo: for the stand-in, of the server that is now running."""
-    if target.kind != "local":
+    """The target with its conninfo: for `local` and `plain`, of the server that is now running."""
+    if not target.embedded:
         return target
     return replace(target, conninfo=make_conninfo(ensure_up().dsn, **conninfo_to_dict(target.conninfo)))
 
 
 def _parse_local(host: str) -> Target:
-    options = dict(_LOCAL_DEFAULTS)
-    for part in filter(None, host.partition(":")[2].split(",")):
-        name, separator, value = part.partition("=")
-        if name not in _LOCAL_DEFAULTS or not separator:
-            raise UsageError(
-                f"--host {host}: {part!r} is unknown; options of local are rtt=2ms, commit=5ms and rules=off"
-            )
-        options[name] = value
-    rtt_s, commit_s = (parse_duration_s(options[name], option="--host") for name in ("rtt", "commit"))
+    options = _options(host, _LOCAL_DEFAULTS, _LOCAL_OPTIONS)
+    latency = _parse_latency(options)
     rules = _parse_rules(host, options["rules"])
-    profile = f"rtt {format_duration(rtt_s)}, commit {format_duration(commit_s)}"
+    profile = _profile(latency)
     return Target(
         kind="local",
         label=f"local ({profile})" if rules else f"local ({profile}, rules off)",
         conninfo="" if rules else make_conninfo(options=RULES_OFF),
         isolation="repeatable-read",
-        latency=Latency(rtt_s, commit_s),
+        latency=latency,
         conflicts="commit",
         rewrite=lru_cache(STATEMENTS_CACHED)(partial(rewrite, rules=rules)),
+        embedded=True,
     )
+
+
+def _parse_plain(host: str) -> Target:
+    options = _options(host, _PLAIN_DEFAULTS, _PLAIN_OPTIONS)
+    latency = _parse_latency(options)
+    isolation = _parse_isolation(options["isolation"])
+    told = "" if isolation == _PLAIN_DEFAULTS["isolation"] else f", {isolation}"
+    return Target(
+        kind="postgresql",
+        label=f"plain PostgreSQL ({_profile(latency)}{told})",
+        conninfo=make_conninfo(options=_ORDINARY),
+        isolation=isolation,
+        latency=latency,
+        conflicts="locks",
+        embedded=True,
+    )
+
+
+def _options(host: str, defaults: Mapping[str, str], spelling: str) -> dict[str, str]:
+    """What follows the colon, each known and the others by default."""
+    kind, _, rest = host.partition(":")
+    options = dict(defaults)
+    for part in filter(None, rest.split(",")):
+        name, separator, value = part.partition("=")
+        if name not in defaults or not separator:
+            raise UsageError(f"--host {host}: {part!r} is unknown; options of {kind} are {spelling}")
+        options[name] = value
+    return options
+
+
+def _parse_latency(options: Mapping[str, str]) -> Latency:
+    rtt_s, commit_s = (parse_duration_s(options[name], option="--host") for name in ("rtt", "commit"))
+    return Latency(rtt_s, commit_s)
+
+
+def _profile(latency: Latency) -> str:
+    return f"rtt {format_duration(latency.rtt_s)}, commit {format_duration(latency.commit_s)}"
+
+
+def _parse_isolation(text: str) -> str:
+    if text not in _ISOLATION:
+        raise UsageError(f"--host: isolation {text!r} is unknown; use {' or '.join(_ISOLATION)}")
+    return text
 
 
 def _parse_rules(host: str, text: str) -> bool:
@@ -199,19 +248,27 @@ def _parse_rules(host: str, text: str) -> bool:
 
 def _parse_postgresql(host: str) -> Target:
     parts = urlsplit(host)
-    query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    isolation = query.pop("isolation", "repeatable-read")
-    if isolation not in _ISOLATION:
-        raise UsageError(f"--host: isolation {isolation!r} is unknown; use {' or '.join(_ISOLATION)}")
-    shown = query.get("host") or parts.hostname or "localhost"
+    # In a URL's query libpq takes + as it stands, not as a space.
+    query = dict(parse_qsl(parts.query.replace("+", "%2B"), keep_blank_values=True))
+    isolation = _parse_isolation(query.pop("isolation", "repeatable-read"))
+    given = {name: query.pop(name) for name in _PROFILE if name in query}
+    latency = _parse_latency({"rtt": "0", "commit": "0", **given}) if given else None
+    shown = query.get("host") or parts.hostname or os.environ.get("PGHOST") or "localhost"
+    told = f"postgresql {shown}, {isolation.replace('-', ' ')}"
     return Target(
         kind="postgresql",
-        label=f"postgresql {shown}, {isolation.replace('-', ' ')}",
-        conninfo=urlunsplit(parts._replace(query=urlencode(query))),
+        label=told if latency is None else f"{told}, {_profile(latency)}",
+        conninfo=_conninfo(parts, query),
         isolation=isolation,
-        latency=None,
+        latency=latency,
         conflicts="locks",
     )
+
+
+def _conninfo(parts: SplitResult, query: Mapping[str, str]) -> str:
+    """The URL with this query. `urlunsplit` loses the slashes of one without a host."""
+    rest = f"?{urlencode(query, quote_via=quote)}" if query else ""
+    return f"{parts.scheme}://{parts.netloc}{parts.path}{rest}"
 
 
 def _parse_dsql(host: str) -> Target:
