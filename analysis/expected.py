@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from analysis.keysets import key_sets
 from analysis.model import Loop, predict
 from analysis.timing import spread
+from hotrow.attempt import Outcome
 from hotrow.errors import UsageError
 from hotrow.retry import parse_retry
 from hotrow.skew import Table, parse_skew
@@ -14,10 +17,14 @@ from hotrow.skew import Table, parse_skew
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from analysis.keysets import KeySets
     from analysis.tally import Tally
     from analysis.timing import Timing
 
 ABSENT: Mapping[str, None] = {"conflict_rate": None, "goodput_per_s": None}
+REJECTED_SHARE_MAX = 0.05
+"""Where the business rule refused more of the attempts, what commits hangs on the data's state, which the
+closed form does not know."""
 _MS = 1e-3
 
 
@@ -32,13 +39,35 @@ def lay_out(cell: Mapping[str, Any]) -> Table | None:
 def expect(
     cell: Mapping[str, Any], table: Table | None, counted: Tally, times: Timing, think_s: float
 ) -> dict[str, float | None]:
-    """Predicted conflict rate and goodput; None where there is no skew, window or cycle to predict from."""
+    """Predicted conflict rate and goodput.
+
+    None where the closed form does not hold, or there is no skew, window or cycle to predict from.
+    """
     loop = _loop(cell["users"], counted, times, think_s)
-    if table is None or loop is None:
+    policy = parse_retry(cell["retry"])
+    # A budget's give-ups hang on how other transactions fared: the model's follow from the policy alone.
+    if table is None or loop is None or policy.name == "budget" or not _holds(cell, counted):
         return dict(ABSENT)
-    sets = key_sets(*table.groups(), cell["keys_per_transaction"])
-    predicted = predict(sets, loop, parse_retry(cell["retry"]), redraw=cell["redraw"])
+    sets = _row_sets(table, cell["keys_per_transaction"], cell.get("rows_per_key", 1))
+    predicted = predict(sets, loop, policy, redraw=cell["redraw"])
     return {"conflict_rate": predicted.conflict_rate, "goodput_per_s": predicted.goodput_per_s}
+
+
+def _holds(cell: Mapping[str, Any], counted: Tally) -> bool:
+    """Whether transactions write just what they draw, and nearly all of their attempts reach COMMIT."""
+    rejected = np.count_nonzero(counted.attempts["outcome"] == Outcome.REJECTED)
+    few = rejected <= REJECTED_SHARE_MAX * len(counted.attempts)
+    return bool(cell.get("closed_form", True) and few)
+
+
+def _row_sets(table: Table, keys_per_transaction: int, rows_per_key: int) -> KeySets:
+    """The rows that transactions take: of each key they draw, one of so many, alike.
+
+    Where the skew has fewer keys than a transaction draws, one row of each of those stands for the set.
+    """
+    p, keys = table.groups()
+    drawn = min(keys_per_transaction, round(float(keys.sum())))
+    return key_sets(p / rows_per_key, keys * rows_per_key, drawn)
 
 
 def _loop(users: int, counted: Tally, times: Timing, think_s: float) -> Loop | None:

@@ -50,6 +50,8 @@ class Run:
     health: Mapping[int, Sequence[Mapping[str, Any]]]
     """By worker: one mapping a second."""
     torn_bytes: int
+    rehearsal: Sequence[Mapping[str, Any]] = ()
+    """What the rehearsal of the scenario found before the run: warnings, as they stand in summary.json."""
 
 
 def read_run(directory: Path) -> Run:
@@ -70,6 +72,9 @@ def read_run(directory: Path) -> Run:
         verdicts=verdicts,
         health=read_health(directory),
         torn_bytes=ledger.torn_bytes,
+        rehearsal=[
+            found for event in events if event.get("event") == "rehearsal" for found in event["findings"]
+        ],
     )
 
 

@@ -1,4 +1,4 @@
-"""What is said of the attempts of a window, a cell's or a region's: rates and times, as JSON values."""
+"""What is said of the attempts of a window, a cell's or a part's: rates and times, as JSON values."""
 
 from __future__ import annotations
 
@@ -25,11 +25,13 @@ def rates(cell: Tally) -> dict[str, Any]:
     conflicts = _in_batches(batch[cell.attempts["outcome"] == Outcome.CONFLICT])
     retries = _in_batches(batch[cell.attempts["attempt"] > 1])
     finished = _in_batches(ending[cell.states != STATES.index("cut_off")])
-    commits = _in_batches(ending[cell.states == STATES.index("committed")])
+    gave_up = _in_batches(ending[cell.states == STATES.index("gave_up")])
+    commits = _in_batches(ending[cell.committed])
     seconds, total, committed = cell.window.seconds, len(cell.attempts), int(commits.sum())
     return {
         "conflict_rate": asdict(intervals.share(conflicts, attempts)),
         "retry_rate": asdict(intervals.ratio(retries, finished)),
+        "give_up_rate": asdict(intervals.share(gave_up, finished)),
         "goodput_per_s": asdict(intervals.per_second(commits, seconds)),
         "attempts_per_s": total / seconds,
         "attempts_per_commit": total / committed if committed else None,

@@ -10,8 +10,11 @@ import numpy as np
 from analysis import measures, timing
 from analysis.connections import count_connections
 from analysis.expected import expect, lay_out
+from analysis.fairness import fairness
 from analysis.findings import find, find_in_run
-from analysis.regions import summarise_regions
+from analysis.hot_keys import hot_keys
+from analysis.limits import limit
+from analysis.parts import summarise_kinds, summarise_regions
 from analysis.steady import is_steady
 from analysis.tally import (
     Tally,
@@ -21,6 +24,7 @@ from analysis.tally import (
     count_transactions,
     tally,
 )
+from analysis.tries import commit_on_attempt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -55,7 +59,7 @@ def summarise(run: Run) -> dict[str, Any]:
         "torn_bytes": run.torn_bytes,
         **count_connections(run),
         "cells": cells,
-        "warnings": [finding.as_json() for finding in found],
+        "warnings": [*run.rehearsal, *(finding.as_json() for finding in found)],
     }
 
 
@@ -89,9 +93,11 @@ def _summarise_cell(
     counted = tally(attempts, window)
     summary = {
         **{name: cell[name] for name in _SETTINGS},
+        "knobs": cell.get("knobs", {}),
         "seconds": window.seconds,
         **_measured(cell, counted, at_commit, run.meta["think_s"]),
         **summarise_regions(run.meta["target"], attempts, counted),
+        **summarise_kinds(run.meta, attempts, counted),
         "client": _client(run, cell["id"], window),
         "verdict": _verdict(run.verdicts.get(cell["id"], ())),
     }
@@ -110,14 +116,19 @@ def _measured(cell: Mapping[str, Any], counted: Tally, at_commit: bool, think_s:
     """What the attempts say, and what they should say."""
     times = timing.time_cell(counted, conflicts_at_commit=at_commit)
     table = lay_out(cell)
+    p_max = None if table is None else table.p_max
     return {
         "d_eff": None if table is None else table.d_eff,
-        "p_max": None if table is None else table.p_max,
+        "p_max": p_max,
         "transactions": count_transactions(counted),
         "attempts": count_attempts(counted),
         "in_doubt": count_in_doubt(counted),
         **measures.rates(counted),
         **measures.times(times),
+        "commit_on_attempt": commit_on_attempt(counted),
+        "fairness": fairness(counted, cell["users"]),
+        "limit": limit(cell, counted, times, p_max=p_max, at_commit=at_commit),
+        "hot_keys": hot_keys(counted),
         "predicted": expect(cell, table if at_commit else None, counted, times, think_s),
         "sqlstates": count_sqlstates(counted),
     }

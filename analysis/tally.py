@@ -58,6 +58,16 @@ class Tally:
         return self.first + self.sizes - 1
 
     @property
+    def committed(self) -> NDArray[np.bool_]:
+        """Which transactions committed."""
+        return np.asarray(self.states == STATES.index("committed"))
+
+    @property
+    def users(self) -> NDArray[np.uint64]:
+        """Whose each attempt was: one number for each user of a run."""
+        return _numbered(self.attempts, "user")
+
+    @property
     def first_tries(self) -> int:
         """How many of the attempts were the first of their transaction."""
         return int(np.count_nonzero(self.attempts["attempt"] == 1))
@@ -82,7 +92,7 @@ def tally(attempts: NDArray[np.void], window: Window) -> Tally:
     """
     earlier = attempts[attempts["started"] < window.begin_ns]
     attempts = attempts[(attempts["started"] >= window.begin_ns) & (attempts["started"] < window.end_ns)]
-    ids = _transaction_ids(attempts)
+    ids = _numbered(attempts, "transaction")
     order = np.argsort(ids, kind="stable")
     ids = ids[order]
     first = (
@@ -96,24 +106,28 @@ def tally(attempts: NDArray[np.void], window: Window) -> Tally:
     return Tally(window, picked, first, states, _connect_ns(earlier, picked, ids[first]))
 
 
-def tally_regions(
-    attempts: NDArray[np.void], window: Window, regions: int, together: Tally
-) -> tuple[Tally, ...]:
-    """The tally of each of so many regions; `together` is that of the same attempts as one.
+def split(attempts: NDArray[np.void], together: Tally, field: str, parts: int) -> tuple[Tally, ...]:
+    """The tally of each of so many parts of a cell, by a field of the record that counts them from 0.
+
+    Args:
+        attempts: all records of the cell.
+        together: those of its window, tallied as one.
+        field: `region` or `kind`.
+        parts: how many the run has.
 
     Raises:
-        BrokenEquationError: they do not add up, because an attempt was made in a region that the run does not
-            have, or a transaction in several.
+        BrokenEquationError: they do not add up, because an attempt is of a part that the run does not have,
+            or a transaction of several.
     """
-    dealt = tuple(tally(attempts[attempts["region"] == region], window) for region in range(regions))
-    _equal("attempts = sum over regions", len(together.attempts), sum(len(one.attempts) for one in dealt))
-    _equal("transactions = sum over regions", len(together.first), sum(len(one.first) for one in dealt))
+    dealt = tuple(tally(attempts[attempts[field] == part], together.window) for part in range(parts))
+    _equal(f"attempts = sum over {field}s", len(together.attempts), sum(len(one.attempts) for one in dealt))
+    _equal(f"transactions = sum over {field}s", len(together.first), sum(len(one.first) for one in dealt))
     return dealt
 
 
-def _transaction_ids(attempts: NDArray[np.void]) -> NDArray[np.uint64]:
-    """One number for each transaction of a run: every worker counts its own from 0."""
-    return np.asarray(attempts["worker"].astype(np.uint64) << np.uint64(32) | attempts["transaction"])
+def _numbered(attempts: NDArray[np.void], field: str) -> NDArray[np.uint64]:
+    """`transaction` or `user`, made one number a run: every worker counts its own from 0."""
+    return np.asarray(attempts["worker"].astype(np.uint64) << np.uint64(32) | attempts[field])
 
 
 def _connect_ns(
@@ -122,7 +136,7 @@ def _connect_ns(
     """The sum of `connect` of each of the transactions `ids`, ascending, over both parts of the attempts."""
     total = np.zeros(len(ids))
     for part in (earlier, attempts):
-        numbers = _transaction_ids(part)
+        numbers = _numbered(part, "transaction")
         places = np.searchsorted(ids, numbers)
         known = places < len(ids)
         known[known] = ids[places[known]] == numbers[known]

@@ -96,16 +96,13 @@ def connect_waits_ms(attempts: NDArray[np.void]) -> Floats:
 
 def _cycle_ms(cell: Tally) -> float | None:
     """(last start - first start) / (starts - 1), over all users; None where no user began twice."""
-    attempts = cell.attempts
-    users = (
-        attempts["worker"].astype(np.int64) * (int(attempts["user"].max(initial=0)) + 1) + attempts["user"]
-    )
-    _, users = np.unique(users, return_inverse=True)
+    began = cell.attempts["started"]
+    _, users = np.unique(cell.users, return_inverse=True)
     starts = np.bincount(users)
     first = np.full(len(starts), np.iinfo(np.int64).max)
     last = np.zeros(len(starts), np.int64)
-    np.minimum.at(first, users, attempts["started"])
-    np.maximum.at(last, users, attempts["started"])
+    np.minimum.at(first, users, began)
+    np.maximum.at(last, users, began)
     cycles = int((starts - 1).sum())
     return float((last - first).sum()) / cycles / _MS if cycles else None
 

@@ -34,13 +34,15 @@ def attempt(
     sqlstate: str = "",
     connect_ms: float = 0.0,
     region: int = 0,
+    kind: int = 0,
+    key: int = NO_KEY,
 ) -> NDArray[np.void]:
     """One record; `times_ms` are BEGIN, body and COMMIT. `scheduled_ms` is `started_ms` where not given."""
     record = np.zeros((), dtype=ATTEMPT)
     due_ms = started_ms if scheduled_ms is None else scheduled_ms
     record["scheduled"], record["started"] = WALL_NS + round(due_ms * 1e6), WALL_NS + round(started_ms * 1e6)
     record["begin"], record["body"], record["commit"] = (time * 1e6 for time in times_ms)
-    record["backoff"], record["key"] = backoff_ms * 1e6, NO_KEY
+    record["backoff"], record["key"], record["kind"] = backoff_ms * 1e6, key, kind
     record["transaction"], record["attempt"], record["user"] = transaction, number, user
     record["worker"], record["cell"] = worker, cell
     record["outcome"], record["sqlstate"] = outcome, sqlstate.encode()
@@ -84,6 +86,8 @@ def run_of(
     think_s: float = 0.0,
     torn_bytes: int = 0,
     regions: Sequence[str] = (),
+    kinds: Sequence[str] = (),
+    rehearsal: Sequence[Mapping[str, Any]] = (),
 ) -> Run:
     """A run whose cells all have the same window; `health` is (cpu, worst lag in ms) of seconds in it."""
     planned = [cell()] if cells is None else cells
@@ -95,7 +99,7 @@ def run_of(
         for second, (cpu, lag_ms) in enumerate(health)
     ]
     verdict = [{"name": f"check {n}", "valid": v, "count": 0, "details": {}} for n, v in enumerate(checks)]
-    meta = {"format": 1, "scenario": "counter", "think_s": think_s}
+    meta = {"format": 1, "scenario": "counter", "think_s": think_s, "kinds": list(kinds)}
     target = {"conflicts": conflicts, "regions": list(regions)}
     return Run(
         meta={**meta, "target": target, "schema": [], "packages": {}, "cells": planned},
@@ -105,4 +109,5 @@ def run_of(
         verdicts=dict.fromkeys(ids, verdict),
         health={0: lines},
         torn_bytes=torn_bytes,
+        rehearsal=rehearsal,
     )

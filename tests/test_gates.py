@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from analysis.gates import Breach, Gates, check_gates, exit_code, give_up_rate
+from analysis.gates import Breach, Gates, check_gates, exit_code
 from analysis.summarise import summarise
 from hotrow.attempt import Outcome
 from tests.measured import attempt, cell, run_of, steady_commits
@@ -17,6 +17,9 @@ def _summary(**changes: Any) -> dict[str, Any]:
     commits = steady_commits(150, 1.0, cell=3)
     conflicts = [attempt(1_000 + n, n, Outcome.CONFLICT, cell=3, user=1) for n in range(50)]
     return summarise(run_of([*commits, *conflicts], cells=[cell(3, users=2)], **changes))
+
+
+_FAST = Gates(min_goodput_per_s=1_000)
 
 
 def _empty() -> dict[str, Any]:
@@ -69,12 +72,12 @@ def test_a_breach_is_one_line_for_a_person() -> None:
     assert str(breach) == "--max-conflict-rate 0.1: 0.25 measured in cell 3 (counter, uniform, 2 users, none)"
 
 
-def test_give_up_rate_leaves_cut_off_transactions_out() -> None:
-    """gave_up / (started - cut_off); None where nothing finished."""
-    counts = {"started": 12, "cut_off": 2, "gave_up": 5}
+def test_a_breach_names_where_the_knobs_stand() -> None:
+    """Cells that differ in nothing else are told apart."""
+    turned = cell(3, knobs={"shards": 4, "for_update": "on"})
+    (breach,) = check_gates(summarise(run_of(steady_commits(150, 1.0, cell=3), cells=[turned])), _FAST)
 
-    assert give_up_rate({"transactions": counts}) == 0.5
-    assert give_up_rate({"transactions": {"started": 2, "cut_off": 2, "gave_up": 0}}) is None
+    assert breach.where == "cell 3 (counter, shards 4, for update on, uniform, 1 user, none)"
 
 
 def test_a_gate_with_nothing_to_measure_is_not_a_pass() -> None:
@@ -121,3 +124,41 @@ def test_wrong_data_comes_before_a_gate_and_a_gate_before_usability() -> None:
 
     assert exit_code(_summary(checks=[False], health=[(0.99, 1.0)]), [measured]) == 3
     assert exit_code(_summary(health=[(0.99, 1.0)]), [measured]) == 1
+
+
+def _cells(*checks: bool | None) -> dict[str, Any]:
+    """A cell for each of these, its only check."""
+    each = [_summary(checks=[valid])["cells"][0] for valid in checks]
+    return {"cells": each, "warnings": []}
+
+
+def test_an_expected_violation_is_no_failure() -> None:
+    """A run that was to show wrong data, and did in one of its cells, is fine."""
+    summary = _cells(True, False)
+    breaches = check_gates(summary, Gates(expect_violations=True))
+
+    assert (breaches, exit_code(summary, breaches, expect_violations=True)) == ([], 0)
+    assert exit_code(summary, breaches) == 3
+
+
+def test_an_expected_violation_that_did_not_come_exits_1() -> None:
+    """Every check is right: what the run was to show is not there, in one line."""
+    summary = _cells(True, True)
+    (breach,) = check_gates(summary, Gates(expect_violations=True))
+
+    assert str(breach) == "--expect-violations: 0 measured in any cell"
+    assert exit_code(summary, [breach], expect_violations=True) == 1
+    assert check_gates(summary, Gates()) == []
+
+
+def test_a_scenario_without_checks_violates_nothing() -> None:
+    """It cannot show what was expected, so the expectation fails."""
+    assert len(check_gates(_summary(checks=[]), Gates(expect_violations=True))) == 1
+
+
+def test_a_violation_may_hide_where_it_is_not_known() -> None:
+    """An undecided check and a missing cell are exit 4, not the claim that nothing was violated."""
+    for summary in (_cells(True, None), {**_cells(True), "warnings": [{"code": "cells_missing"}]}):
+        breaches = check_gates(summary, Gates(expect_violations=True))
+
+        assert (breaches, exit_code(summary, breaches, expect_violations=True)) == ([], 4)

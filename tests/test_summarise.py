@@ -21,6 +21,8 @@ from tests.simulated import World, simulate
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from analysis.load import Run
 
 CONFLICT = Outcome.CONFLICT
@@ -29,6 +31,13 @@ CONFLICT = Outcome.CONFLICT
 def _only_cell(run: Run) -> dict[str, Any]:
     (summary,) = summarise(run)["cells"]
     return summary
+
+
+def _busy(rejected: int = 0) -> list[NDArray[np.void]]:
+    """800 attempts of eight users in a second, so many of them rejected; no conflict."""
+    return [
+        attempt(n, n, Outcome.REJECTED if n < rejected else Outcome.COMMITTED, user=n % 8) for n in range(800)
+    ]
 
 
 def _write_run(directory: Path, *, closed: bool = True) -> None:
@@ -77,6 +86,17 @@ def test_a_run_directory_becomes_a_summary_file(tmp_path: Path) -> None:
     assert summary["cells"][0]["client"] == {"cpu": 0.5, "lag_ms_p99": 1.0}
     assert summary["cells"][0]["seconds"] == 1.0
     assert "cells" not in summary["run"]
+
+
+def test_what_the_rehearsal_found_is_a_warning_of_the_run(tmp_path: Path) -> None:
+    """As it was written into events.jsonl, before what the summary found itself."""
+    _write_run(tmp_path)
+    found = {"code": "keys_differ", "message": "run() wrote what draw() did not", "advice": "Say it."}
+    append_event(tmp_path, {"event": "rehearsal", "findings": [found]})
+    run = replace(read_run(tmp_path), torn_bytes=1)
+
+    assert [warning["code"] for warning in summarise(run)["warnings"]] == ["keys_differ", "torn_tail"]
+    assert summarise(run)["warnings"][0] == found
 
 
 def test_a_window_that_never_closed_ends_with_its_last_attempt(tmp_path: Path) -> None:
@@ -354,6 +374,58 @@ def test_think_time_is_no_backoff_and_no_window() -> None:
     run = run_of(steady_commits(20, 1.0), think_s=0.04)
 
     assert _only_cell(run)["predicted"]["goodput_per_s"] == pytest.approx(20, rel=0.01)
+
+
+def test_a_key_spread_over_rows_is_as_many_keys() -> None:
+    """Four shards of one hot row are predicted as four hot rows; the skew keeps what it amounts to."""
+    sharded, hot4 = (
+        _only_cell(run_of(_busy(), cells=[cell(users=8, **settings)]))
+        for settings in ({"skew": "hot", "rows_per_key": 4}, {"skew": "hot:4"})
+    )
+
+    assert sharded["predicted"] == hot4["predicted"]
+    assert 0.2 < sharded["predicted"]["conflict_rate"] < 0.8
+    assert (sharded["d_eff"], sharded["p_max"]) == (1, 1)
+
+
+def test_rows_of_a_key_that_every_transaction_takes_are_one_draw() -> None:
+    """Two keys a transaction, one of them hot over four rows: it takes one of these, and not two."""
+    both, one = (
+        _only_cell(run_of(_busy(), cells=[cell(users=8, skew="hot", rows_per_key=4, keys_per_transaction=n)]))
+        for n in (2, 1)
+    )
+
+    assert both["predicted"] == one["predicted"]
+
+
+def test_nothing_is_predicted_where_transactions_write_other_than_they_draw() -> None:
+    """run.json says that the closed form does not apply."""
+    found = _only_cell(run_of(_busy(), cells=[cell(users=8, closed_form=False)]))
+
+    assert found["predicted"] == {"conflict_rate": None, "goodput_per_s": None}
+
+
+def test_nothing_is_predicted_of_a_budget() -> None:
+    """When it is spent hangs on how other transactions fared."""
+    found = _only_cell(run_of(_busy(), cells=[cell(users=8, retry="budget")]))
+
+    assert found["predicted"] == {"conflict_rate": None, "goodput_per_s": None}
+
+
+@pytest.mark.parametrize(("rejected", "predicted"), [(40, True), (41, False)])
+def test_nothing_is_predicted_where_many_are_rejected(rejected: int, predicted: bool) -> None:
+    """Up to 5 % of 800 attempts are within the model."""
+    found = _only_cell(run_of(_busy(rejected), cells=[cell(users=8)]))
+
+    assert (found["predicted"]["conflict_rate"] is not None) is predicted
+
+
+def test_a_cell_says_where_its_knobs_stand() -> None:
+    """As run.json has them; runs before there were knobs have none."""
+    turned = _only_cell(run_of(steady_commits(200, 1.0), cells=[cell(knobs={"shards": 4})]))
+
+    assert turned["knobs"] == {"shards": 4}
+    assert _only_cell(run_of(steady_commits(200, 1.0)))["knobs"] == {}
 
 
 def test_cells_without_a_window_are_missed() -> None:

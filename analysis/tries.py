@@ -1,0 +1,26 @@
+"""At which attempt transactions committed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from analysis.tally import Tally
+
+
+def commit_on_attempt(cell: Tally) -> dict[str, Any]:
+    """n, p50, p99, max and counts of the attempts that committed, each numbered from its transaction's first.
+
+    `counts` are [attempt, transactions], ascending, attempts at which nothing committed left out. p50 is the
+    first attempt by which half of the committed transactions had committed (a whole number: nobody commits
+    at attempt 1.5), p99 likewise. None where n is 0.
+    """
+    numbers = cell.attempts["attempt"][cell.last[cell.committed]]
+    if not len(numbers):
+        return {"n": 0, "p50": None, "p99": None, "max": None, "counts": []}
+    p50, p99 = np.quantile(numbers, (0.5, 0.99), method="inverted_cdf").tolist()
+    found, counts = np.unique(numbers, return_counts=True)
+    pairs = np.column_stack([found, counts]).tolist()
+    return {"n": len(numbers), "p50": p50, "p99": p99, "max": pairs[-1][0], "counts": pairs}
