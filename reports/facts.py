@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reports import words
-from reports.findings import cell_name
+from reports import targets, words
+from reports.series import cell_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,8 +33,8 @@ _DASHED = (
     "What the model expects of this skew and policy, given the window that was measured.",
 )
 _LOCKS = (
-    "row locks",
-    "This target makes the second writer wait for the first: contention shows as latency, not as conflicts.",
+    "for row locks: the second writer goes on when the first has ended. Contention shows as latency, not as "
+    "conflicts."
 )
 _HOLLOW = (
     "hollow point",
@@ -54,7 +54,9 @@ class Advice:
 
 def terms(run: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What a reader must know to read the charts: (term, meaning)."""
-    return [*_TERMS, _LOCKS if run["target"]["conflicts"] == "locks" else _DASHED, _HOLLOW]
+    subject = targets.waiting(run)
+    waits = [("row locks", f"{subject} {_LOCKS}")] if subject else []
+    return [*_TERMS, *([_DASHED] if targets.conflicting(run) else []), *waits, _HOLLOW]
 
 
 def advice(summary: Mapping[str, Any]) -> list[Advice]:
@@ -72,18 +74,10 @@ def advice(summary: Mapping[str, Any]) -> list[Advice]:
 def facts(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     """How the figures came about: (name, value); what is not known is left out."""
     run = summary["run"]
-    target = run["target"]
     known = {
-        "target": target["label"],
-        "server": target["server_version"],
-        "isolation": target["isolation"],
-        "latency profile": _latency(target["latency"]),
-        "conflicts": "the second writer waits for a row lock"
-        if target["conflicts"] == "locks"
-        else "at COMMIT",
-        "regions": _regions(target),
+        **_target(run),
         "scenario": run["scenario"],
-        "loop": f"{run['loop']}, think time {words.number(run.get('think_s') or 0)} s",
+        "loop": f"{run['loop']}, think time {words.plain(run.get('think_s') or 0)} s",
         "seed": run.get("seed"),
         "started": run.get("started_utc"),
         "git revision": run.get("git_revision"),
@@ -95,6 +89,32 @@ def facts(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         "torn tail": f"{words.count(summary['torn_bytes'])} bytes ignored" if summary["torn_bytes"] else None,
     }
     return [(name, str(value)) for name, value in known.items() if value not in {None, ""}]
+
+
+def _target(run: Mapping[str, Any]) -> dict[str, str]:
+    """What the target was; of several, what each was, one after the other where they differ."""
+    every = targets.each(run)
+    told = {
+        "target": [str(target["label"]) for _, target in every],
+        "server": [str(target["server_version"] or "") for _, target in every],
+        "isolation": [str(target["isolation"] or "") for _, target in every],
+        "latency profile": [_latency(target["latency"]) for _, target in every],
+        "conflicts": [_decided(target) for _, target in every],
+        "regions": [_regions(target) for _, target in every],
+    }
+    names = [name for name, _ in every]
+    return {what: _beside(names, values) for what, values in told.items()}
+
+
+def _beside(names: Sequence[str], values: Sequence[str]) -> str:
+    """The value that all targets share, else each with its target's name."""
+    if len(set(values)) == 1:
+        return values[0]
+    return "; ".join(f"{name}: {value or words.ABSENT}" for name, value in zip(names, values, strict=True))
+
+
+def _decided(target: Mapping[str, Any]) -> str:
+    return "the second writer waits for a row lock" if target["conflicts"] == "locks" else "at COMMIT"
 
 
 def _latency(profile: Mapping[str, float] | None) -> str:

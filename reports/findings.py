@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from reports import words
-from reports.series import Series, by_level, middle, series, short_retries, varied
+from reports import comparisons, targets, words
+from reports.measures import conflict_rate, goodput_per_s, latency_ms_p99
+from reports.series import Series, by_level, cell_name, middle, series, varied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -17,18 +17,6 @@ if TYPE_CHECKING:
 _AT_BEST = 0.95
 """Goodput has stopped growing at the first level that reaches this share of the highest one measured."""
 _FALLEN = 0.9
-_MOST_NAMED = 5
-
-State = Literal["valid", "invalid", "unchecked", "unusable"]
-
-
-@dataclass(frozen=True, slots=True)
-class Banner:
-    """A verdict on the whole run: its state, a sentence, and the cells that it is about."""
-
-    state: State
-    text: str
-    details: tuple[str, ...] = ()
 
 
 def headline(summary: Mapping[str, Any]) -> str:
@@ -38,26 +26,34 @@ def headline(summary: Mapping[str, Any]) -> str:
     usable = _usable(summary)
     if not usable:
         return "No cell is usable: see the warnings before quoting any figure."
-    lines = series(usable)
-    hottest = [line for line in lines if line.cells[0]["d_eff"] == lines[-1].cells[0]["d_eff"]]
-    sentence = _sentence if len(hottest) == 1 else _range
-    waits = " This target waits for row locks, and decides when the wait is over." if _locks(summary) else ""
-    return f"{sentence(hottest, locks=_locks(summary))}{waits}"
+    run, hottest = summary["run"], comparisons.hottest(series(usable))
+    if "target" in varied(usable):
+        return comparisons.by_target(hottest, run)
+    subject = targets.waiting(run)
+    waits = f" {subject} for row locks, and decides when the wait is over." if subject else ""
+    told = (
+        _sentence(hottest[0], run) if len(hottest) == 1 else comparisons.spread(hottest, locks=bool(subject))
+    )
+    return f"{told or _sentence(hottest[-1], run)}{waits}"
 
 
 def findings(summary: Mapping[str, Any]) -> tuple[str, ...]:
     """Further sentences: the spread-out line beside the hot one, the model's fit, give-ups, lost answers.
 
-    Between them what the regions did on the hot line; at the end what replaced sessions took.
+    Between them what the alternatives, regions and kinds did on the hot line, what held goodput back, and
+    whether users got their share; at the end what replaced sessions took.
     """
     usable = _usable(summary)
     if not usable:
         return ()
     lines = series(usable)
-    spread = "" if len(lines) == 1 or varied(usable) else _sentence(lines[:1], locks=_locks(summary))
     sentences = (
-        spread,
-        _regions(lines[-1]),
+        "" if len(lines) == 1 or varied(usable) else _sentence(lines[0], summary["run"]),
+        comparisons.alternatives(comparisons.hottest(lines)),
+        comparisons.limits(comparisons.hottest(lines)),
+        comparisons.by_part(lines[-1], "regions", "region"),
+        comparisons.by_part(lines[-1], "kinds", "kind"),
+        comparisons.unfair(usable),
         _fit(usable),
         _gave_up(usable),
         _unknown(usable),
@@ -67,114 +63,58 @@ def findings(summary: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(sentence for sentence in sentences if sentence)
 
 
-def banners(summary: Mapping[str, Any]) -> tuple[Banner, ...]:
-    """The verdict on correctness, then (where there are any) the cells that must not be quoted."""
-    cells = summary["cells"]
-    unusable = [cell for cell in cells if not cell["usable"]]
-    if not unusable:
-        return (_verdict(cells),)
-    text = f"{_of(len(unusable), cells)} not usable: drawn hollow, not to be quoted. The warnings say why."
-    return (_verdict(cells), Banner("unusable", text, _names(unusable, cells)))
-
-
-def cell_name(cell: Cell, cells: Sequence[Cell]) -> str:
-    """A cell's name within its run: `hot, 8 users`, with what else varies."""
-    retries = short_retries(cells)
-    names = {
-        "scenario": str(cell["scenario"]),
-        "keys": f"{words.count(cell['keys'])} keys",
-        "retry": words.retry_words(retries[cell["retry"]]),
-        "redraw": words.redraw_words(cell["redraw"]),
-    }
-    repeat = [f"repeat {cell['repeat']}"] if any(other["repeat"] != cell["repeat"] for other in cells) else []
-    return ", ".join(
-        [str(cell["skew"]), words.users(cell["users"]), *(names[name] for name in varied(cells)), *repeat]
-    )
-
-
 def stopped_growing(line: Series) -> Cell | None:
     """The cell of the lowest concurrency with goodput within 5 % of the line's best; None for one level."""
-    cells = _per_level(line, _goodput)
-    present = [cell for cell in cells if _goodput(cell) is not None]
+    cells = _per_level(line, goodput_per_s)
+    present = [cell for cell in cells if goodput_per_s(cell) is not None]
     if len(present) < 2:  # noqa: PLR2004 - growth needs two levels
         return None
-    best = max(_goodput(cell) or 0.0 for cell in present)
-    return next(cell for cell in present if (_goodput(cell) or 0.0) >= _AT_BEST * best)
+    best = max(goodput_per_s(cell) or 0.0 for cell in present)
+    return next(cell for cell in present if (goodput_per_s(cell) or 0.0) >= _AT_BEST * best)
 
 
-def _sentence(lines: Sequence[Series], *, locks: bool) -> str:
+def _sentence(line: Series, run: Mapping[str, Any]) -> str:
     """What happened on one line as its concurrency rose."""
-    line = lines[0]
+    locks = targets.locks(run, line.cells[0])
     parts = [part for part in (_waiting(line) if locks else _conflicts(line), _growth(line)) if part]
     return f"On {words.skew_words(line.cells[0])}, {'; '.join(parts)}." if parts else "Nothing was measured."
 
 
-def _range(lines: Sequence[Series], *, locks: bool) -> str:
-    """What the lines of one skew did at the highest concurrency that all reached: the least and the most."""
-    shared = set.intersection(*({users for users, _ in by_level(line.cells)} for line in lines))
-    value = _p99 if locks else _conflict_rate
-    found = [(line, _at(line, max(shared), value)) for line in lines] if shared else []
-    present = sorted(((of, line.variant) for line, of in found if of is not None), key=lambda pair: pair[0])
-    if not present:
-        return _sentence(lines[-1:], locks=locks)
-    low, high = (
-        f"{(words.milliseconds if locks else words.share)(of)} ({name})"
-        for of, name in (present[0], present[-1])
-    )
-    what = f"p99 latency was {low} to {high}" if locks else f"{low} to {high} of attempts conflicted"
-    return f"On {words.skew_words(lines[-1].cells[0])}, {what} at {words.users(max(shared))}."
-
-
-def _at(line: Series, users: int, value: Callable[[Cell], float | None]) -> float | None:
-    return value(middle(dict(by_level(line.cells))[users], value))
-
-
-def _regions(line: Series) -> str:
-    """What each region did at the highest concurrency of a line; of one place there is nothing to say."""
-    cell = _per_level(line, _conflict_rate)[-1]
-    regions = cell.get("regions", ())
-    found = [
-        f"{name} {words.share(_conflict_rate(region))} (goodput {words.per_second(_goodput(region))})"
-        for name, region in zip(
-            words.region_names(region["name"] for region in regions), regions, strict=True
-        )
-    ]
-    where = f"{words.skew_words(cell)} at {words.users(cell['users'])}"
-    return f"By region, on {where}, attempts conflicted: {', '.join(found)}." if found else ""
-
-
 def _conflicts(line: Series) -> str:
-    cell = _per_level(line, _conflict_rate)[-1]
-    rate = _conflict_rate(cell)
+    cell = _per_level(line, conflict_rate)[-1]
+    rate = conflict_rate(cell)
     if rate is None:
         return f"no attempt ended at {words.users(cell['users'])}"
     return f"{words.share(rate)} of attempts conflicted at {words.users(cell['users'])}"
 
 
 def _waiting(line: Series) -> str:
-    cells = [cell for cell in _per_level(line, _p99) if _p99(cell) is not None]
+    cells = [cell for cell in _per_level(line, latency_ms_p99) if latency_ms_p99(cell) is not None]
     if not cells:
         return ""
     first, last = cells[0], cells[-1]
-    end = f"{words.milliseconds(_p99(last))} at {words.users(last['users'])}"
+    end = f"{words.milliseconds(latency_ms_p99(last))} at {words.users(last['users'])}"
     if first is last:
         return f"p99 latency was {end}"
-    return (
-        f"p99 latency went from {words.milliseconds(_p99(first))} at {words.users(first['users'])} to {end}"
-    )
+    start = f"{words.milliseconds(latency_ms_p99(first))} at {words.users(first['users'])}"
+    return f"p99 latency went from {start} to {end}"
 
 
 def _growth(line: Series) -> str:
     """Where goodput stopped growing, and whether it fell after that."""
-    cells = _per_level(line, _goodput)
+    cells = _per_level(line, goodput_per_s)
     knee, last = stopped_growing(line), cells[-1]
     if knee is None:
-        return f"goodput was {words.per_second(_goodput(last))}" if _goodput(last) is not None else ""
-    at = f"{words.users(knee['users'])} ({words.per_second(_goodput(knee))})"
+        return (
+            f"goodput was {words.per_second(goodput_per_s(last))}" if goodput_per_s(last) is not None else ""
+        )
+    at = f"{words.users(knee['users'])} ({words.per_second(goodput_per_s(knee))})"
     if knee is last:
         return f"goodput was still growing at {at}"
-    low = (_goodput(last) or 0.0) < _FALLEN * (_goodput(knee) or 0.0)
-    fell = f" and fell to {words.per_second(_goodput(last))} at {words.users(last['users'])}" if low else ""
+    low = (goodput_per_s(last) or 0.0) < _FALLEN * (goodput_per_s(knee) or 0.0)
+    fell = (
+        f" and fell to {words.per_second(goodput_per_s(last))} at {words.users(last['users'])}" if low else ""
+    )
     grew = "did not grow beyond" if knee is cells[0] else "stopped growing at"
     return f"goodput {grew} {at}{fell}"
 
@@ -188,7 +128,7 @@ def _fit(cells: Sequence[Cell]) -> str:
     points = [100 * (_difference(cell) or 0.0) for cell in both]
     return (
         f"The closed form differs from the measured conflict rate by up to {max(points):.1f} points "
-        f"(median {median(points):.1f} over {_all(len(both), 'usable cell')}; "
+        f"(median {median(points):.1f} over {words.counted(len(both), 'usable cell')}; "
         f"the most at {cell_name(worst, cells)})."
     )
 
@@ -216,7 +156,7 @@ def _gave_up_share(cell: Cell) -> float:
 def _unknown(cells: Sequence[Cell]) -> str:
     total = sum(cell["transactions"]["unknown"] for cell in cells)
     lost = "The outcome of {} is unknown: the connection was lost while COMMIT was in flight."
-    return lost.format(_all(total, "transaction")) if total else ""
+    return lost.format(words.counted(total, "transaction")) if total else ""
 
 
 def _resolved(cells: Sequence[Cell]) -> str:
@@ -225,8 +165,9 @@ def _resolved(cells: Sequence[Cell]) -> str:
     )
     if not applied + not_applied:
         return ""
+    told = words.counted(applied + not_applied, "attempt")
     return (
-        f"{_all(applied + not_applied, 'attempt')} lost the answer to COMMIT, and their receipts told: "
+        f"{told} lost the answer to COMMIT, and their receipts told: "
         f"{applied:,} had been applied, {not_applied:,} had not; "
         f"{unknown:,} {'is' if unknown == 1 else 'are'} left unknown."
     )
@@ -239,7 +180,7 @@ def _replaced(summary: Mapping[str, Any]) -> str:
         return ""
     one, waits = counts["retired"] == 1, counts["connect_ms"]
     replaced = (
-        f"{_all(counts['retired'], 'session')} "
+        f"{words.counted(counts['retired'], 'session')} "
         f"{'was replaced before its' if one else 'were replaced before their'} age limit"
     )
     if not waits["n"]:
@@ -248,66 +189,9 @@ def _replaced(summary: Mapping[str, Any]) -> str:
     return f"{replaced}; waits for a connection (p50 {p50}, at most {longest}) are apart from latency."
 
 
-def _verdict(cells: Sequence[Cell]) -> Banner:
-    wrong = [cell for cell in cells if cell["verdict"]["valid"] is False]
-    open_ = [cell for cell in cells if cell["verdict"]["valid"] is None]
-    if wrong:
-        text = f"Invalid: {_of(len(wrong), cells)} wrong: an invariant was violated."
-        return Banner("invalid", text, _limited([_violation(cell, cells) for cell in wrong]))
-    if open_:
-        text = "Not checked: no cell has a verdict." if len(open_) == len(cells) else ""
-        text = (
-            text or f"Not wholly checked: {_of(len(open_), cells)} without a verdict; the others are valid."
-        )
-        return Banner("unchecked", text, _names(open_, cells) if len(open_) < len(cells) else ())
-    return Banner("valid", f"Valid: every invariant held in {_all(len(cells), 'cell')}.")
-
-
-def _violation(cell: Cell, cells: Sequence[Cell]) -> str:
-    broken = [check for check in cell["verdict"]["checks"] if check["valid"] is False]
-    told = "; ".join(f"{check['name']}: {_all(check['count'], 'violation')}" for check in broken)
-    return f"{cell_name(cell, cells)}: {told}" if told else cell_name(cell, cells)
-
-
-def _names(chosen: Sequence[Cell], cells: Sequence[Cell]) -> tuple[str, ...]:
-    return _limited([cell_name(cell, cells) for cell in chosen])
-
-
-def _limited(names: Sequence[str]) -> tuple[str, ...]:
-    more = len(names) - _MOST_NAMED
-    return (*names[:_MOST_NAMED], f"and {more} more") if more > 0 else tuple(names)
-
-
-def _of(some: int, cells: Sequence[Cell]) -> str:
-    return f"{some:,} of {_all(len(cells), 'cell')} {'is' if some == 1 else 'are'}"
-
-
-def _all(many: int, noun: str) -> str:
-    return f"{many:,} {noun}" + ("" if many == 1 else "s")
-
-
 def _per_level(line: Series, value: Callable[[Cell], float | None]) -> list[Cell]:
     return [middle(cells, value) for _, cells in by_level(line.cells)]
 
 
-def _conflict_rate(cell: Cell) -> float | None:
-    value: float | None = cell["conflict_rate"]["value"]
-    return value
-
-
-def _goodput(cell: Cell) -> float | None:
-    value: float | None = cell["goodput_per_s"]["value"]
-    return value
-
-
-def _p99(cell: Cell) -> float | None:
-    value: float | None = cell["latency_ms"]["p99"]
-    return value
-
-
 def _usable(summary: Mapping[str, Any]) -> list[Cell]:
     return [cell for cell in summary["cells"] if cell["usable"]]
-
-
-def _locks(summary: Mapping[str, Any]) -> bool:
-    return bool(summary["run"]["target"]["conflicts"] == "locks")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from reports import words
+from reports.series import knob_words, knobs, varied
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,6 +26,7 @@ def settings(run: Mapping[str, Any], cells: Sequence[Cell]) -> list[str]:
     parts += [f"{first['skew']} ({words.d_eff(first['d_eff'])})"] * (
         _shared(cells, "skew") and _shared(cells, "keys")
     )
+    parts += [knob_words(name, value) for name, value in knobs(first).items() if name not in varied(cells)]
     parts += [words.retry_words(first["retry"])] * _shared(cells, "retry")
     retried = any(cell["retry"] != "none" for cell in cells)
     parts += [words.redraw_words(first["redraw"])] * (retried and _shared(cells, "redraw"))
@@ -38,7 +40,7 @@ def _shared(cells: Sequence[Cell], name: str) -> bool:
 
 def _loop(run: Mapping[str, Any]) -> str:
     think_s = run.get("think_s") or 0
-    return f"{run['loop']} loop" + (f", think time {words.number(think_s)} s" if think_s else "")
+    return f"{run['loop']} loop" + (f", think time {words.plain(think_s)} s" if think_s else "")
 
 
 def _origin(run: Mapping[str, Any]) -> list[str]:

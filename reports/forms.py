@@ -41,7 +41,7 @@ def form(chart: Chart, width: float) -> Form:
     """Give a chart of a certain width its height."""
     direct = len(chart.panels) == 1 and chart.x.kind == "levels"
     subtitle = wrapped(chart.subtitle, int((width - 2 * MARGIN_IN) * _CHARACTERS_AN_INCH))
-    key = _key_rows(chart, width, coloured=not direct and chart.x.kind == "levels")
+    key = _key_rows(chart, width, coloured=not direct and chart.x.kind != "names")
     panel_in = _panel_width(chart, width)
     titles = max(
         (len(title_lines(panel.title, panel_in)) for panel in chart.panels if panel.title), default=0

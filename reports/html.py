@@ -11,9 +11,11 @@ from plotly.offline import get_plotlyjs
 
 from reports import cost as costs
 from reports import facts, interactive, palette, words
-from reports.findings import banners, findings, headline
+from reports.findings import findings, headline
 from reports.footer import settings
+from reports.hot_keys import hot_keys
 from reports.table import Column, columns
+from reports.verdicts import banners
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,6 +48,7 @@ def page(summary: Mapping[str, Any], charts: Sequence[Chart], cost: Mapping[str,
             charts=[_chart(chart) for chart in charts],
             heads=columns(cells) if cells else [],
             rows=_rows(cells) if cells else [],
+            hot_keys=hot_keys(summary),
             advice=facts.advice(summary),
             facts=facts.facts(summary),
             cost=_cost(cost),

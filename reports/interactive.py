@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from reports import layout, palette, words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from reports.marks import Band, Chart, Line, Panel, Tint
     from reports.scales import Axis
 
@@ -29,13 +31,15 @@ _SYMBOLS = (
     "pentagon",
 )
 _NAME_WIDTH = 14
+_CLEAR_PX = 16
+_PLACES = {"above": "top center", "right": "middle right", "below": "bottom center", "left": "middle left"}
 
 
 def figure(chart: Chart, panel: Panel) -> Figure:
     """One panel as a Plotly figure: `data` and `layout`."""
-    bands = [_band(band) for band in panel.bands]
+    behind = [*(_band(band) for band in panel.bands), *(_front(points) for points in panel.fronts)]
     lines = [trace for line in panel.lines for trace in _line(line, chart)]
-    return {"data": bands + lines, "layout": _layout(chart)}
+    return {"data": behind + lines, "layout": _layout(chart)}
 
 
 def css_name(tint: Tint) -> str:
@@ -49,15 +53,13 @@ def symbol(tint: Tint) -> str:
 
 
 def _line(line: Line, chart: Chart) -> list[Figure]:
-    return [*_prediction(line), *_repeats(line), _measured(line, chart)]
+    return [*_prediction(line), *_repeats(line), _measured(line, chart), *_notes(line)]
 
 
 def _measured(line: Line, chart: Chart) -> Figure:
     colour = f"@{css_name(line.tint)}"
-    solid = line.stroke == "solid"
-    faded = (
-        "/0.45" if line.predicted_x else ""
-    )  # so that the dashes of a closed form that fits are seen on it
+    # a line is faded so that the dashes of a closed form that fits are seen on it
+    faded = "/0.45" if line.predicted_x or line.stroke == "faint" else ""
     return {
         "type": "scatter",
         "mode": "lines+markers",
@@ -67,10 +69,14 @@ def _measured(line: Line, chart: Chart) -> Figure:
         "name": escape(line.label),
         "text": [escape(text) for text in _hovers(line, chart)],
         "hovertemplate": "%{text}<extra></extra>",
-        "line": {"color": colour + faded, "width": 2.4, "dash": "solid" if solid else "2px,3px"},
+        "line": {
+            "color": colour + faded,
+            "width": 1.2 if line.stroke == "faint" else 2.4,
+            "dash": "2px,3px" if line.stroke == "dotted" else "solid",
+        },
         "marker": {
             "symbol": symbol(line.tint),
-            "size": 9 if solid else 6,
+            "size": 6 if line.stroke == "dotted" else 9,
             "opacity": 1,
             "color": ["@paper" if hollow else colour for hollow in line.hollow],
             "line": {"width": [2 if hollow else 1 for hollow in line.hollow], "color": _edges(line, colour)},
@@ -122,6 +128,42 @@ def _repeats(line: Line) -> list[Figure]:
     return [_silent(line, mode="markers", x=x, y=y, marker=marker)]
 
 
+def _notes(line: Line) -> list[Figure]:
+    if not line.notes:
+        return []
+    return [
+        _silent(
+            line,
+            mode="markers+text",
+            marker={"size": _CLEAR_PX, "opacity": 0},  # unseen: keeps the text off the point and its ring
+            x=[note.x for note in line.notes],
+            y=[note.y for note in line.notes],
+            text=[escape(note.text) for note in line.notes],
+            textposition=[_PLACES[note.side] for note in line.notes],
+            textfont={"size": 11, "color": f"@{css_name(line.tint)}"},
+        )
+    ]
+
+
+def _front(points: Sequence[tuple[float, float]]) -> Figure:
+    """Rings about the points that none beats, joined: of all lines, so that no key takes them away."""
+    return {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "x": [x for x, _ in points],
+        "y": [y for _, y in points],
+        "line": {"color": "@muted/0.5", "width": 1, "dash": "1px,3px"},
+        "marker": {
+            "symbol": "circle-open",
+            "size": 17,
+            "color": "@ink",
+            "line": {"width": 1.4, "color": "@ink"},
+        },
+        "hoverinfo": "skip",
+        "cliponaxis": False,
+    }
+
+
 def _silent(owner: Line, **parts: Any) -> Figure:
     """A trace that belongs to a line and has no hover text of its own."""
     return {
@@ -159,38 +201,41 @@ def _hovers(line: Line, chart: Chart) -> list[str]:
     predicted = dict(zip(at, line.predicted_y, strict=True))
     meaning = f", {line.meaning.partition(':')[0]}" if line.meaning else ""
     write = chart.y.write
-    told = []
-    for x, y, low, high, hollow in zip(line.x, line.y, line.low, line.high, line.hollow, strict=True):
+    said, more = [], line.told or ("",) * len(line.x)
+    for x, y, low, high, hollow, beside in zip(
+        line.x, line.y, line.low, line.high, line.hollow, more, strict=True
+    ):
         ends = f" ({write(low)} to {write(high)})" if low is not None and high is not None else ""
         form = f", closed form {write(predicted[x])}" if x in predicted else ""
-        told.append(f"{line.label}{meaning}: {write(y)}{ends}{form}{' NOT USABLE' if hollow else ''}")
-    return told
+        also = f", {beside}" if beside else ""
+        said.append(f"{line.label}{meaning}: {write(y)}{ends}{form}{also}{' NOT USABLE' if hollow else ''}")
+    return said
 
 
 def _layout(chart: Chart) -> Figure:
-    levels = chart.x.kind == "levels"
+    named = chart.x.kind == "names"
     return {
         "xaxis": {
-            **_axis(chart.x),
+            **_axis(chart.x, chart.x.label),
             "linecolor": "@grid",
             "showgrid": False,
             "zeroline": False,
             "fixedrange": True,
-            "unifiedhovertitle": {"text": "users: %{x}"},
+            "unifiedhovertitle": {"text": f"{chart.x.label.partition(' (')[0]}: %{{x}}"},
         },
-        "yaxis": {**_axis(chart.y), "zeroline": False, "automargin": True, "fixedrange": True},
-        "hovermode": "x unified" if levels else "closest",
+        "yaxis": {**_axis(chart.y, ""), "zeroline": False, "automargin": True, "fixedrange": True},
+        "hovermode": "closest" if named or chart.scatter else "x unified",
         "showlegend": False,
         "paper_bgcolor": "@paper/0",
         "plot_bgcolor": "@paper/0",
         "font": {"color": "@muted", "size": 13},
         "hoverlabel": {"bgcolor": "@paper", "bordercolor": "@grid", "font": {"color": "@ink", "size": 13}},
-        "margin": {"l": 8, "r": 14, "t": 12, "b": 50 if levels else 68},
+        "margin": {"l": 8, "r": 14, "t": 12, "b": 68 if named else 50},
         "height": 400 if len(chart.panels) == 1 else 270,
     }
 
 
-def _axis(axis: Axis) -> Figure:
+def _axis(axis: Axis, title: str) -> Figure:
     logarithmic = axis.kind in {"levels", "log"}
     ends = [axis.low, axis.high]
     return {
@@ -198,11 +243,7 @@ def _axis(axis: Axis) -> Figure:
         "range": [log10(end) for end in ends] if logarithmic else ends,
         "tickvals": [place for place, _ in axis.ticks],
         "ticktext": [_broken(name) if axis.kind == "names" else escape(name) for _, name in axis.ticks],
-        "title": {
-            "text": axis.label if axis.kind in {"levels", "names"} else "",
-            "standoff": 10,
-            "font": {"size": 13},
-        },
+        "title": {"text": escape(title), "standoff": 10, "font": {"size": 13}},
         "gridcolor": "@grid",
         "ticks": "outside",
         "ticklen": 7,

@@ -22,6 +22,13 @@ class Box:
     height: float
 
 
+def overlap(one: Box, other: Box) -> bool:
+    """Whether two boxes share more than an edge."""
+    beside = one.left + one.width <= other.left or other.left + other.width <= one.left
+    above = one.bottom + one.height <= other.bottom or other.bottom + other.height <= one.bottom
+    return not (beside or above)
+
+
 def columns(panels: int) -> int:
     """How many panels stand beside each other: up to four; more are dealt into rows, evenly filled."""
     rows = -(-panels // _MOST_COLUMNS)

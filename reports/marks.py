@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from reports.scales import Axis
 
-Stroke = Literal["solid", "dotted"]
+Stroke = Literal["solid", "dotted", "faint"]
 Numbers = tuple[float | None, ...]
-Sign = Literal["point", "solid", "dotted", "dashed", "large", "small", "hollow", "repeat", "band"]
+Sign = Literal["point", "solid", "dotted", "dashed", "large", "small", "hollow", "repeat", "band", "front"]
+Side = Literal["above", "right", "below", "left"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,20 @@ class Line:
     """The closed form, drawn dashed in the line's colour."""
     repeats: tuple[tuple[float, float, bool], ...] = ()
     """Every repeat as (x, y, hollow), where there are several; the line joins the middle ones."""
+    told: tuple[str, ...] = ()
+    """What else is told about each point where there is room for a word; none where there is nothing."""
+    notes: tuple[Note, ...] = ()
+    """Texts beside points, already clear of each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A short text beside a point."""
+
+    x: float
+    y: float
+    text: str
+    side: Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +78,8 @@ class Panel:
     title: str
     lines: tuple[Line, ...]
     bands: tuple[Band, ...] = ()
+    fronts: tuple[tuple[tuple[float, float], ...], ...] = ()
+    """Points (x, y) that no other point of their skew beats in both; drawn ringed and joined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,5 +99,7 @@ class Chart:
     """Signs that the chart uses and what they mean."""
     alt: str
     """The chart in a sentence, for those who do not see it."""
+    scatter: bool = False
+    """Whether x is measured too: each point stands for itself, and lines do not end at one side."""
     compact: Chart | None = None
     """The same for an overview, with fewer lines and panels; None where this one will do."""

@@ -30,6 +30,8 @@ class Quantity:
     meaning: str = ""
     choose: Value | None = None
     """By which value the middle repeat is chosen; by its own where None."""
+    told: Callable[[Cell], str] | None = None
+    """What else to say of a cell where there is room for a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +83,14 @@ def panel(
 def key(lines: Iterable[Line], *, named: bool, banded: bool) -> tuple[tuple[Sign, str], ...]:
     """The signs that these lines use, with their meanings."""
     drawn = list(lines)
-    points: dict[Stroke, Sign] = {"solid": "large", "dotted": "small"}
+    points: dict[Stroke, Sign] = {"solid": "large", "dotted": "small", "faint": "large"}
     signs: list[tuple[Sign, str]] = []
     if any(low is not None for line in drawn for low in line.low):
         signs.append(("point", "measured, 95 % interval"))
     signs += dict.fromkeys(
-        (points[line.stroke] if named else line.stroke, line.meaning) for line in drawn if line.meaning
+        (points[line.stroke] if named or line.stroke == "faint" else line.stroke, line.meaning)
+        for line in drawn
+        if line.meaning
     )
     if banded:
         signs.append(("band", "wasted: attempts that did not commit"))
@@ -135,6 +139,7 @@ def _line(slot: Slot, quantity: Quantity, place: int | None) -> Line:
         stroke=quantity.stroke,
         meaning=quantity.meaning,
         repeats=_repeats(groups, quantity.value, x),
+        told=tuple(quantity.told(cell) for cell in chosen) if quantity.told else (),
     )
     return _with_prediction(line, [quantity.predicted(cell) for cell in chosen], named=place is not None)
 

@@ -15,7 +15,7 @@ from matplotlib.ticker import NullLocator
 from reports import forms, layout, palette
 from reports.forms import MARGIN_IN, Entry, Form
 from reports.layout import Box
-from reports.marks import Band, Chart, Line, Numbers, Panel, Sign, Tint
+from reports.marks import Band, Chart, Line, Note, Numbers, Panel, Sign, Tint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +37,15 @@ _FONT = "DejaVu Sans"  # ships with matplotlib: the same picture on every machin
 _TITLE_PT, _TEXT_PT, _SMALL_PT = 15.0, 10.0, 8.8
 _DOTTED, _DASHED = (0, (1, 1.4)), (0, (5, 2.5))
 _MARKERS = "osD^v<>p"
-_LARGE, _SMALL, _TINY = 44.0, 24.0, 13.0  # areas of markers, in square points
+_LARGE, _SMALL, _TINY, _RING = 44.0, 24.0, 13.0, 130.0  # areas of markers, in square points
+_NOTE_PT = 8.0
+_SIDES = {
+    "above": ((0.0, 7.5), "center", "bottom"),
+    "right": ((9.0, 0.0), "left", "center"),
+    "below": ((0.0, -7.5), "center", "top"),
+    "left": ((-9.0, 0.0), "right", "center"),
+}
+"""Where a text beside a point stands: offset in points, and its own anchor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +191,7 @@ def _handle(shown: Sign | Line) -> Artist:
         "hollow": Line2D([], [], markersize=7, markerfacecolor=palette.PAPER, **dot),
         "repeat": Line2D([], [], markersize=4, alpha=0.45, **dot),
         "band": Patch(facecolor=grey, alpha=0.2),
+        "front": Line2D([], [], **{**dot, "color": palette.INK}, markersize=10, markerfacecolor="none"),
     }
     return signs[shown]
 
@@ -228,6 +237,8 @@ def _scale(axes: Axes, scale: Axis, side: str, names: Sequence[str]) -> None:
 def _panel(axes: Axes, panel: Panel, width_in: float) -> None:
     for band in panel.bands:
         _band(axes, band)
+    for points in panel.fronts:
+        _front(axes, points)
     for line in panel.lines:
         _line(axes, line)
     style: dict[str, Any] = {"family": _FONT, "size": _TEXT_PT, "parse_math": False}
@@ -244,9 +255,11 @@ def _band(axes: Axes, band: Band) -> None:
 
 def _line(axes: Axes, line: Line) -> None:
     colour, x, y = _colour(line.tint), np.array(line.x), _floats(line.y)
-    style: Any = "-" if line.stroke == "solid" else _DOTTED
-    faded = 0.45 if line.predicted_x else 1.0  # so that the dashes of a closed form that fits are seen on it
-    axes.plot(x, y, color=colour, linewidth=2.2, linestyle=style, alpha=faded, zorder=2.7)
+    style: Any = _DOTTED if line.stroke == "dotted" else "-"
+    thin = line.stroke == "faint"
+    # a line is faded so that the dashes of a closed form that fits are seen on it
+    faded = 0.45 if line.predicted_x or thin else 1.0
+    axes.plot(x, y, color=colour, linewidth=1.2 if thin else 2.2, linestyle=style, alpha=faded, zorder=2.7)
     axes.vlines(x, _floats(line.low), _floats(line.high), color=colour, linewidth=2.4, alpha=0.4, zorder=2.5)
     if line.predicted_x:
         axes.plot(
@@ -254,9 +267,38 @@ def _line(axes: Axes, line: Line) -> None:
         )
     for at, height, is_hollow in line.repeats:
         _points(axes, line, np.array([at]), np.array([height]), hollow=is_hollow, size=_TINY)
-    hollow, size = np.array(line.hollow, dtype=np.bool_), _LARGE if line.stroke == "solid" else _SMALL
+    hollow, size = np.array(line.hollow, dtype=np.bool_), _SMALL if line.stroke == "dotted" else _LARGE
     _points(axes, line, x[~hollow], y[~hollow], hollow=False, size=size)
     _points(axes, line, x[hollow], y[hollow], hollow=True, size=size)
+    for note in line.notes:
+        _note(axes, note, colour)
+
+
+def _note(axes: Axes, note: Note, colour: str) -> None:
+    """A text beside a point, on the side that is free."""
+    (dx, dy), across, up = _SIDES[note.side]
+    axes.annotate(
+        note.text,
+        (note.x, note.y),
+        (dx, dy),
+        textcoords="offset points",
+        ha=across,
+        va=up,
+        family=_FONT,
+        size=_NOTE_PT,
+        color=colour,
+        parse_math=False,
+        zorder=5,
+    )
+
+
+def _front(axes: Axes, points: Sequence[tuple[float, float]]) -> None:
+    """Rings about the points that none beats, joined."""
+    x, y = [at for at, _ in points], [height for _, height in points]
+    axes.plot(x, y, color=palette.MUTED, linewidth=1.0, linestyle=_DOTTED, alpha=0.6, zorder=2.2)
+    axes.scatter(
+        x, y, s=_RING, facecolors="none", edgecolors=palette.INK, linewidths=1.1, zorder=4.5, clip_on=False
+    )
 
 
 def _points(

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from reports import words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
 Kind = Literal["levels", "names", "linear", "log"]
 """`levels`: concurrency, spaced by its logarithm; `names`: one place a line, counted from 0."""
+
+Write = Callable[[float | None], str]
 
 _MOST_LEVELS = 14
 _MOST_STEPS = 6
@@ -20,6 +23,7 @@ _STEPS = (1, 2, 2.5, 5, 10)
 _CROWDED = 2_000
 """From this ratio of its ends on, a logarithmic axis has ticks at powers of ten only."""
 _FEWEST_TICKS = 3
+_WIDE = 10
 _HEADROOM = 1.1
 _NEARLY_FULL = 0.8
 """Above this share the axis goes to 100 %."""
@@ -73,16 +77,44 @@ def amount_axis(
 
 def time_axis(label: str, values: Iterable[float | None]) -> Axis:
     """A logarithmic axis for milliseconds, with ticks at 1, 2 and 5 of each decade."""
+    return _log_axis(label, values, words.milliseconds)
+
+
+def rate_axis(label: str, values: Iterable[float | None], write: Write = words.number) -> Axis:
+    """A linear axis from 0; logarithmic, and said to be, where the values differ by more than tenfold."""
+    present = _present(values)
+    positive = [value for value in present if value > 0]
+    if len(positive) < len(present) or not positive or max(positive) / min(positive) < _WIDE:
+        return amount_axis(label, present, write)
+    return replace(_log_axis(f"{label} (logarithmic)", positive, words.number), write=write)
+
+
+def try_axis(label: str, values: Iterable[float | None]) -> Axis:
+    """A logarithmic axis for whole numbers from 1."""
+    top = max((value for value in _present(values)), default=1.0)
+    ticks = [(place, text) for place, text in _log_axis(label, [1.0, top], words.number).ticks if place >= 1]
+    return Axis(label, "log", 0.85, max(top, 2.0) * 1.15, tuple(ticks), words.number)
+
+
+def tail_axis(label: str, values: Iterable[float | None]) -> Axis:
+    """A logarithmic axis for shares, up to all."""
+    drawn = _log_axis(label, [*values, 1.0], lambda value: f"{100 * (value or 0):g} %")
+    ticks = tuple((place, text) for place, text in drawn.ticks if place <= 1)
+    return Axis(label, "log", drawn.low, 1.15, ticks, words.share)
+
+
+def _log_axis(label: str, values: Iterable[float | None], write: Write) -> Axis:
+    """A logarithmic axis with ticks at 1, 2 and 5 of each decade; of wide ranges at powers of ten."""
     present = [value for value in _present(values) if value > 0] or [1.0, 10.0]
     low, high = min(present) / 1.25, max(present) * 1.25
     marks = (1, 10) if high / low > _CROWDED else (1, 2, 5)
     decades = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 1)
-    places = [mark * 10.0**decade for decade in decades for mark in marks]
+    places = sorted({float(f"{mark}e{decade}") for decade in decades for mark in marks})
     if sum(low <= place <= high for place in places) < _FEWEST_TICKS:
         low = max(place for place in places if place <= low) / _HEADROOM
         high = min(place for place in places if place >= high) * _HEADROOM
-    ticks = tuple((place, words.milliseconds(place)) for place in places if low <= place <= high)
-    return Axis(label, "log", low, high, ticks, words.milliseconds)
+    ticks = tuple((place, write(place)) for place in places if low <= place <= high)
+    return Axis(label, "log", low, high, ticks, write)
 
 
 def _present(values: Iterable[float | None]) -> list[float]:

@@ -10,8 +10,12 @@ from reports import words
 from reports.words import Cell
 
 Value = Callable[[Cell], float | None]
+Plain = int | float | str
 
-_VARIANTS = ("scenario", "keys", "retry", "redraw")
+_BEFORE, _AFTER = ("target", "scenario", "keys"), ("retry", "redraw")
+"""Settings that name a line before and after the scenario's knobs."""
+_KNOB = "--"
+"""What a knob's name begins with among the settings: a knob called `retry` is not the retry policy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +33,65 @@ class Series:
 
 
 def series(cells: Sequence[Cell]) -> tuple[Series, ...]:
-    """Group cells into lines, the most spread-out skew (largest D_eff) first."""
-    varying = varied(cells)
+    """Group cells into lines, the most spread-out skew (largest D_eff) first, then by what else varies.
+
+    Numbers of a knob ascend; targets, policies and words stand in the order in which they were run.
+    """
+    names, varying = _names(cells), varied(cells)
     groups: dict[tuple[object, ...], list[Cell]] = {}
     for cell in cells:
-        groups.setdefault(tuple(cell[name] for name in ("skew", *_VARIANTS)), []).append(cell)
-    ordered = sorted(groups.values(), key=lambda group: -(group[0]["d_eff"] or 0.0))
+        groups.setdefault((cell["skew"], *(setting(cell, name) for name in names)), []).append(cell)
+    ranks = {name: _ranks(name, cells) for name in varying}
+    ordered = sorted(
+        groups.values(),
+        key=lambda group: (
+            -(group[0]["d_eff"] or 0.0),
+            *(ranks[name][setting(group[0], name)] for name in varying),
+        ),
+    )
     return tuple(_series(group, varying, cells) for group in ordered)
 
 
 def varied(cells: Iterable[Cell]) -> tuple[str, ...]:
     """Names of the settings, other than skew, users and repeat, that take more than one value."""
     rows = list(cells)
-    return tuple(name for name in _VARIANTS if len({cell[name] for cell in rows}) > 1)
+    return tuple(name for name in _names(rows) if len({setting(cell, name) for cell in rows}) > 1)
+
+
+def setting(cell: Cell, name: str) -> Plain | None:
+    """One setting of a cell by its name in `varied`; a knob's begins with `--`; None where it has none."""
+    value: Plain | None = knobs(cell).get(name) if name.startswith(_KNOB) else cell.get(name)
+    return value
+
+
+def knobs(cell: Cell) -> Mapping[str, Plain]:
+    """Where a cell's knobs stand, by option: `{"--for-update": "on"}`; older runs have none."""
+    return {_KNOB + str(name).replace("_", "-"): value for name, value in (cell.get("knobs") or {}).items()}
+
+
+def knob_words(name: str, value: Plain | None) -> str:
+    """Say a knob: `shards 4`, `for-update on`."""
+    return f"{name.removeprefix(_KNOB)} {words.ABSENT if value is None else value}"
+
+
+def setting_words(cell: Cell, name: str, retries: Mapping[str, str]) -> str:
+    """Say one setting of a cell; `retries` are the short names of the policies."""
+    if name.startswith(_KNOB):
+        return knob_words(name, setting(cell, name))
+    said = {
+        "keys": lambda: f"{words.count(cell['keys'])} keys",
+        "retry": lambda: words.retry_words(retries[cell["retry"]]),
+        "redraw": lambda: words.redraw_words(cell["redraw"]),
+    }
+    return said[name]() if name in said else str(setting(cell, name) or words.ABSENT)
+
+
+def cell_name(cell: Cell, cells: Sequence[Cell]) -> str:
+    """A cell's name within its run: `hot, 8 users`, with what else varies."""
+    retries = short_retries(cells)
+    varying = [setting_words(cell, name, retries) for name in varied(cells)]
+    repeat = [f"repeat {cell['repeat']}"] if any(other["repeat"] != cell["repeat"] for other in cells) else []
+    return ", ".join([str(cell["skew"]), words.users(cell["users"]), *varying, *repeat])
 
 
 def levels(cells: Iterable[Cell]) -> tuple[int, ...]:
@@ -76,21 +126,24 @@ def short_retries(cells: Iterable[Cell]) -> Mapping[str, str]:
     }
 
 
+def _names(cells: Iterable[Cell]) -> tuple[str, ...]:
+    """All settings that a cell may have, in the order in which they name a line."""
+    return (*_BEFORE, *dict.fromkeys(name for cell in cells for name in knobs(cell)), *_AFTER)
+
+
+def _ranks(name: str, cells: Iterable[Cell]) -> Mapping[Plain | None, float]:
+    """Where the values of a setting stand: numbers of a knob by their size, all else as it was run."""
+    values = list(dict.fromkeys(setting(cell, name) for cell in cells))
+    if name.startswith(_KNOB) and all(isinstance(value, int | float) for value in values):
+        values.sort(key=lambda value: float(value or 0))
+    return {value: rank for rank, value in enumerate(values)}
+
+
 def _series(group: list[Cell], varying: Sequence[str], cells: Sequence[Cell]) -> Series:
-    first = group[0]
+    first, retries = group[0], short_retries(cells)
     skew = f"{first['skew']}  ({words.d_eff(first['d_eff'])})"
-    variant = ", ".join(_variant(first, name, short_retries(cells)) for name in varying)
+    variant = ", ".join(setting_words(first, name, retries).removesuffix(" on retry") for name in varying)
     only_variant = variant and len({cell["skew"] for cell in cells}) == 1 and "keys" not in varying
     label = variant if only_variant else ", ".join(part for part in (skew, variant) if part)
     ordered = sorted(group, key=lambda cell: (cell["users"], cell["repeat"]))
     return Series(label, skew, variant, tuple(ordered))
-
-
-def _variant(cell: Cell, name: str, retries: Mapping[str, str]) -> str:
-    if name == "keys":
-        return f"{words.count(cell['keys'])} keys"
-    if name == "retry":
-        return words.retry_words(retries[cell["retry"]])
-    return (
-        words.redraw_words(cell["redraw"]).removesuffix(" on retry") if name == "redraw" else str(cell[name])
-    )

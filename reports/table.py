@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from reports import words
-from reports.series import varied
+from reports.measures import jain, max_over_median
+from reports.series import setting, setting_words, short_retries, varied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,7 +34,15 @@ class Column:
 
 def columns(cells: Sequence[Cell]) -> list[Column]:
     """The columns for these cells: the settings that vary, then what was measured."""
-    return [*setting_columns(cells), *_rates(), *_work(), *_times(), *_judgement()]
+    known = any(jain(cell) is not None for cell in cells)
+    return [
+        *setting_columns(cells),
+        *_rates(),
+        *_work(),
+        *_times(),
+        *(_fairness() if known else []),
+        *_judgement(),
+    ]
 
 
 def verdict_word(valid: bool | None) -> str:
@@ -43,21 +52,35 @@ def verdict_word(valid: bool | None) -> str:
 
 def setting_columns(cells: Sequence[Cell]) -> list[Column]:
     """Skew and users, and of the other settings those that vary."""
-    optional = {
-        "keys": Column("keys", "", lambda cell: words.count(cell["keys"]), lambda cell: cell["keys"]),
-        "retry": _text("retry", lambda cell: str(cell["retry"])),
-        "redraw": _text(
-            "on retry", lambda cell: words.redraw_words(cell["redraw"]).removesuffix(" on retry")
-        ),
-    }
+    before = [name for name in varied(cells) if name in {"target", "scenario"}]
+    after = [name for name in varied(cells) if name not in before]
     repeats = [Column("repeat", "", lambda cell: words.count(cell["repeat"]), lambda cell: cell["repeat"])]
     return [
-        *([_text("scenario", lambda cell: str(cell["scenario"]))] if "scenario" in varied(cells) else []),
+        *(_setting(name, cells) for name in before),
         _skew(),
         Column("users", "", lambda cell: words.count(cell["users"]), lambda cell: cell["users"]),
-        *(column for name, column in optional.items() if name in varied(cells)),
+        *(_setting(name, cells) for name in after),
         *(repeats if len({cell["repeat"] for cell in cells}) > 1 else []),
     ]
+
+
+def _setting(name: str, cells: Sequence[Cell]) -> Column:
+    """One setting that varies; numbers, such as those of a knob, to the right."""
+    if name == "keys":
+        return _whole("keys", lambda cell: int(cell["keys"]))
+    if name == "retry":
+        return _text("retry", lambda cell: str(cell["retry"]))
+    if name == "redraw":
+        short = short_retries(cells)
+        return _text("on retry", lambda cell: setting_words(cell, name, short).removesuffix(" on retry"))
+    numeric = all(isinstance(setting(cell, name), int | float) for cell in cells)
+    return Column(
+        name.removeprefix("--"),
+        "",
+        lambda cell: words.ABSENT if setting(cell, name) is None else str(setting(cell, name)),
+        lambda cell: setting(cell, name),
+        numeric=numeric,
+    )
 
 
 def _skew() -> Column:
@@ -104,6 +127,13 @@ def _times() -> list[Column]:
         return _number(name, "ms", lambda cell: cell["latency_ms"][name], lambda v: fixed(v, 2))
 
     return [quantile("p50"), quantile("p99")]
+
+
+def _fairness() -> list[Column]:
+    return [
+        _number("Jain's index", "", jain, lambda value: fixed(value, 3)),
+        _number("most / median commits", "", max_over_median, words.number),
+    ]
 
 
 def _judgement() -> list[Column]:

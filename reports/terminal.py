@@ -9,8 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from reports import words
-from reports.findings import banners, headline
+from reports.findings import headline
+from reports.hot_keys import hottest_line
 from reports.table import fixed, setting_columns, verdict_word
+from reports.verdicts import banners
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +29,8 @@ def show(console: Console, summary: Mapping[str, Any], report: Path) -> None:
     """Print the table of cells, what was found, the verdict and the path of the report."""
     console.print(cell_table(summary))
     console.print(Text(ending(summary)))
+    for line in details(summary):
+        console.print(Text(f"  {line}"))
     console.print(Text(f"Report: {report}"), soft_wrap=True)
 
 
@@ -46,6 +50,13 @@ def ending(summary: Mapping[str, Any]) -> str:
     """One paragraph: the headline, then the verdict and the cells that are not usable."""
     summary = words.redact(summary)
     return " ".join([headline(summary), *(banner.text for banner in banners(summary))])
+
+
+def details(summary: Mapping[str, Any]) -> list[str]:
+    """What a reader should see at once: what was violated, why a check could not decide, the hottest keys."""
+    summary = words.redact(summary)
+    hottest = hottest_line(summary)
+    return [*(told for banner in banners(summary) for told in banner.told), *([hottest] if hottest else [])]
 
 
 @dataclass(frozen=True, slots=True)

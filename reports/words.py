@@ -56,6 +56,11 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"{value:,.{max(0, min(decimals, 6))}f}"
 
 
+def plain(value: float | str) -> str:
+    """Write a number of a run, or what runs that were merged say of it: `0.5`, `0 / 0.5`."""
+    return value if isinstance(value, str) else number(value)
+
+
 def share(value: float | None) -> str:
     """Write a share of one as a percentage; what is not quite 0 or 1 never reads so."""
     if value is None:
@@ -89,6 +94,11 @@ def count(value: int | None) -> str:
 def users(value: int) -> str:
     """Write a concurrency level: `1 user`, `32 users`."""
     return f"{value:,} user" + ("" if value == 1 else "s")
+
+
+def counted(many: int, noun: str) -> str:
+    """Write a number of things: `1 cell`, `2,000 cells`."""
+    return f"{many:,} {noun}" + ("" if many == 1 else "s")
 
 
 def interval(estimate: Mapping[str, float | None], write: Any) -> str:

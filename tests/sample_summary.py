@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from tests import sample_cells
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -33,19 +35,31 @@ def sample_summary(
     conflicts: str = "commit",
     invalid: bool = False,
     regions: Sequence[str] = (),
+    kinds: Sequence[str] = (),
+    knobs: Sequence[dict[str, int | str]] = ({},),
+    full: bool = False,
     seed: int = 7,
 ) -> dict[str, Any]:
     """Build a summary of format 1 with one unusable cell (the last) and some absent values.
 
-    The sweep covers every combination of skews, users, keys, retries, redraws and repeats. `conflicts` is
-    `commit` (the stand-in) or `locks` (plain PostgreSQL); `invalid` gives the second cell lost updates.
+    The sweep covers every combination of skews, users, keys, knobs, retries, redraws and repeats.
+    `conflicts` is `commit` (the stand-in) or `locks` (plain PostgreSQL); `invalid` gives the second cell
+    lost updates.
     `regions`, two or more, deal each cell's users over them: the later ones are farther and conflict more.
+    `kinds` deal the transactions, likewise. `full` adds what older runs do not have: give-ups, tries,
+    fairness, hot keys, knobs. A knob called `shards` divides p by its value.
     """
     rng = np.random.default_rng(seed)
-    settings = itertools.product([scenario], skews, keys, retries, redraws, users, range(1, repeats + 1))
+    settings = itertools.product(
+        [scenario], skews, keys, retries, redraws, users, range(1, repeats + 1), knobs
+    )
     cells = [_cell(rng, number, Setting(*each), conflicts) for number, each in enumerate(settings)]
+    if full or kinds or knobs != ({},):
+        cells = [{**cell, **sample_cells.details(cell)} for cell in cells]
     if regions:
-        cells = [{**cell, "regions": _regions(cell, regions)} for cell in cells]
+        cells = [{**cell, "regions": sample_cells.regions(cell, regions)} for cell in cells]
+    if kinds:
+        cells = [{**cell, "kinds": sample_cells.kinds(cell, kinds)} for cell in cells]
     _spoil(cells, invalid=invalid)
     return {
         "format": 1,
@@ -81,6 +95,7 @@ class Setting(NamedTuple):
     redraw: bool
     users: int
     repeat: int
+    knobs: dict[str, int | str]
 
 
 class Load(NamedTuple):
@@ -101,10 +116,11 @@ class Load(NamedTuple):
 
 def _cell(rng: np.random.Generator, number: int, setting: Setting, conflicts: str) -> dict[str, Any]:
     p = probabilities(setting.skew, setting.keys)
-    load = _load(rng, setting, p, locks=conflicts == "locks")
+    shards = int(setting.knobs.get("shards", 1))
+    load = _load(rng, setting, np.repeat(p / shards, shards), locks=conflicts == "locks")
     return {
         "id": number,
-        **setting._asdict(),
+        **{name: value for name, value in setting._asdict().items() if name != "knobs" or value},
         "seconds": _SECONDS,
         "d_eff": float(1 / (p**2).sum()),
         "p_max": float(p[0]),
@@ -187,41 +203,6 @@ def _times(rng: np.random.Generator, load: Load) -> dict[str, Any]:
     }
 
 
-def _regions(cell: dict[str, Any], names: Sequence[str]) -> list[dict[str, Any]]:
-    """What each region did: an equal share of the cell's users, with rates and times of its own."""
-    return [_region(cell, index, name, len(names)) for index, name in enumerate(names)]
-
-
-def _region(cell: dict[str, Any], index: int, name: str, places: int) -> dict[str, Any]:
-    users = cell["users"] // places + (index < cell["users"] % places)
-    share = users / cell["users"]
-    rate = cell["conflict_rate"]["value"] * (1 - 0.15 * (places - 1 - index)) if users else None
-    counts = {name: round(share * count) for name, count in cell["attempts"].items()}
-    absent: dict[str, float | None] = {"value": None, "low": None, "high": None}
-    return {
-        "region": index,
-        "name": name,
-        "users": users,
-        "transactions": {name: round(share * count) for name, count in cell["transactions"].items()},
-        "attempts": counts,
-        "conflict_rate": absent if rate is None else _estimate(rate, 0.02, 1),
-        "retry_rate": cell["retry_rate"] if users else absent,
-        "goodput_per_s": _estimate(share * cell["goodput_per_s"]["value"], 1.0),
-        "attempts_per_s": share * cell["attempts_per_s"],
-        "attempts_per_commit": cell["attempts_per_commit"] if users else None,
-        **{each: _farther(cell[each], share, index) for each in ("latency_ms", "attempt_ms", "commit_ms")},
-        "connect_ms": {"n": 0, "p50": None, "p99": None, "max": None},
-    }
-
-
-def _farther(times_ms: dict[str, Any], share: float, index: int) -> dict[str, Any]:
-    n = round(share * times_ms["n"])
-    return {
-        name: n if name == "n" else None if value is None or n == 0 else value * (1 + 1.4 * index)
-        for name, value in times_ms.items()
-    }
-
-
 def _prediction(load: Load, setting: Setting, conflicts: str) -> dict[str, float | None]:
     if conflicts == "locks":
         return {"conflict_rate": None, "goodput_per_s": None}
@@ -241,7 +222,13 @@ def _quantiles(n: int, middle: float, spread: float, rng: np.random.Generator) -
 
 
 def _check(valid: bool | None, violations: int) -> dict[str, Any]:
-    return {"name": "value = acknowledged increments", "valid": valid, "count": violations, "details": {}}
+    return {
+        "name": "value = acknowledged increments",
+        "valid": valid,
+        "count": violations,
+        "details": {},
+        **sample_cells.violations(violations),
+    }
 
 
 def _spoil(cells: list[dict[str, Any]], *, invalid: bool) -> None:

@@ -13,11 +13,28 @@ def chart(name: str, **settings: object) -> Chart:
     return next(each for each in charts(sample_summary(**settings)) if each.name == name)  # type: ignore[arg-type]
 
 
-def test_five_charts_in_reading_order() -> None:
-    """A summary makes five charts, named after their files."""
+def test_an_older_summary_has_the_charts_of_its_figures() -> None:
+    """Six charts in reading order, named after their files: what no cell knows is left out."""
     names = [each.name for each in charts(sample_summary())]
 
-    assert names == ["conflict-rate", "retry-rate", "goodput", "latency", "wasted-share"]
+    assert names == ["conflict-rate", "retry-rate", "goodput", "latency", "goodput-latency", "wasted-share"]
+
+
+def test_a_full_summary_has_all_charts_in_reading_order() -> None:
+    """Give-ups and attempts per commit stand behind retries, fairness behind latency."""
+    names = [each.name for each in charts(sample_summary(full=True))]
+
+    assert names == [
+        "conflict-rate",
+        "retry-rate",
+        "give-up-rate",
+        "attempts-per-commit",
+        "goodput",
+        "latency",
+        "goodput-latency",
+        "fairness",
+        "wasted-share",
+    ]
 
 
 def test_nothing_measured_makes_no_chart() -> None:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from reports.findings import banners, findings, headline, stopped_growing
+from reports.findings import findings, headline, stopped_growing
 from reports.series import series
+from reports.verdicts import banners
 from tests.sample_summary import sample_summary
 
 GOLDEN = Path(__file__).parent / "golden" / "sentences.txt"
@@ -26,6 +27,13 @@ RUNS: dict[str, dict[str, Any]] = {
     "policies and row locks": {"retries": ("none", "immediate"), "conflicts": "locks"},
     "key counts": {"skews": ("uniform", "zipf:0.8"), "keys": (100, 1000)},
     "two regions": {"regions": ("us-east-1", "us-east-2")},
+    "knobs": {"skews": ("hot",), "knobs": ({"shards": 1}, {"shards": 16})},
+    "kinds, an invalid cell": {
+        "skews": ("hot",),
+        "users": (1, 8, 16),
+        "kinds": ("order", "transfer"),
+        "invalid": True,
+    },
     "repeats": {"skews": ("hot",), "users": (1, 8), "repeats": 3},
 }
 

@@ -143,7 +143,7 @@ def test_figures_are_valid_plotly(parsed: Page) -> None:
     for figure in figures:
         coloured = json.loads(re.sub(r'"@[a-z]+\d?(/[.\d]+)?"', '"#123456"', json.dumps(figure)))
         go.Figure(coloured)
-    assert len(figures) == 4 + 4
+    assert len(figures) == 5 + 4
 
 
 def test_hostile_names_are_texts(sample: str) -> None:
@@ -191,7 +191,7 @@ def test_a_target_with_locks_explains_waiting(sample: str) -> None:
     """The terms fit the target: no dashed line where there is no closed form."""
     locks = page(sample_summary(conflicts="locks", users=(1, 8)))
 
-    assert "This target makes the second writer wait" in locks
+    assert "This target waits for row locks: the second writer goes on" in locks
     assert "<dt>dashed line</dt>" in sample
     assert "<dt>dashed line</dt>" not in locks
 
@@ -226,6 +226,7 @@ def test_reports_are_written_side_by_side(tmp_path: Path) -> None:
         "retry-rate.png",
         "goodput.png",
         "latency.png",
+        "goodput-latency.png",
         "wasted-share.png",
     }
 

@@ -33,6 +33,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "two regions": {"regions": ("us-east-1", "us-east-2")},
     "two regions, one line": {"skews": ("hot",), "regions": ("us-east-1", "us-east-2")},
     "three regions, one level": {"users": (8,), "regions": ("us-east-1", "us-east-2", "ap-northeast-1")},
+    "knobs, kinds and all figures": {
+        "skews": ("hot",),
+        "users": (1, 4, 16),
+        "knobs": ({"shards": 1}, {"shards": 4}),
+        "kinds": ("order", "transfer"),
+    },
     "many lines": {
         "skews": ("hot",),
         "users": (1, 8),
@@ -89,8 +95,8 @@ def test_a_file_a_chart_and_an_overview(tmp_path: Path) -> None:
 
     files = png.draw(drawn, tmp_path)
 
-    names = ["conflict-rate", "retry-rate", "goodput", "latency", "wasted-share", "contention"]
-    assert files == [tmp_path / f"{name}.png" for name in names]
+    names = ["conflict-rate", "retry-rate", "goodput", "latency", "goodput-latency", "wasted-share"]
+    assert files == [tmp_path / f"{name}.png" for name in (*names, "contention")]
     form = forms.form(drawn[0], forms.width_in(drawn[0]))
     height = form.height + forms.notes_in(drawn[0].footer, form.width)
     with Image.open(files[0]) as image:

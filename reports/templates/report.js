@@ -68,7 +68,10 @@
     head.setAttribute("aria-sort", up ? "ascending" : "descending");
     body.append(...rows);
   };
-  document.querySelectorAll("thead th").forEach((head, column) => head.querySelector("button").addEventListener("click", () => sort(head, column)));
+  document.querySelectorAll("thead th button").forEach((button) => {
+    const head = button.parentNode;
+    button.addEventListener("click", () => sort(head, head.cellIndex));
+  });
 
   if (innerWidth < 600) document.querySelector(".terms").open = false; // charts first on a phone
 

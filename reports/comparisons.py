@@ -1,0 +1,174 @@
+"""Sentences that set lines, targets, regions, kinds or users side by side. Pure."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from reports import targets, words
+from reports.measures import (
+    attempt_ms_p50,
+    attempt_ms_p99,
+    conflict_rate,
+    give_up_rate,
+    goodput_per_s,
+    jain,
+    latency_ms_p99,
+    limit,
+    max_over_median,
+)
+from reports.series import Series, by_level, cell_name, middle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from reports.series import Value
+    from reports.words import Cell
+
+    Write = Callable[[float | None], str]
+
+_LIMITS = MappingProxyType(
+    {
+        "hottest_row": "the hottest row, taken {} of the time",
+        "backoff": "backoff, {} of the users' time",
+        "conflicts": "attempts that did not commit, {} of the users' time",
+        "latency": "the time that a commit takes, {} of the users' time; more users would commit more",
+        "between": "what lies between attempts, such as think time, {} of the users' time",
+    }
+)
+_LIMITS_MOST = 8
+"""More lines than that are not a sentence."""
+_UNFAIR = 3.0
+"""From this many times the median user's commits on, the luckiest user is told of."""
+
+
+def hottest(lines: Sequence[Series]) -> list[Series]:
+    """The lines of the hottest skew, in their order."""
+    return [line for line in lines if line.cells[0]["d_eff"] == lines[-1].cells[0]["d_eff"]]
+
+
+def spread(lines: Sequence[Series], *, locks: bool) -> str:
+    """What the lines of one skew did at the highest concurrency that all reached: the least and the most."""
+    users = _shared(lines)
+    if users is None:
+        return ""
+    found = _range(
+        lines, users, *((latency_ms_p99, words.milliseconds) if locks else (conflict_rate, words.share))
+    )
+    what = f"p99 latency was {found}" if locks else f"{found} of attempts conflicted"
+    return f"On {words.skew_words(lines[-1].cells[0])}, {what} at {words.users(users)}." if found else ""
+
+
+def by_target(lines: Sequence[Series], run: Mapping[str, Any]) -> str:
+    """What happened on each target on one skew: conflicts here, waiting there."""
+    users = _shared(lines)
+    names = dict.fromkeys(str(line.cells[0]["target"]) for line in lines)
+    told = [
+        _one_target([line for line in lines if line.cells[0]["target"] == name], users, run) for name in names
+    ]
+    where = words.skew_words(lines[-1].cells[0]) + (
+        f" with {words.users(users)}" if users is not None else ""
+    )
+    return f"On {where}: {'; '.join(f'{name}: {one}' for name, one in zip(names, told, strict=True))}."
+
+
+def alternatives(lines: Sequence[Series]) -> str:
+    """What policies and knobs made of goodput, p99 and give-ups on one skew: the least and the most."""
+    users = _shared(lines)
+    if len(lines) == 1 or users is None:
+        return ""
+    measures: tuple[tuple[str, Value, Write], ...] = (
+        ("goodput was", goodput_per_s, words.per_second),
+        ("p99 latency", latency_ms_p99, words.milliseconds),
+        ("transactions given up", give_up_rate, words.share),
+    )
+    found = [(name, _range(lines, users, value, write)) for name, value, write in measures]
+    told = ", ".join(f"{name} {text}" for name, text in found if text)
+    where = f"{words.skew_words(lines[-1].cells[0])} at {words.users(users)}"
+    return f"On {where}, {told}." if told else ""
+
+
+def by_part(line: Series, field: str, noun: str) -> str:
+    """What each region or kind did at the highest concurrency of a line; nothing where there is but one."""
+    cell = middle(by_level(line.cells)[-1][1], conflict_rate)
+    parts = cell.get(field) or ()
+    names = words.region_names(part["name"] for part in parts)
+    found = [
+        f"{name} {words.share(conflict_rate(part))} (goodput {words.per_second(goodput_per_s(part))})"
+        for name, part in zip(names, parts, strict=True)
+    ]
+    variant = f" ({line.variant})" if line.variant else ""
+    where = f"{words.skew_words(cell)} at {words.users(cell['users'])}{variant}"
+    return f"By {noun}, on {where}, attempts conflicted: {', '.join(found)}." if found else ""
+
+
+def unfair(cells: Sequence[Cell]) -> str:
+    """How far the luckiest user was ahead of the median one, where that is far."""
+    worst = max(cells, key=lambda cell: _advantage(cell) or 0.0)
+    advantage = _advantage(worst)
+    if advantage is None or advantage <= _UNFAIR:
+        return ""
+    ahead = (
+        "half of the users or more committed nothing"
+        if advantage == float("inf")
+        else f"one user committed {words.number(advantage)} times as often as the median user"
+    )
+    where, index = cell_name(worst, cells), words.number(jain(worst))
+    return f"Commits were dealt unevenly: at {where}, {ahead} (Jain's index {index})."
+
+
+def limits(lines: Sequence[Series]) -> str:
+    """What held goodput back on each line at the highest concurrency that all reached."""
+    users = _shared(lines)
+    if users is None or len(lines) > _LIMITS_MOST:
+        return ""
+    cells = [middle(dict(by_level(line.cells))[users], goodput_per_s) for line in lines]
+    told = [
+        f"{line.variant + ': ' if line.variant else ''}{_LIMITS[found[0]].format(words.share(found[1]))}"
+        for line, found in zip(lines, map(limit, cells), strict=True)
+        if found is not None
+    ]
+    where = f"{words.skew_words(cells[-1])} at {words.users(users)}"
+    return f"What held goodput back, on {where}: {'; '.join(told)}." if told else ""
+
+
+def _advantage(cell: Cell) -> float | None:
+    """Commits of the luckiest user over those of the median one; infinite where the median one has none."""
+    value = max_over_median(cell)
+    return float("inf") if value is None and jain(cell) is not None else value
+
+
+def _one_target(lines: Sequence[Series], users: int | None, run: Mapping[str, Any]) -> str:
+    """One target at `users`, or at the highest level that its own lines share where no level is common."""
+    level = _shared(lines) if users is None else users
+    if level is None:
+        return words.ABSENT
+    rate = _range(lines, level, conflict_rate, words.share) or words.ABSENT
+    p50, p99 = (
+        _range(lines, level, value, words.milliseconds) or words.ABSENT
+        for value in (attempt_ms_p50, attempt_ms_p99)
+    )
+    at = f" at {words.users(level)}" if users is None else ""
+    if targets.locks(run, lines[0].cells[0]):
+        return f"{rate} of attempts conflicted{at}, attempts waited: p50 {p50}, p99 {p99}"
+    return f"{rate} of attempts conflicted{at}, attempts took {p50} (p50)"
+
+
+def _shared(lines: Sequence[Series]) -> int | None:
+    """The highest concurrency that all lines reached."""
+    shared = set.intersection(*({users for users, _ in by_level(line.cells)} for line in lines))
+    return max(shared, default=None)
+
+
+def _range(lines: Sequence[Series], users: int, value: Value, write: Write) -> str:
+    """The least and the most of a value over lines, with their names; empty where it is absent."""
+    found = [(value(middle(dict(by_level(line.cells))[users], value)), line.variant) for line in lines]
+    present = sorted(((of, name) for of, name in found if of is not None), key=lambda pair: pair[0])
+    if not present:
+        return ""
+    (low, lowest), (high, highest) = present[0], present[-1]
+    if len(present) == 1:
+        return write(low) if len(lines) == 1 else f"{write(low)} ({lowest})"
+    return (
+        write(low) if write(low) == write(high) else f"{write(low)} ({lowest}) to {write(high)} ({highest})"
+    )

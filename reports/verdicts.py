@@ -1,0 +1,122 @@
+"""The verdict on a run's correctness, with what violates it, and the cells that must not be quoted. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from reports import words
+from reports.series import cell_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from reports.words import Cell
+
+_MOST_NAMED = 5
+_MOST_VALUES = 6
+_MOST_CHARACTERS = 48
+
+State = Literal["valid", "invalid", "unchecked", "unusable"]
+Check = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """A verdict on the whole run: its state, a sentence, and the cells that it is about."""
+
+    state: State
+    text: str
+    details: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
+    """Of the details those that say more than a cell's name."""
+
+
+def banners(summary: Mapping[str, Any]) -> tuple[Banner, ...]:
+    """The verdict on correctness, then (where there are any) the cells that must not be quoted."""
+    cells = summary["cells"]
+    unusable = [cell for cell in cells if not cell["usable"]]
+    if not unusable:
+        return _verdict(cells)
+    text = f"{_of(len(unusable), cells)} not usable: drawn hollow, not to be quoted. The warnings say why."
+    named = _limited([cell_name(cell, cells) for cell in unusable])
+    return (*_verdict(cells), Banner("unusable", text, named))
+
+
+def _verdict(cells: Sequence[Cell]) -> tuple[Banner, ...]:
+    """What is wrong, then what is not known; where there is neither, that all is well."""
+    wrong = [cell for cell in cells if cell["verdict"]["valid"] is False]
+    open_ = [cell for cell in cells if cell["verdict"]["valid"] is None]
+    if not (wrong or open_):
+        return (Banner("valid", f"Valid: every invariant held in {words.counted(len(cells), 'cell')}."),)
+    return (*([_invalid(wrong, cells)] if wrong else []), *([_unchecked(open_, cells)] if open_ else []))
+
+
+def _invalid(wrong: Sequence[Cell], cells: Sequence[Cell]) -> Banner:
+    text = f"Invalid: {_of(len(wrong), cells)} wrong: an invariant was violated."
+    said = _limited([_said(cell, cells, valid=False) for cell in wrong])
+    return Banner("invalid", text, said, said)
+
+
+def _unchecked(open_: Sequence[Cell], cells: Sequence[Cell]) -> Banner:
+    told = _limited([_said(cell, cells, valid=None) for cell in open_ if _told(cell, valid=None)])
+    if len(open_) == len(cells):
+        return Banner("unchecked", "Not checked: no cell has a verdict.", told, told)
+    others = all(cell["verdict"]["valid"] is not False for cell in cells)
+    text = f"Not wholly checked: {_of(len(open_), cells)} without a verdict"
+    text += "; the others are valid." if others else "."
+    return Banner("unchecked", text, _limited([_said(cell, cells, valid=None) for cell in open_]), told)
+
+
+def _said(cell: Cell, cells: Sequence[Cell], *, valid: bool | None) -> str:
+    """A cell with what its checks of one value found."""
+    told = "; ".join(_told(cell, valid=valid))
+    return f"{cell_name(cell, cells)}: {told}" if told else cell_name(cell, cells)
+
+
+def _told(cell: Cell, *, valid: bool | None) -> list[str]:
+    checks = [check for check in cell["verdict"]["checks"] if check["valid"] is valid]
+    return [told for told in map(_violations if valid is False else _reason, checks) if told]
+
+
+def _violations(check: Check) -> str:
+    """A check that found something: how many, and the first, the worst and the last of them."""
+    found: dict[str, list[str]] = {}
+    for place in ("first", "worst", "last"):
+        if check.get(place):
+            found.setdefault(_values(check[place]), []).append(place)
+    shown = [f"{values} ({words.joined(places)})" for values, places in found.items()]
+    if len(found) == 1:
+        shown = list(found)
+    if not found and check.get("details"):
+        shown = [_values(check["details"])]
+    return f"{check['name']}: {words.counted(check['count'], 'violation')}" + (
+        f": {'; '.join(shown)}" if shown else ""
+    )
+
+
+def _reason(check: Check) -> str:
+    """A check that could not decide: why, where it is known."""
+    error = (check.get("details") or {}).get("error")
+    return f"{check['name']}: {_short(error)}" if error else ""
+
+
+def _values(values: Mapping[str, Any]) -> str:
+    told = [f"{name.replace('_', ' ')} {_short(value)}" for name, value in values.items()]
+    return ", ".join([*told[:_MOST_VALUES], *(["…"] if len(told) > _MOST_VALUES else [])])
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)  # ids and balances: a comma at thousands would not be found in the database
+    text = words.ABSENT if value is None else str(value)
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}…"
+
+
+def _limited(names: Sequence[str]) -> tuple[str, ...]:
+    more = len(names) - _MOST_NAMED
+    return (*names[:_MOST_NAMED], f"and {more} more") if more > 0 else tuple(names)
+
+
+def _of(some: int, cells: Sequence[Cell]) -> str:
+    return f"{some:,} of {words.counted(len(cells), 'cell')} {'is' if some == 1 else 'are'}"

@@ -1,0 +1,98 @@
+"""What violated an invariant, and which keys met the conflicts: on the page and on the console."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from reports import html, terminal
+from reports.charts import charts
+from reports.hot_keys import hot_keys
+from reports.verdicts import banners
+from tests.sample_summary import sample_summary
+
+CHECK = {"name": "total unchanged", "valid": False, "count": 1, "details": {"before": 10, "after": 9}}
+
+
+def judged(check: dict[str, Any]) -> dict[str, Any]:
+    """A run of which the second cell has one check."""
+    summary = sample_summary(skews=("hot",), users=(2, 8), full=True)
+    for cell in summary["cells"]:
+        cell.update(usable=True, verdict={"valid": True, "checks": []})
+    summary["cells"][1]["verdict"] = {"valid": check["valid"], "checks": [check]}
+    return summary
+
+
+def console_of(summary: dict[str, Any]) -> str:
+    """What a wide console shows."""
+    stream = io.StringIO()
+    terminal.show(Console(file=stream, width=300), summary, Path("report.html"))
+    return stream.getvalue()
+
+
+def test_an_invalid_check_names_first_worst_and_last() -> None:
+    """With the check, how many, and values that can be found in the database: no comma at thousands."""
+    check = {**CHECK, "count": 3}
+    check |= {"first": {"id": 1}, "worst": {"id": 12345, "off_by": 7}, "last": {"id": 1}}
+    told = "hot, 8 users: total unchanged: 3 violations: id 1 (first and last); id 12345, off by 7 (worst)"
+
+    summary = judged(check)
+
+    assert banners(summary)[0].details == (told,)
+    assert told in console_of(summary)
+    assert told in html.page(summary, charts(summary))
+
+
+def test_a_violation_that_stands_alone_needs_no_place() -> None:
+    """First, worst and last are the same one."""
+    alone = {"id": 5}
+
+    (detail,) = banners(judged({**CHECK, "first": alone, "worst": alone, "last": alone}))[0].details
+
+    assert detail.endswith("1 violation: id 5")
+
+
+def test_an_older_check_shows_what_it_went_by() -> None:
+    """It has no violations of its own, but details."""
+    assert banners(judged(CHECK))[0].details[0].endswith("1 violation: before 10, after 9")
+
+
+def test_a_check_that_could_not_decide_says_why() -> None:
+    """The error that it raised."""
+    summary = judged({**CHECK, "valid": None, "details": {"error": "KeyError: 'total'"}})
+
+    assert banners(summary)[0].details == ("hot, 8 users: total unchanged: KeyError: 'total'",)
+    assert "KeyError: 'total'" in console_of(summary)
+
+
+def test_the_console_does_not_list_cells_of_which_it_knows_no_more() -> None:
+    """They stand in the table above."""
+    summary = judged({**CHECK, "valid": None, "details": {}})
+
+    assert banners(summary)[0].details == ("hot, 8 users",)
+    assert "\n  hot, 8 users\n" not in console_of(summary)
+
+
+def test_hot_keys_are_those_of_each_line_s_worst_cell() -> None:
+    """The cell with the most conflicts first, at most three keys each."""
+    summary = sample_summary(skews=("zipf:1.2", "hot"), users=(2, 8), full=True)
+
+    rows = hot_keys(summary)
+
+    assert [row.cell for row in rows] == ["hot, 8 users", "zipf:1.2, 8 users", "", ""]
+    assert rows[0].share == "100 %"
+    assert rows[1].key == "0"
+
+
+def test_the_page_has_their_table_and_the_console_a_line() -> None:
+    """An older run has neither."""
+    summary = sample_summary(skews=("hot",), users=(2, 8), full=True)
+    older = sample_summary(skews=("hot",), users=(2, 8))
+
+    assert 'id="hot-keys"' in html.page(summary, charts(summary))
+    assert "at hot, 8 users: key 0 100 %." in console_of(summary)
+    assert 'id="hot-keys"' not in html.page(older, charts(older))
+    assert "hottest key" not in console_of(older)
