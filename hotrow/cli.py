@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import click
 from hotrow.doctor.command import doctor
 from hotrow.errors import HotrowError
 from hotrow.probe.command import probe
+from hotrow.sweeping import sweep
 from hotrow.targets.local.commands import local
 
 
@@ -51,74 +51,25 @@ def main() -> None:
     """Measure what happens to transactions when they meet on the same rows."""
 
 
-@main.command(context_settings={"show_default": True})
-@click.argument("scenario")
-@click.option(
-    "-H", "--host", default="local", help="local, local:rtt=2ms,commit=5ms, dsql://… or postgresql://…"
-)
-@click.option("--skew", default="uniform,zipf:0.8,zipf:0.99,hot", help="Skews, by commas.")
-@click.option("--keys", default="10000", help="How many rows there are.")
-@click.option("--users", default="1,2,4,8,16,32", help="Numbers of concurrent users, by commas.")
-@click.option(
-    "--retry",
-    default="full-jitter",
-    help="Retry policy, such as none or full-jitter:base=10ms,cap=1s,max=10.",
-)
-@click.option("--redraw", is_flag=True, help="Draw fresh keys on every retry.")
-@click.option("--receipts", is_flag=True, help="Write a receipt in every transaction; see docs/receipts.md.")
-@click.option("--think", default="0", help="Pause of a user between two transactions.")
-@click.option("--duration", default="5s", help="Measured time of a cell.")
-@click.option("--warmup", default="1s", help="Time before the measured window of a cell.")
-@click.option("--repeats", default="1", help="How often each cell is measured.")
-@click.option("--seed", default="1", help="Seed of every random choice.")
-@click.option("--out", default="results", help="Directory under which the run's own directory is made.")
-@click.option("--processes", default=0, help="Worker processes of the client; 0 is one process for all.")
-@click.option("--max-conflict-rate", default="", help="Gate: the most conflicts an attempt, 0 to 1.")
-@click.option("--max-give-up-rate", default="", help="Gate: the most transactions given up, 0 to 1.")
-@click.option("--max-p99-ms", default="", help="Gate: the highest p99 latency of committed transactions.")
-@click.option("--min-goodput", default="", help="Gate: the least committed transactions a second.")
-def sweep(
-    scenario: str, host: str, users: str, processes: int, *, redraw: bool, receipts: bool, **options: str
-) -> None:
-    """Measure SCENARIO at every skew and number of users, and write a report.
-
-    \b
-    Example:
-      hotrow sweep transfer --skew uniform,zipf:0.99,hot --users 1,2,4,8,16,32
-    """  # noqa: D301 - \b keeps click from joining the lines
-    words = ["--scenario", scenario, "--host", host, "--levels", users]
-    for name, value in options.items():
-        words += [f"--{name.replace('_', '-')}", value]
-    if redraw:
-        words.append("--redraw")
-    if receipts:
-        words.append("--receipts")
-    if processes:
-        words += ["--processes", str(processes)]
-    _run_locust(Path(str(files("locustfiles") / "sweep.py")), words)
-
-
-def _run_locust(locustfile: Path, words: list[str]) -> None:
-    """Hand over to Locust, headless and quiet; it ends the process with the run's exit code."""
-    from locust.main import main as locust_main  # noqa: PLC0415 - patches the standard library; only here
-
-    sys.argv = ["locust", "-f", str(locustfile), "--headless", "--progress", "--loglevel", "WARNING", *words]
-    locust_main()  # type: ignore[no-untyped-call]  # Locust carries no types
-
-
 @main.command()
-@click.argument("run", type=click.Path(path_type=Path))
-def report(run: Path) -> None:
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Where the page of several runs goes.")
+def report(runs: tuple[Path, ...], out: Path | None) -> None:
     """Summarise RUN again and redraw its pictures and page; no database is needed.
 
+    Several runs of one scenario, such as on several targets, are drawn side by side on one page.
+
     \b
-    Example:
+    Examples:
       hotrow report results/20261123T071500Z-transfer
+      hotrow report results/20261123T071500Z-transfer results/20261123T072000Z-transfer --out both
     """  # noqa: D301 - \b keeps click from joining the lines
     from analysis.gates import Gates  # noqa: PLC0415 - see the module
-    from hotrow.finish import finish_run  # noqa: PLC0415 - see the module
+    from hotrow.finish import finish_run, finish_side_by_side  # noqa: PLC0415 - see the module
 
-    sys.exit(finish_run(run, Gates()))
+    if len(runs) == 1:
+        sys.exit(finish_run(runs[0], Gates()))
+    finish_side_by_side(runs, out or runs[0].parent / f"{runs[0].name}-side-by-side")
 
 
 @main.command()
@@ -136,17 +87,19 @@ def report(run: Path) -> None:
     type=click.FloatRange(0),
     help="The least committed transactions a second.",
 )
+@click.option("--expect-violations", is_flag=True, help="A violated invariant is what was to be found.")
 @click.option("--json", "as_json", is_flag=True, help="Print the breaches as JSON.")
-def check(run: Path, as_json: bool, **limits: float | None) -> None:
+def check(run: Path, as_json: bool, **limits: Any) -> None:
     """Judge RUN: 0 fine, 1 a gate failed, 3 an invariant was violated, 4 the measurement is not usable.
 
     \b
     Example:
       hotrow check results/20261123T071500Z-transfer --max-conflict-rate 0.10
     """  # noqa: D301 - \b keeps click from joining the lines
-    from hotrow.finish import check_run  # noqa: PLC0415 - see the module
+    from analysis.gates import Gates  # noqa: PLC0415 - see the module
+    from hotrow.finish import check_run  # noqa: PLC0415 - the same
 
-    sys.exit(check_run(run, limits, as_json=as_json))
+    sys.exit(check_run(run, Gates(**limits), as_json=as_json))
 
 
 @main.command(context_settings={"show_default": True})
@@ -204,24 +157,49 @@ def _reckon_cost(directory: Path, price: float) -> dict[str, Any]:
 
 
 @main.command()
+@click.argument("path", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def scenarios(as_json: bool) -> None:
-    """List the built-in scenarios.
+def scenarios(path: str | None, as_json: bool) -> None:
+    """List the built-in scenarios, or that of the file PATH, with their knobs.
 
     \b
     Example:
       hotrow scenarios
+      hotrow scenarios path/to/mine.py
     """  # noqa: D301 - \b keeps click from joining the lines
-    from scenarios import ALL  # noqa: PLC0415 - see the module
+    from hotrow.scenario_file import describe, find_scenario  # noqa: PLC0415 - see the module
+    from scenarios import ALL  # noqa: PLC0415 - the same
 
-    rows = {name: (kind.__doc__ or "").splitlines()[0] for name, kind in sorted(ALL.items())}
+    kinds = ALL.values() if path is None else [find_scenario(path, ALL)]
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        click.echo(json.dumps({kind.name: describe(kind) for kind in kinds}, indent=2))
         return
-    for name, meaning in rows.items():
-        click.echo(f"{name:<12} {meaning}")
+    for kind in kinds:
+        told = describe(kind)
+        click.echo(f"{kind.name:<12} {told['meaning']}")
+        for knob in told["knobs"]:
+            click.echo(
+                f"{'':<12}   {knob['flag']} {knob['default']:<12} {knob['meaning']} ({knob['allowed']})"
+            )
 
 
+@main.command()
+@click.argument("name")
+def new(name: str) -> None:
+    """Write NAME.py, a scenario of your own to begin with, into this directory.
+
+    \b
+    Example:
+      hotrow new booking
+      hotrow sweep booking.py --skew uniform,hot --users 1,8
+    """  # noqa: D301 - \b keeps click from joining the lines
+    from hotrow.new import write_scenario  # noqa: PLC0415 - see the module
+
+    path = write_scenario(name, Path())
+    click.echo(f"{path}: try it with  hotrow sweep {path} --skew uniform,hot --users 1,8")
+
+
+main.add_command(sweep)
 main.add_command(doctor)
 main.add_command(local)
 main.add_command(probe)

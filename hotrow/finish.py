@@ -12,10 +12,11 @@ from analysis.gates import NOT_USABLE, Gates, check_gates, exit_code
 from analysis.load import read_run
 from analysis.summarise import summarise, write_summary
 from reports.report import write_reports
+from reports.targets import merge
 from reports.terminal import show
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from hotrow.errors import HotrowError
@@ -37,7 +38,20 @@ def finish_run(directory: Path, gates: Gates) -> int:
     show(_console(), summary, report)
     for line in (*map(str, breaches), *_warnings(summary)):
         print(f"hotrow: {line}", file=sys.stderr)
-    return exit_code(summary, breaches)
+    return exit_code(summary, breaches, expect_violations=gates.expect_violations)
+
+
+def finish_side_by_side(directories: Sequence[Path], out: Path) -> None:
+    """Draw several runs of one scenario on one page in `out`, and say what was found.
+
+    Raises:
+        RunError: one of them is no run.
+        UsageError: they are not of one scenario.
+    """
+    summary = merge([summarise(read_run(directory)) for directory in directories])
+    out.mkdir(parents=True, exist_ok=True)
+    write_summary(out, summary)
+    show(_console(), summary, write_reports(out, summary))
 
 
 def _warnings(summary: Mapping[str, Any]) -> list[str]:
@@ -55,11 +69,11 @@ def _warnings(summary: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def check_run(directory: Path, limits: dict[str, float | None], *, as_json: bool) -> int:
+def check_run(directory: Path, gates: Gates, *, as_json: bool) -> int:
     """Judge a summarised run against limits; return the exit code of design.md."""
     summary = summarise(read_run(directory))
-    breaches = check_gates(summary, Gates(**limits))
-    code = exit_code(summary, breaches)
+    breaches = check_gates(summary, gates)
+    code = exit_code(summary, breaches, expect_violations=gates.expect_violations)
     if as_json:
         print(
             json.dumps({"exit_code": code, "breaches": [breach.as_json() for breach in breaches]}, indent=2)

@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING
 
 from hotrow.errors import TargetError
 from hotrow.retry import parse_retry
-from hotrow.scenario import Verdict
+from hotrow.scenario import applied_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from hotrow.scenario import Tally
+    from hotrow.scenario import Tally, Verdict
     from hotrow.transaction import Connections, TransactionSession
 
 TABLE = "CREATE TABLE hotrow_receipt (id uuid PRIMARY KEY, applied boolean NOT NULL)"
@@ -126,18 +126,5 @@ def _ask(session: TransactionSession, receipt: str) -> bool:
 
 
 def check_receipts(receipts: int, tally: Tally) -> Verdict:
-    """Judge one cell by the receipts it left: acknowledged <= receipts <= acknowledged + unknown."""
-    lost = max(tally.committed - receipts, 0)
-    doubled = max(receipts - tally.committed - tally.unknown, 0)
-    return Verdict(
-        name="one receipt for each acknowledged transaction",
-        valid=not (lost or doubled),
-        count=lost + doubled,
-        details={
-            "receipts": receipts,
-            "acknowledged": tally.committed,
-            "unknown": tally.unknown,
-            "lost": lost,
-            "doubled": doubled,
-        },
-    )
+    """Judge one cell by the receipts it left."""
+    return applied_once("one receipt for each acknowledged transaction", receipts, tally)

@@ -1,18 +1,28 @@
-"""What a user of hotrow writes: one business transaction, its tables, and the check of its correctness."""
+"""What a user of hotrow writes: one business transaction, its tables, and the check of its correctness.
+
+docs/scenarios.md writes one from nothing.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from hotrow.errors import UsageError
+from hotrow.knob import Plain, knobs_of
+
 if TYPE_CHECKING:
+    from types import ModuleType
+
     import numpy as np
 
 Row = tuple[Any, ...]
-State = Mapping[str, int]
-"""What `Scenario.observe` reads of the database: named whole numbers."""
+State = Mapping[str, Any]
+"""What `Scenario.observe` reads of the database: named values."""
+Violation = Mapping[str, Any]
+"""One place where the data is wrong: named JSON values that let a person find it."""
 
 
 class Session(Protocol):
@@ -23,6 +33,10 @@ class Session(Protocol):
 
         Raises the driver's error; the attempt loop classifies it.
         """
+        ...
+
+    def think(self, seconds: float) -> None:
+        """Let time pass inside the transaction, as an application that computes or asks another service."""
         ...
 
 
@@ -54,16 +68,22 @@ class Work:
 
     parameters: tuple[Any, ...]
     writes: tuple[int, ...]
-    """Key ids that the transaction will write."""
+    """Key ids of the rows that the transaction will write or lock: those where it can meet another one.
+
+    A row that only this transaction knows, such as a new entry under a random key, is none.
+    """
     kind: int = 0
+    """Which of the scenario's `kinds`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How the transactions of one cell ended, by count."""
+    """How the transactions of one cell ended, by count, warm-up included."""
 
     committed: int
     unknown: int
+    kinds: Sequence[Tally] = ()
+    """The same of each of the scenario's kinds; none where it has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +91,61 @@ class Verdict:
     """What a check found. `valid` is None where it could not decide: absent is not a pass."""
 
     name: str
+    """What holds where it is valid, such as `total balance unchanged`."""
     valid: bool | None
     count: int = 0
     """How many violations."""
+    first: Violation | None = None
+    worst: Violation | None = None
+    last: Violation | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    """What the check went by, as JSON values."""
+
+    def as_json(self) -> dict[str, Any]:
+        """As it stands in events.jsonl and summary.json."""
+        return asdict(self)
 
 
 class Scenario(ABC):
     """One contention pattern. Subclass it, give it tables, draw, run and a check.
 
     The tables live in a schema of the run's own, found by the search path: name them without a schema.
+    What can be turned is declared as class attributes (`hotrow.knob`) and given by name: `Counter(shards=4)`.
     """
 
     name: ClassVar[str]
-    keys_per_transaction: ClassVar[int] = 1
-    """How many distinct keys one transaction draws."""
+    kinds: ClassVar[tuple[str, ...]] = ()
+    """Names of its kinds of transaction, counted and charted apart; none where all are alike."""
+    receipts: ClassVar[bool] = False
+    """Whether it always writes receipts (docs/receipts.md), as with `--receipts`."""
+
+    def __init__(self, **knobs: object) -> None:
+        """Turn the knobs; those left out have their defaults.
+
+        Raises:
+            UsageError: an unknown knob, or a value that it does not take.
+        """
+        known = knobs_of(type(self))
+        unknown = [name for name in knobs if name not in known]
+        if unknown:
+            allowed = ", ".join(known) or "none at all"
+            raise UsageError(f"{unknown[0]}: unknown to scenario {self.name}; its knobs: {allowed}")
+        vars(self).update({name: knob.read(knobs.get(name, knob.default)) for name, knob in known.items()})
+
+    @property
+    def knobs(self) -> dict[str, Plain]:
+        """Where its knobs stand, as run.json has them; `type(self)(**knobs)` is an equal scenario."""
+        return {name: knob.plain(getattr(self, name)) for name, knob in knobs_of(type(self)).items()}
+
+    @property
+    def keys_per_transaction(self) -> int:
+        """How many distinct keys one transaction draws."""
+        return 1
+
+    @property
+    def rows_per_key(self) -> int:
+        """Over how many rows the writes of one key are spread, alike: a counter's shards."""
+        return 1
 
     @abstractmethod
     def tables(self) -> Sequence[str]:
@@ -93,11 +153,11 @@ class Scenario(ABC):
 
     @abstractmethod
     def seed(self, keys: int) -> Sequence[str]:
-        """Statements that fill the tables with `keys` rows; each is committed by itself."""
+        """Statements that fill the tables for `keys` keys; each is committed by itself."""
 
     @abstractmethod
     def draw(self, keys: Keys, rng: np.random.Generator) -> Work:
-        """Decide what one transaction will do."""
+        """Decide what one transaction will do. All chance is here and comes from `keys` and `rng`."""
 
     @abstractmethod
     def run(self, session: Session, work: Work) -> None:
@@ -109,7 +169,71 @@ class Scenario(ABC):
 
     @abstractmethod
     def check(self, before: State, after: State, tally: Tally) -> Sequence[Verdict]:
-        """Judge one cell. Pure."""
+        """Judge one cell. Pure. Where it raises, nothing is known: its verdict is None."""
+
+
+def scenarios_in(module: ModuleType) -> list[type[Scenario]]:
+    """The scenarios that a module defines itself, in their order."""
+    return [
+        kind
+        for kind in vars(module).values()
+        if isinstance(kind, type) and issubclass(kind, Scenario) and kind.__module__ == module.__name__
+    ]
+
+
+def judge(
+    name: str,
+    violations: Sequence[Violation],
+    *,
+    size: Callable[[Violation], float] = lambda _: 1.0,
+    count: int | None = None,
+    **details: Any,
+) -> Verdict:
+    """A verdict that is valid where there are no violations.
+
+    Args:
+        name: what holds where it is valid.
+        violations: in their order: by time where the data has times, otherwise by key.
+        size: how bad one is; the first of the largest is the worst.
+        count: how many there are, where `violations` are but some of them.
+        details: what the check went by.
+    """
+    many = len(violations) if count is None else count
+    if not violations:
+        return Verdict(name, valid=many == 0, count=many, details=details)
+    return Verdict(
+        name,
+        valid=False,
+        count=many,
+        first=violations[0],
+        worst=max(violations, key=size),
+        last=violations[-1],
+        details=details,
+    )
+
+
+def applied_once(name: str, counted: int, tally: Tally) -> Verdict:
+    """Judge what each transaction does once: acknowledged <= counted <= acknowledged + unknown.
+
+    Args:
+        name: what holds where it is valid.
+        counted: how many of them the database shows.
+        tally: how the transactions ended, as their clients know.
+    """
+    lost = max(tally.committed - counted, 0)
+    doubled = max(counted - tally.committed - tally.unknown, 0)
+    return Verdict(
+        name,
+        valid=not (lost or doubled),
+        count=lost + doubled,
+        details={
+            "counted": counted,
+            "acknowledged": tally.committed,
+            "unknown": tally.unknown,
+            "lost": lost,
+            "doubled": doubled,
+        },
+    )
 
 
 def key_ranges(keys: int, most: int = 3000) -> Iterator[tuple[int, int]]:

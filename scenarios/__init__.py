@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from pkgutil import iter_modules
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from scenarios.counter import Counter
-from scenarios.transfer import Transfer
+from hotrow.scenario import scenarios_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hotrow.scenario import Scenario
 
-ALL: Mapping[str, type[Scenario]] = MappingProxyType({kind.name: kind for kind in (Counter, Transfer)})
-"""Every built-in scenario by its name."""
+_FOUND = [
+    kind
+    for module in iter_modules(__path__, f"{__name__}.")
+    for kind in scenarios_in(import_module(module.name))
+]
+
+ALL: Mapping[str, type[Scenario]] = MappingProxyType(dict(sorted((kind.name, kind) for kind in _FOUND)))
+"""Every scenario of this package by its name, in the alphabet's order."""

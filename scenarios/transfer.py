@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hotrow.scenario import Keys, Scenario, Session, State, Tally, Verdict, Work, key_ranges
+from hotrow.scenario import Keys, Scenario, Session, State, Tally, Verdict, Work, judge, key_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,11 @@ class Transfer(Scenario):
     """Move 1 to 10 from one account to another."""
 
     name = "transfer"
-    keys_per_transaction = 2
+
+    @property
+    def keys_per_transaction(self) -> int:
+        """Two accounts."""
+        return 2
 
     def tables(self) -> Sequence[str]:
         """One table of accounts; a balance may go below zero, so that no transfer is ever refused."""
@@ -55,12 +59,6 @@ class Transfer(Scenario):
 
     def check(self, before: State, after: State, tally: Tally) -> Sequence[Verdict]:  # noqa: ARG002 - conservation needs no counts
         """Conservation: the total is what it was."""
-        lost = before["total"] - after["total"]
-        return [
-            Verdict(
-                name="total balance unchanged",
-                valid=lost == 0 and before["accounts"] == after["accounts"],
-                count=int(lost != 0),
-                details={"total_before": before["total"], "total_after": after["total"]},
-            )
-        ]
+        changed = [{"name": name, "before": before[name], "after": after[name]} for name in before]
+        violations = [each for each in changed if each["before"] != each["after"]]
+        return [judge("total balance unchanged", violations, before=before["total"], after=after["total"])]

@@ -42,7 +42,7 @@ def name_of(path: Path) -> str:
 @pytest.mark.parametrize(
     ("library", "allowed"),
     [
-        ("locust", ("hotrow/load/", "hotrow/cli.py")),
+        ("locust", ("hotrow/load/", "hotrow/sweeping.py")),
         ("gevent", ("hotrow/load/",)),
         ("psycopg", ("hotrow/targets/",)),
         ("boto3", ("hotrow/targets/",)),
@@ -80,10 +80,10 @@ def test_reports_know_analysis_and_not_the_engine() -> None:
 
 
 def test_scenarios_know_only_the_engine_s_interface() -> None:
-    """A scenario is written against `hotrow.scenario` and `hotrow.errors`, as a user's is."""
+    """A scenario is written against `hotrow.scenario`, `hotrow.knob` and `hotrow.errors`, as a user's is."""
     for path in (ROOT / "scenarios").glob("*.py"):
         ours = {name.split(".")[1] for name in imports(path) if name.startswith("hotrow.")}
-        assert ours <= {"scenario", "errors"}, name_of(path)
+        assert ours <= {"scenario", "errors", "knob"}, name_of(path)
 
 
 def test_nothing_imports_locustfiles() -> None:

@@ -27,7 +27,8 @@ import sys
 from locust.argument_parser import get_parser
 import hotrow.load.arguments as ours
 options = get_parser(default_config_files=[]).parse_args(sys.argv[1:])
-ours.read_request(options, "transfer")
+from scenarios.transfer import Transfer
+ours.read_request(options, Transfer())
 from hotrow.targets.target import parse_target
 parse_target(options.host)
 """

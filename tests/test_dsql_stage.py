@@ -114,7 +114,7 @@ def test_what_is_wrong_is_said_in_one_line(target: Target, dsn: str) -> None:
 
     class Wrong(Counter):
         def seed(self, keys: int) -> Sequence[str]:
-            return ["INSERT INTO counter SELECT id, 0 FROM generate_series(0, 3000) AS id"]
+            return ["INSERT INTO counter SELECT id, 0, 0 FROM generate_series(0, 3000) AS id"]
 
     stage = Stage(target, SCHEMA, Wrong(), HASTE)
 

@@ -12,6 +12,7 @@ from locust import events
 
 from analysis.gates import Gates
 from hotrow.errors import UsageError
+from hotrow.knob import knobs_of
 from hotrow.plan import Settings
 from hotrow.units import parse_duration_s
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from locust.argument_parser import LocustArgumentParser
+
+    from hotrow.scenario import Scenario
 
 MOST_SEED = 2**63
 
@@ -64,6 +67,7 @@ REDRAW_HELP = "draw fresh keys on every retry, instead of repeating the same wor
 RECEIPTS_HELP = (
     "write a receipt in every transaction, and look it up where the connection was lost during COMMIT"
 )
+VIOLATIONS_HELP = "exit 0 where a check finds wrong data, and 1 where none does"
 OUT_HELP = "directory under which the run's own directory is made"
 
 
@@ -75,6 +79,12 @@ def add_arguments(parser: LocustArgumentParser, **_: Any) -> None:
     parser.add_argument("--redraw", action="store_true", env_var=env_var("--redraw"), help=REDRAW_HELP)
     parser.add_argument("--receipts", action="store_true", env_var=env_var("--receipts"), help=RECEIPTS_HELP)
     parser.add_argument(
+        "--expect-violations",
+        action="store_true",
+        env_var=env_var("--expect-violations"),
+        help=VIOLATIONS_HELP,
+    )
+    parser.add_argument(
         "--out", default="results", env_var=env_var("--out"), help=OUT_HELP, include_in_web_ui=False
     )
 
@@ -84,20 +94,21 @@ def env_var(flag: str) -> str:
     return "HOTROW_" + flag.removeprefix("--").replace("-", "_").upper()
 
 
-def read_request(options: Namespace, scenario: str) -> Request:
-    """The request in Locust's parsed options.
+def read_request(options: Namespace, scenario: Scenario) -> Request:
+    """The request in Locust's parsed options; knobs that they do not have stand as in `scenario`.
 
     Raises:
         UsageError: an option that cannot be; one line.
     """
     is_sweep = hasattr(options, "levels")
+    knobs = {name: getattr(options, name) for name in knobs_of(type(scenario)) if hasattr(options, name)}
     return Request(
         settings=Settings(
-            scenario=scenario,
             skews=_list(options.skew) if is_sweep else (options.skew,),
             keys=_whole("--keys", options.keys, 1),
             levels=_levels(options) if is_sweep else (_single_level(options),),
-            retries=(options.retry,),
+            retry=options.retry,
+            knobs={name: _list(text) if is_sweep else (text,) for name, text in knobs.items()},
             redraw=bool(options.redraw),
             repeats=_whole("--repeats", options.repeats, 1) if is_sweep else 1,
             warmup_s=parse_duration_s(options.warmup, option="--warmup"),
@@ -106,15 +117,16 @@ def read_request(options: Namespace, scenario: str) -> Request:
         seed=_whole("--seed", options.seed, 0),
         out=Path(options.out),
         think_s=parse_duration_s(options.think, option="--think"),
-        receipts=bool(options.receipts),
+        receipts=bool(options.receipts) or scenario.receipts,
         gates=Gates(
             max_conflict_rate=_share("--max-conflict-rate", options.max_conflict_rate),
             max_give_up_rate=_share("--max-give-up-rate", options.max_give_up_rate),
             max_p99_ms=_number("--max-p99-ms", options.max_p99_ms),
             min_goodput_per_s=_number("--min-goodput", options.min_goodput),
+            expect_violations=bool(options.expect_violations),
         ),
         progress=bool(getattr(options, "progress", False)),
-        options=_shown(options, is_sweep),
+        options={**_shown(options, is_sweep), **knobs},
     )
 
 
@@ -133,13 +145,14 @@ def _shown(options: Namespace, is_sweep: bool) -> dict[str, Any]:
         "max_give_up_rate",
         "max_p99_ms",
         "min_goodput",
+        "expect_violations",
     ]
     names += ["levels", "duration", "repeats"] if is_sweep else ["num_users", "spawn_rate", "run_time"]
     return {name: getattr(options, name, None) for name in names}
 
 
 def _list(text: str) -> tuple[str, ...]:
-    """Skews by commas; a skew itself has none."""
+    """Values by commas; a single one has none."""
     return tuple(part.strip() for part in text.split(",") if part.strip()) or (text,)
 
 

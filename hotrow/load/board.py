@@ -37,7 +37,10 @@ class Setup:
 
     directory: str
     host: str
-    schema: str
+    chosen: str | None
+    """What `--scenario` says, where it may choose."""
+    schemas: tuple[str, ...]
+    """Where each cell's tables are."""
     seed: int
     think_s: float
     receipts: bool
@@ -50,7 +53,8 @@ class Setup:
         return {
             "directory": self.directory,
             "host": self.host,
-            "schema": self.schema,
+            "chosen": self.chosen,
+            "schemas": self.schemas,
             "seed": self.seed,
             "think_s": self.think_s,
             "receipts": self.receipts,

@@ -7,6 +7,7 @@ It talks to every worker's board by Locust's messages, which a local run deliver
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -27,17 +28,19 @@ from hotrow.load.declared import declared_scenario
 from hotrow.load.progress import Progress
 from hotrow.load.waiting import COOPERATIVE
 from hotrow.plan import Cell, plan_cells
-from hotrow.receipts import check_receipts
 from hotrow.scenario import Tally
-from hotrow.targets.stage import Stage
+from hotrow.targets.tables import Tables
 from hotrow.targets.target import Targets, check_reachable, start
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from locust.env import Environment
+    from numpy.typing import NDArray
 
-    from hotrow.scenario import Scenario, State, Verdict
+    from hotrow.scenario import Scenario
+    from hotrow.targets.target import Target
 
 READY_TIMEOUT_S = 120.0
 """How long users may take to connect before a cell."""
@@ -87,18 +90,23 @@ class Conductor:
         scenario, request, cells = self._plan()
         target = start(self._targets.of(self._host()))
         server_version = check_reachable(target, COOPERATIVE)
+        tables = self._lay_out(target, scenario, request, cells)
         directory = rundir.make_directory(request.out, scenario.name)
-        schema = f"hotrow_{run_suffix()}"
-        stage = Stage(target, schema, scenario, COOPERATIVE, receipts=request.receipts)
-        rundir.write_run_json(directory, request, cells, target, server_version)
-        stage.build(request.settings.keys, progress=request.progress)
+        rundir.write_run_json(
+            directory,
+            request=request,
+            scenario=scenario,
+            cells=cells,
+            target=target,
+            server_version=server_version,
+        )
+        self._prepare(tables, request, directory)
         self._run = OpenRun(
             scenario=scenario,
             request=request,
             cells=cells,
             directory=directory,
-            stage=stage,
-            state=stage.observe(),
+            tables=tables,
             progress=Progress(cells, shown=request.progress),
             users=cells[0].users,
             wanted_users=cells[0].users,
@@ -106,7 +114,8 @@ class Conductor:
         setup = Setup(
             directory=str(directory.resolve()),
             host=self._host(),
-            schema=stage.schema,
+            chosen=self._chosen(),
+            schemas=tables.schemas,
             seed=request.seed,
             think_s=request.think_s,
             receipts=request.receipts,
@@ -119,6 +128,33 @@ class Conductor:
         else:
             self._walked = False
             self._walk = gevent.spawn(self._walk_cells, self._run)
+
+    def _lay_out(
+        self, target: Target, scenario: Scenario, request: Request, cells: tuple[Cell, ...]
+    ) -> Tables:
+        turned = [type(scenario)(**cell.knobs) for cell in cells]
+        return Tables(
+            target,
+            f"hotrow_{run_suffix()}",
+            turned,
+            COOPERATIVE,
+            keys=request.settings.keys,
+            receipts=request.receipts,
+        )
+
+    def _prepare(self, tables: Tables, request: Request, directory: Path) -> None:
+        """Make the tables and play a few transactions on them; what cannot run leaves none behind."""
+        try:
+            tables.build(progress=request.progress)
+            findings = tables.rehearse(request.seed)
+        except HotrowError:
+            with suppress(HotrowError):
+                tables.drop()
+            raise
+        if findings:
+            append_event(
+                directory, {"event": "rehearsal", "findings": [finding.as_json() for finding in findings]}
+            )
 
     def abandon(self, error: HotrowError) -> None:
         """A run that could not begin: say why and stop Locust."""
@@ -147,7 +183,7 @@ class Conductor:
             self._broadcast(end=True)
             run.progress.close()
             try:
-                run.stage.drop()
+                run.tables.drop()
             except HotrowError as error:  # what was measured is summarised all the same
                 report_error(error)
             self._environment.process_exit_code = finish_run(run.directory, run.request.gates)
@@ -222,32 +258,11 @@ class Conductor:
         run.progress.cell_closed(cell, run.directory, begin_ns, end_ns)
 
     def _judge(self, run: OpenRun, cell: Cell) -> None:
-        before, run.state = run.state, run.stage.observe()
-        tally = _tally(run.directory, cell)
-        checks = [*run.scenario.check(before, run.state, tally), *self._check_receipts(run, tally)]
+        verdicts = run.tables.judge(cell.id, _tally(run.directory, cell, len(run.scenario.kinds)))
         append_event(
             run.directory,
-            {
-                "event": "verdict",
-                "cell": cell.id,
-                "checks": [
-                    {
-                        "name": check.name,
-                        "valid": check.valid,
-                        "count": check.count,
-                        "details": dict(check.details),
-                    }
-                    for check in checks
-                ],
-            },
+            {"event": "verdict", "cell": cell.id, "checks": [verdict.as_json() for verdict in verdicts]},
         )
-
-    def _check_receipts(self, run: OpenRun, tally: Tally) -> list[Verdict]:
-        """With receipts, one more check, which needs to know nothing of the scenario."""
-        if not run.request.receipts:
-            return []
-        before, run.receipts = run.receipts, run.stage.count_receipts()
-        return [check_receipts(run.receipts - before, tally)]
 
     def _broadcast(self, *, setup: Setup | None = None, cell: int | None = None, end: bool = False) -> None:
         self._sequence += 1
@@ -283,16 +298,19 @@ class Conductor:
     def _request(self) -> Request:
         options = self._environment.parsed_options
         assert options is not None  # noqa: S101 - Locust parsed its command line before it fired `init`
-        return read_request(options, self._scenario().name)
+        return read_request(options, self._scenario())
 
     def _scenario(self) -> Scenario:
-        chosen = getattr(self._environment.parsed_options, "scenario", None)
-        return declared_scenario(self._environment.user_classes, chosen)
+        return declared_scenario(self._environment.user_classes, self._chosen())
+
+    def _chosen(self) -> str | None:
+        """What `--scenario` says, where there is that option."""
+        return getattr(self._environment.parsed_options, "scenario", None)
 
     def _plan(self) -> tuple[Scenario, Request, tuple[Cell, ...]]:
         """What the options ask for now, checked; the web form may have changed them since the last run."""
         scenario, request = self._scenario(), self._request()
-        return scenario, request, plan_cells(request.settings, scenario.keys_per_transaction)
+        return scenario, request, plan_cells(request.settings, scenario, request.seed)
 
     def _host(self) -> str:
         return self._environment.host or "local"
@@ -303,32 +321,34 @@ class Conductor:
 
 @dataclass(slots=True)
 class OpenRun:
-    """What a run in progress has: plan, directory, tables, and the state that its next cell starts from."""
+    """What a run in progress has: plan, directory, tables, and which cell is open."""
 
     scenario: Scenario
     request: Request
     cells: tuple[Cell, ...]
     directory: Path
-    stage: Stage
-    state: State
+    tables: Tables
     progress: Progress
     users: int
     """How many users the open cell has."""
     wanted_users: int
     """How many a sweep wants."""
     open_cell: Cell | None = None
-    receipts: int = 0
-    """How many receipts there were when the open cell began."""
     begin_ns: int | None = None
     """When the window of the open cell began; None while it warms up or its users still come."""
 
 
-def _tally(directory: Path, cell: Cell) -> Tally:
+def _tally(directory: Path, cell: Cell, kinds: int) -> Tally:
     """How the transactions of a cell ended, warm-up included: what the database must agree with."""
     attempts = read_ledger(directory).attempts
     own = attempts[attempts["cell"] == cell.id]
-    final = (own["flags"] & Flag.FINAL) != 0
+    return _count(own, [_count(own[own["kind"] == kind]) for kind in range(kinds)])
+
+
+def _count(attempts: NDArray[np.void], kinds: Sequence[Tally] = ()) -> Tally:
+    final = (attempts["flags"] & Flag.FINAL) != 0
     return Tally(
-        committed=int(np.count_nonzero(final & (own["outcome"] == Outcome.COMMITTED))),
-        unknown=int(np.count_nonzero(own["outcome"] == Outcome.UNKNOWN)),
+        committed=int(np.count_nonzero(final & (attempts["outcome"] == Outcome.COMMITTED))),
+        unknown=int(np.count_nonzero(attempts["outcome"] == Outcome.UNKNOWN)),
+        kinds=kinds,
     )

@@ -42,7 +42,8 @@ class Progress:
         left_s = planned_seconds(self._cells[cell.id :]) + _CHANGE_S * (len(self._cells) - cell.id)
         self._bar.update(
             self._task,
-            description=f"cell {cell.id + 1} of {len(self._cells)}: {cell.skew}, {_users(cell)}",
+            description=f"cell {cell.id + 1} of {len(self._cells)}: "
+            + ", ".join([cell.skew, _users(cell), *self._varied(cell)]),
             left=f"about {left_s:.0f} s left",
         )
 
@@ -54,10 +55,20 @@ class Progress:
         conflict_rate, goodput_per_s = glance(attempts[attempts["cell"] == cell.id], begin_ns, end_ns)
         self._bar.advance(self._task)
         rate = "   none" if conflict_rate is None else f"{conflict_rate:6.1%}"
-        self._bar.console.print(
-            f"  {cell.skew:<14} {_users(cell):>11}   conflict rate {rate}   goodput {goodput_per_s:8,.0f}/s",
-            highlight=False,
+        told = (
+            f"  {cell.skew:<14} {_users(cell):>11}   conflict rate {rate}   goodput {goodput_per_s:8,.0f}/s"
         )
+        self._bar.console.print("   ".join([told, *self._varied(cell)]), highlight=False)
+
+    def _varied(self, cell: Cell) -> list[str]:
+        """In words, the knobs and the policy of a cell where they differ from other cells'."""
+        knobs = [
+            f"{name.replace('_', '-')} {value}"
+            for name, value in cell.knobs.items()
+            if any(other.knobs[name] != value for other in self._cells)
+        ]
+        several = any(other.retry != cell.retry for other in self._cells)
+        return [*knobs, *([cell.retry] if several else [])]
 
     def close(self) -> None:
         """Take the bar away; the lines stay."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from hotrow.load.arguments import Request
     from hotrow.plan import Cell
+    from hotrow.scenario import Scenario
     from hotrow.targets.dsql.cluster import Cluster
     from hotrow.targets.target import Target
 
@@ -57,7 +58,13 @@ def make_directory(out: Path, scenario: str) -> Path:
 
 
 def write_run_json(
-    directory: Path, request: Request, cells: Sequence[Cell], target: Target, server_version: str
+    directory: Path,
+    *,
+    request: Request,
+    scenario: Scenario,
+    cells: Sequence[Cell],
+    target: Target,
+    server_version: str,
 ) -> None:
     """Write run.json, once, before the load starts."""
     latency = target.latency
@@ -68,7 +75,8 @@ def write_run_json(
         "git_revision": _git_revision(),
         "command": _command(sys.orig_argv),
         "seed": request.seed,
-        "scenario": request.settings.scenario,
+        "scenario": scenario.name,
+        "kinds": list(scenario.kinds),
         "loop": "closed",
         "think_s": request.think_s,
         "target": {

@@ -13,7 +13,7 @@ from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST
 
 from hotrow.attempt import Outcome
 from hotrow.load import run as run_module
-from hotrow.load.declared import declared_scenario
+from hotrow.load.declared import declare_knobs_of, declared_scenario
 from hotrow.load.waiting import COOPERATIVE
 from hotrow.receipts import Receipts
 from hotrow.retry import parse_retry
@@ -39,11 +39,18 @@ class TransactionFailed(Exception):  # noqa: N818 - what it is called in Locust'
 
 
 class ContentionUser(User):
-    """Subclass it in a locustfile and name a `scenario`, or `scenarios` for `--scenario` to choose from."""
+    """Subclass it in a locustfile and name a `scenario`, or `scenarios` for `--scenario` to choose from.
+
+    The scenario's knobs become options by that.
+    """
 
     abstract = True
     scenario: ClassVar[Scenario | None] = None
     scenarios: ClassVar[Mapping[str, type[Scenario]]] = {}
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        declare_knobs_of(cls)
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
@@ -64,22 +71,24 @@ class ContentionUser(User):
         if setup is None or target is None:
             return  # the run could not begin and said so; Locust is about to stop
         self._region = self._board.enter_region()
-        self._connect(target, setup.schema)
+        self._connect(target, setup.schemas[0])
         self._board.ready += 1
 
     def _connect(self, target: Target, schema: str) -> None:
         self._connection = UserConnection(target, schema, COOPERATIVE, self._region)
         self._connection.try_to_open()
 
-    def _even_out(self) -> None:
-        """Change to the region that lacks users, where the last cell's leavers left one short."""
+    def _take_place(self, cell: Cell) -> None:
+        """Look at the cell's tables, from the region that lacks users where leavers left one short."""
         setup, target = self._board.setup, self._board.target
         assert setup is not None and target is not None and self._connection is not None  # noqa: S101, PT018
-        region = self._board.even_region(self._region)
-        if region != self._region:
+        region, schema = self._board.even_region(self._region), setup.schemas[cell.id]
+        if region == self._region:
+            self._connection.move_to(schema)
+        else:
             self._region = region
             self._connection.close()
-            self._connect(target, setup.schema)
+            self._connect(target, schema)
 
     def on_stop(self) -> None:
         """Leave: the connection is closed and the user no longer counted."""
@@ -121,7 +130,7 @@ class ContentionUser(User):
     def _client_of(self, cell: Cell) -> Client | None:
         """This user in the open cell; None where the cell closed while the user was about to join it."""
         if self._client is None or self._cell is not cell:
-            self._even_out()
+            self._take_place(cell)
             self._cell, self._client = cell, self._make_client(cell)
             if not self._join(self._client.rng):
                 return None
@@ -137,9 +146,10 @@ class ContentionUser(User):
         setup, ledger = board.setup, board.ledger
         assert setup is not None and ledger is not None and self._connection is not None  # noqa: S101, PT018
         table = parse_skew(cell.skew).table(cell.keys)
+        declared = declared_scenario([type(self)], setup.chosen)
         rng = np.random.default_rng([setup.seed, cell.id, board.worker, self._number])
         return Client(
-            scenario=declared_scenario([type(self)], cell.scenario),
+            scenario=type(declared)(**cell.knobs),
             keys=KeySource(table, rng),
             rng=rng,
             policy=parse_retry(cell.retry),

@@ -31,6 +31,17 @@ class UserConnection:
         with suppress(psycopg.Error, TargetError):
             self.session()
 
+    def move_to(self, schema: str) -> None:
+        """Find tables in this schema from now on; where that fails, the next attempt connects anew."""
+        if schema == self._schema:
+            return
+        self._schema = schema
+        if self._session is not None:
+            try:
+                self._session.search(schema)
+            except psycopg.Error:
+                self.close()
+
     def session(self) -> PostgresSession:
         """The open session; asked for between two attempts, so it is replaced in no transaction.
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import select
 import time
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -145,6 +146,7 @@ class PostgresSession:
         self._descriptor = self._pgconn.socket
         self._transformer = Transformer(connection)
         self._prepared: dict[str, bytes] = {}
+        self._names = (f"s{number}".encode() for number in count())
         self._pgconn.enter_pipeline_mode()
 
     @property
@@ -169,6 +171,11 @@ class PostgresSession:
         finally:
             self._pace.fill(self._latency.rtt_s, self._waiting.clock() - sent_s)
         return Result(self._rows(answer), answer.command_tuples or 0)
+
+    def think(self, seconds: float) -> None:
+        """Let time pass inside the transaction."""
+        if seconds > 0:
+            self._waiting.sleep(seconds)
 
     def commit(self) -> str:
         """Commit; return the command tag: `COMMIT`, or `ROLLBACK` where the transaction had been aborted."""
@@ -195,6 +202,11 @@ class PostgresSession:
         answer = self._answer(1)
         return Result(self._rows(answer), answer.command_tuples or 0)
 
+    def search(self, schema: str) -> None:
+        """Find tables in this schema from now on; statements are prepared anew, for theirs were another's."""
+        self.run(f"SET search_path TO {schema}")
+        self._prepared.clear()
+
     def close(self) -> None:
         """Close the connection; the server rolls back what was open."""
         self._connection.close()
@@ -214,7 +226,7 @@ class PostgresSession:
         return self._answer(len(names))
 
     def _prepare(self, sql: str) -> bytes:
-        name = f"s{len(self._prepared)}".encode()
+        name = next(self._names)
         self._pgconn.send_prepare(name, self._rewrite(sql).encode())
         self._answer(1)
         self._prepared[sql] = name

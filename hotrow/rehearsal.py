@@ -1,0 +1,242 @@
+"""Whether a scenario does what it says: what `draw` declares, against what `run` was seen to write.
+
+Expected conflicts, hot keys and the closed form go by `Work.writes`. A row that every transaction changes and
+none declares is a hot row that no skew knows of, so the scenario is rehearsed before any load
+(`hotrow.targets.rehearsing`); here is what can be said without a database.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hotrow.errors import HotrowError, UsageError
+from hotrow.scenario import Work
+from hotrow.skew import KeySource, check_keys, parse_skew
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from hotrow.scenario import Keys, Scenario
+
+_DRAWS = 200
+_DRAWS_LEAST = 8
+_COMPARISONS_MOST = 20_000_000
+"""Drawing n distinct keys compares some n * n / 2 times: large batches are drawn fewer times."""
+_STATEMENT_LENGTH = 80
+_DECLARE = (
+    "name in Work.writes the key of each row that run() changes or locks; a row that transactions share"
+    " without a key is hot at every skew, so expected conflicts are too few"
+)
+_MAKE = "declare in Work.writes only what run() changes or locks, or expected conflicts are too many"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One way in which a scenario does not do what it says, in words."""
+
+    code: str
+    """`writes_undeclared` or `writes_not_made`."""
+    message: str
+    advice: str
+
+    def as_json(self) -> dict[str, str]:
+        """As a warning stands in events.jsonl and summary.json."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """One row that a statement wrote or locked."""
+
+    table: str
+    key: tuple[str, ...]
+    """Its primary key, as text."""
+    statement: str
+    inserted: bool = False
+    """By an INSERT: it may have been there before only where that is an upsert."""
+
+    @property
+    def row(self) -> str:
+        """`counter(3, 0)`."""
+        return f"{self.table}({', '.join(self.key)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """What one work declared, and what its transaction did before it was rolled back."""
+
+    writes: frozenset[int]
+    touches: tuple[Touch, ...] = ()
+    complete: bool = True
+    """Whether every statement was understood and the business rule said yes."""
+
+    @property
+    def rows(self) -> Mapping[str, Touch]:
+        """Its first touch of each row."""
+        return {touch.row: touch for touch in reversed(self.touches)}
+
+    @property
+    def owned(self) -> set[str]:
+        """Rows that it inserted itself."""
+        return {touch.row for touch in self.touches if touch.inserted}
+
+
+def compare(name: str, works: Sequence[Rehearsed]) -> list[Finding]:
+    """What the works of the scenario of this name did and did not declare, or declared and did not do.
+
+    A row that two works touched whose declared keys are disjoint is undeclared: by their declarations they
+    cannot meet. So is one that was there before and is touched by a work that declares nothing. Rows under
+    keys of their own, such as random ids, are touched by one work only and so never found.
+    """
+    return [*_undeclared(name, works), *_not_made(name, works)]
+
+
+def _undeclared(name: str, works: Sequence[Rehearsed]) -> Iterator[Finding]:
+    """One finding a table: of its undeclared rows the one that most works touched."""
+    touching: dict[str, list[Rehearsed]] = defaultdict(list)
+    for work in works:
+        for row in work.rows:
+            touching[row].append(work)
+    hottest: dict[str, tuple[int, Touch]] = {}
+    for row, those in touching.items():
+        if _share_no_key(those) or _declare_nothing(row, those):
+            touch = those[0].rows[row]
+            hottest[touch.table] = max(hottest.get(touch.table, (0, touch)), (len(those), touch), key=_count)
+    for count, touch in hottest.values():
+        message = (
+            f"draw() did not declare it: {name} writes {touch.row}"
+            f" in {_of(count, len(works))} transactions: {shortened(touch.statement)}"
+        )
+        yield Finding("writes_undeclared", message, _DECLARE)
+
+
+def _count(counted: tuple[int, Touch]) -> int:
+    return counted[0]
+
+
+def _share_no_key(works: Sequence[Rehearsed]) -> bool:
+    return any(not one.writes & other.writes for one, other in combinations(works, 2))
+
+
+def _declare_nothing(row: str, works: Sequence[Rehearsed]) -> bool:
+    return any(not work.writes and row not in work.owned for work in works)
+
+
+def _not_made(name: str, works: Sequence[Rehearsed]) -> Iterator[Finding]:
+    short = [work for work in works if work.complete and len(work.rows) < len(work.writes)]
+    if short:
+        worst = max(short, key=lambda work: len(work.writes) - len(work.rows))
+        message = (
+            f"draw() declared more than was done: {name} wrote or locked {len(worst.rows)} rows where it"
+            f" declared {len(worst.writes)} keys; fewer in {_of(len(short), len(works))} transactions"
+        )
+        yield Finding("writes_not_made", message, _MAKE)
+
+
+def _of(some: int, all_of_them: int) -> str:
+    return f"{some} of {all_of_them} rehearsed"
+
+
+def shortened(statement: str) -> str:
+    """The statement in one short line."""
+    line = " ".join(statement.split())
+    return line if len(line) <= _STATEMENT_LENGTH else f"{line[: _STATEMENT_LENGTH - 1]}…"
+
+
+def writes_what_it_draws(scenario: Scenario, keys: int, seed: int) -> bool:
+    """Whether each transaction declares as many writes as it draws keys, so that the closed form applies.
+
+    Some 200 works are drawn; there is no database.
+
+    Raises:
+        UsageError: draw() fails or what it draws cannot be; one line says why.
+    """
+    drawn = scenario.keys_per_transaction
+    rng, source = _sources(scenario, "uniform", keys, seed)
+    times = min(_DRAWS, max(_DRAWS_LEAST, _COMPARISONS_MOST // max(drawn, 1) ** 2))
+    return all(len(draw_checked(scenario, source, rng).writes) == drawn for _ in range(times))
+
+
+def works_of(scenario: Scenario, keys: int, seed: int, how_many: int) -> Iterator[Work]:
+    """Works over so few keys that some meet on one and most pairs do not.
+
+    Raises:
+        UsageError: as `writes_what_it_draws`.
+    """
+    few = min(keys, 4 * scenario.keys_per_transaction + 8)
+    rng, source = _sources(scenario, f"hot:{few}", keys, seed)
+    for _ in range(how_many):
+        yield draw_checked(scenario, source, rng)
+
+
+def _sources(scenario: Scenario, skew: str, keys: int, seed: int) -> tuple[np.random.Generator, KeySource]:
+    table = parse_skew(skew).table(keys)
+    check_keys(table, scenario.keys_per_transaction)
+    rng = np.random.default_rng(seed)
+    return rng, KeySource(table, rng)
+
+
+def draw_checked(scenario: Scenario, keys: Keys, rng: np.random.Generator) -> Work:
+    """What `draw` draws.
+
+    Raises:
+        UsageError: it raised, with file and line; or it drew what cannot be.
+    """
+    try:
+        work: Any = scenario.draw(keys, rng)
+    except HotrowError:
+        raise
+    except Exception as error:
+        raise UsageError(f"cannot run {scenario.name}: draw(): {told(scenario, error)}") from error
+    wrong = next(_wrong(scenario, keys.count, work), None)
+    if wrong is not None:
+        raise UsageError(f"cannot run {scenario.name}: draw(): {wrong}")
+    return Work(work.parameters, tuple(work.writes), work.kind)
+
+
+def _wrong(scenario: Scenario, keys: int, work: Any) -> Iterator[str]:
+    """What cannot be about a drawn work, in words."""
+    if not isinstance(work, Work):
+        yield f"returned a {type(work).__name__}; return hotrow.scenario.Work"
+        return
+    if not isinstance(work.writes, tuple | list):
+        yield f"writes is a {type(work.writes).__name__}; give a tuple of key ids"
+        return
+    yield from _wrong_keys(work.writes, keys)
+    kinds = max(len(scenario.kinds), 1)
+    if not (_is_whole(work.kind) and 0 <= work.kind < kinds):
+        named = ", ".join(scenario.kinds) or "none, so it is 0"
+        yield f"kind is {work.kind!r}; it is the place of one of the scenario's kinds ({named})"
+
+
+def _wrong_keys(writes: Iterable[Any], keys: int) -> Iterator[str]:
+    seen = set()
+    for key in writes:
+        if not _is_whole(key) or not 0 <= key < keys:
+            yield f"writes holds {key!r}; a key id is a whole number from 0 to {keys - 1}"
+            return
+        if key in seen:
+            yield f"writes holds {key} twice; name each key once"
+        seen.add(key)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def told(scenario: Scenario, error: Exception) -> str:
+    """An error of the scenario's code in one line, with the last of its file's lines that it went through."""
+    own = getattr(sys.modules.get(type(scenario).__module__), "__file__", None)
+    text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    trace, line = error.__traceback__, None
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == own:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return text if line is None else f"{text} ({own}, line {line})"

@@ -1,0 +1,107 @@
+"""Which scenario is meant: the name of a built-in one, or a file with one of the user's own."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hotrow.errors import HotrowError, UsageError
+from hotrow.knob import knobs_of
+from hotrow.scenario import scenarios_in
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import ModuleType
+
+    from hotrow.scenario import Scenario
+
+MODULE_PREFIX = "hotrow_scenario_"
+"""With which the names begin that loaded files have as modules."""
+
+
+def find_scenario(text: str, known: Mapping[str, type[Scenario]]) -> type[Scenario]:
+    """The scenario that `text` names: one of the `known`, `path/to/mine.py`, or `path/to/mine.py:NAME`.
+
+    Raises:
+        UsageError: no such name or file, or a file with no scenario or several.
+    """
+    if text in known:
+        return known[text]
+    path, _, name = text.partition(".py:")
+    if not name and not text.endswith(".py"):
+        allowed = ", ".join(known) or "path/to/your.py"
+        raise UsageError(f"{text}: unknown scenario; use {allowed}, or the path of a .py file")
+    return _choose(Path(f"{path}.py" if name else path), name)
+
+
+def describe(kind: type[Scenario]) -> dict[str, Any]:
+    """What a list of scenarios says of one, as JSON values: what it is, and its knobs."""
+    knobs = [
+        {
+            "name": knob.name,
+            "flag": knob.flag,
+            "default": knob.default,
+            "meaning": knob.meaning,
+            "allowed": knob.allowed,
+        }
+        for knob in knobs_of(kind).values()
+    ]
+    return {"meaning": (kind.__doc__ or "").partition("\n")[0], "kinds": list(kind.kinds), "knobs": knobs}
+
+
+def _choose(path: Path, name: str) -> type[Scenario]:
+    found = {kind.name: kind for kind in scenarios_in(_load(path))}
+    if name in found:
+        return found[name]
+    if not found:
+        raise UsageError(f"{path}: defines no scenario; subclass hotrow.scenario.Scenario in it")
+    names = ", ".join(found)
+    if name:
+        raise UsageError(f"{path}:{name}: unknown scenario; the file defines {names}")
+    if len(found) > 1:
+        raise UsageError(f"{path}: defines {names}; choose one, as {path}:{next(iter(found))}")
+    return next(iter(found.values()))
+
+
+def _load(path: Path) -> ModuleType:
+    """The module of a file, run once; its folder can be imported from, as with `locust -f`.
+
+    Raises:
+        UsageError: it cannot be read or run; one line says why and where.
+    """
+    path = path.resolve()
+    name = f"{MODULE_PREFIX}{path.stem}_{hash(path) & 0xFFFF_FFFF:x}"
+    if name in sys.modules:
+        return sys.modules[name]
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file; give the path of a .py file with a scenario")
+    spec = spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None  # noqa: S101, PT018 - it ends in .py and is a file
+    module = module_from_spec(spec)
+    sys.modules[name] = module
+    folder = str(path.parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    try:
+        spec.loader.exec_module(module)
+    except HotrowError:
+        del sys.modules[name]
+        raise
+    except Exception as error:
+        del sys.modules[name]
+        raise UsageError(f"{path}: cannot be loaded: {_told(error, path)}") from error
+    return module
+
+
+def _told(error: Exception, path: Path) -> str:
+    """The error in a line, with the last of the file's own lines that it went through."""
+    line = error.lineno if isinstance(error, SyntaxError) else None
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    where = "" if line is None else f" (line {line})"
+    return f"{type(error).__name__}: {' '.join(str(error).split())}{where}"

@@ -1,0 +1,120 @@
+"""The tables of a run: shared where knobs do not matter to them, and judged even where a check crashes."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hotrow.scenario import State, Tally, Verdict
+from hotrow.targets.session import BLOCKING
+from hotrow.targets.tables import Tables
+from hotrow.targets.target import parse_target, start
+from scenarios.counter import Counter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from hotrow.scenario import Scenario, Session
+
+pytestmark = pytest.mark.usefixtures("hotrow_home")
+
+NOTHING = Tally(committed=0, unknown=0)
+
+
+class Crashing(Counter):
+    """A counter whose check crashes."""
+
+    name = "crashing"
+
+    def check(self, before: State, after: State, tally: Tally) -> Sequence[Verdict]:
+        raise KeyError("total")
+
+
+class Blind(Counter):
+    """A counter that can be read twice only."""
+
+    name = "blind"
+    reads = 0
+
+    def observe(self, session: Session) -> State:
+        Blind.reads += 1
+        if Blind.reads == 2:
+            raise ZeroDivisionError
+        return super().observe(session)
+
+
+@pytest.fixture
+def lay_out() -> Iterator[Callable[..., Tables]]:
+    """Make tables for some scenarios; they are dropped at the end."""
+    made: list[Tables] = []
+
+    def make(*scenarios: Scenario, receipts: bool = False) -> Tables:
+        target = start(parse_target("local:rtt=0,commit=0"))
+        schema = f"hotrow_tables_{os.urandom(4).hex()}"
+        made.append(Tables(target, schema, scenarios, BLOCKING, keys=3, receipts=receipts))
+        made[-1].build(progress=False)
+        return made[-1]
+
+    yield make
+    for tables in made:
+        tables.drop()
+
+
+def test_cells_share_tables_where_these_are_alike(lay_out: Callable[..., Tables]) -> None:
+    """One schema for each number of shards, whatever else differs."""
+    tables = lay_out(Counter(shards=1), Counter(shards=4), Counter(shards=1))
+
+    one, four, again = tables.schemas
+    assert one == again != four
+
+
+def test_each_is_judged_on_its_own(lay_out: Callable[..., Tables]) -> None:
+    """What was done to one is not held against the other."""
+    tables = lay_out(Counter(shards=1), Counter(shards=4))
+    _increment(tables.schemas[1])
+
+    first, second = (tables.judge(cell, Tally(committed=0, unknown=0))[0] for cell in (0, 1))
+
+    assert (first.valid, second.valid) == (True, False)
+
+
+def test_a_cell_is_judged_by_what_changed_in_it(lay_out: Callable[..., Tables]) -> None:
+    """The end of a cell is the beginning of the next one on the same tables."""
+    tables = lay_out(Counter(), Counter())
+    _increment(tables.schemas[0])
+
+    one = Tally(committed=1, unknown=0)
+    assert [tables.judge(cell, tally)[0].valid for cell, tally in enumerate((one, NOTHING))] == [True, True]
+
+
+def test_a_check_that_crashes_has_found_nothing(lay_out: Callable[..., Tables]) -> None:
+    """Its verdict is None, which is no pass, and says what happened."""
+    (verdict,) = lay_out(Crashing()).judge(0, NOTHING)
+
+    assert verdict.valid is None
+    assert "KeyError" in verdict.details["error"]
+
+
+def test_a_reading_that_crashes_is_no_verdict_either(lay_out: Callable[..., Tables]) -> None:
+    """Nor has the next cell one, whose beginning is not known; the one after it has."""
+    Blind.reads = 0
+    tables = lay_out(Blind())
+
+    assert [tables.judge(0, NOTHING)[0].valid for _ in range(3)] == [None, None, True]
+
+
+def test_receipts_are_counted_even_where_the_check_crashes(lay_out: Callable[..., Tables]) -> None:
+    """They need to know nothing of the scenario."""
+    verdicts = lay_out(Crashing(), receipts=True).judge(0, NOTHING)
+
+    assert [verdict.valid for verdict in verdicts] == [None, True]
+
+
+def _increment(schema: str) -> None:
+    session = start(parse_target("local:rtt=0,commit=0")).connect(BLOCKING, schema)
+    session.begin()
+    session.execute("UPDATE counter SET value = value + 1 WHERE id = 0 AND shard = 0")
+    assert session.commit() == "COMMIT"
+    session.close()
