@@ -43,6 +43,9 @@ class Noting:
         result: Result = self._session.execute(sql, *parameters)
         return result
 
+    def think(self, seconds: float) -> None:
+        """No time passes."""
+
 
 def statements(scenario: Scenario) -> list[str]:
     """Tables, seeds, and what fifty transactions and a check say, played on the stand-in."""

@@ -11,41 +11,44 @@ import numpy as np
 import pytest
 
 from hotrow.ledger import read_ledger
+from scenarios import ALL
 from tests.commands import ROOT, exit_code, only_run, run, start, summary_of
 from tests.local_home import crash
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+STEMS = sorted(path.stem for path in (ROOT / "locustfiles").glob("[!_]*.py"))
+FOUR_USERS = ["-u", "4", "-r", "4", "-t", "2s"]
 SMOKE = {
-    "counter": ["-u", "4", "-r", "4", "-t", "2s"],
-    "transfer": ["-u", "4", "-r", "4", "-t", "2s"],
-    "sweep": ["--scenario", "counter", "--levels", "1,2", "--duration", "1s"],
+    "sweep": ["--scenario", "counter", "--levels", "1,2", "--duration", "1s", "--shards", "1,4"],
+    "write_skew": [*FOUR_USERS, "--for-update", "on"],
 }
+"""What a smoke run says where four users for two seconds are not the thing."""
 QUICK = ["--headless", "-H", "local", "--warmup", "200ms", "--keys", "100", "--only-summary"]
 
 pytestmark = pytest.mark.usefixtures("hotrow_home")
 
 
-def test_every_locustfile_has_a_smoke_run() -> None:
-    """A locustfile without a run in this file is not tested at all."""
-    stems = {path.stem for path in (ROOT / "locustfiles").glob("*.py")} - {"__init__"}
-
-    assert stems == set(SMOKE)
+def test_every_scenario_has_a_locustfile() -> None:
+    """And so a run in this file, which takes whatever lies in the folder; none is left without."""
+    assert {stem.replace("_", "-") for stem in STEMS} == {*ALL, "sweep"}
+    assert set(SMOKE) <= set(STEMS)
 
 
 def test_no_locustfile_hides_a_module() -> None:
     """A locustfile's stem becomes a top-level module, so it must be nobody else's name."""
-    stems = {path.stem for path in (ROOT / "locustfiles").glob("*.py")} - {"__init__"}
     ours = {path.name for path in ROOT.iterdir() if (path / "__init__.py").exists()}
 
-    assert not stems & (set(sys.stdlib_module_names) | ours)
+    assert not set(STEMS) & (set(sys.stdlib_module_names) | ours)
 
 
-@pytest.mark.parametrize("stem", SMOKE)
+@pytest.mark.parametrize("stem", STEMS)
 def test_locustfile(stem: str, tmp_path: Path) -> None:
     """Two seconds of it commit something, leave every invariant valid, and exit 0."""
-    done = run("locust", "-f", f"locustfiles/{stem}.py", *QUICK, *SMOKE[stem], "--out", str(tmp_path))
+    done = run(
+        "locust", "-f", f"locustfiles/{stem}.py", *QUICK, *SMOKE.get(stem, FOUR_USERS), "--out", str(tmp_path)
+    )
 
     assert exit_code(done) == 0, done.stderr
     cells = summary_of(only_run(tmp_path))["cells"]

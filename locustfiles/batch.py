@@ -1,0 +1,12 @@
+"""Many rows a transaction: `locust -f locustfiles/batch.py -H local --rows 100 --order sorted`."""
+
+from __future__ import annotations
+
+from hotrow.load import ContentionUser
+from scenarios.batch import Batch
+
+
+class BatchUser(ContentionUser):
+    """One client that updates batches, transaction after transaction."""
+
+    scenario = Batch()
