@@ -69,6 +69,7 @@ def find(
         _resolved_outcomes(cell["in_doubt"]),
         _deadlocks(cell["attempts"]),
         _many_cut_off(cell["transactions"]),
+        _users_starved(cell["fairness"]),
         _no_conflict_where_certain(cell) if conflicts_at_commit else _waiting_not_conflicts(cell),
         _regions_uneven(cell.get("regions", ())),
         _check_undecided(cell["verdict"], judged=judged),
@@ -198,6 +199,21 @@ def _many_cut_off(transactions: Mapping[str, int]) -> Finding | None:
         return None
     message = f"{cut_off} of {started} transactions were cut off: latency and give-ups read low"
     return Finding("many_cut_off", message, "Raise --duration, or lower the retry policy's cap or max.")
+
+
+def _users_starved(fairness: Mapping[str, float | None]) -> Finding | None:
+    """Where a few users win nearly always, latency is theirs alone."""
+    if fairness["jain"] is None or fairness["commits_median"] != 0:
+        return None
+    message = (
+        f"half of the {fairness['users']} users or more committed nothing: latency is that of the others "
+        f"(Jain's index {fairness['jain']:.2f})"
+    )
+    return Finding(
+        "users_starved",
+        message,
+        "Judge by fairness and --duration; a lower cap of the retry policy lets the losers back sooner.",
+    )
 
 
 def _waiting_not_conflicts(cell: Mapping[str, Any]) -> Finding | None:

@@ -29,13 +29,14 @@ if TYPE_CHECKING:
 
 _LIMITS = MappingProxyType(
     {
-        "hottest_row": "the hottest row, taken {} of the time",
-        "backoff": "backoff, {} of the users' time",
-        "conflicts": "attempts that did not commit, {} of the users' time",
-        "latency": "the time that a commit takes, {} of the users' time; more users would commit more",
-        "between": "what lies between attempts, such as think time, {} of the users' time",
+        "hottest_row": ("the hottest row", "taken {} of the time"),
+        "backoff": ("backoff", "{} of the users' time"),
+        "conflicts": ("attempts that did not commit", "{} of the users' time"),
+        "latency": ("the time that commits take, so more users would commit more,", "{} of the users' time"),
+        "between": ("what lies between attempts, such as think time,", "{} of the users' time"),
     }
 )
+"""What holds goodput back, and what its share is of."""
 _LIMITS_MOST = 8
 """More lines than that are not a sentence."""
 _UNFAIR = 3.0
@@ -79,7 +80,7 @@ def alternatives(lines: Sequence[Series]) -> str:
         return ""
     measures: tuple[tuple[str, Value, Write], ...] = (
         ("goodput was", goodput_per_s, words.per_second),
-        ("p99 latency", latency_ms_p99, words.milliseconds),
+        ("p99 latency of commits", latency_ms_p99, words.milliseconds),
         ("transactions given up", give_up_rate, words.share),
     )
     found = [(name, _range(lines, users, value, write)) for name, value, write in measures]
@@ -118,18 +119,32 @@ def unfair(cells: Sequence[Cell]) -> str:
 
 
 def limits(lines: Sequence[Series]) -> str:
-    """What held goodput back on each line at the highest concurrency that all reached."""
+    """What held goodput back at the highest concurrency that all lines reached, and on which line what."""
     users = _shared(lines)
-    if users is None or len(lines) > _LIMITS_MOST:
+    if users is None:
         return ""
-    cells = [middle(dict(by_level(line.cells))[users], goodput_per_s) for line in lines]
-    told = [
-        f"{line.variant + ': ' if line.variant else ''}{_LIMITS[found[0]].format(words.share(found[1]))}"
-        for line, found in zip(lines, map(limit, cells), strict=True)
-        if found is not None
-    ]
-    where = f"{words.skew_words(cells[-1])} at {words.users(users)}"
-    return f"What held goodput back, on {where}: {'; '.join(told)}." if told else ""
+    held: dict[str, list[tuple[str, float | None]]] = {}
+    for line in lines:
+        found = limit(middle(dict(by_level(line.cells))[users], goodput_per_s))
+        if found is not None:
+            held.setdefault(found[0], []).append((line.variant, found[1]))
+    if not held or (len(held) > 1 and len(lines) > _LIMITS_MOST):
+        return ""
+    told = "; ".join(_held(name, lines_held, alone=len(held) == 1) for name, lines_held in held.items())
+    return (
+        f"What held goodput back on {words.skew_words(lines[-1].cells[0])} at {words.users(users)}: {told}."
+    )
+
+
+def _held(name: str, lines: Sequence[tuple[str, float | None]], *, alone: bool) -> str:
+    """One limit and the lines that it held back: (variant, share); `alone` where it held all of them back."""
+    noun, of = _LIMITS[name]
+    if alone:
+        shares = sorted({share for _, share in lines if share is not None})
+        ends = dict.fromkeys(words.share(share) for share in (shares[0], shares[-1]))
+        return f"{noun}{' on every line' if len(lines) > 1 else ''} ({of.format(' to '.join(ends))})"
+    told = [f"{variant} ({of.format(words.share(share))})" for variant, share in lines]
+    return f"{noun} with {words.joined(told)}"
 
 
 def _advantage(cell: Cell) -> float | None:

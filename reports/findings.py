@@ -49,8 +49,7 @@ def findings(summary: Mapping[str, Any]) -> tuple[str, ...]:
     lines = series(usable)
     sentences = (
         "" if len(lines) == 1 or varied(usable) else _sentence(lines[0], summary["run"]),
-        comparisons.alternatives(comparisons.hottest(lines)),
-        comparisons.limits(comparisons.hottest(lines)),
+        *choices(summary),
         comparisons.by_part(lines[-1], "regions", "region"),
         comparisons.by_part(lines[-1], "kinds", "kind"),
         comparisons.unfair(usable),
@@ -61,6 +60,15 @@ def findings(summary: Mapping[str, Any]) -> tuple[str, ...]:
         _replaced(summary),
     )
     return tuple(sentence for sentence in sentences if sentence)
+
+
+def choices(summary: Mapping[str, Any]) -> list[str]:
+    """What policies and knobs made of goodput on the hottest skew, and what held it back."""
+    usable = _usable(summary)
+    if not usable:
+        return []
+    hottest = comparisons.hottest(series(usable))
+    return [told for told in (comparisons.alternatives(hottest), comparisons.limits(hottest)) if told]
 
 
 def stopped_growing(line: Series) -> Cell | None:

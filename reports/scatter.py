@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from reports import layout, panels, scales, words
 from reports.layout import Box
 from reports.marks import Chart, Line, Note, Panel, Sign
-from reports.measures import goodput_per_s, latency_ms_p99
+from reports.measures import give_up_rate, goodput_per_s, jain, latency_ms_p99, max_over_median
 from reports.series import by_level, middle
 
 if TYPE_CHECKING:
@@ -26,6 +26,12 @@ _Sides = tuple[tuple["Side", float, float], ...]
 _PLOT_IN = (8.0, 3.4)
 """About the size of the plot, or of all panels beside each other: for keeping texts clear of points."""
 _LETTER_IN, _TEXT_IN, _POINT_IN = 0.085, 0.15, 0.2
+_GIVEN_UP_MOST = 0.05
+"""Where more of the transactions were given up, p99 says too little of what clients met."""
+_FLATTERED = (
+    "p99 is of transactions that committed: where more than 5 % were given up, or half of the users or more "
+    "committed nothing, it flatters, and no point is ringed."
+)
 _SIDES: tuple[Side, ...] = ("above", "right", "below", "left")
 
 
@@ -45,7 +51,7 @@ def chart(groups: Groups, foot: tuple[str, ...], waits: str = "") -> Chart | Non
         name="goodput-latency",
         title="Goodput against latency",
         subtitle="Right and low is better. Lines join the points of one setting as users rise; "
-        f"the numbers are users.{waits}",
+        f"the numbers are users. {_FLATTERED if any(map(_flatters, every)) else ''}{waits}".rstrip(),
         footer=foot,
         x=x,
         y=y,
@@ -54,6 +60,12 @@ def chart(groups: Groups, foot: tuple[str, ...], waits: str = "") -> Chart | Non
         alt=f"Goodput against p99 latency. {_told(made)}",
         scatter=True,
     )
+
+
+def _flatters(cell: Cell) -> bool:
+    """Whether its p99 leaves out many who fared worse: those that gave up, or users who never committed."""
+    given_up = (give_up_rate(cell) or 0.0) > _GIVEN_UP_MOST
+    return given_up or (jain(cell) is not None and max_over_median(cell) is None)
 
 
 def front(points: Iterable[Point]) -> tuple[Point, ...]:
@@ -107,15 +119,29 @@ def _line(slot: Slot, cells: Sequence[Cell], notes: tuple[Note, ...]) -> Line:
         stroke="faint",
         repeats=tuple((*point, not cell["usable"]) for cell, point in repeats if point),
         told=tuple(
-            f"{words.users(cell['users'])}, {words.per_second(goodput_per_s(cell))}" for cell in cells
+            f"{words.users(cell['users'])}, {words.per_second(goodput_per_s(cell))}{_ill(cell)}"
+            for cell in cells
         ),
         notes=notes,
     )
 
 
+def _ill(cell: Cell) -> str:
+    """What its p99 does not say, where that is much."""
+    if not _flatters(cell):
+        return ""
+    given_up = give_up_rate(cell) or 0.0
+    if given_up > _GIVEN_UP_MOST:
+        return f", {words.share(given_up)} of transactions given up"
+    return ", half of the users or more committed nothing"
+
+
 def _fronts(cells: Sequence[Cell]) -> tuple[tuple[Point, ...], ...]:
-    """One a skew: only cells of the same skew over the same keys are a choice; of one cell there is none."""
-    usable = sorted((cell for cell in cells if cell["usable"]), key=_workload)
+    """One a skew: only cells of the same skew over the same keys are a choice; of one cell there is none.
+
+    Cells whose p99 flatters are none of the best: to give up, or to starve users, would win every time.
+    """
+    usable = sorted((cell for cell in cells if cell["usable"] and not _flatters(cell)), key=_workload)
     found = [_points(group) for _, group in groupby(usable, _workload)]
     return tuple(front(points) for points in found if len(points) > 1)
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reports import words
-from reports.findings import headline
+from reports.findings import choices, headline
 from reports.hot_keys import hottest_line
 from reports.table import fixed, setting_columns, verdict_word
 from reports.verdicts import banners
@@ -53,10 +53,18 @@ def ending(summary: Mapping[str, Any]) -> str:
 
 
 def details(summary: Mapping[str, Any]) -> list[str]:
-    """What a reader should see at once: what was violated, why a check could not decide, the hottest keys."""
+    """What a reader should see at once.
+
+    What was violated and why a check could not decide; what alternatives made of goodput and what held it
+    back; the hottest keys.
+    """
     summary = words.redact(summary)
     hottest = hottest_line(summary)
-    return [*(told for banner in banners(summary) for told in banner.told), *([hottest] if hottest else [])]
+    return [
+        *(told for banner in banners(summary) for told in banner.told),
+        *choices(summary),
+        *([hottest] if hottest else []),
+    ]
 
 
 @dataclass(frozen=True, slots=True)

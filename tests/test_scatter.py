@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
 from reports.charts import Chart, charts
 from reports.interactive import figure
@@ -70,6 +71,31 @@ def test_an_unusable_cell_is_not_on_the_front() -> None:
     summary["cells"][-1]["latency_ms"]["p99"] = 0.1
 
     assert 9_999.0 not in {x for points in scatter(summary).panels[0].fronts for x, _ in points}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("give_up_rate", {"value": 0.06, "low": 0.05, "high": 0.07}),
+        ("fairness", {"jain": 0.2, "max_over_median": None}),
+    ],
+)
+def test_a_p99_that_flatters_is_not_on_the_front(name: str, value: dict[str, Any]) -> None:
+    """Where many gave up, or half of the users got nothing, p99 is that of the lucky; the point says so."""
+    summary = sample_summary(skews=("hot",), users=(2, 4, 8, 16), full=True)
+    lucky = summary["cells"][2]
+    for cell in summary["cells"]:
+        cell["give_up_rate"] = {"value": 0.0, "low": 0.0, "high": 0.01}
+        cell["fairness"] = {"jain": 0.9, "max_over_median": 1.2}
+    lucky["goodput_per_s"]["value"], lucky["latency_ms"]["p99"] = 9_999.0, 0.1
+    assert 9_999.0 in {x for points in scatter(summary).panels[0].fronts for x, _ in points}
+
+    lucky[name] = value
+
+    chart = scatter(summary)
+    assert 9_999.0 not in {x for points in chart.panels[0].fronts for x, _ in points}
+    assert "flatters" in chart.subtitle
+    assert any("given up" in told or "committed nothing" in told for told in chart.panels[0].lines[0].told)
 
 
 def test_one_level_makes_points_and_names_them_in_the_key() -> None:

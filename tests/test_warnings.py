@@ -100,6 +100,18 @@ def test_unknown_outcomes_are_named() -> None:
     assert set(found) == {"unknown_outcomes"}
 
 
+def test_users_that_never_commit_are_told_of() -> None:
+    """One of three has all commits: latency is that one's. Where two of three have some, nothing is said."""
+    lost = [attempt(1_000 + n, 9.0 * n, Outcome.CONFLICT, user=1 + n % 2) for n in range(100)]
+    three = {"cells": [cell(users=3)]}
+
+    starved = _found(run_of([*steady_commits(200, 1.0), *lost], **three))[0]
+    fed = _found(run_of([*steady_commits(200, 1.0), *lost, attempt(9_999, 5.0, user=1)], **three))[0]
+
+    assert "3 users" in starved["users_starved"]["message"]
+    assert "users_starved" not in fed
+
+
 def test_deadlocks_are_named() -> None:
     """A deadlock is neither a conflict nor an error."""
     found, _ = _found(run_of([*steady_commits(200, 1.0), attempt(999, 5, Outcome.DEADLOCK, user=1)]))

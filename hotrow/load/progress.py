@@ -58,7 +58,7 @@ class Progress:
         told = (
             f"  {cell.skew:<14} {_users(cell):>11}   conflict rate {rate}   goodput {goodput_per_s:8,.0f}/s"
         )
-        self._bar.console.print("   ".join([told, *self._varied(cell)]), highlight=False)
+        self._bar.console.print("   ".join([told, *self._varied(cell)]), highlight=False, soft_wrap=True)
 
     def _varied(self, cell: Cell) -> list[str]:
         """In words, the knobs and the policy of a cell where they differ from other cells'."""
