@@ -24,8 +24,10 @@ def limit(
     On one row at most one transaction commits in a window R, so the hottest row is taken for
     goodput · p · R of the time, p being the probability that a transaction writes it (at most k · p_max for k
     keys). Where that is not near 1, the limit is what took most of the users' time: `backoff`; `conflicts`,
-    attempts that did not commit; `latency`, those that did, so that more users would commit more; or
-    `between`, whatever else lies between attempts: think time, and what the client itself takes.
+    attempts that did not commit; `latency`, those that did, so that more users would commit more (with row
+    locks `lock_waits`, for waits are in it, and more users would wait more); or `between`, whatever else lies
+    between attempts: think time, and what the client itself takes. Attempts count whole in the window where
+    they began; where those add up to more than its users' time, the shares are of their sum.
 
     Args:
         cell: of run.json.
@@ -43,8 +45,11 @@ def limit(
         "backoff": times.backoff_ms * len(counted.attempts) / user_ms,
     }
     shares = {**spent, "between": max(0.0, 1.0 - sum(spent.values()))}
+    shares = {part: share / sum(shares.values()) for part, share in shares.items()}
     busy = _busy(cell, counted, times, p_max) if at_commit else None
     name = "hottest_row" if busy is not None and busy >= BUSY else max(shares, key=shares.__getitem__)
+    if name == "latency" and not at_commit:
+        name = "lock_waits"
     return {"name": name if len(counted.attempts) else None, "hottest_row_busy": busy, "user_time": shares}
 
 

@@ -33,6 +33,7 @@ _LIMITS = MappingProxyType(
         "backoff": ("backoff", "{} of the users' time"),
         "conflicts": ("attempts that did not commit", "{} of the users' time"),
         "latency": ("the time that commits take, so more users would commit more,", "{} of the users' time"),
+        "lock_waits": ("the time that commits take, waits for row locks included,", "{} of the users' time"),
         "between": ("what lies between attempts, such as think time,", "{} of the users' time"),
     }
 )

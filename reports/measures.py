@@ -81,4 +81,8 @@ def limit(cell: Cell) -> tuple[str, float | None] | None:
     if not found or found["name"] is None:
         return None
     name: str = found["name"]
-    return name, found["hottest_row_busy"] if name == "hottest_row" else found["user_time"][name]
+    shares = found["user_time"] | {
+        "hottest_row": found["hottest_row_busy"],
+        "lock_waits": found["user_time"].get("latency"),
+    }
+    return name, shares[name]

@@ -78,6 +78,18 @@ def test_otherwise_it_is_what_takes_most_of_the_users_time(
     assert sum(found["user_time"].values()) == pytest.approx(1.0)
 
 
+def test_with_row_locks_it_is_the_waits() -> None:
+    """Not latency, which more users would make use of."""
+    assert limit_of(row_taken(140), conflicts="locks")["name"] == "lock_waits"
+
+
+def test_shares_are_never_more_than_all() -> None:
+    """Two attempts of 3 s in a window of 1 s take all the time of the two users, not three times that."""
+    waiting = [attempt(n, 900.0, user=n, times_ms=(0.0, 2_000.0, 1_000.0)) for n in range(2)]
+
+    assert limit_of(waiting, users=2)["user_time"]["latency"] == pytest.approx(1.0)
+
+
 def test_without_an_attempt_there_is_no_limit() -> None:
     """Nothing was tried, so nothing held it back."""
     assert limit_of([])["name"] is None

@@ -103,9 +103,14 @@ def test_a_sale_of_unknown_outcome_may_be_there_or_not() -> None:
 
 
 def test_what_was_wrong_before_a_cell_is_not_this_cell_s() -> None:
-    """An item that was off before and has not moved since is no new violation."""
-    with staged(Inventory(stock=5), keys=5) as stage:
-        stage.sql("UPDATE item SET stock = -1 WHERE id = 3")
-        _, *of_items = stage.check(stage.observe(), Tally(0, 0))
+    """An item that was off before is no new violation while right sales go on; one that goes further is."""
+    with staged(Inventory(stock=50), keys=2) as stage:
+        stage.sql("UPDATE item SET stock = stock - 1")
+        before = stage.observe()
+        tally = stage.play(20).tally()
+        went_on = stage.check(before, tally)
+        stage.sql("UPDATE item SET stock = stock - 1 WHERE id = 1")
+        further = stage.check(before, tally)
 
-    assert [verdict.valid for verdict in of_items] == [True, True]
+    assert [verdict.valid for verdict in went_on] == [True, True, True]
+    assert [verdict.valid for verdict in further] == [True, True, False]
