@@ -111,7 +111,7 @@ def test_balances_that_are_not_their_sums_are_found() -> None:
 
 
 def test_what_was_wrong_before_a_cell_is_not_this_cell_s() -> None:
-    """A balance that was off before is no new violation while right postings go on; if it drifts on, it is."""
+    """A balance that was off before is no new violation while right postings go on; a further drift is."""
     with staged(Ledger(balance="row"), keys=2) as stage:
         stage.sql("UPDATE account SET balance = 7")
         before = stage.observe()
