@@ -5,6 +5,7 @@ docs/scenarios.md writes one from nothing.
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -102,8 +103,13 @@ class Verdict:
     """What the check went by, as JSON values."""
 
     def as_json(self) -> dict[str, Any]:
-        """As it stands in events.jsonl and summary.json."""
-        return asdict(self)
+        """As it stands in events.jsonl and summary.json; what JSON has no value for, such as a uuid, as text.
+
+        Raises:
+            ValueError: a number is NaN or infinite.
+        """
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str, allow_nan=False))
+        return plain
 
 
 class Scenario(ABC):

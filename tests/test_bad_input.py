@@ -57,7 +57,13 @@ def test_unknown_scenario(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["--skew", "pareto:2"], ["-u", "0"], ["-H", "postgresql://127.0.0.1:1/postgres"]]
+    "words",
+    [
+        ["--skew", "pareto:2"],
+        ["-u", "0"],
+        ["-H", "postgresql://127.0.0.1:1/postgres"],
+        ["--retry", "none,immediate"],
+    ],
 )
 def test_locust_refuses_too(words: list[str], tmp_path: Path) -> None:
     """`locust -f …` refuses as `hotrow sweep` does."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from math import nan
+from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
 
 import pytest
 
@@ -95,6 +98,33 @@ def test_a_check_that_crashes_has_found_nothing(lay_out: Callable[..., Tables]) 
 
     assert verdict.valid is None
     assert "KeyError" in verdict.details["error"]
+
+
+@pytest.mark.parametrize(
+    ("said", "valid"),
+    [(["not a verdict"], None), (None, None), ([Verdict("x", valid=True, details={"x": nan})], None)],
+)
+def test_what_a_check_says_must_be_verdicts(
+    said: Any, valid: bool | None, lay_out: Callable[..., Tables]
+) -> None:
+    """Anything else is nothing that is known, and does not end the run."""
+
+    class Odd(Counter):
+        name = "odd"
+
+        def check(self, before: State, after: State, tally: Tally) -> Sequence[Verdict]:
+            return cast("Sequence[Verdict]", said)
+
+    (verdict,) = lay_out(Odd()).judge(0, NOTHING)
+
+    assert verdict.valid is valid
+
+
+def test_a_verdict_may_name_what_json_has_no_value_for() -> None:
+    """A uuid or a decimal of the database stands as text."""
+    verdict = Verdict("x", valid=False, count=1, first={"id": UUID(int=1), "sum": Decimal("1.50")})
+
+    assert verdict.as_json()["first"] == {"id": "00000000-0000-0000-0000-000000000001", "sum": "1.50"}
 
 
 def test_a_reading_that_crashes_is_no_verdict_either(lay_out: Callable[..., Tables]) -> None:

@@ -14,6 +14,7 @@ from analysis.gates import Gates
 from hotrow.errors import UsageError
 from hotrow.knob import knobs_of
 from hotrow.plan import Settings
+from hotrow.retry import parse_retries
 from hotrow.units import parse_duration_s
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def read_request(options: Namespace, scenario: Scenario) -> Request:
             skews=_list(options.skew) if is_sweep else (options.skew,),
             keys=_whole("--keys", options.keys, 1),
             levels=_levels(options) if is_sweep else (_single_level(options),),
-            retry=options.retry,
+            retry=options.retry if is_sweep else _single_retry(options.retry),
             knobs={name: _list(text) if is_sweep else (text,) for name, text in knobs.items()},
             redraw=bool(options.redraw),
             repeats=_whole("--repeats", options.repeats, 1) if is_sweep else 1,
@@ -154,6 +155,13 @@ def _shown(options: Namespace, is_sweep: bool) -> dict[str, Any]:
 def _list(text: str) -> tuple[str, ...]:
     """Values by commas; a single one has none."""
     return tuple(part.strip() for part in text.split(",") if part.strip()) or (text,)
+
+
+def _single_retry(text: str) -> str:
+    several = parse_retries(text)
+    if len(several) > 1:
+        raise UsageError(f"--retry {text}: one policy here; `hotrow sweep` takes several")
+    return text
 
 
 def _levels(options: Namespace) -> tuple[int, ...]:

@@ -8,36 +8,31 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gevent
-import numpy as np
 from gevent.lock import RLock
 from locust import events
 
-from hotrow.attempt import Flag, Outcome
 from hotrow.errors import HotrowError, RunError
 from hotrow.finish import finish_run, report_error
-from hotrow.ledger import append_event, read_ledger
+from hotrow.ledger import append_event
 from hotrow.load import rundir
 from hotrow.load.arguments import Request, read_request, run_suffix
 from hotrow.load.board import DRAIN_TIMEOUT_S, TO_MASTER, TO_WORKERS, Setup
 from hotrow.load.declared import declared_scenario
+from hotrow.load.open_run import OpenRun, tally_cell
 from hotrow.load.progress import Progress
 from hotrow.load.waiting import COOPERATIVE
 from hotrow.plan import Cell, plan_cells
-from hotrow.scenario import Tally
 from hotrow.targets.tables import Tables
 from hotrow.targets.target import Targets, check_reachable, start
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from locust.env import Environment
-    from numpy.typing import NDArray
 
     from hotrow.scenario import Scenario
     from hotrow.targets.target import Target
@@ -258,7 +253,7 @@ class Conductor:
         run.progress.cell_closed(cell, run.directory, begin_ns, end_ns)
 
     def _judge(self, run: OpenRun, cell: Cell) -> None:
-        verdicts = run.tables.judge(cell.id, _tally(run.directory, cell, len(run.scenario.kinds)))
+        verdicts = run.tables.judge(cell.id, tally_cell(run.directory, cell, len(run.scenario.kinds)))
         append_event(
             run.directory,
             {"event": "verdict", "cell": cell.id, "checks": [verdict.as_json() for verdict in verdicts]},
@@ -317,38 +312,3 @@ class Conductor:
 
     def _is_headless(self) -> bool:
         return bool(getattr(self._environment.parsed_options, "headless", False))
-
-
-@dataclass(slots=True)
-class OpenRun:
-    """What a run in progress has: plan, directory, tables, and which cell is open."""
-
-    scenario: Scenario
-    request: Request
-    cells: tuple[Cell, ...]
-    directory: Path
-    tables: Tables
-    progress: Progress
-    users: int
-    """How many users the open cell has."""
-    wanted_users: int
-    """How many a sweep wants."""
-    open_cell: Cell | None = None
-    begin_ns: int | None = None
-    """When the window of the open cell began; None while it warms up or its users still come."""
-
-
-def _tally(directory: Path, cell: Cell, kinds: int) -> Tally:
-    """How the transactions of a cell ended, warm-up included: what the database must agree with."""
-    attempts = read_ledger(directory).attempts
-    own = attempts[attempts["cell"] == cell.id]
-    return _count(own, [_count(own[own["kind"] == kind]) for kind in range(kinds)])
-
-
-def _count(attempts: NDArray[np.void], kinds: Sequence[Tally] = ()) -> Tally:
-    final = (attempts["flags"] & Flag.FINAL) != 0
-    return Tally(
-        committed=int(np.count_nonzero(final & (attempts["outcome"] == Outcome.COMMITTED))),
-        unknown=int(np.count_nonzero(attempts["outcome"] == Outcome.UNKNOWN)),
-        kinds=kinds,
-    )

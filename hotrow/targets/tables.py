@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -112,7 +113,7 @@ class Tables:
                 raise LookupError("nothing is known of how this cell began, for the check before it failed")
             return scenario.check(before, observed.state, tally)
 
-        verdicts = list(_or_unknown(f"check of {scenario.name}", check))
+        verdicts = _or_unknown(f"check of {scenario.name}", check)
         if self._receipts:
             before, observed.receipts = observed.receipts, stage.count_receipts()
             verdicts.append(check_receipts(observed.receipts - before, tally))
@@ -124,11 +125,13 @@ class Tables:
             stage.drop()
 
 
-def _or_unknown(name: str, check: Callable[[], Sequence[Verdict]]) -> Sequence[Verdict]:
-    """What the check says; where it crashed, that nothing is known."""
+def _or_unknown(name: str, check: Callable[[], Sequence[Verdict]]) -> list[Verdict]:
+    """What the check says; where it crashed, or said what cannot be written down, that nothing is known."""
     try:
-        return check()
+        verdicts = list(check())
+        json.dumps([verdict.as_json() for verdict in verdicts])
     except HotrowError:
         raise
     except Exception as error:  # noqa: BLE001 - a check that crashed has found nothing, not even that all is well
         return [Verdict(name, valid=None, details={"error": f"{type(error).__name__}: {error}"})]
+    return verdicts
