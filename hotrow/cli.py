@@ -178,9 +178,8 @@ def scenarios(path: str | None, as_json: bool) -> None:
         told = describe(kind)
         click.echo(f"{kind.name:<12} {told['meaning']}")
         for knob in told["knobs"]:
-            click.echo(
-                f"{'':<12}   {knob['flag']} {knob['default']:<12} {knob['meaning']} ({knob['allowed']})"
-            )
+            given = f"{knob['flag']} {knob['default']}"
+            click.echo(f"  {given:<22} {knob['meaning']} ({knob['allowed']})")
 
 
 @main.command()
