@@ -6,9 +6,11 @@ docs/scenarios.md writes one from nothing.
 from __future__ import annotations
 
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from inspect import isabstract
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from hotrow.errors import UsageError
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     import numpy as np
+
+_NAME = re.compile("[a-z0-9]+(-[a-z0-9]+)*")
 
 Row = tuple[Any, ...]
 State = Mapping[str, Any]
@@ -129,8 +133,9 @@ class Scenario(ABC):
         """Turn the knobs; those left out have their defaults.
 
         Raises:
-            UsageError: an unknown knob, or a value that it does not take.
+            UsageError: an unknown knob, or a value that it does not take; or a name that cannot be one.
         """
+        check_name(type(self))
         known = knobs_of(type(self))
         unknown = [name for name in knobs if name not in known]
         if unknown:
@@ -178,13 +183,38 @@ class Scenario(ABC):
         """Judge one cell. Pure. Where it raises, nothing is known: its verdict is None."""
 
 
+def check_name(kind: type[Scenario]) -> None:
+    """Refuse a name that cannot stand in a file's name and on a command line.
+
+    Raises:
+        UsageError: so it is, or there is none.
+    """
+    name = getattr(kind, "name", None)
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        given = "has no name" if name is None else f"has the name {name!r}"
+        raise UsageError(f"scenario {kind.__name__} {given}; give it small letters, digits and hyphens")
+
+
 def scenarios_in(module: ModuleType) -> list[type[Scenario]]:
-    """The scenarios that a module defines itself, in their order."""
-    return [
+    """The scenarios that a module defines itself, in their order, bases with abstract methods left out.
+
+    Raises:
+        UsageError: one has no name, or one that cannot be; or all there are lack a method.
+    """
+    defined = [
         kind
         for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, Scenario) and kind.__module__ == module.__name__
     ]
+    found = [kind for kind in defined if not isabstract(kind)]
+    if defined and not found:
+        lacking = ", ".join(sorted(defined[-1].__abstractmethods__))
+        raise UsageError(
+            f"scenario {defined[-1].__name__} lacks {lacking}; docs/scenarios.md says what they do"
+        )
+    for kind in found:
+        check_name(kind)
+    return found
 
 
 def judge(

@@ -62,6 +62,12 @@ def test_of_several_one_is_chosen(tmp_path: Path) -> None:
     ("text", "told"),
     [
         ("x = 1\n", "defines no scenario"),
+        (
+            "from scenarios.counter import Counter\nclass A(Counter):\n    name = 'my own/one'\n",
+            "'my own/one'",
+        ),
+        ("from scenarios.counter import Counter\nclass A(Counter):\n    name = None\n", "A has no name"),
+        ("from hotrow.scenario import Scenario\nclass A(Scenario):\n    name = 'a'\n", "A lacks check, draw"),
         ("def f(:\n", r"SyntaxError.*\(line 1\)"),
         ("\nimport nowhere_to_be_found\n", r"ModuleNotFoundError.*\(line 2\)"),
         ("\n\nraise KeyError('a\\nb')\n", r"KeyError.*\(line 3\)"),
