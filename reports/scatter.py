@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from reports import layout, panels, scales, words
 from reports.layout import Box
 from reports.marks import Chart, Line, Note, Panel, Sign
-from reports.measures import give_up_rate, goodput_per_s, jain, latency_ms_p99, max_over_median
+from reports.measures import give_up_rate, goodput_per_s, jain, latency_ms_p99
 from reports.series import by_level, middle
 
 if TYPE_CHECKING:
@@ -28,9 +28,11 @@ _PLOT_IN = (8.0, 3.4)
 _LETTER_IN, _TEXT_IN, _POINT_IN = 0.085, 0.15, 0.2
 _GIVEN_UP_MOST = 0.05
 """Where more of the transactions were given up, p99 says too little of what clients met."""
+_FAIR = 0.5
+"""Jain's index below which p99 is that of a few users."""
 _FLATTERED = (
-    "p99 is of transactions that committed: where more than 5 % were given up, or half of the users or more "
-    "committed nothing, it flatters, and no point is ringed."
+    "p99 is of transactions that committed: where more than 5 % gave up, or a few users had most commits "
+    "(Jain's index below 0.5), it flatters, and no point is ringed."
 )
 _SIDES: tuple[Side, ...] = ("above", "right", "below", "left")
 
@@ -63,9 +65,9 @@ def chart(groups: Groups, foot: tuple[str, ...], waits: str = "") -> Chart | Non
 
 
 def _flatters(cell: Cell) -> bool:
-    """Whether its p99 leaves out many who fared worse: those that gave up, or users who never committed."""
-    given_up = (give_up_rate(cell) or 0.0) > _GIVEN_UP_MOST
-    return given_up or (jain(cell) is not None and max_over_median(cell) is None)
+    """Whether its p99 leaves out many who fared worse: those that gave up, or users who hardly committed."""
+    index = jain(cell)
+    return (give_up_rate(cell) or 0.0) > _GIVEN_UP_MOST or (index is not None and index < _FAIR)
 
 
 def front(points: Iterable[Point]) -> tuple[Point, ...]:
@@ -133,7 +135,7 @@ def _ill(cell: Cell) -> str:
     given_up = give_up_rate(cell) or 0.0
     if given_up > _GIVEN_UP_MOST:
         return f", {words.share(given_up)} of transactions given up"
-    return ", half of the users or more committed nothing"
+    return f", Jain's index {words.number(jain(cell))}"
 
 
 def _fronts(cells: Sequence[Cell]) -> tuple[tuple[Point, ...], ...]:
