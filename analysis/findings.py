@@ -23,6 +23,8 @@ ATTEMPTS_USABLE_MIN = 30
 """Fewer attempts say nothing."""
 CUT_OFF_SHARE_MAX = 0.05
 """Where more of the transactions were cut off, those that retry for long are missing from the rates."""
+REJECTED_SHARE_MAX = 0.8
+"""Where more of the attempts were rejected, the cell measures rejections."""
 UNEVEN_SHARE_MAX = 0.1
 """Where the users of two regions differ by more than one and than this share of the larger number, the cell
 does not compare with one whose users were dealt evenly."""
@@ -70,6 +72,7 @@ def find(
         _deadlocks(cell["attempts"]),
         _many_cut_off(cell["transactions"]),
         _users_starved(cell["fairness"]),
+        _many_rejected(cell["attempts"]),
         _no_conflict_where_certain(cell) if conflicts_at_commit else _waiting_not_conflicts(cell),
         _regions_uneven(cell.get("regions", ())),
         _check_undecided(cell["verdict"], judged=judged),
@@ -82,7 +85,10 @@ def find_in_run(cells_missing: int, torn_bytes: int) -> list[Finding]:
     found = []
     if cells_missing:
         message = f"{cells_missing} of the planned cells were not measured"
-        found.append(Finding("cells_missing", message, "Let the run end by itself.", spoils=True))
+        advice = (
+            "Let the run end by itself; with locust, -t must be longer than --warmup and the users' coming."
+        )
+        found.append(Finding("cells_missing", message, advice, spoils=True))
     if torn_bytes:
         message = f"{torn_bytes} bytes at the end of the attempts files are no whole record and were ignored"
         found.append(Finding("torn_tail", message, "A worker was killed: its last attempts are lost."))
@@ -201,6 +207,14 @@ def _many_cut_off(transactions: Mapping[str, int]) -> Finding | None:
     return Finding("many_cut_off", message, "Raise --duration, or lower the retry policy's cap or max.")
 
 
+def _many_rejected(attempts: Mapping[str, int]) -> Finding | None:
+    rejected, total = attempts["rejected"], attempts["total"]
+    if rejected <= REJECTED_SHARE_MAX * total:
+        return None
+    message = f"{rejected} of {total} attempts were rejected by the business rule, such as sold out"
+    return Finding("many_rejected", message, "Give the scenario more to sell, or a shorter --duration.")
+
+
 def _users_starved(fairness: Mapping[str, float | None]) -> Finding | None:
     """Where a few users win nearly always, latency is theirs alone."""
     if fairness["jain"] is None or fairness["commits_median"] != 0:
@@ -216,11 +230,16 @@ def _users_starved(fairness: Mapping[str, float | None]) -> Finding | None:
     )
 
 
+def _ms(value: float) -> str:
+    """Three digits, and no exponent."""
+    return f"{value:,.0f} ms" if value >= 100 else f"{value:.3g} ms"  # noqa: PLR2004 - 98.7 ms but 987 ms
+
+
 def _waiting_not_conflicts(cell: Mapping[str, Any]) -> Finding | None:
     p50, p99 = cell["attempt_ms"]["p50"], cell["attempt_ms"]["p99"]
     if cell["users"] == 1 or p50 is None:
         return None
-    times = f"attempts took {p50:.3g} ms (p50) to {p99:.3g} ms (p99)"
+    times = f"attempts took {_ms(p50)} (p50) to {_ms(p99)} (p99)"
     message = f"this target waits for row locks; the conflict rate understates contention: {times}"
     return Finding(
         "waiting_not_conflicts", message, "Compare attempt times, or run on -H local or Aurora DSQL."

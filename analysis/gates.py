@@ -47,9 +47,10 @@ class Breach:
 
     def __str__(self) -> str:
         """Such as `--max-conflict-rate 0.1: 0.52 measured in cell 3 (counter, hot, 8 users, none)`."""
+        if self.limit is None:
+            return f"{self.gate}: no violation was found in {self.where}"
         found = "nothing" if self.measured is None else f"{self.measured:.4g}"
-        option = self.gate if self.limit is None else f"{self.gate} {self.limit:g}"
-        return f"{option}: {found} measured in {self.where}"
+        return f"{self.gate} {self.limit:g}: {found} measured in {self.where}"
 
     def as_json(self) -> dict[str, Any]:
         """For a machine."""

@@ -83,7 +83,9 @@ def _read_meta(directory: Path) -> dict[str, Any]:
     try:
         meta = json.loads(path.read_text())
     except OSError as error:
-        raise RunError(f"{path}: cannot be read ({error.strerror}); give the directory of a run") from error
+        runs = ", ".join(str(inside.parent) for inside in sorted(path.parent.glob("*/run.json"))[:4])
+        give = f"give one of the runs in it: {runs}" if runs else "give the directory of a run"
+        raise RunError(f"{path}: cannot be read ({error.strerror}); {give}") from error
     except ValueError as error:
         raise RunError(f"{path}: is not JSON") from error
     if not isinstance(meta, dict) or not {"format", "cells", "target"} <= meta.keys():

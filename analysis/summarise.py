@@ -58,9 +58,18 @@ def summarise(run: Run) -> dict[str, Any]:
         "run": {name: value for name, value in run.meta.items() if name not in _NOT_COPIED},
         "torn_bytes": run.torn_bytes,
         **count_connections(run),
-        "cells": cells,
+        "cells": cells if _declares_its_writes(run) else [_without_limit(cell) for cell in cells],
         "warnings": [*run.rehearsal, *(finding.as_json() for finding in found)],
     }
+
+
+def _declares_its_writes(run: Run) -> bool:
+    return all(finding["code"] != "writes_undeclared" for finding in run.rehearsal)
+
+
+def _without_limit(cell: Mapping[str, Any]) -> dict[str, Any]:
+    """A row that nobody declared may be the limit: what else seems to be is not said."""
+    return {**cell, "limit": {**cell["limit"], "name": None}}
 
 
 def write_summary(directory: Path, summary: Mapping[str, Any]) -> Path:
@@ -116,10 +125,9 @@ def _measured(cell: Mapping[str, Any], counted: Tally, at_commit: bool, think_s:
     """What the attempts say, and what they should say."""
     times = timing.time_cell(counted, conflicts_at_commit=at_commit)
     table = lay_out(cell)
-    p_max = None if table is None else table.p_max
     return {
         "d_eff": None if table is None else table.d_eff,
-        "p_max": p_max,
+        "p_max": None if table is None else table.p_max,
         "transactions": count_transactions(counted),
         "attempts": count_attempts(counted),
         "in_doubt": count_in_doubt(counted),
@@ -127,7 +135,7 @@ def _measured(cell: Mapping[str, Any], counted: Tally, at_commit: bool, think_s:
         **measures.times(times),
         "commit_on_attempt": commit_on_attempt(counted),
         "fairness": fairness(counted, cell["users"]),
-        "limit": limit(cell, counted, times, p_max=p_max, at_commit=at_commit),
+        "limit": limit(cell, counted, times, table, at_commit=at_commit),
         "hot_keys": hot_keys(counted),
         "predicted": expect(cell, table if at_commit else None, counted, times, think_s),
         "sqlstates": count_sqlstates(counted),

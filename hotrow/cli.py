@@ -167,10 +167,15 @@ def scenarios(path: str | None, as_json: bool) -> None:
       hotrow scenarios
       hotrow scenarios path/to/mine.py
     """  # noqa: D301 - \b keeps click from joining the lines
-    from hotrow.scenario_file import describe, find_scenario  # noqa: PLC0415 - see the module
+    from hotrow.scenario_file import describe, find_scenario, listed  # noqa: PLC0415 - see the module
     from scenarios import ALL  # noqa: PLC0415 - the same
 
-    kinds = ALL.values() if path is None else [find_scenario(path, ALL)]
+    if path is None:
+        kinds = list(ALL.values())
+    elif path.endswith(".py"):
+        kinds = list(listed(Path(path)).values())
+    else:
+        kinds = [find_scenario(path, ALL)]
     if as_json:
         click.echo(json.dumps({kind.name: describe(kind) for kind in kinds}, indent=2))
         return

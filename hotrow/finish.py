@@ -12,6 +12,7 @@ from analysis.gates import NOT_USABLE, Gates, check_gates, exit_code
 from analysis.load import read_run
 from analysis.summarise import summarise, write_summary
 from reports.report import write_reports
+from reports.series import cell_name
 from reports.targets import merge
 from reports.terminal import show
 
@@ -58,7 +59,7 @@ def _warnings(summary: Mapping[str, Any]) -> list[str]:
     """Each kind of warning once, with the first cell that has it and how many others do."""
     found: dict[str, list[str]] = {}
     for cell in summary["cells"]:
-        where = f"{cell['skew']}, {cell['users']} user{'' if cell['users'] == 1 else 's'}"
+        where = cell_name(cell, summary["cells"])
         for warning in cell["warnings"]:
             found.setdefault(warning["code"], []).append(f"{where}: {warning['message']}")
     for warning in summary["warnings"]:

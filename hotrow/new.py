@@ -29,7 +29,7 @@ def write_scenario(name: str, directory: Path) -> Path:
     _check(name, stem)
     path = directory / f"{stem}.py"
     text = Template(files("hotrow").joinpath(_TEMPLATE).read_text(encoding="utf-8")).substitute(
-        stem=stem.replace("_", "-"), module=stem, name=_class_name(stem), file=path.name
+        stem=stem.replace("_", "-"), name=_class_name(stem), file=path.name
     )
     try:
         with path.open("x", encoding="utf-8") as file:

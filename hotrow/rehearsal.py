@@ -149,6 +149,23 @@ def shortened(statement: str) -> str:
     return line if len(line) <= _STATEMENT_LENGTH else f"{line[: _STATEMENT_LENGTH - 1]}…"
 
 
+def statements(scenario: Scenario, method: str, *given: int) -> list[str]:
+    """What the scenario's `tables` or `seed` returned.
+
+    Raises:
+        UsageError: it raised, with file and line; or returned something else than a sequence of texts.
+    """
+    try:
+        texts: Any = getattr(scenario, method)(*given)
+    except HotrowError:
+        raise
+    except Exception as error:
+        raise UsageError(f"cannot run {scenario.name}: {method}(): {told(scenario, error)}") from error
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        raise UsageError(f"cannot run {scenario.name}: {method}() must return a list of SQL statements")
+    return list(texts)
+
+
 def writes_what_it_draws(scenario: Scenario, keys: int, seed: int) -> bool:
     """Whether each transaction declares as many writes as it draws keys, so that the closed form applies.
 

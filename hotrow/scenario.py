@@ -184,7 +184,7 @@ class Scenario(ABC):
 
 
 def check_name(kind: type[Scenario]) -> None:
-    """Refuse a name that cannot stand in a file's name and on a command line.
+    """Refuse a name that cannot stand in a file's name and on a command line, of the scenario or a knob.
 
     Raises:
         UsageError: so it is, or there is none.
@@ -193,6 +193,11 @@ def check_name(kind: type[Scenario]) -> None:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         given = "has no name" if name is None else f"has the name {name!r}"
         raise UsageError(f"scenario {kind.__name__} {given}; give it small letters, digits and hyphens")
+    for knob in knobs_of(kind):
+        if not _NAME.fullmatch(knob.replace("_", "-")):
+            raise UsageError(
+                f"knob {knob} of scenario {name}: use small letters, digits and single underscores"
+            )
 
 
 def scenarios_in(module: ModuleType) -> list[type[Scenario]]:

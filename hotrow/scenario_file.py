@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from difflib import get_close_matches
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,9 +32,17 @@ def find_scenario(text: str, known: Mapping[str, type[Scenario]]) -> type[Scenar
         return known[text]
     path, _, name = text.partition(".py:")
     if not name and not text.endswith(".py"):
-        allowed = ", ".join(known) or "path/to/your.py"
-        raise UsageError(f"{text}: unknown scenario; use {allowed}, or the path of a .py file")
+        raise UsageError(f"{text}: unknown scenario; {_meant(text, known)}")
     return _choose(Path(f"{path}.py" if name else path), name)
+
+
+def _meant(text: str, known: Mapping[str, type[Scenario]]) -> str:
+    if Path(f"{text}.py").is_file():
+        return f"did you mean the file {text}.py?"
+    near = get_close_matches(text, known, n=1)
+    if near:
+        return f"did you mean {near[0]}?"
+    return f"use {', '.join(known) or 'path/to/your.py'}, or the path of a .py file"
 
 
 def describe(kind: type[Scenario]) -> dict[str, Any]:
@@ -51,8 +60,17 @@ def describe(kind: type[Scenario]) -> dict[str, Any]:
     return {"meaning": (kind.__doc__ or "").partition("\n")[0], "kinds": list(kind.kinds), "knobs": knobs}
 
 
+def listed(path: Path) -> dict[str, type[Scenario]]:
+    """All scenarios of a file by name.
+
+    Raises:
+        UsageError: it cannot be loaded, or one of them cannot be.
+    """
+    return {kind.name: kind for kind in scenarios_in(_load(path))}
+
+
 def _choose(path: Path, name: str) -> type[Scenario]:
-    found = {kind.name: kind for kind in scenarios_in(_load(path))}
+    found = listed(path)
     if name in found:
         return found[name]
     if not found:
@@ -61,7 +79,7 @@ def _choose(path: Path, name: str) -> type[Scenario]:
     if name:
         raise UsageError(f"{path}:{name}: unknown scenario; the file defines {names}")
     if len(found) > 1:
-        raise UsageError(f"{path}: defines {names}; choose one, as {path}:{next(iter(found))}")
+        raise UsageError(f"{path}: defines {names}; add the name of one, as in {path}:{next(iter(found))}")
     return next(iter(found.values()))
 
 
@@ -104,4 +122,5 @@ def _told(error: Exception, path: Path) -> str:
             line = trace.tb_lineno
         trace = trace.tb_next
     where = "" if line is None else f" (line {line})"
-    return f"{type(error).__name__}: {' '.join(str(error).split())}{where}"
+    text = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}{where}"

@@ -122,8 +122,9 @@ def _knob_words(kind: type[Scenario], words: Sequence[str]) -> list[str]:
 
 
 def _unknown(word: str, scenario: str, flags: Sequence[str]) -> str:
-    near = difflib.get_close_matches(word, [*flags, *_own_flags()], n=1)
-    meant = f"; did you mean {near[0]}?" if near else f"; its knobs: {', '.join(flags) or 'none'}"
+    near = difflib.get_close_matches(word, [*flags, *_own_flags()], n=1, cutoff=0.8)
+    has = f"; its knobs: {', '.join(flags)}" if flags else ", which has none"
+    meant = f"; did you mean {near[0]}?" if near else has
     return f"{word}: neither an option of sweep nor a knob of {scenario}{meant}"
 
 

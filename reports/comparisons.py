@@ -32,13 +32,14 @@ _LIMITS = MappingProxyType(
         "hottest_row": ("the hottest row", "taken {} of the time"),
         "backoff": ("backoff", "{} of the users' time"),
         "conflicts": ("attempts that did not commit", "{} of the users' time"),
-        "latency": ("the time that commits take, so more users would commit more,", "{} of the users' time"),
-        "lock_waits": ("the time that commits take, waits for row locks included,", "{} of the users' time"),
-        "between": ("what lies between attempts, such as think time,", "{} of the users' time"),
+        "rejected": ("attempts that the business rule refused", "{} of the users' time"),
+        "latency": ("the time that commits take", "{} of the users' time"),
+        "lock_waits": ("waits for row locks and commits themselves", "{} of the users' time"),
+        "between": ("what lies between attempts, such as think time", "{} of the users' time"),
     }
 )
 """What holds goodput back, and what its share is of."""
-_LIMITS_MOST = 8
+_LIMITS_MOST = 4
 """More lines than that are not a sentence."""
 _UNFAIR = 3.0
 """From this many times the median user's commits on, the luckiest user is told of."""

@@ -48,9 +48,9 @@ def hot_keys(summary: Mapping[str, Any]) -> tuple[HotKey, ...]:
 
 
 def hottest_line(summary: Mapping[str, Any]) -> str:
-    """One line about the cell with the most conflicts; empty where no key is known."""
+    """One line about the cell with the most conflicts; empty where no key is known, or there is but one."""
     cells = summary["cells"]
-    found = _hottest_cells(cells)
+    found = [cell for cell in _hottest_cells(cells) if cell["d_eff"] is None or cell["d_eff"] > 1]
     if not found:
         return ""
     told = [f"key {hot['key']} {words.share(hot['share'])}" for hot in found[0]["hot_keys"][:_TOLD]]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from reports import words
-from reports.measures import jain, max_over_median
+from reports.measures import jain, limit, max_over_median
 from reports.series import setting, setting_words, short_retries, varied
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def columns(cells: Sequence[Cell]) -> list[Column]:
         *_work(),
         *_times(),
         *(_fairness() if known else []),
+        *(_limit() if any(limit(cell) for cell in cells) else []),
         *_judgement(),
     ]
 
@@ -134,6 +135,11 @@ def _fairness() -> list[Column]:
         _number("Jain's index", "", jain, lambda value: fixed(value, 3)),
         _number("most / median commits", "", max_over_median, words.number),
     ]
+
+
+def _limit() -> list[Column]:
+    """What holds goodput back; see `limit` in docs/summary.md."""
+    return [_text("held back by", lambda cell: words.held_back(limit(cell)))]
 
 
 def _judgement() -> list[Column]:

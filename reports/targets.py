@@ -83,13 +83,19 @@ def conflicting(run: Mapping[str, Any]) -> bool:
 def _names(targets: Sequence[Mapping[str, Any]]) -> list[str]:
     """Short names that tell the targets apart: by kind, by what differs in their labels, or by number."""
     ways: tuple[Callable[[Mapping[str, Any]], str], ...] = (
-        lambda target: str(target["kind"]),
+        _plain_name,
         _differing([str(target["label"]) for target in targets]),
         lambda target: str(target["label"]),
     )
     tried = ([way(target) for target in targets] for way in ways)
     clear = next((names for names in tried if all(names) and len(set(names)) == len(names)), None)
     return clear or [f"run {number}" for number, _ in enumerate(targets, start=1)]
+
+
+def _plain_name(target: Mapping[str, Any]) -> str:
+    """What stands before the brackets of a label, `local` or `plain PostgreSQL`; else the kind."""
+    name, bracket, _ = str(target["label"]).partition(" (")
+    return name if bracket else str(target["kind"])
 
 
 def _differing(labels: Sequence[str]) -> Callable[[Mapping[str, Any]], str]:

@@ -11,6 +11,7 @@ from rich.text import Text
 from reports import words
 from reports.findings import choices, headline
 from reports.hot_keys import hottest_line
+from reports.measures import limit
 from reports.table import fixed, setting_columns, verdict_word
 from reports.verdicts import banners
 
@@ -27,18 +28,19 @@ _STYLES = {"INVALID": "bold red", "unusable": "bold yellow", "valid": "green"}
 
 def show(console: Console, summary: Mapping[str, Any], report: Path) -> None:
     """Print the table of cells, what was found, the verdict and the path of the report."""
-    console.print(cell_table(summary))
+    console.print(cell_table(summary, console.width))
     console.print(Text(ending(summary)))
     for line in details(summary):
         console.print(Text(f"  {line}"))
     console.print(Text(f"Report: {report}"), soft_wrap=True)
 
 
-def cell_table(summary: Mapping[str, Any]) -> Table:
+def cell_table(summary: Mapping[str, Any], width: int) -> Table:
     """The table of cells, narrow enough for a console of 80 columns; unusable cells are dimmed."""
     summary = words.redact(summary)
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
-    chosen = [*_settings(summary["cells"]), *_MEASURED]
+    limits = _LIMITS if width >= _WIDE and any(limit(cell) for cell in summary["cells"]) else ()
+    chosen = [*_settings(summary["cells"]), *_MEASURED, *limits, _VERDICT]
     for column in chosen:
         table.add_column(Text(column.head), justify="right" if column.numeric else "left", no_wrap=True)
     for cell in summary["cells"]:
@@ -55,14 +57,13 @@ def ending(summary: Mapping[str, Any]) -> str:
 def details(summary: Mapping[str, Any]) -> list[str]:
     """What a reader should see at once.
 
-    What was violated and why a check could not decide; what alternatives made of goodput and what held it
-    back; the hottest keys.
+    What was violated and why a check could not decide; what alternatives made of goodput; the hottest keys.
     """
     summary = words.redact(summary)
     hottest = hottest_line(summary)
     return [
         *(told for banner in banners(summary) for told in banner.told),
-        *choices(summary),
+        *choices(summary)[:1],
         *([hottest] if hottest else []),
     ]
 
@@ -114,8 +115,11 @@ _MEASURED = (
     _Column("goodput\n/s", lambda cell: words.number(cell["goodput_per_s"]["value"])),
     _Column("p50\nms", lambda cell: words.number(cell["latency_ms"]["p50"])),
     _Column("p99\nms", lambda cell: words.number(cell["latency_ms"]["p99"])),
-    _Column("", _verdict, numeric=False),
 )
+_LIMITS = (_Column("held back\nby", lambda cell: words.held_back(limit(cell)), numeric=False),)
+_WIDE = 100
+"""A console of fewer columns has no room for them."""
+_VERDICT = _Column("verdict", _verdict, numeric=False)
 
 
 def _written(column: _Column, cell: Cell) -> Text:

@@ -44,7 +44,9 @@ def banners(summary: Mapping[str, Any]) -> tuple[Banner, ...]:
 
 
 def _verdict(cells: Sequence[Cell]) -> tuple[Banner, ...]:
-    """What is wrong, then what is not known; where there is neither, that all is well."""
+    """What is wrong, then what is not known; where there is neither, that all is well; of no cell nothing."""
+    if not cells:
+        return ()
     wrong = [cell for cell in cells if cell["verdict"]["valid"] is False]
     open_ = [cell for cell in cells if cell["verdict"]["valid"] is None]
     if not (wrong or open_):

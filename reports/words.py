@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 Cell = Mapping[str, Any]
@@ -132,6 +133,26 @@ def redraw_words(redraw: bool) -> str:
 def retry_words(spec: str) -> str:
     """Say a retry policy."""
     return "no retry" if spec == "none" else f"retry {spec}"
+
+
+_HELD_BACK = MappingProxyType(
+    {
+        "hottest_row": "row",
+        "backoff": "backoff",
+        "conflicts": "conflicts",
+        "rejected": "rejections",
+        "latency": "latency",
+        "lock_waits": "lock waits",
+        "between": "idle",
+    }
+)
+
+
+def held_back(limit: tuple[str, float | None] | None) -> str:
+    """What holds goodput back and its share of the time, for a column: `row 98 %`, `backoff 70 %`."""
+    if limit is None or limit[1] is None:
+        return ABSENT
+    return f"{_HELD_BACK[limit[0]]} {100 * limit[1]:.0f} %"
 
 
 def region_names(names: Iterable[str]) -> list[str]:

@@ -146,7 +146,7 @@ def test_an_expected_violation_that_did_not_come_exits_1() -> None:
     summary = _cells(True, True)
     (breach,) = check_gates(summary, Gates(expect_violations=True))
 
-    assert str(breach) == "--expect-violations: 0 measured in any cell"
+    assert str(breach) == "--expect-violations: no violation was found in any cell"
     assert exit_code(summary, [breach], expect_violations=True) == 1
     assert check_gates(summary, Gates()) == []
 

@@ -8,6 +8,7 @@ import pytest
 
 from analysis.summarise import summarise
 from hotrow.attempt import Outcome
+from hotrow.skew import parse_skew
 from tests.measured import attempt, cell, run_of, steady_commits
 
 
@@ -18,9 +19,10 @@ def limit_of(attempts: list[Any], **changes: Any) -> dict[str, Any]:
     return found
 
 
-def row_taken(commits: int) -> list[Any]:
-    """So many commits in a second, each with a window of 7 ms and nothing else."""
-    return steady_commits(commits, 1.0, times_ms=(0.0, 2.0, 5.0))
+def row_taken(commits: int, skew: str = "hot") -> list[Any]:
+    """So many commits in a second on the hottest key, each with a window of 7 ms and nothing else."""
+    hottest = int(parse_skew(skew).table(100).key_of([0])[0])
+    return steady_commits(commits, 1.0, times_ms=(0.0, 2.0, 5.0), key=hottest)
 
 
 def test_the_hottest_row_is_the_limit_where_it_is_always_taken() -> None:
@@ -35,27 +37,40 @@ def test_the_hottest_row_is_the_limit_where_it_is_always_taken() -> None:
     ("changes", "busy"),
     [
         ({"skew": "hot", "rows_per_key": 4}, 0.98 / 4),
-        ({"skew": "uniform"}, 0.98 / 100),
-        ({"skew": "uniform", "keys_per_transaction": 2}, 2 * 0.98 / 100),
-        ({"skew": "hot", "keys_per_transaction": 2}, 0.98),
+        ({"skew": "zipf:0.99"}, 0.98),
+        ({"skew": "zipf:0.99", "keys_per_transaction": 2}, 0.98),
         ({"skew": "hot", "closed_form": False}, None),
         ({"skew": "hot", "conflicts": "locks"}, None),
     ],
 )
 def test_how_busy_the_hottest_row_is(changes: dict[str, Any], busy: float | None) -> None:
-    """By the probability that it is written; not known where draws say too little, or locks wait."""
-    found = limit_of(row_taken(140), users=1, **changes)["hottest_row_busy"]
+    """By the commits that wrote it; not known where draws say too little, or locks wait."""
+    found = limit_of(row_taken(140, changes["skew"]), users=1, **changes)["hottest_row_busy"]
 
     assert found == (None if busy is None else pytest.approx(busy))
 
 
+def test_commits_on_other_keys_do_not_take_the_hottest_row() -> None:
+    """However likely the hottest key is drawn: who meets there gives up, and others commit."""
+    others = steady_commits(140, 1.0, times_ms=(0.0, 2.0, 5.0), key=1)
+
+    assert limit_of(others, skew="zipf:2")["hottest_row_busy"] == 0
+
+
+def test_what_the_business_rule_refused_is_no_conflict() -> None:
+    """Sold out is neither contention nor work in vain."""
+    refused = [attempt(n, 10.0 * n, Outcome.REJECTED) for n in range(99)]
+
+    assert limit_of(refused)["name"] == "rejected"
+
+
 def test_one_user_who_always_commits_is_limited_by_latency() -> None:
     """98 % of the time in attempts that committed."""
-    found = limit_of(row_taken(140), users=1)
+    found = limit_of(steady_commits(140, 1.0, times_ms=(0.0, 2.0, 5.0), key=1))
 
     assert found["name"] == "latency"
     assert found["user_time"] == pytest.approx(
-        {"latency": 0.98, "conflicts": 0, "backoff": 0, "between": 0.02}
+        {"latency": 0.98, "conflicts": 0, "rejected": 0, "backoff": 0, "between": 0.02}
     )
 
 
@@ -88,6 +103,16 @@ def test_shares_are_never_more_than_all() -> None:
     waiting = [attempt(n, 900.0, user=n, times_ms=(0.0, 2_000.0, 1_000.0)) for n in range(2)]
 
     assert limit_of(waiting, users=2)["user_time"]["latency"] == pytest.approx(1.0)
+
+
+def test_nothing_is_said_of_a_scenario_that_hides_a_row() -> None:
+    """The hidden row may be the limit."""
+    hidden = {"code": "writes_undeclared", "message": "m", "advice": "a"}
+    run = run_of(row_taken(140), cells=[cell(skew="hot")], rehearsal=[hidden])
+
+    (summarised,) = summarise(run)["cells"]
+
+    assert summarised["limit"]["name"] is None
 
 
 def test_without_an_attempt_there_is_no_limit() -> None:

@@ -67,7 +67,7 @@ def test_varying_knobs_are_columns_of_both_tables() -> None:
     page = {column.head: column for column in columns(summary["cells"])}
     console = Console(width=200)
     with console.capture() as captured:
-        console.print(cell_table(summary))
+        console.print(cell_table(summary, console.width))
 
     assert page["shards"].numeric
     assert [page["shards"].value(cell) for cell in summary["cells"]] == [1, 4, 1, 4]

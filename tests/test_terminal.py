@@ -23,11 +23,21 @@ def test_every_cell_has_a_line_with_its_d_eff_interval_and_verdict() -> None:
     lines = shown(sample_summary(users=(1, 8), skews=("uniform", "hot")), width=80).splitlines()
 
     assert " ".join(lines[0].split()) == "conflict 95 % retry goodput p50 p99"
-    assert " ".join(lines[1].split()) == "skew D_eff users % interval rate /s ms ms"
+    assert " ".join(lines[1].split()) == "skew D_eff users % interval rate /s ms ms verdict"
     assert lines[2].split()[:3] == ["uniform", "1,000", "1"]
     assert lines[2].rstrip().endswith("not checked")
     assert lines[3].rstrip().endswith("valid")
     assert "unusable" in lines[5]
+
+
+def test_what_holds_goodput_back_stands_where_there_is_room() -> None:
+    """A column of its own; on 80 columns it would cut the others."""
+    summary = sample_summary(users=(1, 8), skews=("hot",))
+    for cell in summary["cells"]:
+        cell["limit"] = {"name": "backoff", "hottest_row_busy": 0.6, "user_time": {"backoff": 0.704}}
+
+    assert "backoff 70 %" in shown(summary, width=120)
+    assert "backoff 70 %" not in shown(summary, width=80)
 
 
 def test_an_invalid_cell_shouts() -> None:

@@ -89,10 +89,10 @@ def test_hot_keys_are_those_of_each_line_s_worst_cell() -> None:
 
 def test_the_page_has_their_table_and_the_console_a_line() -> None:
     """An older run has neither."""
-    summary = sample_summary(skews=("hot",), users=(2, 8), full=True)
-    older = sample_summary(skews=("hot",), users=(2, 8))
+    summary = sample_summary(skews=("zipf:1.2",), users=(2, 8), full=True)
+    older = sample_summary(skews=("zipf:1.2",), users=(2, 8))
 
     assert 'id="hot-keys"' in html.page(summary, charts(summary))
-    assert "at hot, 8 users: key 0 100 %." in console_of(summary)
+    assert "at zipf:1.2, 8 users: key 0 " in console_of(summary)
     assert 'id="hot-keys"' not in html.page(older, charts(older))
     assert "hottest key" not in console_of(older)

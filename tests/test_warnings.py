@@ -112,6 +112,14 @@ def test_users_that_never_commit_are_told_of() -> None:
     assert "users_starved" not in fed
 
 
+def test_a_sold_out_cell_is_told_of() -> None:
+    """Of five attempts four may be rejected; more, and it measures nothing else."""
+    refused = [attempt(1_000 + n, n, Outcome.REJECTED) for n in range(801)]
+
+    assert "many_rejected" in _found(run_of([*steady_commits(200, 1.0), *refused]))[0]
+    assert "many_rejected" not in _found(run_of([*steady_commits(200, 1.0), *refused[:800]]))[0]
+
+
 def test_deadlocks_are_named() -> None:
     """A deadlock is neither a conflict nor an error."""
     found, _ = _found(run_of([*steady_commits(200, 1.0), attempt(999, 5, Outcome.DEADLOCK, user=1)]))

@@ -71,9 +71,10 @@ class Conductor:
         Raises:
             HotrowError: the first thing that is wrong, in one line.
         """
-        _, request, _ = self._plan()
+        scenario, request, cells = self._plan()
         target = self._targets.of(self._host())
         rundir.refuse_unwritable(request.out)
+        self._lay_out(target, scenario, request, cells)
         check_reachable(start(target), COOPERATIVE)
 
     def begin(self) -> None:

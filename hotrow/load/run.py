@@ -13,7 +13,7 @@ import psutil
 from locust import events
 from locust.runners import MasterRunner, WorkerRunner
 
-from hotrow.errors import HotrowError
+from hotrow.errors import HotrowError, RunError
 from hotrow.finish import report_error
 from hotrow.load.board import Board
 from hotrow.load.conductor import Conductor
@@ -104,6 +104,9 @@ def _on_test_start(environment: Environment, **_: Any) -> None:
         conductor.begin()
     except HotrowError as error:
         conductor.abandon(error)
+    except Exception as error:  # noqa: BLE001 - Locust would log it and go on for ever without a run
+        traceback.print_exc()
+        conductor.abandon(RunError(f"the run could not begin: {type(error).__name__}: {error}"))
 
 
 @events.test_stopping.add_listener

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from hotrow.errors import HotrowError
 from hotrow.receipts import check_receipts
+from hotrow.rehearsal import statements, told
 from hotrow.scenario import Verdict
 from hotrow.targets.rehearsing import rehearse
 from hotrow.targets.stage import Stage
@@ -53,7 +54,7 @@ class Tables:
         self._observed = {stage.schema: _Observed() for stage in self._stages.values()}
 
     def _stage_of(self, scenario: Scenario, schema: str) -> Stage:
-        made = (*scenario.tables(), *scenario.seed(self._keys))
+        made = (*statements(scenario, "tables"), *statements(scenario, "seed", self._keys))
         if made not in self._stages:
             number = len(self._stages)
             name = f"{schema}_{number}" if number else schema
@@ -113,7 +114,7 @@ class Tables:
                 raise LookupError("nothing is known of how this cell began, for the check before it failed")
             return scenario.check(before, observed.state, tally)
 
-        verdicts = _or_unknown(f"check of {scenario.name}", check)
+        verdicts = _or_unknown(scenario, check)
         if self._receipts:
             before, observed.receipts = observed.receipts, stage.count_receipts()
             verdicts.append(check_receipts(observed.receipts - before, tally))
@@ -125,7 +126,7 @@ class Tables:
             stage.drop()
 
 
-def _or_unknown(name: str, check: Callable[[], Sequence[Verdict]]) -> list[Verdict]:
+def _or_unknown(scenario: Scenario, check: Callable[[], Sequence[Verdict]]) -> list[Verdict]:
     """What the check says; where it crashed, or said what cannot be written down, that nothing is known."""
     try:
         verdicts = list(check())
@@ -133,5 +134,5 @@ def _or_unknown(name: str, check: Callable[[], Sequence[Verdict]]) -> list[Verdi
     except HotrowError:
         raise
     except Exception as error:  # noqa: BLE001 - a check that crashed has found nothing, not even that all is well
-        return [Verdict(name, valid=None, details={"error": f"{type(error).__name__}: {error}"})]
+        return [Verdict(f"check of {scenario.name}", valid=None, details={"error": told(scenario, error)})]
     return verdicts

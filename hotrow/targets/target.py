@@ -144,8 +144,9 @@ def parse_target(host: str) -> Target:
         return _parse_postgresql(host)
     if host.startswith(SCHEME):
         return _parse_dsql(host)
+    shown = re.split("[:=]", host)[0]  # what follows may be a password
     raise UsageError(
-        f"--host {re.split('[:=]', host)[0]!r}…: unknown target; "
+        f"--host {shown!r}{'' if shown == host else '…'}: unknown target; "
         "use local, local:rtt=2ms,commit=5ms, plain, dsql://… or postgresql://…"
     )
 
