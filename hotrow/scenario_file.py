@@ -93,6 +93,8 @@ def _load(path: Path) -> ModuleType:
     name = f"{MODULE_PREFIX}{path.stem}_{hash(path) & 0xFFFF_FFFF:x}"
     if name in sys.modules:
         return sys.modules[name]
+    if path.stem in sys.stdlib_module_names:
+        raise UsageError(f"{path}: would hide Python's own module {path.stem}; give the file another name")
     if not path.is_file():
         raise UsageError(f"{path}: no such file; give the path of a .py file with a scenario")
     spec = spec_from_file_location(name, path)

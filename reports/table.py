@@ -69,10 +69,13 @@ def _setting(name: str, cells: Sequence[Cell]) -> Column:
     """One setting that varies; numbers, such as those of a knob, to the right."""
     if name == "keys":
         return _whole("keys", lambda cell: int(cell["keys"]))
+    short = short_retries(cells)
     if name == "retry":
-        return _text("retry", lambda cell: str(cell["retry"]))
+        return replace(
+            _text("retry", lambda cell: short[str(cell["retry"])]),
+            below=lambda cell: str(cell["retry"]).removeprefix(short[str(cell["retry"])]).lstrip(":"),
+        )
     if name == "redraw":
-        short = short_retries(cells)
         return _text("on retry", lambda cell: setting_words(cell, name, short).removesuffix(" on retry"))
     numeric = all(isinstance(setting(cell, name), int | float) for cell in cells)
     return Column(

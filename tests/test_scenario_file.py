@@ -81,6 +81,12 @@ def test_a_file_that_will_not_do_is_refused(text: str, told: str, tmp_path: Path
     assert "\n" not in str(refused.value)
 
 
+def test_a_file_that_would_hide_a_module_is_refused(tmp_path: Path) -> None:
+    """Its folder comes first where modules are looked for."""
+    with pytest.raises(UsageError, match="hide Python's own module copy"):
+        find_scenario(write(tmp_path, MINE, "copy.py"), ALL)
+
+
 @pytest.mark.parametrize("text", ["teleport", "nowhere/mine.py", "", "counter.py:"])
 def test_what_is_not_there_is_refused(text: str) -> None:
     """A name lists the names, a path is repeated."""

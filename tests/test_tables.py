@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 
+from hotrow.errors import UsageError
 from hotrow.scenario import State, Tally, Verdict
 from hotrow.targets.session import BLOCKING
 from hotrow.targets.tables import Tables
@@ -98,6 +99,33 @@ def test_a_check_that_crashes_has_found_nothing(lay_out: Callable[..., Tables]) 
 
     assert verdict.valid is None
     assert "KeyError" in verdict.details["error"]
+
+
+class Forgetful(Counter):
+    """A counter whose seeding returns nothing."""
+
+    name = "forgetful"
+
+    def seed(self, keys: int) -> Sequence[str]:
+        return cast("Sequence[str]", None)
+
+
+class Illegible(Counter):
+    """A counter that can never be read."""
+
+    name = "illegible"
+
+    def observe(self, session: Session) -> State:
+        raise KeyError("colour")
+
+
+@pytest.mark.parametrize(("scenario", "method"), [(Forgetful(), "seed"), (Illegible(), "observe")])
+def test_what_cannot_run_is_refused_before_any_load(
+    scenario: Scenario, method: str, lay_out: Callable[..., Tables]
+) -> None:
+    """In one line that names the method, not by a crash that leaves the run waiting."""
+    with pytest.raises(UsageError, match=rf"{scenario.name}: {method}\(\)"):
+        lay_out(scenario)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hotrow.errors import HotrowError
+from hotrow.errors import HotrowError, UsageError
 from hotrow.receipts import check_receipts
 from hotrow.rehearsal import statements, told
 from hotrow.scenario import Verdict
@@ -71,10 +71,14 @@ class Tables:
 
         Raises:
             TargetError: the server refused; one line says what.
+            UsageError: observe() raised; one line says why and where.
         """
         for stage in self._stages.values():
             stage.build(self._keys, progress=progress)
-            self._observed[stage.schema].state = stage.observe()
+        for stage, scenario in zip(self._of_cell, self._scenarios, strict=True):
+            observed = self._observed[stage.schema]
+            if observed.state is None:
+                observed.state = _read_first(stage, scenario)
 
     def rehearse(self, seed: int) -> list[Finding]:
         """What `draw` says that `run` does not do, or does without saying, of every way to turn the knobs.
@@ -124,6 +128,15 @@ class Tables:
         """Remove them all. Raises TargetError where the server refuses or is gone."""
         for stage in self._stages.values():
             stage.drop()
+
+
+def _read_first(stage: Stage, scenario: Scenario) -> State:
+    try:
+        return stage.observe()
+    except HotrowError:
+        raise
+    except Exception as error:
+        raise UsageError(f"cannot run {scenario.name}: observe(): {told(scenario, error)}") from error
 
 
 def _or_unknown(scenario: Scenario, check: Callable[[], Sequence[Verdict]]) -> list[Verdict]:
