@@ -11,6 +11,7 @@ from rich.console import Console
 from analysis.gates import NOT_USABLE, Gates, check_gates, exit_code
 from analysis.load import read_run
 from analysis.summarise import summarise, write_summary
+from hotrow.errors import UsageError
 from reports.report import write_reports
 from reports.series import cell_name
 from reports.targets import merge
@@ -47,8 +48,10 @@ def finish_side_by_side(directories: Sequence[Path], out: Path) -> None:
 
     Raises:
         RunError: one of them is no run.
-        UsageError: they are not of one scenario.
+        UsageError: they are not of one scenario, or one is given twice.
     """
+    if len({directory.resolve() for directory in directories}) < len(directories):
+        raise UsageError("a run is given twice; give each once")
     summary = merge([summarise(read_run(directory)) for directory in directories])
     out.mkdir(parents=True, exist_ok=True)
     write_summary(out, summary)

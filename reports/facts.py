@@ -26,6 +26,10 @@ _TERMS = (
         "D_eff",
         "How many equally likely rows a skew amounts to: 1/Σp². Two skews compare by it, not by theta.",
     ),
+    (
+        "held back by",
+        "The hottest row, where it is always taken; else what most of the users' time goes into.",
+    ),
     ("95 % interval", "The bar on a point: it allows for conflicts that come in clusters."),
 )
 _DASHED = (

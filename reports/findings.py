@@ -51,7 +51,7 @@ def findings(summary: Mapping[str, Any]) -> tuple[str, ...]:
         "" if len(lines) == 1 or varied(usable) else _sentence(lines[0], summary["run"]),
         *choices(summary),
         comparisons.by_part(lines[-1], "regions", "region"),
-        comparisons.by_part(lines[-1], "kinds", "kind"),
+        comparisons.by_part(_most_conflicting(comparisons.hottest(lines)), "kinds", "kind"),
         comparisons.unfair(usable),
         _fit(usable),
         _gave_up(usable),
@@ -81,11 +81,19 @@ def stopped_growing(line: Series) -> Cell | None:
     return next(cell for cell in present if (goodput_per_s(cell) or 0.0) >= _AT_BEST * best)
 
 
+def _most_conflicting(lines: Sequence[Series]) -> Series:
+    """The line on which most attempts conflicted at its highest concurrency."""
+    return max(lines, key=lambda line: conflict_rate(_per_level(line, conflict_rate)[-1]) or 0.0)
+
+
 def _sentence(line: Series, run: Mapping[str, Any]) -> str:
     """What happened on one line as its concurrency rose."""
     locks = targets.locks(run, line.cells[0])
     parts = [part for part in (_waiting(line) if locks else _conflicts(line), _growth(line)) if part]
-    return f"On {words.skew_words(line.cells[0])}, {'; '.join(parts)}." if parts else "Nothing was measured."
+    where = words.skew_words(line.cells[0])
+    if line.variant not in where:  # keys are said already
+        where += f" ({line.variant})"
+    return f"On {where}, {'; '.join(parts)}." if parts else "Nothing was measured."
 
 
 def _conflicts(line: Series) -> str:

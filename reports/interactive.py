@@ -30,6 +30,7 @@ _SYMBOLS = (
     "triangle-right",
     "pentagon",
 )
+_TRIANGLE = 1.35
 _NAME_WIDTH = 14
 _CLEAR_PX = 16
 _PLACES = {"above": "top center", "right": "middle right", "below": "bottom center", "left": "middle left"}
@@ -76,7 +77,7 @@ def _measured(line: Line, chart: Chart) -> Figure:
         },
         "marker": {
             "symbol": symbol(line.tint),
-            "size": 6 if line.stroke == "dotted" else 9,
+            "size": (6 if line.stroke == "dotted" else 9) * _relative_size(line.tint),
             "opacity": 1,
             "color": ["@paper" if hollow else colour for hollow in line.hollow],
             "line": {"width": [2 if hollow else 1 for hollow in line.hollow], "color": _edges(line, colour)},
@@ -85,6 +86,11 @@ def _measured(line: Line, chart: Chart) -> Figure:
         "connectgaps": False,
         "cliponaxis": False,
     }
+
+
+def _relative_size(tint: Tint) -> float:
+    """Of equal size a triangle looks smaller than a circle: it fills half of its box."""
+    return _TRIANGLE if symbol(tint).startswith("triangle") else 1.0
 
 
 def _edges(line: Line, colour: str) -> list[str]:

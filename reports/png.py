@@ -37,6 +37,8 @@ _FONT = "DejaVu Sans"  # ships with matplotlib: the same picture on every machin
 _TITLE_PT, _TEXT_PT, _SMALL_PT = 15.0, 10.0, 8.8
 _DOTTED, _DASHED = (0, (1, 1.4)), (0, (5, 2.5))
 _MARKERS = "osD^v<>p"
+_TRIANGLE = 1.7
+"""By how much more area a triangle needs to look as large as a circle."""
 _LARGE, _SMALL, _TINY, _RING = 44.0, 24.0, 13.0, 130.0  # areas of markers, in square points
 _NOTE_PT = 8.0
 _SIDES = {
@@ -314,7 +316,7 @@ def _points(
     axes.scatter(
         x,
         y,
-        s=size,
+        s=size * (_TRIANGLE if _marker(line.tint) in "^v<>" else 1.0),
         marker=_marker(line.tint),
         facecolors=palette.PAPER if hollow else colour,
         edgecolors=colour if hollow else palette.PAPER,
