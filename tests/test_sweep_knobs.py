@@ -122,6 +122,7 @@ def test_a_locustfile_has_the_knobs_as_options(tmp_path: Path) -> None:
         (["--shards", "0"], "--shards 0: must be a whole number from 1"),
         (["--shards", "1,many"], "--shards many"),
         (["--shards", "4,4"], "twice"),
+        (["--shards", "1,,4"], "--shards 1,,4: a value is missing"),
         (["--hold", "5ms"], "knob of counter"),
         (["4"], "knob of counter"),
         (["--retry", "none,none"], "none"),

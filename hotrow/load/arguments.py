@@ -105,11 +105,14 @@ def read_request(options: Namespace, scenario: Scenario) -> Request:
     knobs = {name: getattr(options, name) for name in knobs_of(type(scenario)) if hasattr(options, name)}
     return Request(
         settings=Settings(
-            skews=_list(options.skew) if is_sweep else (options.skew,),
+            skews=_list("--skew", options.skew) if is_sweep else (options.skew,),
             keys=_whole("--keys", options.keys, 1),
             levels=_levels(options) if is_sweep else (_single_level(options),),
             retry=options.retry if is_sweep else _single_retry(options.retry),
-            knobs={name: _list(text) if is_sweep else (text,) for name, text in knobs.items()},
+            knobs={
+                name: _list("--" + name.replace("_", "-"), text) if is_sweep else (text,)
+                for name, text in knobs.items()
+            },
             redraw=bool(options.redraw),
             repeats=_whole("--repeats", options.repeats, 1) if is_sweep else 1,
             warmup_s=parse_duration_s(options.warmup, option="--warmup"),
@@ -152,9 +155,12 @@ def _shown(options: Namespace, is_sweep: bool) -> dict[str, Any]:
     return {name: getattr(options, name, None) for name in names}
 
 
-def _list(text: str) -> tuple[str, ...]:
+def _list(option: str, text: str) -> tuple[str, ...]:
     """Values by commas; a single one has none."""
-    return tuple(part.strip() for part in text.split(",") if part.strip()) or (text,)
+    values = tuple(part.strip() for part in text.split(","))
+    if len(values) > 1 and "" in values:
+        raise UsageError(f"{option} {text}: a value is missing between two commas, or at an end")
+    return values
 
 
 def _single_retry(text: str) -> str:
@@ -165,7 +171,7 @@ def _single_retry(text: str) -> str:
 
 
 def _levels(options: Namespace) -> tuple[int, ...]:
-    return tuple(_whole("--users", text, 1) for text in _list(options.levels))
+    return tuple(_whole("--users", text, 1) for text in _list("--users", options.levels))
 
 
 def _single_level(options: Namespace) -> int:
