@@ -12,6 +12,16 @@ HotrowError            one line for the user; exit code 2
 from __future__ import annotations
 
 
+def line_in(file: str, error: BaseException) -> int | None:
+    """The last line of this file that an error went through; None where it went through none."""
+    trace, line = error.__traceback__, None
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == file:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
 class HotrowError(Exception):
     """Base of hotrow's own errors; its text is one line, fit for standard error."""
 

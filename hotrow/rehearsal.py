@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hotrow.errors import HotrowError, UsageError
+from hotrow.errors import HotrowError, UsageError, line_in
 from hotrow.scenario import Work
 from hotrow.skew import KeySource, check_keys, parse_skew
 
@@ -155,12 +156,8 @@ def statements(scenario: Scenario, method: str, *given: int) -> list[str]:
     Raises:
         UsageError: it raised, with file and line; or returned something else than a sequence of texts.
     """
-    try:
+    with blaming(scenario, method):
         texts: Any = getattr(scenario, method)(*given)
-    except HotrowError:
-        raise
-    except Exception as error:
-        raise UsageError(f"cannot run {scenario.name}: {method}(): {told(scenario, error)}") from error
     if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
         raise UsageError(f"cannot run {scenario.name}: {method}() must return a list of SQL statements")
     return list(texts)
@@ -205,12 +202,8 @@ def draw_checked(scenario: Scenario, keys: Keys, rng: np.random.Generator) -> Wo
     Raises:
         UsageError: it raised, with file and line; or it drew what cannot be.
     """
-    try:
+    with blaming(scenario, "draw"):
         work: Any = scenario.draw(keys, rng)
-    except HotrowError:
-        raise
-    except Exception as error:
-        raise UsageError(f"cannot run {scenario.name}: draw(): {told(scenario, error)}") from error
     wrong = next(_wrong(scenario, keys.count, work), None)
     if wrong is not None:
         raise UsageError(f"cannot run {scenario.name}: draw(): {wrong}")
@@ -251,9 +244,25 @@ def told(scenario: Scenario, error: Exception) -> str:
     """An error of the scenario's code in one line, with the last of its file's lines that it went through."""
     own = getattr(sys.modules.get(type(scenario).__module__), "__file__", None)
     text = f"{type(error).__name__}: {' '.join(str(error).split())}"
-    trace, line = error.__traceback__, None
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == own:
-            line = trace.tb_lineno
-        trace = trace.tb_next
+    line = None if own is None else line_in(own, error)
     return text if line is None else f"{text} ({own}, line {line})"
+
+
+def blame(scenario: Scenario, method: str, error: Exception) -> UsageError:
+    """What to raise where a method of the scenario raised what is not hotrow's own."""
+    return UsageError(f"cannot run {scenario.name}: {method}(): {told(scenario, error)}")
+
+
+@contextmanager
+def blaming(scenario: Scenario, method: str) -> Iterator[None]:
+    """Have a method of the scenario raise nothing but hotrow's own errors.
+
+    Raises:
+        UsageError: it raised another; one line says why and where.
+    """
+    try:
+        yield
+    except HotrowError:
+        raise
+    except Exception as error:
+        raise blame(scenario, method, error) from error

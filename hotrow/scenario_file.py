@@ -8,7 +8,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hotrow.errors import HotrowError, UsageError
+from hotrow.errors import HotrowError, UsageError, line_in
 from hotrow.knob import knobs_of
 from hotrow.scenario import scenarios_in
 
@@ -117,12 +117,7 @@ def _load(path: Path) -> ModuleType:
 
 def _told(error: Exception, path: Path) -> str:
     """The error in a line, with the last of the file's own lines that it went through."""
-    line = error.lineno if isinstance(error, SyntaxError) else None
-    trace = error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(path):
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    where = "" if line is None else f" (line {line})"
-    text = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}{where}"
+    line, text = line_in(str(path), error), " ".join(str(error).split())
+    if isinstance(error, SyntaxError):  # its text names the place too; in the file itself nothing ran yet
+        line, text = line or error.lineno, error.msg
+    return f"{type(error).__name__}: {text}" + ("" if line is None else f" (line {line})")

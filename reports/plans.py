@@ -60,7 +60,7 @@ def plans(run: Mapping[str, Any], cells: Sequence[Cell]) -> tuple[Plan, ...]:
         *(_by_part(rate, field, "The same attempts, ", waits, _MET[field]) for field in _PARTS),
         _retry_plan(waits) if any(cell["retry"] != "none" for cell in cells) else _no_retry_plan(),
         work,
-        _by_part(replace(work, **_alone(work)), "kinds", "The same transactions, ", waits, ""),
+        _by_part(replace(work, **_alone()), "kinds", "The same transactions, ", waits, ""),
         latency,
         *(_by_part(latency, field, "The same transactions, ", shows, "") for field in _PARTS),
         _wasted_plan(waits),
@@ -153,11 +153,11 @@ def _work_plan(waits: str) -> Plan:
     )
     return replace(
         plan,
-        compact=replace(plan, subtitle=f"Committed transactions a second.{waits}", **_alone(plan)),
+        compact=replace(plan, subtitle=f"Committed transactions a second.{waits}", **_alone()),
     )
 
 
-def _alone(_: Plan) -> dict[str, Any]:
+def _alone() -> dict[str, Any]:
     """Goodput without the attempts above it."""
     return {"quantities": (_estimate("goodput_per_s"),), "banded": False}
 

@@ -9,10 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 import numpy as np
-from psycopg.conninfo import conninfo_to_dict
 
 from hotrow.attempt import Flag, Outcome
 from hotrow.retry import parse_retry
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
     from hotrow.targets.target import Target
 
 FULL_SPEED = "local:rtt=0,commit=0"
+PLAIN = "plain:rtt=0,commit=0"
 RETRY = "immediate:max=unlimited"
 
 
@@ -151,10 +150,3 @@ def staged(scenario: Scenario, keys: int = 10, host: str = FULL_SPEED) -> Iterat
         yield Stagehand(scenario, target, stage, keys)
     finally:
         stage.drop()
-
-
-def plain_host(dsn: str) -> str:
-    """The stand-in's server as plain PostgreSQL: tables stay as they are made, rows are locked."""
-    parts = conninfo_to_dict(dsn)
-    options = {**parts, "options": "-chotrow.adopt=off"}
-    return f"postgresql:///?{urlencode({name: str(value) for name, value in options.items()})}"

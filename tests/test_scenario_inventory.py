@@ -7,7 +7,7 @@ import pytest
 from hotrow.attempt import Outcome
 from hotrow.scenario import Tally
 from scenarios.inventory import Inventory
-from tests.playing import FULL_SPEED, plain_host, staged
+from tests.playing import FULL_SPEED, PLAIN, staged
 
 pytestmark = pytest.mark.usefixtures("hotrow_home")
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("hotrow_home")
 @pytest.mark.parametrize("conflicts", ["commit", "locks"])
 def test_the_last_piece_is_sold_once(guard: str, conflicts: str, dsn: str) -> None:
     """Clients that want more than there is sell all of it and no more, and the rest is rejected."""
-    host = FULL_SPEED if conflicts == "commit" else plain_host(dsn)
+    host = FULL_SPEED if conflicts == "commit" else PLAIN
     with staged(Inventory(stock=20, guard=guard), keys=3, host=host) as stage:
         before = stage.observe()
         played = stage.play(200, clients=4, skew="hot")

@@ -7,7 +7,7 @@ import pytest
 from hotrow.attempt import Outcome
 from hotrow.scenario import Tally
 from scenarios.upsert import Upsert, _period
-from tests.playing import FULL_SPEED, plain_host, staged
+from tests.playing import FULL_SPEED, PLAIN, staged
 
 pytestmark = pytest.mark.usefixtures("hotrow_home")
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("hotrow_home")
 @pytest.mark.parametrize("conflicts", ["commit", "locks"])
 def test_every_view_is_counted_whoever_made_the_row(conflicts: str, dsn: str) -> None:
     """Clients race for one row that is not there yet: some conflict, none fails, all are counted in it."""
-    host = FULL_SPEED if conflicts == "commit" else plain_host(dsn)
+    host = FULL_SPEED if conflicts == "commit" else PLAIN
     with staged(Upsert(period="0s"), host=host) as stage:
         before = stage.observe()
         played = stage.play(120, clients=4, skew="hot")

@@ -102,7 +102,8 @@ def read_request(options: Namespace, scenario: Scenario) -> Request:
         UsageError: an option that cannot be; one line.
     """
     is_sweep = hasattr(options, "levels")
-    knobs = {name: getattr(options, name) for name in knobs_of(type(scenario)) if hasattr(options, name)}
+    turned = [knob for name, knob in knobs_of(type(scenario)).items() if hasattr(options, name)]
+    knobs = {knob.name: getattr(options, knob.name) for knob in turned}
     return Request(
         settings=Settings(
             skews=_list("--skew", options.skew) if is_sweep else (options.skew,),
@@ -110,8 +111,8 @@ def read_request(options: Namespace, scenario: Scenario) -> Request:
             levels=_levels(options) if is_sweep else (_single_level(options),),
             retry=options.retry if is_sweep else _single_retry(options.retry),
             knobs={
-                name: _list("--" + name.replace("_", "-"), text) if is_sweep else (text,)
-                for name, text in knobs.items()
+                knob.name: _list(knob.flag, knobs[knob.name]) if is_sweep else (knobs[knob.name],)
+                for knob in turned
             },
             redraw=bool(options.redraw),
             repeats=_whole("--repeats", options.repeats, 1) if is_sweep else 1,

@@ -12,6 +12,7 @@ from locust import events
 from hotrow.errors import HotrowError, UsageError
 from hotrow.finish import report_error
 from hotrow.knob import knobs_of
+from hotrow.load.arguments import env_var
 from hotrow.scenario_file import MODULE_PREFIX, find_scenario
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def declare_knobs(parser: LocustArgumentParser, scenario: Scenario, *, listed: b
             parser.add_argument(
                 knob.flag,
                 default=str(scenario.knobs[name]),
-                env_var="HOTROW_" + name.upper(),
+                env_var=env_var(knob.flag),
                 help=f"{knob.meaning}: {knob.allowed}" + (", by commas" if listed else ""),
                 choices=None if listed else knob.choices or None,
             )

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from hotrow.attempt import RETRYABLE
-from hotrow.errors import HotrowError, Rejected, TargetError, UsageError
+from hotrow.errors import HotrowError, Rejected, TargetError
 from hotrow.outcome import Phase, classify
-from hotrow.rehearsal import Rehearsed, Touch, compare, shortened, told, works_of
+from hotrow.rehearsal import Rehearsed, Touch, blame, compare, shortened, works_of
 from hotrow.scenario import Result
 from hotrow.targets.local.rewriting.sql_text import NotUnderstood
 from hotrow.targets.returning import Watched, primary_keys, watch
@@ -125,7 +125,7 @@ def _run(scenario: Scenario, work: Work, session: PostgresSession, observer: Obs
         except HotrowError:
             raise
         except Exception as error:
-            raise UsageError(f"cannot run {scenario.name}: run(): {told(scenario, error)}") from error
+            raise blame(scenario, "run", error) from error
 
 
 def _run_once(scenario: Scenario, work: Work, session: PostgresSession, observer: Observer) -> Rehearsed:

@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hotrow.errors import HotrowError, UsageError
+from hotrow.errors import HotrowError
 from hotrow.receipts import check_receipts
-from hotrow.rehearsal import statements, told
+from hotrow.rehearsal import blaming, statements, told
 from hotrow.scenario import Verdict
 from hotrow.targets.rehearsing import rehearse
 from hotrow.targets.stage import Stage
@@ -78,7 +78,8 @@ class Tables:
         for stage, scenario in zip(self._of_cell, self._scenarios, strict=True):
             observed = self._observed[stage.schema]
             if observed.state is None:
-                observed.state = _read_first(stage, scenario)
+                with blaming(scenario, "observe"):
+                    observed.state = stage.observe()
 
     def rehearse(self, seed: int) -> list[Finding]:
         """What `draw` says that `run` does not do, or does without saying, of every way to turn the knobs.
@@ -128,15 +129,6 @@ class Tables:
         """Remove them all. Raises TargetError where the server refuses or is gone."""
         for stage in self._stages.values():
             stage.drop()
-
-
-def _read_first(stage: Stage, scenario: Scenario) -> State:
-    try:
-        return stage.observe()
-    except HotrowError:
-        raise
-    except Exception as error:
-        raise UsageError(f"cannot run {scenario.name}: observe(): {told(scenario, error)}") from error
 
 
 def _or_unknown(scenario: Scenario, check: Callable[[], Sequence[Verdict]]) -> list[Verdict]:
