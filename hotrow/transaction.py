@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from hotrow.attempt import NO_KEY, RETRYABLE, Flag, Marker, Outcome
+from hotrow.error_note import ABORTED, ErrorNote, masked_statement, note_of
 from hotrow.errors import Rejected
 from hotrow.outcome import Phase, classify, commit_tag_outcome
 from hotrow.receipts import WRITE
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from hotrow.retry import Budget, Policy
     from hotrow.scenario import Keys, Scenario, Work
 
+_NOTED = frozenset({Outcome.ERROR, Outcome.UNKNOWN})
+"""Outcomes whose errors are kept as texts; what a conflict says is known."""
 _DRAWS_MOST = 100_000
 """For fresh work of one kind; a kind that is rarer than that keeps the work that it has."""
 
@@ -53,6 +56,11 @@ class TransactionSession(Session, Protocol):
     @property
     def usable(self) -> bool:
         """Whether the connection still stands."""
+        ...
+
+    @property
+    def last_statement(self) -> str | None:
+        """What the transaction sent last, with its placeholders; None before its first statement."""
         ...
 
     def begin(self) -> None:
@@ -102,6 +110,18 @@ class Record(Protocol):
         ...
 
 
+class NoteError(Protocol):
+    """Where the texts of errors go: `ErrorLog.note` with the cell filled in."""
+
+    def __call__(self, *, kind: int, outcome: Outcome, sqlstate: str, note: ErrorNote) -> None:
+        """Keep what an error said, if it is the first of its sort."""
+        ...
+
+
+def forget_error(*, kind: int, outcome: Outcome, sqlstate: str, note: ErrorNote) -> None:
+    """Keep nothing: for those who want outcomes alone."""
+
+
 class Connections(Protocol):
     """One user's connection, replaced when it breaks."""
 
@@ -139,6 +159,8 @@ class Attempt:
     sqlstate: str = ""
     resolved: bool = False
     """Whether the outcome was unknown and was then told by the receipt."""
+    note: ErrorNote | None = None
+    """What the error said that left it without an effect, or in doubt; None for every other end."""
 
     def end(self, now_ns: int, outcome: Outcome) -> None:
         """Note the end and what it was."""
@@ -210,6 +232,7 @@ class Client:
     """Wait so many seconds; False where the cell ended meanwhile and the transaction is cut off."""
     receipts: Receipts | None = None
     """None: an outcome that is unknown stays so, and ends the transaction."""
+    note_error: NoteError = forget_error
     budget: Budget | None = field(init=False)
     """What the policy lets this user spend on retries in this cell; None where it has no budget."""
 
@@ -310,8 +333,11 @@ def _try_once(client: Client, work: Work, attempt: Attempt) -> None:
         client.scenario.run(session, work)
         attempt.bodied_ns = clock_ns()
         attempt.phase = Phase.COMMIT
+        statement = session.last_statement
         outcome = commit_tag_outcome(session.commit())
         attempt.end(clock_ns(), outcome)
+        if outcome is Outcome.ERROR:
+            attempt.note = ErrorNote(ABORTED, statement and masked_statement(statement), None)
     except Rejected:
         attempt.bodied_ns = clock_ns()
         _roll_back(session)
@@ -325,6 +351,9 @@ def _fail(client: Client, session: TransactionSession | None, attempt: Attempt, 
     attempt.bodied_ns = attempt.bodied_ns or (client.clock_ns() if attempt.begun_ns else 0)
     attempt.sqlstate = failure.sqlstate or ""
     outcome, attempt.marker = classify(attempt.phase, failure.sqlstate, failure.message, failure.lost)
+    if outcome in _NOTED:
+        statement = None if session is None else session.last_statement
+        attempt.note = note_of(error, failure.sqlstate, failure.message, statement, client.scenario)
     if attempt.phase is not Phase.COMMIT:
         _roll_back(session)
     attempt.end(client.clock_ns(), outcome)
@@ -358,3 +387,7 @@ def _record(client: Client, work: Work, attempt: Attempt, place: Place, *, final
         sqlstate=attempt.sqlstate,
         flags=(Flag.FINAL if final else 0) | (Flag.RESOLVED if attempt.resolved else 0),
     )
+    if attempt.note is not None and attempt.outcome in _NOTED:
+        client.note_error(
+            kind=work.kind, outcome=attempt.outcome, sqlstate=attempt.sqlstate, note=attempt.note
+        )

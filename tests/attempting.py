@@ -52,11 +52,13 @@ class FakeSession:
         self.found = found
         self.sent: list[str] = []
         self.usable = True
+        self.last_statement: str | None = None
 
     def begin(self) -> None:
         self.sent.append("BEGIN")
 
     def execute(self, sql: str, *parameters: Any) -> Result:
+        self.last_statement = sql
         self.sent.append(f"{sql} {parameters}")
         if not sql.startswith("SELECT applied"):
             return Result([], 1)
@@ -66,6 +68,7 @@ class FakeSession:
         return Result([] if answer is None else [(answer,)], 1)
 
     def commit(self) -> str:
+        self.last_statement = "COMMIT"
         self.sent.append("COMMIT")
         answer = self.commits.pop(0)
         if isinstance(answer, BaseException):
@@ -149,6 +152,7 @@ class Run:
     """What the look-ups of receipts will find; None is a run without receipts."""
     records: list[dict[str, Any]] = field(default_factory=list)
     pauses: list[float] = field(default_factory=list)
+    notes: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.session = FakeSession(self.commits, self.found or [])
@@ -174,6 +178,7 @@ class Run:
             clock_ns=lambda: next(ticks),
             pause=self._pause,
             receipts=None if self.found is None else self._receipts(ticks),
+            note_error=lambda **fields: self.notes.append(fields),
         )
 
     def _receipts(self, ticks: Iterator[int]) -> Receipts:

@@ -59,6 +59,18 @@ def test_it_runs_at_repeatable_read(session: PostgresSession) -> None:
     session.rollback()
 
 
+def test_the_statement_that_failed_is_known_without_its_values(session: PostgresSession) -> None:
+    """What an error is told with; a new transaction has sent nothing yet."""
+    session.begin()
+    with pytest.raises(psycopg.Error):
+        session.execute("SELECT 1 / $1::int", 0)
+
+    assert session.last_statement == "SELECT 1 / $1::int"
+    session.rollback()
+    session.begin()
+    assert session.last_statement is None
+
+
 def test_rollback_undoes(session: PostgresSession) -> None:
     """What was written is gone, and the session goes on."""
     session.begin()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import gevent
 from gevent.event import Event
 
+from hotrow.error_log import ErrorLog
 from hotrow.errors import HotrowError
 from hotrow.finish import report_error
 from hotrow.ledger import LedgerWriter
@@ -72,6 +73,7 @@ class Board:
         self.cell: Cell | None = None
         self.worker = 0
         self.ledger: LedgerWriter | None = None
+        self.errors: ErrorLog | None = None
         self.in_flight = 0
         self.ready = 0
         self._runner = runner
@@ -177,6 +179,7 @@ class Board:
         self.ledger = LedgerWriter(
             directory, self.worker, wall_ns=time.time_ns(), perf_ns=time.perf_counter_ns()
         )
+        self.errors = ErrorLog(directory, self.worker)
         self._health = Health(directory, self)
 
     def _prepare_to_connect(self, target: Target) -> None:

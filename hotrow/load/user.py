@@ -143,8 +143,9 @@ class ContentionUser(User):
 
     def _make_client(self, cell: Cell) -> Client:
         board = self._board
-        setup, ledger = board.setup, board.ledger
+        setup, ledger, errors = board.setup, board.ledger, board.errors
         assert setup is not None and ledger is not None and self._connection is not None  # noqa: S101, PT018
+        assert errors is not None  # noqa: S101 - made with the ledger
         table = parse_skew(cell.skew).table(cell.keys)
         declared = declared_scenario([type(self)], setup.chosen)
         rng = np.random.default_rng([setup.seed, cell.id, board.worker, self._number])
@@ -160,6 +161,7 @@ class ContentionUser(User):
             clock_ns=time.perf_counter_ns,
             pause=self._pause,
             receipts=self._receipts(rng) if setup.receipts else None,
+            note_error=partial(errors.note, cell=cell.id),
         )
 
     def _receipts(self, rng: np.random.Generator) -> Receipts:

@@ -148,6 +148,8 @@ class PostgresSession:
         self._prepared: dict[str, bytes] = {}
         self._names = (f"s{number}".encode() for number in count())
         self._pgconn.enter_pipeline_mode()
+        self.last_statement: str | None = None
+        """What the open transaction sent last, as it was given: with placeholders, not their values."""
 
     @property
     def usable(self) -> bool:
@@ -157,6 +159,7 @@ class PostgresSession:
     def begin(self) -> None:
         """Open an explicit transaction at the target's isolation level; it travels with what is sent next."""
         self._begin_is_due = True
+        self.last_statement = None
 
     def execute(self, sql: str, *parameters: Any) -> Result:
         """Run one statement with `$1`, `$2`, … placeholders, prepared at its first use on this connection.
@@ -217,6 +220,7 @@ class PostgresSession:
 
     def _exchange(self, sql: str, values: Sequence[bytes | None] = ()) -> PGresult:
         """Send one statement, after BEGIN where that is due, and wait for its answer."""
+        self.last_statement = sql
         due = [self._begin, sql] if self._begin_is_due else [sql]
         names = [self._prepared.get(each) or self._prepare(each) for each in due]
         self._begin_is_due = False
