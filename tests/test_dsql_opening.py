@@ -54,7 +54,7 @@ class Timer:
         self.now_s = 0.0
 
     def waiting(self) -> Waiting:
-        return Waiting(readable=BLOCKING.readable, sleep=self.sleep, clock=lambda: self.now_s)
+        return Waiting(ready=BLOCKING.ready, sleep=self.sleep, clock=lambda: self.now_s)
 
     def sleep(self, seconds: float) -> None:
         self.now_s += seconds

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 KEYS = 7000
 SCHEMA = "hotrow_stage_test"
-HASTE = Waiting(readable=BLOCKING.readable, sleep=lambda _: None)
+HASTE = Waiting(ready=BLOCKING.ready, sleep=lambda _: None)
 
 
 class Indexed(Counter):

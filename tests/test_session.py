@@ -131,7 +131,7 @@ class SlowTimer:
         self.now_s += seconds + self.late_s
 
     def waiting(self) -> Waiting:
-        return Waiting(readable=BLOCKING.readable, sleep=self.sleep, clock=lambda: self.now_s)
+        return Waiting(ready=BLOCKING.ready, sleep=self.sleep, clock=lambda: self.now_s)
 
 
 def test_latency_is_paid_a_round_trip_and_at_commit(target: Target) -> None:

@@ -7,4 +7,16 @@ import gevent.socket
 
 from hotrow.targets.session import Waiting
 
-COOPERATIVE = Waiting(readable=gevent.socket.wait_read, sleep=gevent.sleep)
+
+def _ready(descriptor: int, writing: bool, within_s: float | None) -> bool:
+    wait = gevent.socket.wait_readwrite if writing else gevent.socket.wait_read
+    if within_s is None:
+        wait(descriptor)
+        return True
+    with gevent.Timeout(within_s, exception=False):
+        wait(descriptor)
+        return True
+    return False
+
+
+COOPERATIVE = Waiting(ready=_ready, sleep=gevent.sleep)

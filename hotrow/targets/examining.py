@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 from hotrow.errors import TargetError, UsageError
 from hotrow.targets.dsql.cluster import find_authorities, label
 from hotrow.targets.probing import playground
-from hotrow.targets.session import Waiting
+from hotrow.targets.session import BLOCKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -216,7 +215,9 @@ class Examination:
         try:
             return InUse(int(self.value(query)), int(self.value("SHOW max_connections")))
         except psycopg.Error as error:
-            raise NotShownError(str(error.sqlstate)) from None
+            if error.sqlstate is None:
+                raise
+            raise NotShownError(error.sqlstate) from None
 
     def try_rights(self) -> None:
         """Create a schema and a table, insert, update, and drop both, each answer read.
@@ -280,16 +281,9 @@ def _settled(ask: Callable[[], Answered]) -> Answered:
 
 def _connect(target: Target, search_path: str | None = None) -> PostgresSession:
     try:
-        return target.connect(Waiting(readable=_readable, sleep=time.sleep), search_path)
+        return target.connect(BLOCKING, search_path, patience_s=ANSWER_S)
     except psycopg.ProgrammingError:  # its text repeats what it could not read, a password perhaps
         raise UsageError("--host is not a connection URL that libpq can read") from None
-
-
-def _readable(descriptor: int) -> None:
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    if not poll.poll(ANSWER_S * 1e3):
-        raise TargetError(f"the server has not answered within {ANSWER_S:.0f} s")
 
 
 def _commit_ms(session: PostgresSession) -> float:

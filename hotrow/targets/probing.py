@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import select
-import time
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
@@ -17,7 +15,8 @@ from psycopg import pq
 from hotrow.attempt import Marker
 from hotrow.errors import TargetError
 from hotrow.outcome import marker_of
-from hotrow.targets.session import BLOCKING, unchanged
+from hotrow.targets.parameters import encode
+from hotrow.targets.session import BLOCKING, flush, next_result, unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -85,7 +84,7 @@ class ProbeSession:
     def answer(self, sql: str) -> Answer:
         """Send one statement and wait for its answer, or for the deadline."""
         try:
-            self._pgconn.send_query(self._rewrite(sql).encode())
+            self._pgconn.send_query(encode(self._rewrite(sql)))
             results = self._results(self._deadline_s)
         except psycopg.Error as error:
             return Answer(Kind.LOST, "lost", str(error))
@@ -104,23 +103,20 @@ class ProbeSession:
 
     def _results(self, within_s: float) -> list[PGresult] | None:
         """The results of the statement in flight; None where they are not all there in time."""
-        ends_s = time.perf_counter() + within_s
-        self._pgconn.flush()
-        results: list[PGresult] = []
-        while True:
-            while self._pgconn.is_busy():
-                if not self._readable(ends_s - time.perf_counter()):
-                    return None
-                self._pgconn.consume_input()
-            result = self._pgconn.get_result()
-            if result is None:
-                return results
-            results.append(result)
+        ends_s = BLOCKING.clock() + within_s
 
-    def _readable(self, within_s: float) -> bool:
-        poll = select.poll()
-        poll.register(self._pgconn.socket, select.POLLIN)
-        return bool(poll.poll(max(within_s, 0.0) * 1000))
+        def wait(writing: bool) -> None:
+            if not BLOCKING.ready(self._pgconn.socket, writing, max(ends_s - BLOCKING.clock(), 0.0)):
+                raise TimeoutError
+
+        results: list[PGresult] = []
+        try:
+            flush(self._pgconn, wait)
+            while (result := next_result(self._pgconn, wait)) is not None:
+                results.append(result)
+        except TimeoutError:
+            return None
+        return results
 
 
 @contextmanager

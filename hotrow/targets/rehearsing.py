@@ -14,7 +14,7 @@ from hotrow.rehearsal import Rehearsed, Touch, blame, compare, shortened, works_
 from hotrow.scenario import Result
 from hotrow.targets.local.rewriting.sql_text import NotUnderstood
 from hotrow.targets.returning import Watched, primary_keys, watch
-from hotrow.targets.session import Latency
+from hotrow.targets.session import TABLES_S, Latency
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,7 +44,7 @@ def rehearse(
     """
     plain = replace(target, latency=Latency()) if target.latency is not None else target
     try:
-        session = plain.connect(waiting, schema)
+        session = plain.connect(waiting, schema, patience_s=TABLES_S)
     except psycopg.Error as error:
         raise TargetError(f"cannot rehearse {scenario.name}: {target.explain(error)}") from None
     try:

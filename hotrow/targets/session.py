@@ -18,15 +18,22 @@ import psycopg
 import psycopg.waiting
 from psycopg import pq
 from psycopg.adapt import Transformer
-from psycopg.errors import error_from_result
+from psycopg.errors import ConnectionTimeout, error_from_result
 
 from hotrow.scenario import Result, Row
+from hotrow.targets.parameters import dump, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from psycopg.pq.abc import PGresult
+    from psycopg.pq.abc import PGconn, PGresult
 
+OPENING_S = 30.0
+"""The longest that a server may take to answer the first statement of a session. One that accepts
+connections and says nothing is told by that; on Aurora DSQL the statement takes a fraction of a second."""
+TABLES_S = 600.0
+"""The longest that one statement may take that makes, fills, reads, drops or rehearses on a run's tables.
+Such a statement touches a few thousand rows, or builds an index."""
 MOST_AHEAD_S = 0.002
 """A sleep that ended later than this was no matter of the timer's grain, and is not made up for."""
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ"
@@ -43,9 +50,11 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How to let time pass: for a socket to become readable, and for injected latency."""
+    """How to let time pass: for a socket to become ready, and for injected latency."""
 
-    readable: Callable[[int], None]
+    ready: Callable[[int, bool, float | None], bool]
+    """Wait until this socket is readable, or with `True` until it is readable or writable; at most so many
+    seconds, or as long as it takes. Whether it is ready."""
     sleep: Callable[[float], None]
     clock: Callable[[], float] = time.perf_counter
     """Seconds that only go forward."""
@@ -77,10 +86,10 @@ class Pace:
         self._ahead_s = min(self._ahead_s + slept_s - left_s, MOST_AHEAD_S)
 
 
-def _poll_readable(descriptor: int) -> None:
+def _poll(descriptor: int, writing: bool, within_s: float | None) -> bool:
     poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    poll.poll()
+    poll.register(descriptor, select.POLLIN | select.POLLOUT if writing else select.POLLIN)
+    return bool(poll.poll(None if within_s is None else within_s * 1e3))
 
 
 def waits_in_c() -> bool:
@@ -88,8 +97,26 @@ def waits_in_c() -> bool:
     return getattr(psycopg.waiting.wait, "__name__", "") == "wait_c"
 
 
-BLOCKING = Waiting(readable=_poll_readable, sleep=time.sleep)
+BLOCKING = Waiting(ready=_poll, sleep=time.sleep)
 """For commands that drive one connection at a time."""
+
+
+def flush(pgconn: PGconn, wait: Callable[[bool], None]) -> None:
+    """Send all that libpq holds. `wait(True)` waits until the socket is readable or writable.
+
+    A server that is answering may read on only when its answers are taken, so they are taken meanwhile.
+    """
+    while pgconn.flush():
+        wait(True)
+        pgconn.consume_input()
+
+
+def next_result(pgconn: PGconn, wait: Callable[[bool], None]) -> PGresult | None:
+    """The next result, as `PQgetResult` has it. `wait(False)` waits until the socket is readable."""
+    while pgconn.is_busy():
+        wait(False)
+        pgconn.consume_input()
+    return pgconn.get_result()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +160,11 @@ class PostgresSession:
         *,
         begin: str = BEGIN,
         rewrite: Callable[[str], str] = unchanged,
+        patience_s: float | None = None,
     ) -> None:
+        self.patience_s = patience_s
+        """How long the server may take to answer; None: as long as it takes, as a user of a run waits."""
+        self._until_s: float | None = None
         self._connection = connection
         self._pgconn = connection.pgconn
         self._latency = latency
@@ -164,10 +195,13 @@ class PostgresSession:
     def execute(self, sql: str, *parameters: Any) -> Result:
         """Run one statement with `$1`, `$2`, … placeholders, prepared at its first use on this connection.
 
+        A parameter's type is inferred by the server from the statement.
+
         Raises:
-            psycopg.Error: whatever the server or the driver said.
+            psycopg.Error: whatever the server or the driver said, `ConnectionTimeout` if nobody answered
+                within `patience_s`; or a parameter that has no form in PostgreSQL.
         """
-        values = [None if value is None else _as_text(value) for value in parameters]
+        values = [dump(value, self._transformer) for value in parameters]
         sent_s = self._waiting.clock()
         try:
             answer = self._exchange(sql, values)
@@ -201,7 +235,7 @@ class PostgresSession:
 
     def run(self, sql: str) -> Result:
         """Run one statement in a transaction of its own, unprepared, without latency: DDL and seeding."""
-        self._pgconn.send_query_params(self._rewrite(sql).encode(), None)
+        self._pgconn.send_query_params(encode(self._rewrite(sql)), None)
         answer = self._answer(1)
         return Result(self._rows(answer), answer.command_tuples or 0)
 
@@ -231,7 +265,7 @@ class PostgresSession:
 
     def _prepare(self, sql: str) -> bytes:
         name = next(self._names)
-        self._pgconn.send_prepare(name, self._rewrite(sql).encode())
+        self._pgconn.send_prepare(name, encode(self._rewrite(sql)))
         self._answer(1)
         self._prepared[sql] = name
         return name
@@ -244,10 +278,11 @@ class PostgresSession:
 
     def _answer(self, statements: int) -> PGresult:
         """Wait for the answers of so many statements; return the last, or raise the first error."""
+        self._until_s = None if self.patience_s is None else self._waiting.clock() + self.patience_s
         self._pgconn.pipeline_sync()
-        self._pgconn.flush()
+        flush(self._pgconn, self._wait)
         results = [self._statement_result() for _ in range(statements)]
-        self._next_result()  # the end of the pipeline
+        next_result(self._pgconn, self._wait)  # the end of the pipeline
         failed = next((result for result in results if result.status in _FAILED), None)
         if failed is not None:
             raise error_from_result(failed, encoding="utf-8")
@@ -255,23 +290,16 @@ class PostgresSession:
 
     def _statement_result(self) -> PGresult:
         """One statement's result; libpq marks its end with an empty one."""
-        result = self._next_result()
+        result = next_result(self._pgconn, self._wait)
         if result is None:
             raise psycopg.OperationalError("the connection closed without an answer")
-        if self._next_result() is not None:
+        if next_result(self._pgconn, self._wait) is not None:
             raise psycopg.InterfaceError("a statement answered twice; send one statement at a time")
         return result
 
-    def _next_result(self) -> PGresult | None:
-        pgconn = self._pgconn
-        while pgconn.is_busy():
-            self._waiting.readable(self._descriptor)
-            pgconn.consume_input()
-        return pgconn.get_result()
-
-
-def _as_text(value: Any) -> bytes:
-    """A parameter in PostgreSQL's text format; its type is inferred by the server from the statement."""
-    if isinstance(value, bool):
-        return b"t" if value else b"f"
-    return str(value).encode()
+    def _wait(self, writing: bool) -> None:
+        """Wait for the socket; give the connection up if nobody answers in time."""
+        within_s = None if self._until_s is None else max(self._until_s - self._waiting.clock(), 0.0)
+        if not self._waiting.ready(self._descriptor, writing, within_s):
+            self.close()
+            raise ConnectionTimeout(f"timed out: no answer from the server within {self.patience_s:g} s")

@@ -17,6 +17,7 @@ from hotrow.errors import TargetError
 from hotrow.outcome import Phase, classify
 from hotrow.receipts import COUNT
 from hotrow.receipts import TABLE as RECEIPTS
+from hotrow.targets.session import TABLES_S
 from hotrow.targets.target import RULES_OFF
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ class Stage:
         """A session for one purpose; what the server says against it becomes one line."""
         purpose = f"cannot {purpose} of {self._scenario.name}"
         try:
-            session = self._target.connect(self._waiting, search_path)
+            session = self._target.connect(self._waiting, search_path, patience_s=TABLES_S)
         except psycopg.Error as error:
             raise TargetError(f"{purpose}: {self._target.explain(error)}") from None
         try:

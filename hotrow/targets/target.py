@@ -17,7 +17,7 @@ from hotrow.targets.dsql.cluster import SCHEME, label, parse_clusters
 from hotrow.targets.dsql.opening import CONNECT_TIMEOUT_S, Door
 from hotrow.targets.local.rewriting.rewrite import rewrite
 from hotrow.targets.local.server import ensure_up
-from hotrow.targets.session import BEGIN, Latency, PostgresSession, Waiting, unchanged
+from hotrow.targets.session import BEGIN, OPENING_S, Latency, PostgresSession, Waiting, unchanged
 from hotrow.units import format_duration, parse_duration_s
 
 if TYPE_CHECKING:
@@ -65,14 +65,23 @@ class Target:
     embedded: bool = False
     """Whether it is hotrow's own server, which `start` starts: on `local` and `plain`."""
 
-    def connect(self, waiting: Waiting, search_path: str | None = None, region: int = 0) -> PostgresSession:
+    def connect(
+        self,
+        waiting: Waiting,
+        search_path: str | None = None,
+        region: int = 0,
+        *,
+        patience_s: float | None = None,
+    ) -> PostgresSession:
         """Open one session to that of the `regions`; its tables are found in `search_path`.
 
+        Each later answer may take `patience_s`, or as long as it takes.
+
         Raises:
-            psycopg.Error: the server refused or could not be reached.
+            psycopg.Error: the server refused, could not be reached, or did not answer within `OPENING_S`.
             TargetError: there are no credentials to connect with.
         """
-        enter = partial(self._enter, waiting=waiting, search_path=search_path)
+        enter = partial(self._enter, waiting=waiting, search_path=search_path, patience_s=patience_s)
         if self.doors:
             return self.doors[region].open(waiting, enter)
         return enter(
@@ -99,7 +108,12 @@ class Target:
             door.prepare()
 
     def _enter(
-        self, connection: psycopg.Connection[Any], *, waiting: Waiting, search_path: str | None
+        self,
+        connection: psycopg.Connection[Any],
+        *,
+        waiting: Waiting,
+        search_path: str | None,
+        patience_s: float | None,
     ) -> PostgresSession:
         session = PostgresSession(
             connection,
@@ -107,6 +121,7 @@ class Target:
             waiting,
             begin=_ISOLATION[self.isolation],
             rewrite=self.rewrite,
+            patience_s=OPENING_S,
         )
         try:
             if search_path is not None:
@@ -114,6 +129,7 @@ class Target:
         except BaseException:
             session.close()
             raise
+        session.patience_s = patience_s
         return session
 
 
@@ -163,15 +179,20 @@ def check_reachable(target: Target, waiting: Waiting) -> str:
 
 def _server_version(target: Target, waiting: Waiting, region: int) -> str:
     try:
-        session = target.connect(waiting, region=region)
-    except psycopg.ProgrammingError:  # its text repeats what it could not read, a password perhaps
-        reason = "not a connection URL that libpq can read; percent-encode special characters"
-        raise UsageError(f"--host: {reason}") from None
+        session = target.connect(waiting, region=region, patience_s=OPENING_S)
+        try:
+            rows = session.execute("SHOW server_version").rows
+        finally:
+            session.close()
     except psycopg.Error as error:
+        if isinstance(error, psycopg.ProgrammingError) and error.sqlstate is None:
+            # its text repeats what it could not read, a password perhaps
+            reason = "not a connection URL that libpq can read; percent-encode special characters"
+            raise UsageError(f"--host: {reason}") from None
         raise TargetError(target.explain(error, region)) from None
-    version = str(session.execute("SHOW server_version").rows[0][0])
-    session.close()
-    return version
+    if not rows:
+        raise TargetError(f"{target.label} does not say its version: check that it is a PostgreSQL")
+    return str(rows[0][0])
 
 
 def start(target: Target) -> Target:
