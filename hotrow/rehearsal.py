@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hotrow.errors import HotrowError, UsageError, line_in
+from hotrow.errors import HotrowError, Rejected, UsageError, line_in
 from hotrow.scenario import Work
 from hotrow.skew import KeySource, check_keys, parse_skew
 
@@ -240,7 +240,7 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
-def told(scenario: Scenario, error: Exception) -> str:
+def told(scenario: Scenario, error: BaseException) -> str:
     """An error of the scenario's code in one line, with the last of its file's lines that it went through."""
     own = getattr(sys.modules.get(type(scenario).__module__), "__file__", None)
     text = f"{type(error).__name__}: {' '.join(str(error).split())}"
@@ -248,7 +248,7 @@ def told(scenario: Scenario, error: Exception) -> str:
     return text if line is None else f"{text} ({own}, line {line})"
 
 
-def blame(scenario: Scenario, method: str, error: Exception) -> UsageError:
+def blame(scenario: Scenario, method: str, error: BaseException) -> UsageError:
     """What to raise where a method of the scenario raised what is not hotrow's own."""
     return UsageError(f"cannot run {scenario.name}: {method}(): {told(scenario, error)}")
 
@@ -258,11 +258,13 @@ def blaming(scenario: Scenario, method: str) -> Iterator[None]:
     """Have a method of the scenario raise nothing but hotrow's own errors.
 
     Raises:
-        UsageError: it raised another; one line says why and where.
+        UsageError: it raised another, or wanted to leave the program; one line says why and where.
     """
     try:
         yield
+    except Rejected as error:
+        raise blame(scenario, method, error) from error
     except HotrowError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise blame(scenario, method, error) from error

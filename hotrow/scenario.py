@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from inspect import isabstract
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from hotrow.errors import UsageError
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 _NAME = re.compile("[a-z0-9]+(-[a-z0-9]+)*")
+LOST = "records were lost, so acknowledgements could not be counted"
+"""Why a check that counts them is undecided."""
 
 Row = tuple[Any, ...]
 State = Mapping[str, Any]
@@ -89,6 +92,8 @@ class Tally:
     unknown: int
     kinds: Sequence[Tally] = ()
     """The same of each of the scenario's kinds; none where it has one."""
+    complete: bool = True
+    """False if records of attempts may be missing: then no count is known (`hotrow.verdicts`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +117,13 @@ class Verdict:
         Raises:
             ValueError: a number is NaN or infinite.
         """
-        plain: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str, allow_nan=False))
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self), default=_plain, allow_nan=False))
         return plain
+
+
+def _plain(value: Any) -> int | str:
+    """A value that JSON does not know: a whole number of another library as one, anything else as text."""
+    return int(value) if isinstance(value, Integral) else str(value)
 
 
 class Scenario(ABC):
@@ -259,8 +269,10 @@ def applied_once(name: str, counted: int, tally: Tally) -> Verdict:
     Args:
         name: what holds where it is valid.
         counted: how many of them the database shows.
-        tally: how the transactions ended, as their clients know.
+        tally: how the transactions ended, as their clients know. If it is not complete, the verdict is None.
     """
+    if not tally.complete:
+        return Verdict(name, valid=None, details={"error": LOST, "counted": counted})
     lost = max(tally.committed - counted, 0)
     doubled = max(counted - tally.committed - tally.unknown, 0)
     return Verdict(

@@ -105,7 +105,7 @@ class Stagehand:
 
     def observe(self) -> State:
         """What the scenario's check reads now."""
-        return self.stage.observe()
+        return self.stage.observe(self.scenario)
 
     def check(self, before: State, tally: Tally) -> Sequence[Verdict]:
         """The scenario's verdicts on what happened since `before`."""

@@ -64,7 +64,7 @@ def test_tables_are_built_read_and_dropped(target: Target, dsn: str, said: list[
     stage = Stage(target, SCHEMA, Indexed(), BLOCKING)
 
     stage.build(KEYS)
-    state = stage.observe()
+    state = stage.observe(Indexed())
     stage.drop()
 
     assert state == {"total": 0}
@@ -102,7 +102,7 @@ def test_a_schema_that_just_changed_is_waited_out(
     stage = Stage(target, SCHEMA, Counter(), HASTE)
 
     stage.build(KEYS)
-    assert stage.observe() == {"total": 0}
+    assert stage.observe(Counter()) == {"total": 0}
     stage.drop()
 
     assert len(refused) == 7  # schema, table, three seeds, the check's query, the drop

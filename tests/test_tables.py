@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from decimal import Decimal
-from math import nan
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 import pytest
 
-from hotrow.errors import UsageError
-from hotrow.scenario import State, Tally, Verdict
+from hotrow.errors import Rejected, UsageError
+from hotrow.knob import Switch
+from hotrow.scenario import State, Tally, Verdict, judge
 from hotrow.targets.session import BLOCKING
 from hotrow.targets.tables import Tables
 from hotrow.targets.target import parse_target, start
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("hotrow_home")
 
 NOTHING = Tally(committed=0, unknown=0)
+
+
+def iter_once() -> Iterator[int]:
+    """Values that can be read once."""
+    yield 1
 
 
 class Crashing(Counter):
@@ -128,26 +133,6 @@ def test_what_cannot_run_is_refused_before_any_load(
         lay_out(scenario)
 
 
-@pytest.mark.parametrize(
-    ("said", "valid"),
-    [(["not a verdict"], None), (None, None), ([Verdict("x", valid=True, details={"x": nan})], None)],
-)
-def test_what_a_check_says_must_be_verdicts(
-    said: Any, valid: bool | None, lay_out: Callable[..., Tables]
-) -> None:
-    """Anything else is nothing that is known, and does not end the run."""
-
-    class Odd(Counter):
-        name = "odd"
-
-        def check(self, before: State, after: State, tally: Tally) -> Sequence[Verdict]:
-            return cast("Sequence[Verdict]", said)
-
-    (verdict,) = lay_out(Odd()).judge(0, NOTHING)
-
-    assert verdict.valid is valid
-
-
 def test_a_verdict_may_name_what_json_has_no_value_for() -> None:
     """A uuid or a decimal of the database stands as text."""
     verdict = Verdict("x", valid=False, count=1, first={"id": UUID(int=1), "sum": Decimal("1.50")})
@@ -156,11 +141,122 @@ def test_a_verdict_may_name_what_json_has_no_value_for() -> None:
 
 
 def test_a_reading_that_crashes_is_no_verdict_either(lay_out: Callable[..., Tables]) -> None:
-    """Nor has the next cell one, whose beginning is not known; the one after it has."""
+    """Nor has a cell one whose beginning is not known; one that is prepared begins anew."""
     Blind.reads = 0
     tables = lay_out(Blind())
 
-    assert [tables.judge(0, NOTHING)[0].valid for _ in range(3)] == [None, None, True]
+    unprepared = [tables.judge(0, NOTHING)[0].valid for _ in range(3)]
+    Blind.reads = 1
+    failed = tables.judge(0, NOTHING)[0].valid
+    tables.prepare(0)
+
+    assert unprepared == [None, None, True]
+    assert (failed, tables.judge(0, NOTHING)[0].valid) == (None, True)
+
+
+class Selective(Counter):
+    """A counter that is read as a knob says, which does not matter to its tables."""
+
+    name = "selective"
+    sharp = Switch("see all that was counted")
+
+    def observe(self, session: Session) -> State:
+        return super().observe(session) if self.sharp else {"total": 0}
+
+    def check(self, before: State, after: State, tally: Tally) -> Sequence[Verdict]:
+        return [judge("nothing was counted", [after] if after != before else [])]
+
+
+@pytest.mark.parametrize("order", [("off", "on"), ("on", "off"), ("on", "off", "on")])
+def test_each_cell_is_observed_with_its_own_knobs(
+    order: Sequence[str], lay_out: Callable[..., Tables]
+) -> None:
+    """Before and after it, whichever comes first; a change between cells is no matter of either."""
+    tables = lay_out(*(Selective(sharp=sharp) for sharp in order))
+    verdicts = []
+    for cell in range(len(order)):
+        tables.prepare(cell)
+        _increment(tables.schemas[cell])
+        verdicts.append(tables.judge(cell, NOTHING)[0].valid)
+
+    assert len(set(tables.schemas)) == 1
+    assert verdicts == [sharp == "off" for sharp in order]
+
+
+def test_a_state_that_an_equal_scenario_read_is_not_read_again(lay_out: Callable[..., Tables]) -> None:
+    """Unless a COMMIT in doubt may have come after it: that is no matter of the next cell."""
+    tables = lay_out(Counter(), Counter(), Counter(), receipts=True)
+    for cell, tally in enumerate((NOTHING, Tally(0, unknown=1))):
+        tables.prepare(cell)
+        assert [verdict.valid for verdict in tables.judge(cell, tally)] == [True, True]
+    _increment(tables.schemas[1])
+    tables.prepare(2)
+
+    assert tables.judge(2, NOTHING)[0].valid is True
+
+
+def test_without_all_records_no_count_is_judged(lay_out: Callable[..., Tables]) -> None:
+    """Neither the scenario's own nor that of receipts."""
+    tables = lay_out(Counter(), Counter(), receipts=True)
+    _increment(tables.schemas[0])
+
+    verdicts = tables.judge(0, NOTHING, records_lost=True)
+    tables.prepare(1)
+
+    assert [verdict.valid for verdict in verdicts] == [None, None]
+    assert [verdict.valid for verdict in tables.judge(1, NOTHING)] == [True, True]
+
+
+class Clumsy(Counter):
+    """A counter whose check changes what it is given."""
+
+    name = "clumsy"
+
+    def check(self, before: State, after: State, tally: Tally) -> Sequence[Verdict]:
+        cast("dict[str, int]", after)["total"] += 1
+        return super().check(before, {**after, "total": after["total"] - 1}, tally)
+
+
+def test_a_check_may_change_what_it_is_given(lay_out: Callable[..., Tables]) -> None:
+    """The next cell begins with what was read all the same."""
+    tables = lay_out(Clumsy())
+
+    assert [tables.judge(0, NOTHING)[0].valid for _ in range(2)] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [(None, "NoneType"), ([1], "list"), ({"rows": iter_once()}, "cannot pickle 'generator' object")],
+)
+def test_what_cannot_be_compared_later_is_refused(
+    state: Any, why: str, lay_out: Callable[..., Tables]
+) -> None:
+    """A state is values that stay as they are until the cell has ended."""
+
+    class Fleeting(Counter):
+        name = "fleeting"
+
+        def observe(self, session: Session) -> State:
+            return cast("State", state)
+
+    with pytest.raises(UsageError, match=rf"fleeting: observe\(\): TypeError: .*{why}"):
+        lay_out(Fleeting())
+
+
+@pytest.mark.parametrize("error", [SystemExit(0), Rejected("sold out")])
+@pytest.mark.parametrize("method", ["seed", "observe", "tables"])
+def test_a_scenario_that_wants_to_leave_is_refused(
+    method: str, error: BaseException, lay_out: Callable[..., Tables]
+) -> None:
+    """In a line, not by leaving with exit code 0."""
+
+    def leave(*_: Any) -> Any:
+        raise error
+
+    leaving = type("Leaving", (Counter,), {"name": "leaving", method: leave})
+
+    with pytest.raises(UsageError, match=rf"leaving: {method}\(\): {type(error).__name__}"):
+        lay_out(leaving())
 
 
 def test_receipts_are_counted_even_where_the_check_crashes(lay_out: Callable[..., Tables]) -> None:

@@ -219,6 +219,7 @@ class Conductor:
             self.abandon(error)
 
     def _open_cell(self, run: OpenRun, cell: Cell) -> None:
+        run.tables.prepare(cell.id)
         run.progress.cell_opened(cell)
         run.open_cell = cell
         run.begin_ns = None

@@ -73,14 +73,14 @@ class Stage:
                 for (table,) in session.execute(_TABLES_OF_SCHEMA, self.schema).rows:
                     session.run(f"SELECT hotrow.adopt('{self.schema}.{table}')")
 
-    def observe(self) -> State:
-        """What the scenario's check reads, in one transaction.
+    def observe(self, scenario: Scenario) -> State:
+        """What this scenario's check reads, in one transaction.
 
         Raises:
             TargetError: the server refused or is gone.
         """
         with self._session("read the tables", self.schema) as session:
-            return self._read(session, self._scenario.observe)
+            return self._read(session, scenario.observe)
 
     def count_receipts(self) -> int:
         """How many transactions left a receipt, tombstones not counted.

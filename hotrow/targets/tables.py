@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import suppress
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hotrow.errors import HotrowError
+from hotrow.errors import UsageError
 from hotrow.receipts import check_receipts
-from hotrow.rehearsal import blaming, statements, told
-from hotrow.scenario import Verdict
+from hotrow.rehearsal import blaming, statements
 from hotrow.targets.rehearsing import rehearse
 from hotrow.targets.stage import Stage
+from hotrow.verdicts import judged, undecided
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from hotrow.rehearsal import Finding
-    from hotrow.scenario import Scenario, State, Tally
+    from hotrow.scenario import Scenario, State, Tally, Verdict
     from hotrow.targets.session import Waiting
     from hotrow.targets.target import Target
 
 
 @dataclass(slots=True)
 class _Observed:
-    """What was last read of one stage: what the next cell on it starts from."""
+    """What was last read of one stage, by whom: what the next cell on it starts from."""
 
+    by: Scenario | None = None
+    """None where nothing is known."""
     state: State | None = None
-    """None where it is not known."""
     receipts: int = 0
+
+    def is_of(self, scenario: Scenario) -> bool:
+        """Whether an equal scenario read it: `observe` may go by its knobs, as `check` does."""
+        return self.by is not None and (type(self.by), self.by.knobs) == (type(scenario), scenario.knobs)
+
+    def forget(self) -> None:
+        """Have the next cell start from what is read anew."""
+        self.by = self.state = None
 
 
 class Tables:
@@ -75,11 +86,43 @@ class Tables:
         """
         for stage in self._stages.values():
             stage.build(self._keys, progress=progress)
-        for stage, scenario in zip(self._of_cell, self._scenarios, strict=True):
-            observed = self._observed[stage.schema]
-            if observed.state is None:
-                with blaming(scenario, "observe"):
-                    observed.state = stage.observe()
+        for cell in self._differently_turned():
+            self._observe(cell)
+
+    def prepare(self, cell: int) -> None:
+        """Read what the cell's check starts from, with no load running, just before it opens.
+
+        What its own scenario read at the end of the cell before is still so and not read again.
+
+        Raises:
+            TargetError: the server refused or is gone.
+        """
+        if not self._observed_at(cell).is_of(self._scenarios[cell]):
+            with suppress(UsageError):  # the verdict will say that nothing is known of the beginning
+                self._observe(cell)
+
+    def _observed_at(self, cell: int) -> _Observed:
+        return self._observed[self._of_cell[cell].schema]
+
+    def _observe(self, cell: int) -> State:
+        """What the cell's own scenario reads now, kept for the next cell.
+
+        Raises:
+            TargetError: the server refused or is gone.
+            UsageError: observe() raised, or what it read cannot be; one line says why and where.
+        """
+        stage, scenario, observed = self._of_cell[cell], self._scenarios[cell], self._observed_at(cell)
+        observed.forget()
+        if self._receipts:
+            observed.receipts = stage.count_receipts()
+        with blaming(scenario, "observe"):
+            observed.state = _checked(stage.observe(scenario))
+        observed.by = scenario
+        return observed.state
+
+    def _differently_turned(self) -> Iterable[int]:
+        """A cell for each way in which the knobs are turned."""
+        return {str(scenario.knobs): cell for cell, scenario in enumerate(self._scenarios)}.values()
 
     def rehearse(self, seed: int) -> list[Finding]:
         """What `draw` says that `run` does not do, or does without saying, of every way to turn the knobs.
@@ -87,42 +130,42 @@ class Tables:
         Raises:
             HotrowError: a transaction of the scenario cannot run; one line says why.
         """
-        turned = {str(scenario.knobs): place for place, scenario in enumerate(self._scenarios)}
         found = [
             rehearse(
-                self._scenarios[place],
+                self._scenarios[cell],
                 self._target,
-                self._of_cell[place].schema,
+                self._of_cell[cell].schema,
                 self._waiting,
                 keys=self._keys,
                 seed=seed,
             )
-            for place in turned.values()
+            for cell in self._differently_turned()
         ]
         return list(dict.fromkeys(finding for findings in found for finding in findings))
 
-    def judge(self, cell: int, tally: Tally) -> list[Verdict]:
+    def judge(self, cell: int, tally: Tally, *, records_lost: bool = False) -> list[Verdict]:
         """The verdicts on a cell that has just ended, with no load running.
 
-        Where a check or its reading raises, nothing is known, and its verdict is None.
+        Where a check or its reading raises, nothing is known, and its verdict is None. The same holds, if
+        records of attempts may be missing (`records_lost`), for every verdict that rests on their number.
 
         Raises:
             TargetError: the server refused or is gone.
         """
-        stage, scenario = self._of_cell[cell], self._scenarios[cell]
-        observed = self._observed[stage.schema]
-
-        def check() -> Sequence[Verdict]:
-            before, observed.state = observed.state, None
-            observed.state = stage.observe()
-            if before is None:
-                raise LookupError("nothing is known of how this cell began, for the check before it failed")
-            return scenario.check(before, observed.state, tally)
-
-        verdicts = _or_unknown(scenario, check)
+        scenario, observed = self._scenarios[cell], self._observed_at(cell)
+        before = observed.state if observed.is_of(scenario) else None
+        receipts = observed.receipts
+        try:
+            after = self._observe(cell)
+        except UsageError as error:
+            verdicts = [undecided(scenario, str(error))]
+        else:
+            verdicts = _compare(scenario, before, after, tally, records_lost=records_lost)
         if self._receipts:
-            before, observed.receipts = observed.receipts, stage.count_receipts()
-            verdicts.append(check_receipts(observed.receipts - before, tally))
+            counted = replace(tally, complete=not records_lost)
+            verdicts.append(check_receipts(observed.receipts - receipts, counted))
+        if records_lost or tally.unknown:
+            observed.forget()  # a COMMIT in doubt may have come after that reading
         return verdicts
 
     def drop(self) -> None:
@@ -131,13 +174,26 @@ class Tables:
             stage.drop()
 
 
-def _or_unknown(scenario: Scenario, check: Callable[[], Sequence[Verdict]]) -> list[Verdict]:
-    """What the check says; where it crashed, or said what cannot be written down, that nothing is known."""
-    try:
-        verdicts = list(check())
-        json.dumps([verdict.as_json() for verdict in verdicts])
-    except HotrowError:
-        raise
-    except Exception as error:  # noqa: BLE001 - a check that crashed has found nothing, not even that all is well
-        return [Verdict(f"check of {scenario.name}", valid=None, details={"error": told(scenario, error)})]
-    return verdicts
+def _compare(
+    scenario: Scenario, before: State | None, after: State, tally: Tally, *, records_lost: bool
+) -> list[Verdict]:
+    """What the check says of copies: whatever it does to them, the next cell starts from what was read."""
+    if before is None:
+        return [undecided(scenario, "nothing is known of how this cell began: it could not be read")]
+    return judged(
+        scenario,
+        lambda tally: scenario.check(deepcopy(before), deepcopy(after), tally),
+        tally,
+        records_lost=records_lost,
+    )
+
+
+def _checked(state: object) -> State:
+    """What `observe` returned, if it is values that stay as they are.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if not isinstance(state, Mapping):
+        raise TypeError(f"returned a {type(state).__name__}; return a dict of what check() needs")
+    return deepcopy(state)  # which a cursor or a generator does not allow
