@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hotrow.attempt import FORMAT
+from hotrow.clock import align, offsets_in
 from hotrow.errors import RunError
 from hotrow.ledger import read_events, read_health, read_ledger
 
@@ -25,7 +26,7 @@ class Window:
     begin_ns: int
     end_ns: int
     closed: bool = True
-    """False where the run ended before the window did; then it ends with the cell's last attempt."""
+    """False if a signal or a crash cut it short; after a crash it ends with the cell's last attempt."""
 
     @property
     def seconds(self) -> float:
@@ -63,6 +64,7 @@ def read_run(directory: Path) -> Run:
     meta = _read_meta(directory)
     ledger = read_ledger(directory)
     events = read_events(directory)
+    align(ledger.attempts, offsets_in(events))
     verdicts = {event["cell"]: event["checks"] for event in events if event.get("event") == "verdict"}
     return Run(
         meta=meta,
@@ -107,7 +109,7 @@ def _windows(events: Iterable[Mapping[str, Any]], attempts: NDArray[np.void]) ->
     for event in events:
         cell = event.get("cell")
         if event.get("event") == "window" and cell is not None:
-            windows[cell] = Window(event["begin_ns"], event["end_ns"])
+            windows[cell] = Window(event["begin_ns"], event["end_ns"], closed="interrupted" not in event)
         elif event.get("event") == "begin" and cell is not None:
             windows[cell] = _open_window(event["begin_ns"], attempts[attempts["cell"] == cell])
     return {cell: window for cell, window in windows.items() if window.end_ns > window.begin_ns}

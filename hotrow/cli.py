@@ -16,6 +16,7 @@ import click
 
 from hotrow.doctor.command import doctor
 from hotrow.errors import HotrowError
+from hotrow.exit_codes import NOT_USABLE
 from hotrow.probe.command import probe
 from hotrow.sweeping import sweep
 from hotrow.targets.local.commands import local
@@ -35,6 +36,8 @@ class _Group(click.Group):
             _refuse(ctx, error.format_message(), HotrowError.exit_code)
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
+        except KeyboardInterrupt:
+            _refuse(ctx, "interrupted by SIGINT", NOT_USABLE)
         except Exception:  # noqa: BLE001 - exit code 1 would say that a gate failed
             traceback.print_exc()
             ctx.exit(HotrowError.exit_code)

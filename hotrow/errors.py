@@ -11,6 +11,8 @@ HotrowError            one line for the user; exit code 2
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 def line_in(file: str, error: BaseException) -> int | None:
     """The last line of this file that an error went through; None where it went through none."""
@@ -20,6 +22,14 @@ def line_in(file: str, error: BaseException) -> int | None:
             line = trace.tb_lineno
         trace = trace.tb_next
     return line
+
+
+def last_place_in(error: BaseException) -> str:
+    """`file.py:12`: the last line that an error went through; empty if it went through none."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "" if trace is None else f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
 
 
 class HotrowError(Exception):
@@ -42,3 +52,12 @@ class RunError(HotrowError):
 
 class Rejected(HotrowError):  # noqa: N818 - a verdict of the business rule, not a fault
     """Raised by a scenario whose business rule said no; the attempt is rolled back and counted `rejected`."""
+
+
+def in_a_line(error: BaseException) -> HotrowError:
+    """The error itself if it is ours; otherwise one line that says what broke, and where in the code."""
+    if isinstance(error, HotrowError):
+        return error
+    text = " ".join(str(error).split())
+    what = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return RunError(f"an unexpected error, {what} (at {last_place_in(error)}); please report it")

@@ -45,17 +45,17 @@ _RECORD = struct.Struct("<qqfffffIIIHHH5sBBBBB")
 """`ATTEMPT` field by field: packing so costs a tenth of assigning to a numpy record."""
 
 _ATTEMPT_MAX = 0xFFFF
-_BUFFER_RECORDS = 4096
 _ATTEMPTS_FILE = re.compile(r"attempts-(\d+)\.bin")
 _HEALTH_FILE = re.compile(r"health-(\d+)\.jsonl")
 _EVENTS = "events.jsonl"
 
 
 class LedgerWriter:
-    """Appends the attempts of one worker to `attempts-<worker>.bin` in `directory`, a buffer at a time.
+    """Appends the attempts of one worker to `attempts-<worker>.bin` in `directory`.
 
-    `wall_ns` and `perf_ns` are `time.time_ns()` and `time.perf_counter_ns()` of one instant. The buffer is
-    written when it is full and at `flush()`, which the load calls once a second. Not for use by two threads.
+    `wall_ns` and `perf_ns` are readings of `time.time_ns()` and `time.perf_counter_ns()` at one instant.
+    `append` never fails: it keeps the attempt in memory until `flush()`, which the load calls once per
+    second, has handed it to the operating system. Not for use by two threads.
 
     Raises:
         RunError: the file exists already (a ledger is never rewritten) or cannot be made.
@@ -63,15 +63,23 @@ class LedgerWriter:
 
     def __init__(self, directory: Path, worker: int, *, wall_ns: int, perf_ns: int) -> None:
         header = np.array((MAGIC, FORMAT, worker, wall_ns, perf_ns, os.getpid(), b""), dtype=HEADER)
-        path = directory / f"attempts-{worker}.bin"
-        self._file = _open_to_append(path, os.O_EXCL)
+        self.path = directory / f"attempts-{worker}.bin"
+        self._file = _open_to_append(self.path, os.O_EXCL)
         self._worker = worker
         self._perf_ns = perf_ns
-        self._buffer = bytearray(_BUFFER_RECORDS * ATTEMPT.itemsize)
-        self._full_at = len(self._buffer) - ATTEMPT.itemsize
-        self._filled = HEADER.itemsize
-        self._buffer[: self._filled] = header.tobytes()
+        self._pending = bytearray(header.tobytes())
+        self._written_bytes = 0
         self.flush()
+
+    @property
+    def written(self) -> int:
+        """How many attempts are in the file, whole."""
+        return max(0, self._written_bytes - HEADER.itemsize) // ATTEMPT.itemsize
+
+    @property
+    def pending_bytes(self) -> int:
+        """How much was appended and is not in the file yet."""
+        return len(self._pending)
 
     def append(
         self,
@@ -97,17 +105,10 @@ class LedgerWriter:
     ) -> None:
         """Note one attempt. `scheduled_ns` and `started_ns` are `time.perf_counter_ns()` readings.
 
-        The other times are durations. `sqlstate` is empty where there was none. Attempts past 65,535 of one
+        The other times are durations. `sqlstate` is empty if there was none. Attempts past 65,535 of one
         transaction are all numbered 65,535. Costs about 2 us.
-
-        Raises:
-            OSError: the full buffer could not be written; this attempt was not taken.
         """
-        if self._filled > self._full_at:
-            self.flush()
-        _RECORD.pack_into(
-            self._buffer,
-            self._filled,
+        self._pending += _RECORD.pack(
             scheduled_ns - self._perf_ns,
             started_ns - self._perf_ns,
             begin_ns,
@@ -128,27 +129,27 @@ class LedgerWriter:
             kind,
             region,
         )
-        self._filled += _RECORD.size
 
     def flush(self) -> None:
         """Hand all that was appended to the operating system.
 
         Raises:
-            OSError: it could not all be written. What is left stays in the buffer, to the byte, so that a
-                later flush goes on where this one broke off and the records stay whole.
+            RunError: it could not all be written. The rest stays in memory, to the byte, so that a later
+                flush goes on where this one broke off and the records stay whole.
         """
-        written = 0
         try:
-            with memoryview(self._buffer) as view:
-                while written < self._filled:
-                    written += os.write(self._file, view[written : self._filled])
-        finally:
-            left = self._filled - written
-            self._buffer[:left] = self._buffer[written : self._filled]
-            self._filled = left
+            self._write()
+        except OSError as error:
+            raise RunError(f"{self.path}: cannot be written ({error.strerror})") from error
+
+    def _write(self) -> None:
+        while self._pending:
+            written = os.write(self._file, self._pending)
+            del self._pending[:written]
+            self._written_bytes += written
 
     def close(self) -> None:
-        """Flush and close; a second call does nothing."""
+        """Flush and close; a second call does nothing. Raises as `flush`; the file is closed all the same."""
         if self._file < 0:
             return
         try:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import difflib
 import multiprocessing
+import multiprocessing.process
+import os
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -13,16 +16,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hotrow.errors import UsageError
+from hotrow.exit_codes import ERROR, NOT_USABLE, worst
+from hotrow.interruption import end_while_starting, listen
 from hotrow.knob import knobs_of
 from hotrow.scenario_file import find_scenario
 
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Mapping, Sequence
+    from types import FrameType
 
     from hotrow.scenario import Scenario
-
-_WORST_FIRST = (2, 3, 1, 4, 0)
-"""Exit codes of several runs: what one of them found is said of all."""
 
 
 @click.command(
@@ -75,6 +79,7 @@ def sweep(ctx: click.Context, /, scenario: str, hosts: Sequence[str], **options:
       hotrow sweep counter --shards 1,4,16 --skew hot --users 16
       hotrow sweep path/to/mine.py --skew hot -H local -H plain
     """  # noqa: D301 - \b keeps click from joining the lines
+    end_while_starting()
     kind = _find(scenario)
     words = ["--scenario", scenario, *_words(options), *_knob_words(kind, ctx.args)]
     if len(hosts) == 1:
@@ -133,25 +138,56 @@ def _own_flags() -> list[str]:
 
 
 def _one_after_another(scenario: str, hosts: Sequence[str], words: Sequence[str], out: Path) -> int:
-    """Run the sweep on every target, each in a process of its own, then draw all in one report.
+    """Run the sweep on every target, each in a process of its own, then draw what there is in one report.
 
     Locust patches the standard library and ends its process, so each run is forked before it is imported.
+    A signal ends the run that is going on properly, and those to come never begin.
     """
     from hotrow.finish import finish_side_by_side  # noqa: PLC0415 - only here
 
     together = out / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{scenario}-side-by-side"
-    codes = []
+    runs = _Runs()
+    listen(runs.end)
     for host in hosts:
-        click.echo(f"on {host.rpartition('@')[2]}", err=True)
-        own = ["--host", host, *words, "--out", str(together)]
-        process = multiprocessing.get_context("fork").Process(target=run_locust, args=(own,))
-        process.start()
-        process.join()
-        codes.append(process.exitcode or 0)
-    runs = sorted(path.parent for path in together.glob("*/run.json"))
-    if len(runs) == len(hosts):
-        finish_side_by_side(runs, together)
-    return min(codes, key=lambda code: _WORST_FIRST.index(code) if code in _WORST_FIRST else 0)
+        if not runs.ended:
+            click.echo(f"on {host.rpartition('@')[2]}", err=True)
+            runs.run(["--host", host, *words, "--out", str(together)])
+    summarised = sorted(path.parent for path in together.glob("*/summary.json"))
+    if len(summarised) > 1:
+        finish_side_by_side(summarised, together)
+    return worst([*runs.codes, *([NOT_USABLE] if runs.ended else [])])
+
+
+class _Runs:
+    """One child process after another, and the signals for whichever is there."""
+
+    def __init__(self) -> None:
+        self.codes: list[int] = []
+        self.ended = False
+        self._process: multiprocessing.process.BaseProcess | None = None
+
+    def run(self, words: Sequence[str]) -> None:
+        """Run Locust in a child and keep its exit code."""
+        self._process = multiprocessing.get_context("fork").Process(target=_run_apart, args=(words,))
+        self._process.start()
+        self._process.join()
+        self.codes.append(ERROR if self._process.exitcode is None else self._process.exitcode)
+        self._process = None
+
+    def end(self, number: signal.Signals, _: FrameType | None) -> None:
+        """Pass a signal on to the run that is going on, and begin no other."""
+        self.ended = True
+        if self._process is not None and self._process.pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, number)
+
+
+def _run_apart(words: Sequence[str]) -> None:
+    """Run Locust out of the terminal's reach, so that Ctrl-C comes to it once, from its parent."""
+    os.setpgid(0, 0)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    end_while_starting()
+    run_locust(words)
 
 
 def run_locust(words: Sequence[str]) -> None:

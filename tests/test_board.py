@@ -18,7 +18,7 @@ gevent.sleep(0)
 
 def close_and_pause():
     earlier.kill(block=False)
-    data = {"sequence": 1, "setup": None, "open": None, "end": False}
+    data = {"sequence": 1, "setup": None, "open": None, "end": False, "sent_ns": 0}
     listeners[TO_WORKERS](SimpleNamespace(data=data))
     return board.pause(600)
 

@@ -102,16 +102,16 @@ def test_round_trip(tmp_path: Path) -> None:
     assert read.torn_bytes == 0
 
 
-def test_more_than_a_buffer(tmp_path: Path) -> None:
-    """A full buffer is written by itself, and nothing is lost or doubled over several of them."""
+def test_attempts_wait_in_memory_until_they_are_flushed(tmp_path: Path) -> None:
+    """Appending writes nothing and cannot fail; a flush writes all of it, and says how many that are."""
     writer = _writer(tmp_path)
     attempt = _random_attempts(seed=2, count=1)[0]
     for number in range(10_000):
         writer.append(**attempt | {"transaction": number})
-    on_disk = (tmp_path / "attempts-0.bin").stat().st_size
+    before = (writer.written, (tmp_path / "attempts-0.bin").stat().st_size, writer.pending_bytes)
     writer.close()
 
-    assert 64 < on_disk < 64 * 10_001
+    assert (before, writer.written) == ((0, 64, 64 * 10_000), 10_000)
     assert read_ledger(tmp_path).attempts["transaction"].tolist() == list(range(10_000))
 
 
@@ -252,8 +252,9 @@ def test_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         return write(file, data[:step])
 
     monkeypatch.setattr(os, "write", write_a_little)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(RunError, match="No space left"):
         writer.flush()
+    assert writer.written == 2
     monkeypatch.undo()
     assert read_ledger(tmp_path).torn_bytes == 130 - 128
     writer.append(**attempts[0])

@@ -14,6 +14,7 @@ from hotrow.targets.session import waits_in_c
 if waits_in_c():
     raise HotrowError("psycopg was imported before locust and would block every user; import locust first")
 
+from hotrow.load import channel as _channel  # noqa: F401 - secures the sockets before Locust makes any
 from hotrow.load.user import ContentionUser
 
 __all__ = ["ContentionUser"]

@@ -1,4 +1,4 @@
-"""Whether this process kept up: event-loop lag and CPU, once a second.
+"""Whether this process kept up: how late its event loop was, and what CPU it and the machine used.
 
 A client that is late sends late and measures late; a cell in which that happened is not usable.
 """
@@ -9,67 +9,90 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import gevent
+import psutil
 
+from hotrow.errors import RunError
 from hotrow.ledger import append_health
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    from hotrow.load.board import Board
+    from hotrow.clock import RunClock
 
 SAMPLE_EVERY_S = 0.01
 WRITE_EVERY_S = 1.0
 
 
 class Health:
-    """Samples this process while a run lasts, and flushes its ledger once a second."""
+    """Samples this process during a run; one line per second goes to `health-<worker>.jsonl`.
 
-    def __init__(self, directory: Path, board: Board) -> None:
-        self._directory = directory
-        self._board = board
-        self._lags_ms: list[float] = []
+    A line covers the `seconds` before its `wall_ns`, and no line covers parts of two cells: `cut` ends one.
+    If a line cannot be written, the next one of the same cell covers its time too.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        worker: int,
+        clock: RunClock,
+        *,
+        each_second: Callable[[], object],
+        connections: Callable[[], dict[str, Any]],
+    ) -> None:
+        self._directory, self._worker, self._clock = directory, worker, clock
+        self._each_second, self._connections = each_second, connections
+        self._cell: int | None = None
+        self._begin_line(time.perf_counter_ns(), time.process_time())
+        self._cores = psutil.cpu_count() or 1
+        psutil.cpu_percent()  # the first call only begins the interval of the second
         self._greenlets = [gevent.spawn(self._sample), gevent.spawn(self._write)]
 
+    def cut(self, cell: int | None) -> None:
+        """End the line of the cell that was open; what follows belongs to `cell`, None between cells."""
+        self._append()
+        self._begin_line(time.perf_counter_ns(), time.process_time())
+        self._cell = cell
+
     def stop(self) -> None:
-        """Stop sampling; a last line has what connecting took in all."""
+        """Stop sampling and write the last line."""
         gevent.killall(self._greenlets)
-        if self._connections():
-            self._append(0.0)
+        self._append()
 
     def _sample(self) -> None:
         while True:
-            before = time.perf_counter()
+            before_ns = time.perf_counter_ns()
             gevent.sleep(SAMPLE_EVERY_S)
-            self._lags_ms.append((time.perf_counter() - before - SAMPLE_EVERY_S) * 1e3)
+            slept_ms = (time.perf_counter_ns() - before_ns) / 1e6
+            self._lags_ms.append(max(0.0, slept_ms - SAMPLE_EVERY_S * 1e3))
 
     def _write(self) -> None:
-        wall, cpu = time.perf_counter(), time.process_time()
         while True:
             gevent.sleep(WRITE_EVERY_S)
-            now, used = time.perf_counter(), time.process_time()
-            self._append((used - cpu) / (now - wall))
-            wall, cpu = now, used
-            if self._board.ledger is not None:
-                self._board.ledger.flush()
+            self._append()
+            self._each_second()
 
-    def _append(self, cpu: float) -> None:
-        lags, self._lags_ms = sorted(self._lags_ms), []
-        cell = self._board.cell
-        append_health(
-            self._directory,
-            self._board.worker,
-            {
-                "wall_ns": time.time_ns(),
-                "cell": None if cell is None else cell.id,
-                "lag_ms": lags[-1] if lags else 0.0,
-                "cpu": cpu,
-                **self._connections(),
-            },
-        )
+    def _append(self) -> None:
+        now_ns, cpu_s = time.perf_counter_ns(), time.process_time()
+        seconds = max((now_ns - self._since_ns) / 1e9, 1e-9)
+        line = {
+            "wall_ns": self._clock.wall_ns + now_ns - self._clock.perf_ns,
+            "cell": self._cell,
+            "seconds": seconds,
+            "lag_ms": max(self._lags_ms, default=0.0),
+            "lags_ms": [round(lag, 2) for lag in self._lags_ms],
+            "cpu": (cpu_s - self._cpu_s) / seconds,
+            "machine_cpu": psutil.cpu_percent() / 100,
+            "cores": self._cores,
+            "late_wall_ms": round(self._clock.late_wall_ms(), 3),
+            **self._connections(),
+        }
+        try:
+            append_health(self._directory, self._worker, line)
+        except RunError:
+            return
+        self._begin_line(now_ns, cpu_s)
 
-    def _connections(self) -> dict[str, Any]:
-        """What connecting took since the run began, region by region; nothing where that is not counted."""
-        target = self._board.target
-        if target is None or not target.doors:
-            return {}
-        return {"connections": [{"region": door.cluster.region, **door.as_json()} for door in target.doors]}
+    def _begin_line(self, now_ns: int, cpu_s: float) -> None:
+        self._since_ns, self._cpu_s = now_ns, cpu_s
+        self._lags_ms: list[float] = []

@@ -1,27 +1,57 @@
-"""A run in progress, and how the transactions of a cell ended that is over."""
+"""A run in progress, and the events that it notes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import errno
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+import gevent
 
-from hotrow.attempt import Flag, Outcome
-from hotrow.ledger import read_ledger
-from hotrow.scenario import Tally
+from hotrow.errors import RunError
+from hotrow.ledger import append_event
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
+    from hotrow.clock import RunClock
     from hotrow.load.arguments import Request
     from hotrow.load.progress import Progress
     from hotrow.plan import Cell
     from hotrow.scenario import Scenario
     from hotrow.targets.tables import Tables
+
+_PATIENCE_S = 30.0
+"""How long a disk may be full before the run is given up."""
+_PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EAGAIN})
+
+
+class Notebook:
+    """Writes the events of a run. A disk that is full for a while delays them and loses none."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._gave_up = False
+
+    def note(self, event: str, **facts: Any) -> None:
+        """Append one event, trying again for a while if the disk takes nothing.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        deadline = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                append_event(self.directory, {"event": event, **facts})
+            except RunError as error:
+                passing = isinstance(error.__cause__, OSError) and error.__cause__.errno in _PASSING
+                self._gave_up = self._gave_up or not passing or time.monotonic() > deadline
+                if self._gave_up:
+                    raise
+                gevent.sleep(0.1)
+            else:
+                return
 
 
 @dataclass(slots=True)
@@ -31,29 +61,25 @@ class OpenRun:
     scenario: Scenario
     request: Request
     cells: tuple[Cell, ...]
-    directory: Path
+    notebook: Notebook
     tables: Tables
     progress: Progress
+    clock: RunClock
     users: int
     """How many users the open cell has."""
     wanted_users: int
     """How many a sweep wants."""
     open_cell: Cell | None = None
+    closing: bool = False
+    """Whether a cell is being closed and judged."""
     begin_ns: int | None = None
-    """When the window of the open cell began; None while it warms up or its users still come."""
+    """When the measured interval of the open cell began; None while it warms up or its users still come."""
+    cut_short: str | None = None
+    """Why the open cell ended before it was planned to."""
+    faults: list[int] = field(default_factory=list)
+    """Exit codes that the run ends with at least."""
 
-
-def tally_cell(directory: Path, cell: Cell, kinds: int) -> Tally:
-    """How the transactions of a cell ended, warm-up included: what the database must agree with."""
-    attempts = read_ledger(directory).attempts
-    own = attempts[attempts["cell"] == cell.id]
-    return _count(own, [_count(own[own["kind"] == kind]) for kind in range(kinds)])
-
-
-def _count(attempts: NDArray[np.void], kinds: Sequence[Tally] = ()) -> Tally:
-    final = (attempts["flags"] & Flag.FINAL) != 0
-    return Tally(
-        committed=int(np.count_nonzero(final & (attempts["outcome"] == Outcome.COMMITTED))),
-        unknown=int(np.count_nonzero(attempts["outcome"] == Outcome.UNKNOWN)),
-        kinds=kinds,
-    )
+    @property
+    def directory(self) -> Path:
+        """Where all of it is written."""
+        return self.notebook.directory

@@ -10,12 +10,9 @@ from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from hotrow.attempt import Outcome
-from hotrow.ledger import read_ledger
 from hotrow.plan import planned_seconds
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
     from hotrow.plan import Cell
@@ -47,11 +44,10 @@ class Progress:
             left=f"about {left_s:.0f} s left",
         )
 
-    def cell_closed(self, cell: Cell, directory: Path, begin_ns: int, end_ns: int) -> None:
+    def cell_closed(self, cell: Cell, attempts: NDArray[np.void], begin_ns: int, end_ns: int) -> None:
         """Move on by what the cell was planned to take, and say in a line what was seen in it."""
         if self._bar is None:
             return
-        attempts = read_ledger(directory).attempts
         conflict_rate, goodput_per_s = glance(attempts[attempts["cell"] == cell.id], begin_ns, end_ns)
         self._bar.advance(self._task)
         rate = "   none" if conflict_rate is None else f"{conflict_rate:6.1%}"

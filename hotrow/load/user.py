@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from hotrow.targets.target import Target
 
 _RECONNECT_PAUSE_S = 0.2
+"""Wait after a transaction that failed because its connection was lost, before the next one asks for another.
+
+It is made between transactions, so it is part of no latency. After any other error the user goes on at once.
+"""
 
 
 class TransactionFailed(Exception):  # noqa: N818 - what it is called in Locust's failure table
@@ -59,6 +63,7 @@ class ContentionUser(User):
         self._connection: UserConnection | None = None
         self._region = 0
         self._client: Client | None = None
+        self._is_ready = False
         self._cell: Cell | None = None
 
     def wait_time(self) -> float:
@@ -73,6 +78,7 @@ class ContentionUser(User):
         self._region = self._board.enter_region()
         self._connect(target, setup.schemas[0])
         self._board.ready += 1
+        self._is_ready = True
 
     def _connect(self, target: Target, schema: str) -> None:
         self._connection = UserConnection(target, schema, COOPERATIVE, self._region)
@@ -92,25 +98,34 @@ class ContentionUser(User):
 
     def on_stop(self) -> None:
         """Leave: the connection is closed and the user no longer counted."""
-        if self._connection is not None:
+        if self._is_ready:
+            self._is_ready = False
             self._board.ready -= 1
+        if self._connection is not None:
             self._board.leave_region(self._region)
             self._connection.close()
+            self._connection = None
 
     @task
     def transaction(self) -> None:
         """One business transaction, with its retries, in whichever cell is open."""
-        client = self._client_of(self._wait_for_cell())
-        if client is None:
-            return
-        self._board.in_flight += 1
+        cell = self._wait_for_cell()
+        try:
+            client = self._client_of(cell)
+            if client is None or not self._board.admit(cell):
+                return
+            self._transact(client)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - Locust would log it and go on, as fast as it can
+            self._board.fail(error)
+
+    def _transact(self, client: Client) -> None:
         started = time.perf_counter()
         try:
             outcome = run_transaction(client, self._board.number_transaction())
         finally:
-            self._board.in_flight -= 1
+            self._board.leave()
         self._tell_locust(client.scenario.name, outcome, (time.perf_counter() - started) * 1e3)
-        if outcome is Outcome.ERROR:
+        if outcome is Outcome.ERROR and self._connection is not None and not self._connection.is_open:
             self._board.pause(_RECONNECT_PAUSE_S)
 
     def _wait_for_cell(self) -> Cell:
@@ -128,9 +143,11 @@ class ContentionUser(User):
         return self._state != LOCUST_STATE_STOPPING and self._board.pause(seconds)
 
     def _client_of(self, cell: Cell) -> Client | None:
-        """This user in the open cell; None where the cell closed while the user was about to join it."""
+        """This user in the open cell; None if the cell closed while the user was about to join it."""
         if self._client is None or self._cell is not cell:
             self._take_place(cell)
+            if self._board.cell is not cell:
+                return None
             self._cell, self._client = cell, self._make_client(cell)
             if not self._join(self._client.rng):
                 return None

@@ -26,6 +26,11 @@ class UserConnection:
         self._session: PostgresSession | None = None
         self._retire_at_s = math.inf
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the next attempt finds a connection."""
+        return self._session is not None and self._session.usable
+
     def try_to_open(self) -> None:
         """Open ahead of the first attempt; where that fails, that attempt tries again and records why."""
         with suppress(psycopg.Error, TargetError):

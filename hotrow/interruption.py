@@ -1,0 +1,37 @@
+"""Being told to end, by SIGINT (Ctrl-C), SIGTERM or SIGHUP, while no load is running."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from hotrow.exit_codes import NOT_USABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def listen(hear: Callable[[signal.Signals, FrameType | None], None]) -> None:
+    """Call `hear` at each of the signals, between two steps of the interpreter.
+
+    What is ignored stays ignored, such as SIGHUP under `nohup`.
+    """
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda received, frame: hear(signal.Signals(received), frame))
+
+
+def end_while_starting() -> None:
+    """From now on, until the load listens itself, a signal ends the process with one line and exit code 4."""
+
+    def end(number: signal.Signals, _: FrameType | None) -> None:
+        sys.stderr.write(f"hotrow: interrupted by {number.name} while starting: nothing was measured\n")
+        sys.stderr.flush()
+        os._exit(NOT_USABLE)
+
+    listen(end)
