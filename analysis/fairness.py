@@ -7,9 +7,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from analysis.tally import Tally
+
+
+EVEN_ENOUGH = 0.5
+"""Jain's index below which a few users had most of the commits."""
+COMMITS_PER_USER_MIN = 5
+"""Fewer on average may leave some users without one by chance: of 5, one user in 150."""
+
+
+def is_uneven(shares: Mapping[str, Any], committed: int) -> bool:
+    """Whether a few of several users had most of the commits, and chance is no reason.
+
+    `shares` is `fairness` of a cell, `committed` how many transactions committed in it.
+    """
+    return shares["jain"] is not None and shares["jain"] < EVEN_ENOUGH and is_enough(shares, committed)
+
+
+def is_enough(shares: Mapping[str, Any], committed: int) -> bool:
+    """Whether so many commits say something of how they were dealt."""
+    return bool(committed >= COMMITS_PER_USER_MIN * shares["users"])
 
 
 def fairness(cell: Tally, users: int) -> dict[str, Any]:

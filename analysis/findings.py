@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from analysis.fairness import is_enough
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -23,8 +25,8 @@ ATTEMPTS_USABLE_MIN = 30
 """Fewer attempts say nothing."""
 CUT_OFF_SHARE_MAX = 0.05
 """Where more of the transactions were cut off, those that retry for long are missing from the rates."""
-REJECTED_SHARE_MAX = 0.8
-"""Where more of the attempts were rejected, the cell measures rejections."""
+REJECTED_SHARE_MAX = 0.5
+"""If more of the attempts were rejected, the cell measures rejections and compares with no other."""
 UNEVEN_SHARE_MAX = 0.1
 """Where the users of two regions differ by more than one and than this share of the larger number, the cell
 does not compare with one whose users were dealt evenly."""
@@ -71,7 +73,7 @@ def find(
         _resolved_outcomes(cell["in_doubt"]),
         _deadlocks(cell["attempts"]),
         _many_cut_off(cell["transactions"]),
-        _users_starved(cell["fairness"]),
+        _users_starved(cell["fairness"], cell["transactions"]["committed"]),
         _many_rejected(cell["attempts"]),
         _no_conflict_where_certain(cell) if conflicts_at_commit else _waiting_not_conflicts(cell),
         _regions_uneven(cell.get("regions", ())),
@@ -160,8 +162,17 @@ def _errors_seen(cell: Mapping[str, Any]) -> Finding | None:
     states = ", ".join(
         f"{code} x {count}" for code, count in cell["sqlstates"].items() if code not in _EXPECTED
     )
-    message = f"{errors} attempts ended in an error that is no conflict ({states or 'without a SQLSTATE'})"
-    return Finding("errors_seen", message, "Read the target's log; errors are neither conflicts nor goodput.")
+    first = next(
+        (error for error in cell["errors"] if error["outcome"] == "error" and error["message"]), None
+    )
+    told = (
+        "" if first is None else f": {first['message']}" + (f" ({first['place']})" if first["place"] else "")
+    )
+    message = (
+        f"{errors} attempts ended in an error that is no conflict ({states or 'without a SQLSTATE'}){told}"
+    )
+    advice = "The report lists them with their statements; errors are neither conflicts nor goodput."
+    return Finding("errors_seen", message, advice)
 
 
 _EXPECTED = frozenset({"40001", "40P01"})
@@ -207,17 +218,28 @@ def _many_cut_off(transactions: Mapping[str, int]) -> Finding | None:
     return Finding("many_cut_off", message, "Raise --duration, or lower the retry policy's cap or max.")
 
 
+def is_mostly_rejected(attempts: Mapping[str, int]) -> bool:
+    """Whether the business rule refused most attempts (`attempts` of a cell), as in a sold-out shop."""
+    return attempts["rejected"] > REJECTED_SHARE_MAX * attempts["total"]
+
+
 def _many_rejected(attempts: Mapping[str, int]) -> Finding | None:
-    rejected, total = attempts["rejected"], attempts["total"]
-    if rejected <= REJECTED_SHARE_MAX * total:
+    if not is_mostly_rejected(attempts):
         return None
-    message = f"{rejected} of {total} attempts were rejected by the business rule, such as sold out"
-    return Finding("many_rejected", message, "Give the scenario more to sell, or a shorter --duration.")
+    message = (
+        f"{attempts['rejected']} of {attempts['total']} attempts were rejected by the business rule, such as "
+        "sold out: the cell is compared with no other"
+    )
+    advice = (
+        "Give the scenario more to sell, or a shorter --duration; cells that share tables begin with what "
+        "the cells before them left."
+    )
+    return Finding("many_rejected", message, advice)
 
 
-def _users_starved(fairness: Mapping[str, float | None]) -> Finding | None:
-    """Where a few users win nearly always, latency is theirs alone."""
-    if fairness["jain"] is None or fairness["commits_median"] != 0:
+def _users_starved(fairness: Mapping[str, Any], committed: int) -> Finding | None:
+    """If a few users win nearly always, latency is theirs alone."""
+    if fairness["jain"] is None or fairness["commits_median"] != 0 or not is_enough(fairness, committed):
         return None
     message = (
         f"half of the {fairness['users']} users or more committed nothing: latency is that of the others "

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
+
+from analysis.fairness import is_uneven
+from hotrow.exit_codes import FINE, GATE_FAILED, INVARIANT_VIOLATED, NOT_USABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-FINE = 0
-GATE_FAILED = 1
-INVARIANT_VIOLATED = 3
-NOT_USABLE = 4
+ERROR_RATE_MAX = 0.01
+"""Transactions failed / finished that are let pass if no limit was given."""
+NEVER_RIGHT = ("22", "42")
+"""SQLSTATE classes of which, if no limit was given, no error is let pass: data exceptions, and syntax errors
+or names that do not exist. They are faults of the scenario, not of the load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +26,12 @@ class Gates:
     """Conflicts / attempts."""
     max_give_up_rate: float | None = None
     """Transactions given up / finished."""
+    max_error_rate: float | None = None
+    """Transactions failed / finished; None is `ERROR_RATE_MAX`, and none at all of `NEVER_RIGHT`."""
     max_p99_ms: float | None = None
     """p99 latency of committed transactions."""
     min_goodput_per_s: float | None = None
-    """Committed transactions a second."""
+    """Committed transactions per second."""
     expect_violations: bool = False
     """Whether some cell has to violate an invariant: a run that shows what goes wrong."""
 
@@ -37,45 +43,135 @@ class Breach:
     gate: str
     """As the option is written: `--max-conflict-rate`."""
     cell: int | None
-    """None where it is the run's."""
+    """None if it is the run's."""
     limit: float | None
-    """None where the option has no value."""
+    """None if the option has no value."""
     measured: float | None
-    """None where the cell has no such value: that is not a pass, but a measurement that is not usable."""
+    """None if the cell has no such value: that is not a pass, but a measurement that is not usable."""
     where: str
     """In words."""
+    why: str = ""
+    """What the measured value came from, if that is known."""
 
     def __str__(self) -> str:
         """Such as `--max-conflict-rate 0.1: 0.52 measured in cell 3 (counter, hot, 8 users, none)`."""
         if self.limit is None:
             return f"{self.gate}: no violation was found in {self.where}"
         found = "nothing" if self.measured is None else f"{self.measured:.4g}"
-        return f"{self.gate} {self.limit:g}: {found} measured in {self.where}"
+        told = f"{self.gate} {self.limit:g}: {found} measured in {self.where}"
+        return f"{told}: {self.why}" if self.why else told
 
     def as_json(self) -> dict[str, Any]:
         """For a machine."""
-        return {"gate": self.gate, "cell": self.cell, "limit": self.limit, "measured": self.measured}
+        named = {"gate": self.gate, "cell": self.cell, "limit": self.limit, "measured": self.measured}
+        return {**named, "text": str(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A gate that a cell passed, but for a reason that says little."""
+
+    gate: str
+    cell: int
+    limit: float
+    measured: float
+    text: str
+    """One line for a person: `--max-conflict-rate 0.1: met in cell 3 (…), but …`."""
+
+    def as_json(self) -> dict[str, Any]:
+        """For a machine."""
+        return asdict(self)
+
+
+def judged(summary: Mapping[str, Any], gates: Gates, breaches: Sequence[Breach]) -> dict[str, Any]:
+    """`gates` of summary.json: the limits, which of them were breached, and which were met but say little."""
+    return {
+        "limits": asdict(gates),
+        "breaches": [breach.as_json() for breach in breaches],
+        "doubts": [doubt.as_json() for doubt in doubts(summary, gates)],
+    }
 
 
 def check_gates(summary: Mapping[str, Any], gates: Gates) -> list[Breach]:
     """Every gate that a cell of `summary` (summary.json) did not pass, cell by cell; then the run's."""
-    found = [breach for cell in summary["cells"] for breach in _breaches(cell, gates)]
+    found = [
+        breach
+        for cell in summary["cells"]
+        for breach in (*_breaches(cell, gates), *_failures(cell, gates.max_error_rate))
+    ]
     if gates.expect_violations and _is_known_right(summary):
         found.append(Breach("--expect-violations", None, None, 0, "any cell"))
     return found
 
 
-def _breaches(cell: Mapping[str, Any], gates: Gates) -> Iterator[Breach]:
-    for gate, limit, measured, is_ceiling in (
+def doubts(summary: Mapping[str, Any], gates: Gates) -> list[Doubt]:
+    """Every gate that was met only because a few users had nearly all commits and the others starved.
+
+    Who never gets to commit neither conflicts with those who do nor is in their latency.
+    """
+    return [
+        Doubt(gate, cell["id"], limit, measured, _doubted(gate, limit, measured, cell))
+        for cell in summary["cells"]
+        if is_uneven(cell["fairness"], cell["transactions"]["committed"])
+        for gate, limit, measured, is_ceiling in _measured(cell, gates)
+        if limit is not None and measured is not None and _is_met(measured, limit, is_ceiling)
+    ]
+
+
+def _doubted(gate: str, limit: float, measured: float, cell: Mapping[str, Any]) -> str:
+    fairness = cell["fairness"]
+    return (
+        f"{gate} {limit:g}: met in {_where(cell)} ({measured:.4g}), but a few users had most of the commits "
+        f"(Jain's index {fairness['jain']:.2f}; the median user committed {fairness['commits_median']:g}, "
+        f"the luckiest {fairness['commits_max']:g})"
+    )
+
+
+def _measured(
+    cell: Mapping[str, Any], gates: Gates
+) -> tuple[tuple[str, float | None, float | None, bool], ...]:
+    """Of each gate with a limit of its own: option, limit, what was measured, and whether it is the most."""
+    return (
         ("--max-conflict-rate", gates.max_conflict_rate, cell["conflict_rate"]["value"], True),
         ("--max-give-up-rate", gates.max_give_up_rate, cell["give_up_rate"]["value"], True),
         ("--max-p99-ms", gates.max_p99_ms, cell["latency_ms"]["p99"], True),
         ("--min-goodput", gates.min_goodput_per_s, cell["goodput_per_s"]["value"], False),
-    ):
-        if limit is None:
-            continue
-        if measured is None or (measured > limit if is_ceiling else measured < limit):
+    )
+
+
+def _is_met(measured: float, limit: float, is_ceiling: bool) -> bool:
+    return measured <= limit if is_ceiling else measured >= limit
+
+
+def _breaches(cell: Mapping[str, Any], gates: Gates) -> Iterator[Breach]:
+    for gate, limit, measured, is_ceiling in _measured(cell, gates):
+        if limit is not None and (measured is None or not _is_met(measured, limit, is_ceiling)):
             yield Breach(gate, cell["id"], limit, measured, _where(cell))
+
+
+def _failures(cell: Mapping[str, Any], given: float | None) -> Iterator[Breach]:
+    """What `--max-error-rate` does not let pass; a cell in which nothing finished has failed nothing."""
+    rate, limit = cell["error_rate"]["value"], ERROR_RATE_MAX if given is None else given
+    errors = [error for error in cell["errors"] if error["outcome"] == "error"]
+    wrong = [error for error in errors if given is None and (error["sqlstate"] or "")[:2] in NEVER_RIGHT]
+    if rate is None and given is not None:
+        yield Breach("--max-error-rate", cell["id"], limit, None, _where(cell))
+    elif rate is not None and rate > limit:
+        yield Breach("--max-error-rate", cell["id"], limit, rate, _where(cell), _why(errors))
+    elif wrong:
+        share = sum(error["attempts"] for error in wrong) / cell["attempts"]["total"]
+        yield Breach("--max-error-rate", cell["id"], 0.0, share, _where(cell), _why(wrong))
+
+
+def _why(errors: Sequence[Mapping[str, Any]]) -> str:
+    """The most frequent error in words, and how many attempts others have."""
+    if not errors:
+        return ""
+    first, more = errors[0], sum(error["attempts"] for error in errors[1:])
+    told = " ".join(str(part) for part in (first["sqlstate"], first["message"]) if part)
+    place = f" ({first['place']})" if first["place"] else ""
+    others = f", and {more} attempts in other errors" if more else ""
+    return f"{first['attempts']} attempts in {told or 'an error without SQLSTATE'}{place}{others}"
 
 
 def _where(cell: Mapping[str, Any]) -> str:

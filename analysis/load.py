@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hotrow.attempt import FORMAT
 from hotrow.clock import align, offsets_in
+from hotrow.error_log import read_errors
 from hotrow.errors import RunError
 from hotrow.ledger import read_events, read_health, read_ledger
 
@@ -53,6 +54,8 @@ class Run:
     torn_bytes: int
     rehearsal: Sequence[Mapping[str, Any]] = ()
     """What the rehearsal of the scenario found before the run: warnings, as they stand in summary.json."""
+    errors: Sequence[Mapping[str, Any]] = ()
+    """What the first error of each sort in a cell said; runs of older versions have none."""
 
 
 def read_run(directory: Path) -> Run:
@@ -77,6 +80,7 @@ def read_run(directory: Path) -> Run:
         rehearsal=[
             found for event in events if event.get("event") == "rehearsal" for found in event["findings"]
         ],
+        errors=read_errors(directory),
     )
 
 

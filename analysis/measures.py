@@ -26,12 +26,14 @@ def rates(cell: Tally) -> dict[str, Any]:
     retries = _in_batches(batch[cell.attempts["attempt"] > 1])
     finished = _in_batches(ending[cell.states != STATES.index("cut_off")])
     gave_up = _in_batches(ending[cell.states == STATES.index("gave_up")])
+    failed = _in_batches(ending[cell.states == STATES.index("failed")])
     commits = _in_batches(ending[cell.committed])
     seconds, total, committed = cell.window.seconds, len(cell.attempts), int(commits.sum())
     return {
         "conflict_rate": asdict(intervals.share(conflicts, attempts)),
         "retry_rate": asdict(intervals.ratio(retries, finished)),
         "give_up_rate": asdict(intervals.share(gave_up, finished)),
+        "error_rate": asdict(intervals.share(failed, finished)),
         "goodput_per_s": asdict(intervals.per_second(commits, seconds)),
         "attempts_per_s": total / seconds,
         "attempts_per_commit": total / committed if committed else None,

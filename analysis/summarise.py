@@ -9,6 +9,7 @@ import numpy as np
 
 from analysis import measures, timing
 from analysis.connections import count_connections
+from analysis.errors import count_errors
 from analysis.expected import expect, lay_out
 from analysis.fairness import fairness
 from analysis.findings import find, find_in_run
@@ -107,6 +108,7 @@ def _summarise_cell(
         **_measured(cell, counted, at_commit, run.meta["think_s"]),
         **summarise_regions(run.meta["target"], attempts, counted),
         **summarise_kinds(run.meta, attempts, counted),
+        "errors": count_errors(counted, cell["id"], run.meta.get("kinds") or (), run.errors),
         "client": _client(run, cell["id"], window),
         "verdict": _verdict(run.verdicts.get(cell["id"], ())),
     }

@@ -17,6 +17,8 @@ import click
 from hotrow.doctor.command import doctor
 from hotrow.errors import HotrowError
 from hotrow.exit_codes import NOT_USABLE
+from hotrow.finite import Finite
+from hotrow.gate_options import gate_options
 from hotrow.probe.command import probe
 from hotrow.sweeping import sweep
 from hotrow.targets.local.commands import local
@@ -57,59 +59,47 @@ def main() -> None:
 @main.command()
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="Where the page of several runs goes.")
-def report(runs: tuple[Path, ...], out: Path | None) -> None:
-    """Summarise RUN again and redraw its pictures and page; no database is needed.
+@gate_options
+def report(runs: tuple[Path, ...], out: Path | None, **limits: Any) -> None:
+    """Summarise RUN again, redraw its pictures and page and judge it again; no database is needed.
 
-    Several runs of one scenario, such as on several targets, are drawn side by side on one page.
+    It is judged by the gates that it was run with; a gate that is given here takes the place of the run's.
+    Several runs of one scenario, such as on several targets, are drawn side by side on one page. The exit
+    code is that of the run, of several the worst.
 
     \b
     Examples:
       hotrow report results/20261123T071500Z-transfer
       hotrow report results/20261123T071500Z-transfer results/20261123T072000Z-transfer --out both
     """  # noqa: D301 - \b keeps click from joining the lines
-    from analysis.gates import Gates  # noqa: PLC0415 - see the module
-    from hotrow.finish import finish_run, finish_side_by_side  # noqa: PLC0415 - see the module
+    from hotrow.finish import finish_side_by_side, report_run  # noqa: PLC0415 - see the module
 
     if len(runs) == 1:
-        sys.exit(finish_run(runs[0], Gates()))
-    finish_side_by_side(runs, out or runs[0].parent / f"{runs[0].name}-side-by-side")
+        sys.exit(report_run(runs[0], limits))
+    sys.exit(finish_side_by_side(runs, out or runs[0].parent / f"{runs[0].name}-side-by-side", limits))
 
 
 @main.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option(
-    "--max-conflict-rate", type=click.FloatRange(0, 1), help="The most conflicts an attempt, 0 to 1."
-)
-@click.option(
-    "--max-give-up-rate", type=click.FloatRange(0, 1), help="The most transactions given up, 0 to 1."
-)
-@click.option("--max-p99-ms", type=click.FloatRange(0), help="The highest p99 of committed transactions.")
-@click.option(
-    "--min-goodput",
-    "min_goodput_per_s",
-    type=click.FloatRange(0),
-    help="The least committed transactions a second.",
-)
-@click.option("--expect-violations", is_flag=True, help="A violated invariant is what was to be found.")
-@click.option("--json", "as_json", is_flag=True, help="Print the breaches as JSON.")
+@gate_options
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 def check(run: Path, as_json: bool, **limits: Any) -> None:
     """Judge RUN: 0 fine, 1 a gate failed, 3 an invariant was violated, 4 the measurement is not usable.
+
+    It is judged by the gates that it was run with; a gate that is given here takes the place of the run's.
 
     \b
     Example:
       hotrow check results/20261123T071500Z-transfer --max-conflict-rate 0.10
     """  # noqa: D301 - \b keeps click from joining the lines
-    from analysis.gates import Gates  # noqa: PLC0415 - see the module
-    from hotrow.finish import check_run  # noqa: PLC0415 - the same
+    from hotrow.finish import check_run  # noqa: PLC0415 - see the module
 
-    sys.exit(check_run(run, Gates(**limits), as_json=as_json))
+    sys.exit(check_run(run, limits, as_json=as_json))
 
 
 @main.command(context_settings={"show_default": True})
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option(
-    "--dpu-price", type=click.FloatRange(0, min_open=True), default=8.0, help="Dollars a million DPU."
-)
+@click.option("--dpu-price", type=Finite(0, min_open=True), default=8.0, help="Dollars a million DPU.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def cost(run: Path, dpu_price: float, as_json: bool) -> None:
     """Say what RUN on Aurora DSQL cost, from CloudWatch, and write cost.json into its directory.

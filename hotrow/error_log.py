@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from types import MappingProxyType, NoneType
 from typing import TYPE_CHECKING, Any
 
 from hotrow.errors import RunError
 from hotrow.ledger import append_json_line
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from hotrow.attempt import Outcome
@@ -21,7 +23,17 @@ if TYPE_CHECKING:
 MOST_LINES = 500
 """Of one worker; errors of further sorts are counted in the ledger and have no text."""
 _MOST_BYTES = 8_000_000
-_FIELDS = {"cell", "kind", "outcome", "sqlstate", "message", "statement", "place"}
+_FIELDS: Mapping[str, type | tuple[type, ...]] = MappingProxyType(
+    {
+        "cell": int,
+        "kind": int,
+        "outcome": str,
+        "sqlstate": str,
+        "message": str,
+        "statement": (str, NoneType),
+        "place": (str, NoneType),
+    }
+)
 
 
 class ErrorLog:
@@ -63,5 +75,7 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
         error = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    ours = isinstance(error, dict) and error.keys() >= _FIELDS and isinstance(error["message"], str)
+    ours = isinstance(error, dict) and all(
+        name in error and isinstance(error[name], kind) for name, kind in _FIELDS.items()
+    )
     return error if ours else None

@@ -4,47 +4,63 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from analysis.gates import NOT_USABLE, Gates, check_gates, exit_code
+from analysis.gates import Gates, check_gates, exit_code, judged
 from analysis.load import read_run
 from analysis.summarise import summarise, write_summary
 from hotrow.errors import UsageError
+from hotrow.exit_codes import FINE, GATE_FAILED, INVARIANT_VIOLATED, NOT_USABLE, worst
+from hotrow.gate_options import read_gates
 from reports.report import write_reports
 from reports.series import cell_name
 from reports.targets import merge
 from reports.terminal import show
+from reports.verdicts import violations
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from hotrow.errors import HotrowError
 
 _MEANING = {
-    0: "fine",
-    1: "a gate failed",
-    3: "an invariant was violated: the data is wrong",
-    4: "the measurement is not usable",
+    FINE: "fine",
+    GATE_FAILED: "a gate failed",
+    INVARIANT_VIOLATED: "an invariant was violated: the data is wrong",
+    NOT_USABLE: "the measurement is not usable",
 }
 
 
 def finish_run(directory: Path, gates: Gates) -> int:
-    """Summarise a run, draw it, say what was found and return the exit code of design.md."""
-    summary = summarise(read_run(directory))
+    """Summarise a run, judge it, draw it, say what was found and return the exit code of design.md."""
+    summary, code = _judged(summarise(read_run(directory)), gates)
     write_summary(directory, summary)
-    report = write_reports(directory, summary)
-    breaches = check_gates(summary, gates)
-    show(_console(), summary, report)
-    for line in (*map(str, breaches), *_warnings(summary)):
+    show(_console(), summary, write_reports(directory, summary))
+    for line in (*_judgement(summary["gates"]), *_warnings(summary)):
         print(f"hotrow: {line}", file=sys.stderr)
-    return exit_code(summary, breaches, expect_violations=gates.expect_violations)
+    return code
 
 
-def finish_side_by_side(directories: Sequence[Path], out: Path) -> None:
-    """Draw several runs of one scenario on one page in `out`, and say what was found.
+def report_run(directory: Path, given: Mapping[str, Any]) -> int:
+    """`finish_run` with the gates that the run was made with; those `given` (texts) take their places.
+
+    Raises:
+        RunError: it is no run.
+        UsageError: a gate cannot be.
+    """
+    return finish_run(directory, _gates(read_run(directory).meta, given))
+
+
+def finish_side_by_side(
+    directories: Sequence[Path], out: Path, given: Mapping[str, Any] | None = None
+) -> int:
+    """Draw several runs of one scenario on one page in `out`, say what was found, return the worst exit code.
+
+    Each is judged by its own gates; those `given` take their places.
 
     Raises:
         RunError: one of them is no run.
@@ -52,10 +68,75 @@ def finish_side_by_side(directories: Sequence[Path], out: Path) -> None:
     """
     if len({directory.resolve() for directory in directories}) < len(directories):
         raise UsageError("a run is given twice; give each once")
-    summary = merge([summarise(read_run(directory)) for directory in directories])
+    runs = [read_run(directory) for directory in directories]
+    found = [_judged(summarise(run), _gates(run.meta, given or {})) for run in runs]
+    summary = merge([summary for summary, _ in found])
     out.mkdir(parents=True, exist_ok=True)
     write_summary(out, summary)
     show(_console(), summary, write_reports(out, summary))
+    for line in _judgement(summary["gates"]):
+        print(f"hotrow: {line}", file=sys.stderr)
+    return worst(code for _, code in found)
+
+
+def check_run(directory: Path, given: Mapping[str, Any], *, as_json: bool) -> int:
+    """Judge a run by its own gates, or those `given` in their places; return the exit code of design.md.
+
+    Raises:
+        RunError: it is no run.
+        UsageError: a gate cannot be.
+    """
+    run = read_run(directory)
+    summary, code = _judged(summarise(run), _gates(run.meta, given))
+    if as_json:
+        wrong = _violations(summary)
+        print(json.dumps({"exit_code": code, **summary["gates"], "violations": wrong}, indent=2))
+        return code
+    lines = (
+        *(f"violated: {line}" for line in violations(summary)),
+        *_judgement(summary["gates"]),
+        *(_warnings(summary) if code == NOT_USABLE else ()),
+    )
+    for line in lines:
+        print(f"hotrow: {line}")
+    print(_meaning(code, summary))
+    return code
+
+
+def _gates(meta: Mapping[str, Any], given: Mapping[str, Any]) -> Gates:
+    """The gates in a run's own options, each replaced by what is given instead."""
+    options = meta.get("options")
+    own = options if isinstance(options, Mapping) else {}
+    return Gates(**read_gates({**own, **{name: value for name, value in given.items() if value}}))
+
+
+def _judged(summary: dict[str, Any], gates: Gates) -> tuple[dict[str, Any], int]:
+    """The summary with `gates`, and the exit code."""
+    breaches = check_gates(summary, gates)
+    code = exit_code(summary, breaches, expect_violations=gates.expect_violations)
+    return {**summary, "gates": judged(summary, gates, breaches)}, code
+
+
+def _judgement(gates: Mapping[str, Any]) -> list[str]:
+    """Gates that were not passed, then those that were met but say little, a line each."""
+    return [found["text"] for found in (*gates["breaches"], *gates["doubts"])]
+
+
+def _violations(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Every check that found wrong data, for a machine."""
+    names = ("name", "count", "first", "worst", "last")
+    return [
+        {"cell": cell["id"], **{name: check.get(name) for name in names}}
+        for cell in summary["cells"]
+        for check in cell["verdict"]["checks"]
+        if check["valid"] is False
+    ]
+
+
+def _meaning(code: int, summary: Mapping[str, Any]) -> str:
+    """The exit code in words."""
+    expected = code == FINE and summary["gates"]["limits"]["expect_violations"]
+    return "fine: wrong data was found, as expected" if expected else _MEANING[code]
 
 
 def _warnings(summary: Mapping[str, Any]) -> list[str]:
@@ -73,24 +154,8 @@ def _warnings(summary: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def check_run(directory: Path, gates: Gates, *, as_json: bool) -> int:
-    """Judge a summarised run against limits; return the exit code of design.md."""
-    summary = summarise(read_run(directory))
-    breaches = check_gates(summary, gates)
-    code = exit_code(summary, breaches, expect_violations=gates.expect_violations)
-    if as_json:
-        print(
-            json.dumps({"exit_code": code, "breaches": [breach.as_json() for breach in breaches]}, indent=2)
-        )
-    else:
-        for line in (*map(str, breaches), *(_warnings(summary) if code == NOT_USABLE else ())):
-            print(f"hotrow: {line}")
-        print(_MEANING[code])
-    return code
-
-
 def _console() -> Console:
-    """The user's console; where output goes to a file or a log, lines of 120."""
+    """The user's console; if output goes to a file or a log, lines of 120."""
     console = Console()
     return console if console.is_terminal else Console(width=120)
 

@@ -17,6 +17,7 @@ import click
 
 from hotrow.errors import UsageError
 from hotrow.exit_codes import ERROR, NOT_USABLE, worst
+from hotrow.gate_options import gate_options
 from hotrow.interruption import end_while_starting, listen
 from hotrow.knob import knobs_of
 from hotrow.scenario_file import find_scenario
@@ -59,13 +60,7 @@ if TYPE_CHECKING:
 @click.option("--seed", default="1", help="Seed of every random choice.")
 @click.option("--out", default="results", help="Directory under which the run's own directory is made.")
 @click.option("--processes", default="0", help="Worker processes of the client; 0 is one process for all.")
-@click.option("--max-conflict-rate", default="", help="Gate: the most conflicts an attempt, 0 to 1.")
-@click.option("--max-give-up-rate", default="", help="Gate: the most transactions given up, 0 to 1.")
-@click.option("--max-p99-ms", default="", help="Gate: the highest p99 latency of committed transactions.")
-@click.option("--min-goodput", default="", help="Gate: the least committed transactions a second.")
-@click.option(
-    "--expect-violations", is_flag=True, help="Exit 0 where a check finds wrong data, and 1 where none does."
-)
+@gate_options
 @click.pass_context
 def sweep(ctx: click.Context, /, scenario: str, hosts: Sequence[str], **options: Any) -> None:
     """Measure SCENARIO at every skew, policy and number of users, and write a report.

@@ -11,11 +11,12 @@ from plotly.offline import get_plotlyjs
 
 from reports import cost as costs
 from reports import facts, interactive, palette, words
+from reports.errors import error_rows
 from reports.findings import findings, headline
 from reports.footer import settings
 from reports.hot_keys import hot_keys
 from reports.table import Column, columns
-from reports.verdicts import banners
+from reports.verdicts import banners, with_gates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +35,7 @@ def write(
 
 def page(summary: Mapping[str, Any], charts: Sequence[Chart], cost: Mapping[str, Any] | None = None) -> str:
     """The page as HTML: every text of the summary escaped, every secret in it withheld."""
-    summary = words.redact(summary)
+    summary = with_gates(words.redact(summary))
     run, cells = summary["run"], summary["cells"]
     html: str = (
         _environment()
@@ -48,6 +49,7 @@ def page(summary: Mapping[str, Any], charts: Sequence[Chart], cost: Mapping[str,
             charts=[_chart(chart) for chart in charts],
             heads=columns(cells) if cells else [],
             rows=_rows(cells) if cells else [],
+            errors=error_rows(summary),
             hot_keys=hot_keys(summary),
             advice=facts.advice(summary),
             facts=facts.facts(summary),

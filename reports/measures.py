@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from analysis import findings
+
 if TYPE_CHECKING:
     from reports.words import Cell
 
@@ -21,6 +23,16 @@ def goodput_per_s(cell: Cell) -> float | None:
 def give_up_rate(cell: Cell) -> float | None:
     """Transactions given up / finished; runs of older versions have none."""
     return _value(cell, "give_up_rate")
+
+
+def is_mostly_rejected(cell: Cell) -> bool:
+    """Whether the business rule refused most attempts: the cell measures refusals, and compares with none."""
+    return findings.is_mostly_rejected(cell["attempts"])
+
+
+def is_comparable(cell: Cell) -> bool:
+    """Whether a cell may be set beside others: it is usable, and most of its attempts were not refused."""
+    return bool(cell["usable"]) and not is_mostly_rejected(cell)
 
 
 def attempts_per_s(cell: Cell) -> float | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from reports import words
-from reports.measures import jain, limit, max_over_median
+from reports.measures import is_mostly_rejected, jain, limit, max_over_median
 from reports.series import setting, setting_words, short_retries, varied
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from reports.words import Cell
 
 UNUSABLE = "not usable"
+GATE_FAILED = "gate failed"
+REJECTED = "mostly rejected"
 _VERDICTS = {True: "valid", False: "INVALID", None: "not checked"}
 
 
@@ -104,8 +107,17 @@ def _rates() -> list[Column]:
         _estimate("conflict rate", "%", "conflict_rate", percent),
         _number("closed form", "%", lambda cell: cell["predicted"]["conflict_rate"], percent),
         _estimate("retry rate", "", "retry_rate", lambda value: fixed(value, 3)),
-        _whole("gave up", lambda cell: cell["transactions"]["gave_up"]),
+        *(
+            _whole(name.replace("_", " "), partial(_transactions, name))
+            for name in ("gave_up", "failed", "unknown", "rejected")
+        ),
     ]
+
+
+def _transactions(state: str, cell: Cell) -> int:
+    """How many transactions ended so."""
+    many: int = cell["transactions"][state]
+    return many
 
 
 def _work() -> list[Column]:
@@ -147,7 +159,17 @@ def _limit() -> list[Column]:
 
 def _judgement() -> list[Column]:
     verdict = _text("verdict", lambda cell: verdict_word(cell["verdict"]["valid"]))
-    return [replace(verdict, below=lambda cell: "" if cell["usable"] else UNUSABLE)]
+    return [replace(verdict, below=lambda cell: ", ".join(marks(cell)))]
+
+
+def marks(cell: Cell) -> list[str]:
+    """What stands beside a cell's verdict, worst first: why it must not be quoted, compared or let pass."""
+    found = {
+        UNUSABLE: not cell["usable"],
+        GATE_FAILED: cell.get("gate_failed", False),
+        REJECTED: is_mostly_rejected(cell),
+    }
+    return [mark for mark, holds in found.items() if holds]
 
 
 def percent(value: float | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from hotrow.errors import UsageError
@@ -51,7 +52,32 @@ def merge(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             for name, summary in zip(names, summaries, strict=True)
             for warning in summary["warnings"]
         ],
+        "gates": _gates(summaries, names),
     }
+
+
+def _gates(summaries: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, Any]:
+    """What the gates of all runs found, with the targets' names and the numbers of the merged cells."""
+    firsts = accumulate((len(summary["cells"]) for summary in summaries), initial=0)
+    each = list(zip(names, summaries, firsts, strict=False))
+    found = {
+        what: [
+            {**one, "cell": _moved(one["cell"], summary, first), "text": f"{name}: {one['text']}"}
+            for name, summary, first in each
+            for one in (summary.get("gates") or {}).get(what, ())
+        ]
+        for what in ("breaches", "doubts")
+    }
+    return {
+        "limits": _joined_pairs((summary.get("gates") or {}).get("limits") for summary in summaries),
+        **found,
+    }
+
+
+def _moved(number: int | None, summary: Mapping[str, Any], first: int) -> int | None:
+    """The number that a cell has in the merged summary."""
+    ids = [cell["id"] for cell in summary["cells"]]
+    return first + ids.index(number) if number in ids else None
 
 
 def each(run: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:

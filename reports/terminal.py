@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
 
 from reports import words
+from reports.errors import error_lines
 from reports.findings import choices, headline
 from reports.hot_keys import hottest_line
 from reports.measures import limit
-from reports.table import fixed, setting_columns, verdict_word
-from reports.verdicts import banners
+from reports.table import GATE_FAILED, REJECTED, UNUSABLE, fixed, marks, setting_columns, verdict_word
+from reports.verdicts import banners, with_gates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +25,15 @@ if TYPE_CHECKING:
 
     from reports.words import Cell
 
-_STYLES = {"INVALID": "bold red", "unusable": "bold yellow", "valid": "green"}
+_STYLES = {
+    "INVALID": "bold red",
+    "unusable": "bold yellow",
+    GATE_FAILED: "bold red",
+    "rejected": "yellow",
+    "valid": "green",
+}
+_SHORT = {UNUSABLE: "unusable", REJECTED: "rejected"}
+"""Marks of a cell that are too long for the console."""
 
 
 def show(console: Console, summary: Mapping[str, Any], report: Path) -> None:
@@ -37,10 +47,10 @@ def show(console: Console, summary: Mapping[str, Any], report: Path) -> None:
 
 def cell_table(summary: Mapping[str, Any], width: int) -> Table:
     """The table of cells, narrow enough for a console of 80 columns; unusable cells are dimmed."""
-    summary = words.redact(summary)
+    summary = with_gates(words.redact(summary))
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     limits = _LIMITS if width >= _WIDE and any(limit(cell) for cell in summary["cells"]) else ()
-    chosen = [*_settings(summary["cells"]), *_MEASURED, *limits, _VERDICT]
+    chosen = [*_settings(summary["cells"]), *_MEASURED, *_endings(summary["cells"]), *limits, _VERDICT]
     for column in chosen:
         table.add_column(Text(column.head), justify="right" if column.numeric else "left", no_wrap=True)
     for cell in summary["cells"]:
@@ -57,12 +67,14 @@ def ending(summary: Mapping[str, Any]) -> str:
 def details(summary: Mapping[str, Any]) -> list[str]:
     """What a reader should see at once.
 
-    What was violated and why a check could not decide; what alternatives made of goodput; the hottest keys.
+    What was violated and why a check could not decide; gates; errors; what alternatives made of goodput; the
+    hottest keys.
     """
     summary = words.redact(summary)
     hottest = hottest_line(summary)
     return [
         *(told for banner in banners(summary) for told in banner.told),
+        *error_lines(summary),
         *choices(summary)[:1],
         *([hottest] if hottest else []),
     ]
@@ -89,6 +101,19 @@ def _settings(cells: Sequence[Cell]) -> list[_Column]:
     ]
 
 
+def _endings(cells: Sequence[Cell]) -> list[_Column]:
+    """How many transactions ended in each of the ways that no rate counts; only ways that some cell has."""
+    return [
+        _Column(f"{state}\ntxns", partial(_ended, state))
+        for state in ("failed", "unknown", "rejected")
+        if any(cell["transactions"][state] for cell in cells)
+    ]
+
+
+def _ended(state: str, cell: Cell) -> str:
+    return words.count(cell["transactions"][state])
+
+
 def _d_eff(cell: Cell) -> str:
     return words.d_eff(cell["d_eff"]).removeprefix("D_eff ")
 
@@ -103,9 +128,10 @@ def _percent(value: float | None) -> str:
 
 
 def _verdict(cell: Cell) -> str:
-    """The worst that is to be said of a cell: wrong data, then a measurement that is not usable."""
+    """The worst that is to be said of a cell: wrong data, a measurement that is not usable, a failed gate."""
     valid = cell["verdict"]["valid"]
-    return verdict_word(valid) if cell["usable"] or valid is False else "unusable"
+    worst = next(iter(marks(cell)), "")
+    return verdict_word(valid) if valid is False or not worst else _SHORT.get(worst, worst)
 
 
 _MEASURED = (

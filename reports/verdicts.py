@@ -17,7 +17,8 @@ _MOST_NAMED = 5
 _MOST_VALUES = 6
 _MOST_CHARACTERS = 48
 
-State = Literal["valid", "invalid", "unchecked", "unusable"]
+State = Literal["valid", "invalid", "unchecked", "unusable", "failed", "doubtful"]
+_ORDER: tuple[State, ...] = ("invalid", "failed", "unchecked", "valid", "doubtful", "unusable")
 Check = dict[str, Any]
 
 
@@ -32,25 +33,69 @@ class Banner:
     """Of the details those that say more than a cell's name."""
 
 
+def violations(summary: Mapping[str, Any]) -> tuple[str, ...]:
+    """A line per cell with wrong data: which check, how many violations, and the first of them."""
+    cells = words.redact(summary["cells"])
+    return tuple(_said(cell, cells, valid=False) for cell in cells if cell["verdict"]["valid"] is False)
+
+
 def banners(summary: Mapping[str, Any]) -> tuple[Banner, ...]:
-    """The verdict on correctness, then (where there are any) the cells that must not be quoted."""
-    cells = summary["cells"]
+    """Worst first: the verdict on correctness, gates that failed or say little, cells not to be quoted."""
+    cells, gates = summary["cells"], summary.get("gates") or {}
+    found = (
+        *_verdict(cells, failed=bool(gates.get("breaches"))),
+        *_failed(gates.get("breaches") or ()),
+        *_doubtful(gates.get("doubts") or ()),
+        *_unusable(cells),
+    )
+    return tuple(sorted(found, key=lambda banner: _ORDER.index(banner.state)))
+
+
+def with_gates(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """The summary with `gate_failed` in each cell: whether one of its gates was not passed."""
+    failed = {breach["cell"] for breach in (summary.get("gates") or {}).get("breaches", ())}
+    return {**summary, "cells": [{**cell, "gate_failed": cell["id"] in failed} for cell in summary["cells"]]}
+
+
+def _unusable(cells: Sequence[Cell]) -> tuple[Banner, ...]:
     unusable = [cell for cell in cells if not cell["usable"]]
     if not unusable:
-        return _verdict(cells)
+        return ()
     text = f"{_of(len(unusable), cells)} not usable: drawn hollow, not to be quoted. The warnings say why."
-    named = _limited([cell_name(cell, cells) for cell in unusable])
-    return (*_verdict(cells), Banner("unusable", text, named))
+    return (Banner("unusable", text, _limited([cell_name(cell, cells) for cell in unusable])),)
 
 
-def _verdict(cells: Sequence[Cell]) -> tuple[Banner, ...]:
-    """What is wrong, then what is not known; where there is neither, that all is well; of no cell nothing."""
+def _failed(breaches: Sequence[Mapping[str, Any]]) -> tuple[Banner, ...]:
+    """The gates that a run did not pass, those that had nothing to measure among them."""
+    if not breaches:
+        return ()
+    failed = any(breach["measured"] is not None for breach in breaches)
+    text = f"{words.counted(len(breaches), 'gate')} {'failed' if failed else 'had nothing to measure'}."
+    told = _limited([str(breach["text"]) for breach in breaches])
+    return (Banner("failed", text, told, told),)
+
+
+def _doubtful(doubts: Sequence[Mapping[str, Any]]) -> tuple[Banner, ...]:
+    if not doubts:
+        return ()
+    text = f"{words.counted(len(doubts), 'gate')} met, but only because most users hardly committed."
+    told = _limited([str(doubt["text"]) for doubt in doubts])
+    return (Banner("doubtful", text, told, told),)
+
+
+def _verdict(cells: Sequence[Cell], *, failed: bool) -> tuple[Banner, ...]:
+    """What is wrong, then what is not known; if there is neither, that all is well; of no cell nothing.
+
+    `failed`: whether a gate failed. Then "valid" alone would read as if the run had passed.
+    """
     if not cells:
         return ()
     wrong = [cell for cell in cells if cell["verdict"]["valid"] is False]
     open_ = [cell for cell in cells if cell["verdict"]["valid"] is None]
     if not (wrong or open_):
-        return (Banner("valid", f"Valid: every invariant held in {words.counted(len(cells), 'cell')}."),)
+        held = f"every invariant held in {words.counted(len(cells), 'cell')}"
+        text = f"The data is valid ({held}), but the run did not pass." if failed else f"Valid: {held}."
+        return (Banner("valid", text),)
     return (*([_invalid(wrong, cells)] if wrong else []), *([_unchecked(open_, cells)] if open_ else []))
 
 

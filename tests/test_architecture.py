@@ -14,7 +14,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PACKAGES = ("hotrow", "scenarios", "locustfiles", "analysis", "reports")
-SHARED_WITH_ANALYSIS = {"attempt", "clock", "ledger", "skew", "retry", "scenario", "errors"}
+SHARED_WITH_ANALYSIS = {
+    "attempt",
+    "clock",
+    "ledger",
+    "skew",
+    "retry",
+    "scenario",
+    "errors",
+    "error_log",
+    "exit_codes",
+}
 RIM = {"hotrow/finish.py", "hotrow/cli.py", "hotrow/load/arguments.py"}
 """The modules of the engine that may use analysis and reports: they end a run and speak to the user."""
 

@@ -61,6 +61,7 @@ def test_unknown_scenario(tmp_path: Path) -> None:
     [
         ["--skew", "pareto:2"],
         ["-u", "0"],
+        ["-r", "nan"],
         ["-H", "postgresql://127.0.0.1:1/postgres"],
         ["--retry", "none,immediate"],
     ],

@@ -12,6 +12,7 @@ from locust import events
 
 from analysis.gates import Gates
 from hotrow.errors import UsageError
+from hotrow.gate_options import GATE_OPTIONS, VIOLATIONS_HELP, read_gates
 from hotrow.knob import knobs_of
 from hotrow.plan import Settings
 from hotrow.retry import parse_retries
@@ -57,10 +58,7 @@ OPTIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "--think": ("0", "pause of a user between two transactions, such as 10ms"),
         "--warmup": ("1s", "time before the measured window of a cell"),
         "--seed": ("1", "seed of every random choice"),
-        "--max-conflict-rate": ("", "gate: the most conflicts an attempt, 0 to 1"),
-        "--max-give-up-rate": ("", "gate: the most transactions given up, 0 to 1"),
-        "--max-p99-ms": ("", "gate: the highest p99 latency of committed transactions, in ms"),
-        "--min-goodput": ("", "gate: the least committed transactions a second"),
+        **{option.flag: ("", f"gate: {option.meaning}") for option in GATE_OPTIONS},
     }
 )
 """Default and meaning of every option that has a value; a sweep has more (see `hotrow.load.sweep`)."""
@@ -68,7 +66,6 @@ REDRAW_HELP = "draw fresh keys on every retry, instead of repeating the same wor
 RECEIPTS_HELP = (
     "write a receipt in every transaction, and look it up where the connection was lost during COMMIT"
 )
-VIOLATIONS_HELP = "exit 0 where a check finds wrong data, and 1 where none does"
 OUT_HELP = "directory under which the run's own directory is made"
 
 
@@ -102,6 +99,7 @@ def read_request(options: Namespace, scenario: Scenario) -> Request:
         UsageError: an option that cannot be; one line.
     """
     is_sweep = hasattr(options, "levels")
+    _refuse_endless(options.spawn_rate)
     turned = [knob for name, knob in knobs_of(type(scenario)).items() if hasattr(options, name)]
     knobs = {knob.name: getattr(options, knob.name) for knob in turned}
     return Request(
@@ -123,13 +121,7 @@ def read_request(options: Namespace, scenario: Scenario) -> Request:
         out=Path(options.out),
         think_s=parse_duration_s(options.think, option="--think"),
         receipts=bool(options.receipts) or scenario.receipts,
-        gates=Gates(
-            max_conflict_rate=_share("--max-conflict-rate", options.max_conflict_rate),
-            max_give_up_rate=_share("--max-give-up-rate", options.max_give_up_rate),
-            max_p99_ms=_number("--max-p99-ms", options.max_p99_ms),
-            min_goodput_per_s=_number("--min-goodput", options.min_goodput),
-            expect_violations=bool(options.expect_violations),
-        ),
+        gates=Gates(**read_gates(vars(options))),
         progress=bool(getattr(options, "progress", False)),
         options={**_shown(options, is_sweep), **knobs},
     )
@@ -146,10 +138,7 @@ def _shown(options: Namespace, is_sweep: bool) -> dict[str, Any]:
         "think",
         "warmup",
         "seed",
-        "max_conflict_rate",
-        "max_give_up_rate",
-        "max_p99_ms",
-        "min_goodput",
+        *(option.name for option in GATE_OPTIONS),
         "expect_violations",
     ]
     names += ["levels", "duration", "repeats"] if is_sweep else ["num_users", "spawn_rate", "run_time"]
@@ -186,6 +175,12 @@ def _duration_s(options: Namespace) -> float:
     return seconds
 
 
+def _refuse_endless(spawn_rate: float | None) -> None:
+    """Locust takes NaN and infinity for rates."""
+    if spawn_rate is not None and not 0 < spawn_rate < float("inf"):
+        raise UsageError(f"--spawn-rate {spawn_rate}: must be a number of users per second above 0")
+
+
 def _whole(option: str, text: str, least: int) -> int:
     try:
         value = int(str(text).replace("_", ""))
@@ -193,25 +188,6 @@ def _whole(option: str, text: str, least: int) -> int:
         value = least - 1
     if not least <= value < MOST_SEED:
         raise UsageError(f"{option} {text}: must be a whole number from {least}")
-    return value
-
-
-def _number(option: str, text: str) -> float | None:
-    if text in {"", None}:
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < float("inf"):
-        raise UsageError(f"{option} {text}: must be a number from 0")
-    return value
-
-
-def _share(option: str, text: str) -> float | None:
-    value = _number(option, text)
-    if value is not None and value > 1:
-        raise UsageError(f"{option} {text}: must be a share from 0 to 1")
     return value
 
 

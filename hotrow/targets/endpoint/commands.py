@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hotrow.errors import UsageError
+from hotrow.finite import Finite
 from hotrow.targets.endpoint.control import Report, ask_control
 from hotrow.targets.endpoint.faults import Fault, Faults
 from hotrow.targets.endpoint.lifecycle import (
@@ -68,7 +69,7 @@ def _with_probabilities(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--delay", metavar="P:DURATION", help="An answer comes so much later: 0.1:200ms.")
 @click.option("--connect-rate", type=float, metavar="N", help="New connections a second; more get 53400.")
 @click.option(
-    "--connect-burst", type=float, metavar="M", help="New connections at once; N unless told otherwise."
+    "--connect-burst", type=Finite(), metavar="M", help="New connections at once; N unless told otherwise."
 )
 @click.option("--session-life", metavar="DURATION", help="A connection is closed when it is so old: 60s.")
 @click.option(
