@@ -20,6 +20,7 @@ from hotrow.exit_codes import ERROR, NOT_USABLE, worst
 from hotrow.gate_options import gate_options
 from hotrow.interruption import end_while_starting, listen
 from hotrow.knob import knobs_of
+from hotrow.masking import show_host
 from hotrow.scenario_file import find_scenario
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def _one_after_another(scenario: str, hosts: Sequence[str], words: Sequence[str]
     listen(runs.end)
     for host in hosts:
         if not runs.ended:
-            click.echo(f"on {host.rpartition('@')[2]}", err=True)
+            click.echo(f"on {show_host(host)}", err=True)
             runs.run(["--host", host, *words, "--out", str(together)])
     summarised = sorted(path.parent for path in together.glob("*/summary.json"))
     if len(summarised) > 1:

@@ -24,6 +24,7 @@ SWEEPS = {
     "unknown policy": (["--retry", "hope"], "--retry"),
     "too few keys": (["--keys", "1"], "--keys"),
     "unknown target": (["-H", "mysql://somewhere"], "--host"),
+    "a host that is no host": (["-H", "postgresql://u:hunter22@[x]y/db"], "--host postgresql://…"),
     "an empty list of users": (["--users", ""], "--users"),
     "an empty list of skews": (["--skew", ""], "--skew"),
     "unreachable host": (["-H", "postgresql://127.0.0.1:1/postgres"], "127.0.0.1"),
@@ -87,9 +88,8 @@ def test_locust_refuses_too(words: list[str], tmp_path: Path) -> None:
 )
 def test_a_password_is_not_repeated(host: str, tmp_path: Path) -> None:
     """The refusal of a target does not print what stands before the @."""
-    done = run(
-        "hotrow", "sweep", "transfer", "-H", "postgresql://u:hunter2@127.0.0.1:1/x", "--out", str(tmp_path)
-    )
+    done = run("hotrow", "sweep", "transfer", "-H", host, "--out", str(tmp_path))
 
     assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
     assert "hunter2" not in done.stderr + done.stdout

@@ -16,7 +16,6 @@ from hotrow.doctor.checks import (
     Finding,
     Status,
     fail,
-    hide_secrets,
     look_at,
     ok,
     skipped,
@@ -24,6 +23,7 @@ from hotrow.doctor.checks import (
 )
 from hotrow.doctor.table import WIDTH, ending, table, unreachable_line
 from hotrow.errors import TargetError
+from hotrow.masking import hide_secrets
 
 SIGNED_URL = (
     "host/?Action=DbConnectAdmin&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F2026"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from hotrow.doctor.causes import explain
+from hotrow.masking import hide_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 SESSION = "session"
 """The check without which nothing can be said of the server."""
 UNREACHABLE = 2
-_LEAST_SECRET = 6
-"""Shorter texts are left alone: they stand in ordinary words."""
-_SIGNED = re.compile(r"(X-Amz-[A-Za-z-]+=)[^&\s]+")
 
 
 class Status(Enum):
@@ -151,12 +148,3 @@ def _without_secrets(finding: Finding, secrets: Sequence[str]) -> Finding:
     return replace(
         finding, seen=hide_secrets(finding.seen, secrets), advice=hide_secrets(finding.advice, secrets)
     )
-
-
-def hide_secrets(text: str, secrets: Sequence[str]) -> str:
-    """The text with every secret, and every value of a signed token, replaced by `…`."""
-    text = _SIGNED.sub(r"\1…", text)
-    for secret in sorted(secrets, key=len, reverse=True):
-        if len(secret) >= _LEAST_SECRET:
-            text = text.replace(secret, "…")
-    return text

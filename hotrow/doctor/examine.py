@@ -10,7 +10,8 @@ from hotrow.doctor.checks import SESSION, Check, Checked, Diagnosis, Finding, lo
 from hotrow.doctor.reaching import knock, shake_hands
 from hotrow.probe.notation import Probe, Step
 from hotrow.probe.play import play
-from hotrow.targets.examining import Examination, NotShownError, secrets_of
+from hotrow.targets.examining import Examination, NotShownError
+from hotrow.targets.target import secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from hotrow.attempt import ATTEMPT, FORMAT
 from hotrow.errors import UsageError
+from hotrow.masking import show_word
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,16 +106,7 @@ def _cluster(cluster: Cluster) -> dict[str, str | None]:
 def _command(words: Sequence[str]) -> str:
     """What the user typed, as far as the interpreter knows, without folders, users and passwords."""
     own = next((place for place, word in enumerate(words) if Path(word).name in _COMMANDS), 0)
-    return shlex.join([Path(words[own]).name, *map(_masked, words[own + 1 :])])
-
-
-def _masked(word: str) -> str:
-    scheme, separator, rest = word.partition("://")
-    if not separator:
-        return word
-    authority, slash, path = rest.partition("/")
-    shown = authority.rpartition("@")[2].partition("?")
-    return f"{scheme}://{shown[0]}" + ("" if shown[1] else f"{slash}{path.partition('?')[0]}")
+    return shlex.join([Path(words[own]).name, *map(show_word, words[own + 1 :])])
 
 
 def _git_revision() -> str | None:

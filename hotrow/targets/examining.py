@@ -12,7 +12,7 @@ import psycopg
 from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict
 
-from hotrow.errors import TargetError, UsageError
+from hotrow.errors import TargetError
 from hotrow.targets.dsql.cluster import find_authorities, label
 from hotrow.targets.probing import playground
 from hotrow.targets.session import BLOCKING
@@ -38,7 +38,6 @@ _WRITE = "UPDATE hotrow_doctor SET value = value + 1 WHERE id = 1"
 _CLOCK_SAMPLES = 9
 _SOCKET_FOLDERS = ("/var/run/postgresql", "/tmp")  # noqa: S108 - where libpq looks by default
 _VERIFIED = frozenset({"verify-ca", "verify-full"})
-_SECRET_VARIABLES = ("PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID")
 
 
 class NotShownError(TargetError):
@@ -113,11 +112,7 @@ class Examination:
         self._session: PostgresSession | None = None
 
     def place(self) -> Place:
-        """Where the target's server is.
-
-        Raises:
-            UsageError: the conninfo cannot be read.
-        """
+        """Where the target's server is."""
         return _place_of(self.target)
 
     def whose(self) -> str:
@@ -263,14 +258,6 @@ def regions_of(target: Target) -> tuple[Target, ...]:
     )
 
 
-def secrets_of(target: Target) -> tuple[str, ...]:
-    """Every secret that a message could repeat: to be hidden, never to be shown."""
-    with suppress(psycopg.Error):
-        given = conninfo_to_dict(target.conninfo).get("password")
-        return tuple(filter(None, (str(given or ""), *map(os.environ.get, _SECRET_VARIABLES))))
-    return tuple(filter(None, map(os.environ.get, _SECRET_VARIABLES)))
-
-
 def _settled(ask: Callable[[], Answered]) -> Answered:
     """Ask, and again where the answer is that the schema has changed: our own tables were made meanwhile."""
     for _ in range(_CONFLICTS_MOST):
@@ -280,10 +267,7 @@ def _settled(ask: Callable[[], Answered]) -> Answered:
 
 
 def _connect(target: Target, search_path: str | None = None) -> PostgresSession:
-    try:
-        return target.connect(BLOCKING, search_path, patience_s=ANSWER_S)
-    except psycopg.ProgrammingError:  # its text repeats what it could not read, a password perhaps
-        raise UsageError("--host is not a connection URL that libpq can read") from None
+    return target.connect(BLOCKING, search_path, patience_s=ANSWER_S)
 
 
 def _commit_ms(session: PostgresSession) -> float:
@@ -310,10 +294,7 @@ def _place_of(target: Target) -> Place:
         cluster = target.doors[0].cluster
         authorities = cluster.sslrootcert or find_authorities(os.environ)
         return Place(cluster.host, cluster.port, "verify-full", authorities)
-    try:
-        options = {**_defaults(), **conninfo_to_dict(target.conninfo)}
-    except psycopg.ProgrammingError:  # the same
-        raise UsageError("--host is not a connection URL that libpq can read") from None
+    options = {**_defaults(), **conninfo_to_dict(target.conninfo)}
     return Place(
         host=_first(options.get("host")) or next(filter(os.path.isdir, _SOCKET_FOLDERS), _SOCKET_FOLDERS[-1]),
         port=int(_first(options.get("port")) or 5432),

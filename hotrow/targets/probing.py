@@ -164,8 +164,7 @@ def _open(target: Target, deadline_s: float, number: int = 0) -> ProbeSession:
             )
         )
     except psycopg.Error as error:
-        reason = " ".join(str(error).split())
-        raise TargetError(f"cannot connect to {target.label}: {reason}") from None
+        raise TargetError(target.explain(error, number % max(len(target.doors), 1))) from None
 
 
 def _entered(

@@ -146,7 +146,7 @@ class Stage:
         try:
             yield session
         except psycopg.Error as error:
-            raise TargetError(f"{purpose}: {' '.join(str(error).split())}") from None
+            raise TargetError(f"{purpose}: {self._target.said(error)}") from None
         finally:
             session.close()
 

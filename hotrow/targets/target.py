@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from hotrow.errors import TargetError, UsageError
+from hotrow.masking import hide_secrets, one_line, show_name
 from hotrow.targets.dsql.cluster import SCHEME, label, parse_clusters
 from hotrow.targets.dsql.opening import CONNECT_TIMEOUT_S, Door
 from hotrow.targets.local.rewriting.rewrite import rewrite
 from hotrow.targets.local.server import ensure_up
 from hotrow.targets.session import BEGIN, OPENING_S, Latency, PostgresSession, Waiting, unchanged
+from hotrow.targets.url import VANISHED, refuse_unprintable, split_url
 from hotrow.units import format_duration, parse_duration_s
 
 if TYPE_CHECKING:
@@ -34,7 +35,11 @@ _PROFILE = {"rtt": "2ms", "commit": "5ms"}
 _LOCAL_DEFAULTS = {**_PROFILE, "rules": "on"}
 _LOCAL_OPTIONS = "rtt=2ms, commit=5ms and rules=off"
 _PLAIN_DEFAULTS = {**_PROFILE, "isolation": "repeatable-read"}
+_DURATION = re.compile(r"[0-9.]{0,12}[a-z]{0,3}", re.ASCII)
+"""What may be repeated in a message: it is not a password."""
 _PLAIN_OPTIONS = "rtt=2ms, commit=5ms and isolation=read-committed"
+_SECRET_OPTIONS = ("password", "sslpassword")
+_SECRET_VARIABLES = ("PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID")
 RULES_OFF = "-c hotrow.rules=off"
 """How a connection asks the stand-in to leave out the rules of Aurora DSQL that are not about conflicts."""
 _ORDINARY = f"{RULES_OFF} -c hotrow.adopt=off -c deadlock_timeout=1s"
@@ -49,7 +54,7 @@ class Target:
     """`local`, `postgresql` (`plain` too) or `dsql`."""
     label: str
     """What charts and pages print; free of secrets."""
-    conninfo: str
+    conninfo: str = field(repr=False)
     """Empty on `dsql`, where `doors` take its place."""
     isolation: str
     latency: Latency | None
@@ -94,8 +99,11 @@ class Target:
         """In one line, why `connect` failed and what to change."""
         if self.doors:
             return self.doors[region].explain(error)
-        reason = " ".join(str(error).split())
-        return f"cannot connect to {self.label}: {reason}; check --host and that the server runs"
+        return f"cannot connect to {self.label}: {self.said(error)}; check --host and that the server runs"
+
+    def said(self, error: Exception) -> str:
+        """What an error says, on one line and without a secret of this target's."""
+        return one_line(hide_secrets(str(error), secrets_of(self)))
 
     def begin_run(self, processes: int) -> None:
         """Prepare this process, one of so many, for the users of a run; nothing to do but on `dsql`.
@@ -133,6 +141,13 @@ class Target:
         return session
 
 
+def secrets_of(target: Target) -> tuple[str, ...]:
+    """Every secret that a message could repeat: to be hidden, never to be shown."""
+    given = conninfo_to_dict(target.conninfo)
+    found = (*(given.get(name) for name in _SECRET_OPTIONS), *map(os.environ.get, _SECRET_VARIABLES))
+    return tuple(str(each) for each in found if each)
+
+
 class Targets:
     """The targets of one process by their spelling: all who name one share its tokens and its pace."""
 
@@ -150,8 +165,9 @@ def parse_target(host: str) -> Target:
     """The target that `--host` names. Nothing is started or opened yet.
 
     Raises:
-        UsageError: an unknown kind of target or option.
+        UsageError: an unknown kind of target or option. The text repeats no part that may be a password.
     """
+    refuse_unprintable(host)
     if host == "local" or host.startswith("local:"):
         return _parse_local(host)
     if host == "plain" or host.startswith("plain:"):
@@ -160,9 +176,9 @@ def parse_target(host: str) -> Target:
         return _parse_postgresql(host)
     if host.startswith(SCHEME):
         return _parse_dsql(host)
-    shown = re.split("[:=]", host)[0]  # what follows may be a password
+    shown = re.match(r"[a-z]{1,20}(?=://|$)", host)  # anything else may be a password
     raise UsageError(
-        f"--host {shown!r}{'' if shown == host else '…'}: unknown target; "
+        f"--host{f' {shown[0]!r}' if shown else ''}: unknown target; "
         "use local, local:rtt=2ms,commit=5ms, plain, dsql://… or postgresql://…"
     )
 
@@ -185,10 +201,6 @@ def _server_version(target: Target, waiting: Waiting, region: int) -> str:
         finally:
             session.close()
     except psycopg.Error as error:
-        if isinstance(error, psycopg.ProgrammingError) and error.sqlstate is None:
-            # its text repeats what it could not read, a password perhaps
-            reason = "not a connection URL that libpq can read; percent-encode special characters"
-            raise UsageError(f"--host: {reason}") from None
         raise TargetError(target.explain(error, region)) from None
     if not rows:
         raise TargetError(f"{target.label} does not say its version: check that it is a PostgreSQL")
@@ -205,7 +217,7 @@ def start(target: Target) -> Target:
 def _parse_local(host: str) -> Target:
     options = _options(host, _LOCAL_DEFAULTS, _LOCAL_OPTIONS)
     latency = _parse_latency(options)
-    rules = _parse_rules(host, options["rules"])
+    rules = _parse_rules(options["rules"])
     profile = _profile(latency)
     return Target(
         kind="local",
@@ -242,13 +254,18 @@ def _options(host: str, defaults: Mapping[str, str], spelling: str) -> dict[str,
     for part in filter(None, rest.split(",")):
         name, separator, value = part.partition("=")
         if name not in defaults or not separator:
-            raise UsageError(f"--host {host}: {part!r} is unknown; options of {kind} are {spelling}")
+            raise UsageError(
+                f"--host {kind}:…: {show_name(name)} is unknown; options of {kind} are {spelling}"
+            )
         options[name] = value
     return options
 
 
 def _parse_latency(options: Mapping[str, str]) -> Latency:
-    rtt_s, commit_s = (parse_duration_s(options[name], option="--host") for name in ("rtt", "commit"))
+    for name in _PROFILE:
+        if not _DURATION.fullmatch(options[name]):
+            raise UsageError(f"--host: {name}= is not a duration; write a number and a unit, for example 2ms")
+    rtt_s, commit_s = (parse_duration_s(options[name], option=f"--host: {name}") for name in _PROFILE)
     return Latency(rtt_s, commit_s)
 
 
@@ -258,39 +275,30 @@ def _profile(latency: Latency) -> str:
 
 def _parse_isolation(text: str) -> str:
     if text not in _ISOLATION:
-        raise UsageError(f"--host: isolation {text!r} is unknown; use {' or '.join(_ISOLATION)}")
+        raise UsageError(f"--host: isolation={show_name(text)} is unknown; use {' or '.join(_ISOLATION)}")
     return text
 
 
-def _parse_rules(host: str, text: str) -> bool:
+def _parse_rules(text: str) -> bool:
     if text not in {"on", "off"}:
-        raise UsageError(f"--host {host}: rules={text} is unknown; use rules=on or rules=off")
+        raise UsageError(f"--host: rules={show_name(text)} is unknown; use rules=on or rules=off")
     return text == "on"
 
 
 def _parse_postgresql(host: str) -> Target:
-    parts = urlsplit(host)
-    # In a URL's query libpq takes + as it stands, not as a space.
-    query = dict(parse_qsl(parts.query.replace("+", "%2B"), keep_blank_values=True))
-    isolation = _parse_isolation(query.pop("isolation", "repeatable-read"))
-    given = {name: query.pop(name) for name in _PROFILE if name in query}
-    latency = _parse_latency({"rtt": "0", "commit": "0", **given}) if given else None
-    shown = query.get("host") or parts.hostname or os.environ.get("PGHOST") or "localhost"
+    options, own = split_url(host, ("isolation", *_PROFILE))
+    isolation = _parse_isolation(own.pop("isolation", "repeatable-read"))
+    latency = _parse_latency({"rtt": "0", "commit": "0", **own}) if own else None
+    shown = options.get("host") or os.environ.get("PGHOST") or "localhost"
     told = f"postgresql {shown}, {isolation.replace('-', ' ')}"
     return Target(
         kind="postgresql",
         label=told if latency is None else f"{told}, {_profile(latency)}",
-        conninfo=_conninfo(parts, query),
+        conninfo=make_conninfo(**{**VANISHED, **options}),
         isolation=isolation,
         latency=latency,
         conflicts="locks",
     )
-
-
-def _conninfo(parts: SplitResult, query: Mapping[str, str]) -> str:
-    """The URL with this query. `urlunsplit` loses the slashes of one without a host."""
-    rest = f"?{urlencode(query, quote_via=quote)}" if query else ""
-    return f"{parts.scheme}://{parts.netloc}{parts.path}{rest}"
 
 
 def _parse_dsql(host: str) -> Target:

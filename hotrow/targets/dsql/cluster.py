@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import ssl
+import stat
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 from hotrow.errors import UsageError
+from hotrow.masking import show_name
 from hotrow.units import parse_duration_s
 
 if TYPE_CHECKING:
@@ -144,9 +146,13 @@ def _parse_options(query: str) -> dict[str, str]:
     given = dict(parse_qsl(query, keep_blank_values=True))
     if "password" in given:
         raise UsageError("--host dsql://…: password= is refused; a token is made from your AWS credentials")
+    if not "".join((*given, *given.values())).isprintable():
+        raise UsageError("--host dsql://…: an option holds a character that cannot be printed")
     unknown = sorted(given.keys() - _DEFAULTS.keys())
     if unknown:
-        raise UsageError(f"--host dsql://…: {unknown[0]!r} is unknown; options are {', '.join(_DEFAULTS)}")
+        raise UsageError(
+            f"--host dsql://…: {show_name(unknown[0])} is unknown; options are {', '.join(_DEFAULTS)}"
+        )
     return {**_DEFAULTS, **given}
 
 
@@ -168,6 +174,8 @@ def _parse_authorities(path: str) -> str:
     if path in {"", "system"}:
         return ""
     try:
+        if not stat.S_ISREG(Path(path).stat().st_mode):
+            raise UsageError(f"--host dsql://…: sslrootcert={path} is not a file")
         with Path(path).open("rb"):
             return path
     except OSError as error:
@@ -205,7 +213,7 @@ def _deal(regions: str, hosts: int) -> list[str]:
 def _parse_place(part: str, region: str, common: _Common) -> Cluster:
     place, slash, database = part.partition("/")
     if slash and database not in {"", DATABASE}:
-        raise UsageError(f"--host dsql://…: the only database is {DATABASE}, not {database!r}")
+        raise UsageError(f"--host dsql://…: the only database is {DATABASE}; leave the path out")
     host, port = _parse_host(place)
     shared = {field.name: getattr(common, field.name) for field in fields(_Common)}
     return Cluster(host=host, port=port, region=_parse_region(host, region), **shared)
@@ -218,7 +226,7 @@ def _parse_host(place: str) -> tuple[str, int]:
     except ValueError:
         host, port = "", PORT
     if not _HOST.fullmatch(host) or port == 0:
-        raise UsageError(f"--host dsql://{place}: not a host, or not a port; give dsql://HOST[:PORT]")
+        raise UsageError("--host dsql://…: not a host, or not a port; give dsql://HOST[:PORT]")
     return host, port
 
 
