@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from hotrow.ports import Connections, TransactionSession
     from hotrow.scenario import Tally, Verdict
-    from hotrow.transaction import Connections, TransactionSession
 
 TABLE = "CREATE TABLE hotrow_receipt (id uuid PRIMARY KEY, applied boolean NOT NULL)"
 """`applied` is false in a tombstone."""

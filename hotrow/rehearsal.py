@@ -7,23 +7,20 @@ none declares is a hot row that no skew knows of, so the scenario is rehearsed b
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hotrow.errors import HotrowError, Rejected, UsageError, line_in
-from hotrow.scenario import Work
+from hotrow.calling import draw_checked
 from hotrow.skew import KeySource, check_keys, parse_skew
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from hotrow.scenario import Keys, Scenario
+    from hotrow.scenario import Scenario, Work
 
 _DRAWS = 200
 _DRAWS_LEAST = 8
@@ -150,19 +147,6 @@ def shortened(statement: str) -> str:
     return line if len(line) <= _STATEMENT_LENGTH else f"{line[: _STATEMENT_LENGTH - 1]}…"
 
 
-def statements(scenario: Scenario, method: str, *given: int) -> list[str]:
-    """What the scenario's `tables` or `seed` returned.
-
-    Raises:
-        UsageError: it raised, with file and line; or returned something else than a sequence of texts.
-    """
-    with blaming(scenario, method):
-        texts: Any = getattr(scenario, method)(*given)
-    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
-        raise UsageError(f"cannot run {scenario.name}: {method}() must return a list of SQL statements")
-    return list(texts)
-
-
 def writes_what_it_draws(scenario: Scenario, keys: int, seed: int) -> bool:
     """Whether each transaction declares as many writes as it draws keys, so that the closed form applies.
 
@@ -194,77 +178,3 @@ def _sources(scenario: Scenario, skew: str, keys: int, seed: int) -> tuple[np.ra
     check_keys(table, scenario.keys_per_transaction)
     rng = np.random.default_rng(seed)
     return rng, KeySource(table, rng)
-
-
-def draw_checked(scenario: Scenario, keys: Keys, rng: np.random.Generator) -> Work:
-    """What `draw` draws.
-
-    Raises:
-        UsageError: it raised, with file and line; or it drew what cannot be.
-    """
-    with blaming(scenario, "draw"):
-        work: Any = scenario.draw(keys, rng)
-    wrong = next(_wrong(scenario, keys.count, work), None)
-    if wrong is not None:
-        raise UsageError(f"cannot run {scenario.name}: draw(): {wrong}")
-    return Work(work.parameters, tuple(work.writes), work.kind)
-
-
-def _wrong(scenario: Scenario, keys: int, work: Any) -> Iterator[str]:
-    """What cannot be about a drawn work, in words."""
-    if not isinstance(work, Work):
-        yield f"returned a {type(work).__name__}; return hotrow.scenario.Work"
-        return
-    if not isinstance(work.writes, tuple | list):
-        yield f"writes is a {type(work.writes).__name__}; give a tuple of key ids"
-        return
-    yield from _wrong_keys(work.writes, keys)
-    kinds = max(len(scenario.kinds), 1)
-    if not (_is_whole(work.kind) and 0 <= work.kind < kinds):
-        named = ", ".join(scenario.kinds) or "none, so it is 0"
-        yield f"kind is {work.kind!r}; it is the place of one of the scenario's kinds ({named})"
-
-
-def _wrong_keys(writes: Iterable[Any], keys: int) -> Iterator[str]:
-    seen = set()
-    for key in writes:
-        if not _is_whole(key) or not 0 <= key < keys:
-            yield f"writes holds {key!r}; a key id is a whole number from 0 to {keys - 1}"
-            return
-        if key in seen:
-            yield f"writes holds {key} twice; name each key once"
-        seen.add(key)
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
-
-
-def told(scenario: Scenario, error: BaseException) -> str:
-    """An error of the scenario's code in one line, with the last of its file's lines that it went through."""
-    own = getattr(sys.modules.get(type(scenario).__module__), "__file__", None)
-    text = f"{type(error).__name__}: {' '.join(str(error).split())}"
-    line = None if own is None else line_in(own, error)
-    return text if line is None else f"{text} ({own}, line {line})"
-
-
-def blame(scenario: Scenario, method: str, error: BaseException) -> UsageError:
-    """What to raise where a method of the scenario raised what is not hotrow's own."""
-    return UsageError(f"cannot run {scenario.name}: {method}(): {told(scenario, error)}")
-
-
-@contextmanager
-def blaming(scenario: Scenario, method: str) -> Iterator[None]:
-    """Have a method of the scenario raise nothing but hotrow's own errors.
-
-    Raises:
-        UsageError: it raised another, or wanted to leave the program; one line says why and where.
-    """
-    try:
-        yield
-    except Rejected as error:
-        raise blame(scenario, method, error) from error
-    except HotrowError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise blame(scenario, method, error) from error

@@ -7,135 +7,31 @@ The loop knows neither driver nor clock nor scheduler: they are handed in.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from hotrow.attempt import NO_KEY, RETRYABLE, Flag, Marker, Outcome
+from hotrow.calling import do, draw_checked
 from hotrow.error_note import ABORTED, ErrorNote, masked_statement, note_of
-from hotrow.errors import Rejected
+from hotrow.errors import HotrowError, Rejected
 from hotrow.outcome import Phase, classify, commit_tag_outcome
+from hotrow.ports import NoteError, forget_error
 from hotrow.receipts import WRITE
-from hotrow.scenario import Session
+from hotrow.scenario import Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import numpy as np
 
+    from hotrow.ports import Connections, Record, TransactionSession
     from hotrow.receipts import Receipts
     from hotrow.retry import Budget, Policy
-    from hotrow.scenario import Keys, Scenario, Work
+    from hotrow.scenario import Keys, Scenario
 
 _NOTED = frozenset({Outcome.ERROR, Outcome.UNKNOWN})
 """Outcomes whose errors are kept as texts; what a conflict says is known."""
 _DRAWS_MOST = 100_000
 """For fresh work of one kind; a kind that is rarer than that keeps the work that it has."""
-
-
-class Failure(Protocol):
-    """What a target says of an error that its session raised."""
-
-    @property
-    def sqlstate(self) -> str | None:
-        """The SQLSTATE; None where the error came from the client."""
-        ...
-
-    @property
-    def message(self) -> str:
-        """The primary message."""
-        ...
-
-    @property
-    def lost(self) -> bool:
-        """Whether the connection is gone."""
-        ...
-
-
-class TransactionSession(Session, Protocol):
-    """A connection as the loop drives it; the scenario sees only `Session`."""
-
-    @property
-    def usable(self) -> bool:
-        """Whether the connection still stands."""
-        ...
-
-    @property
-    def last_statement(self) -> str | None:
-        """What the transaction sent last, with its placeholders; None before its first statement."""
-        ...
-
-    def begin(self) -> None:
-        """Open an explicit transaction."""
-        ...
-
-    def commit(self) -> str:
-        """Commit it; return the command tag: `COMMIT`, or `ROLLBACK` where it had been aborted."""
-        ...
-
-    def rollback(self) -> None:
-        """Roll it back."""
-        ...
-
-    def close(self) -> None:
-        """Give the connection up, whatever its state."""
-        ...
-
-    def describe(self, error: Exception) -> Failure:
-        """Say what an error raised by this session means."""
-        ...
-
-
-class Record(Protocol):
-    """Where finished attempts go: `LedgerWriter.append` with the facts of the user filled in."""
-
-    def __call__(
-        self,
-        *,
-        transaction: int,
-        attempt: int,
-        scheduled_ns: int,
-        started_ns: int,
-        begin_ns: float,
-        body_ns: float,
-        commit_ns: float,
-        backoff_ns: float,
-        connect_ns: float,
-        key: int,
-        kind: int,
-        outcome: Outcome,
-        marker: Marker,
-        sqlstate: str,
-        flags: int,
-    ) -> None:
-        """Write one attempt."""
-        ...
-
-
-class NoteError(Protocol):
-    """Where the texts of errors go: `ErrorLog.note` with the cell filled in."""
-
-    def __call__(self, *, kind: int, outcome: Outcome, sqlstate: str, note: ErrorNote) -> None:
-        """Keep what an error said, if it is the first of its sort."""
-        ...
-
-
-def forget_error(*, kind: int, outcome: Outcome, sqlstate: str, note: ErrorNote) -> None:
-    """Keep nothing: for those who want outcomes alone."""
-
-
-class Connections(Protocol):
-    """One user's connection, replaced when it breaks."""
-
-    def session(self) -> TransactionSession:
-        """The open session; opens one where there is none or it broke. Raises the driver's error."""
-        ...
-
-    def describe(self, error: Exception) -> Failure:
-        """Say what an error of opening means."""
-        ...
-
-    def close(self) -> None:
-        """Give the connection up, whatever its state; the next session has another."""
-        ...
 
 
 @dataclass(slots=True)
@@ -249,12 +145,15 @@ def run_transaction(client: Client, transaction: int) -> Outcome | None:
     """
     if client.budget is not None:
         client.budget.deposit()
-    scheduled_ns = client.clock_ns()
-    work = client.scenario.draw(client.keys, client.rng)
-    place = Place(transaction, scheduled_ns)
+    place = Place(transaction, client.clock_ns())
+    work: Work | None = None
     while True:
+        if work is None or (client.redraw and place.attempt > 1):
+            work = _draw(client, work, place)
+            if work is None:
+                return Outcome.ERROR
         attempt = _attempt(client, work, place)
-        elapsed_s = (attempt.ended_ns - scheduled_ns) / 1e9
+        elapsed_s = (attempt.ended_ns - place.scheduled_ns) / 1e9
         final = not attempt.retryable or _gives_up(client, place.attempt, elapsed_s)
         _record(client, work, attempt, place, final=final)
         if final:
@@ -263,9 +162,25 @@ def run_transaction(client: Client, transaction: int) -> Outcome | None:
         if not client.pause(backoff_s):
             return None
         buried = place.buried + attempt.buried
-        place = Place(transaction, scheduled_ns, place.attempt + 1, backoff_s, buried)
-        if client.redraw:
-            work = _redraw(client, work)
+        place = Place(transaction, place.scheduled_ns, place.attempt + 1, backoff_s, buried)
+
+
+def _draw(client: Client, last: Work | None, place: Place) -> Work | None:
+    """Fresh work, of the same kind as the last; where none can be drawn, that is how this attempt ends."""
+    try:
+        for _ in range(_DRAWS_MOST):
+            fresh = draw_checked(client.scenario, client.keys, client.rng)
+            if last is None or fresh.kind == last.kind:
+                return fresh
+    except HotrowError as error:
+        undrawn = Attempt(
+            asked_ns=client.clock_ns(), note=note_of(error, None, str(error), None, client.scenario)
+        )
+        undrawn.end(client.clock_ns(), Outcome.ERROR)
+        kind = 0 if last is None else last.kind
+        _record(client, Work((), (), kind), undrawn, place, final=True)
+        return None
+    return last
 
 
 def _gives_up(client: Client, failures: int, elapsed_s: float) -> bool:
@@ -273,15 +188,6 @@ def _gives_up(client: Client, failures: int, elapsed_s: float) -> bool:
     if client.policy.gives_up(failures, elapsed_s):
         return True
     return client.budget is not None and not client.budget.pay()
-
-
-def _redraw(client: Client, work: Work) -> Work:
-    """Fresh work of the same kind."""
-    for _ in range(_DRAWS_MOST):
-        fresh = client.scenario.draw(client.keys, client.rng)
-        if fresh.kind == work.kind:
-            return fresh
-    return work
 
 
 def _attempt(client: Client, work: Work, place: Place) -> Attempt:
@@ -330,7 +236,7 @@ def _try_once(client: Client, work: Work, attempt: Attempt) -> None:
         if attempt.receipt is not None:
             # First, so that a target with row locks does not hold the scenario's a round trip longer.
             session.execute(WRITE, attempt.receipt)
-        client.scenario.run(session, work)
+        do(client.scenario, session, work)
         attempt.bodied_ns = clock_ns()
         attempt.phase = Phase.COMMIT
         statement = session.last_statement

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Never, cast
 
-from hotrow.rehearsal import told
+from hotrow.calling import told
 from hotrow.scenario import LOST, Tally, Verdict
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ import numpy as np
 from hotrow.receipts import PATIENCE_S, Receipts
 from hotrow.retry import parse_retry
 from hotrow.scenario import Keys, Result, Scenario, Session, Work
+from hotrow.skew import KeySource, parse_skew
 from hotrow.transaction import Client, run_transaction
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class FakeSession:
         self.sent: list[str] = []
         self.usable = True
         self.last_statement: str | None = None
+        self.aborted_by: Exception | None = None
 
     def begin(self) -> None:
         self.sent.append("BEGIN")
@@ -90,9 +92,10 @@ class Draws(Scenario):
 
     name = "draws"
 
-    def __init__(self, raises: Exception | None = None, kinds: int = 1) -> None:
+    def __init__(self, raises: BaseException | None = None, kinds: int = 1) -> None:
         self.raises = raises
         self.many = kinds
+        self.kinds = tuple(f"k{kind}" for kind in range(kinds)) if kinds > 1 else ()  # type: ignore[misc]
         self.drawn = 0
 
     def tables(self) -> list[str]:
@@ -145,7 +148,7 @@ class Run:
     retry: str = "immediate:max=3"
     redraw: bool = False
     kinds: int = 1
-    raises: Exception | None = None
+    raises: BaseException | None = None
     refusal: Exception | None = None
     pauses_until_closed: int = 1000
     found: list[bool | BaseException | None] | None = None
@@ -168,7 +171,7 @@ class Run:
         ticks = iter(range(10, 10**9, 10))
         return Client(
             scenario=self.scenario,
-            keys=None,  # type: ignore[arg-type]
+            keys=KeySource(parse_skew("uniform").table(1000), np.random.default_rng(1)),
             rng=np.random.default_rng(1),
             policy=parse_retry(self.retry),
             redraw=self.redraw,

@@ -116,7 +116,7 @@ def test_the_scenario_sees_its_own_columns_only() -> None:
     scenario = liars.Honest()
     with staged(scenario, KEYS) as stage, stage.session() as session:
         observer = Observer(session, primary_keys(scenario.tables()))
-        observer.begin()
+        observer.start()
         plain = observer.execute("UPDATE item SET value = 5 WHERE id < $1", 3)
         returning = observer.execute("UPDATE item i SET value = 6 WHERE id = $1 RETURNING i.value", 2)
         locking = observer.execute("SELECT value FROM item WHERE id = $1 FOR UPDATE", 1)

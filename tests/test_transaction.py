@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import TYPE_CHECKING, Any
 
-from hotrow.attempt import Flag, Marker, Outcome
+import pytest
+from greenlet import GreenletExit
+
+from hotrow.attempt import NO_KEY, Flag, Marker, Outcome
 from hotrow.errors import Rejected
+from hotrow.scenario import Work
 from tests.attempting import BLIP, CONFLICT, DEADLOCK, LOST, SCHEMA_CONFLICT, UNIQUE, Broken, Run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def test_commit_at_once() -> None:
@@ -148,3 +155,92 @@ def test_a_kill_while_commit_is_in_flight_is_recorded_as_unknown() -> None:
 
     assert run.column("outcome") == [Outcome.UNKNOWN]
     assert run.column("flags") == [Flag.FINAL]
+
+
+@pytest.mark.parametrize(
+    ("raises", "outcome"),
+    [
+        (None, Outcome.CONFLICT),
+        (Rejected("sold out"), Outcome.CONFLICT),
+        (ValueError("mine"), Outcome.CONFLICT),
+    ],
+)
+def test_a_conflict_that_run_caught_is_a_conflict(raises: Exception | None, outcome: Outcome) -> None:
+    """Whatever the scenario made of it: it is retried, and not counted as rejected."""
+    run = Run(["COMMIT"], raises=raises, retry="none")
+    run.session.aborted_by = CONFLICT
+
+    assert run.go() is Outcome.CONFLICT
+    assert run.column("sqlstate") == ["40001"]
+    assert run.session.sent[-1] == "ROLLBACK"
+
+
+def test_a_rule_may_say_no_because_of_another_error() -> None:
+    """Such as a duplicate key."""
+    run = Run([], raises=Rejected("there already"))
+    run.session.aborted_by = UNIQUE
+
+    assert run.go() is Outcome.REJECTED
+
+
+@pytest.mark.parametrize("code", [0, None, "bye"])
+def test_a_run_that_wants_to_leave_the_program_is_an_error(code: object) -> None:
+    """Of this attempt, with a text; the program goes on."""
+    run = Run([], raises=SystemExit(code))
+
+    assert run.go() is Outcome.ERROR
+    assert f"SystemExit: {code}" in run.notes[0]["note"].message
+    assert run.notes[0]["note"].place.startswith("attempting.py:")
+
+
+@pytest.mark.parametrize("error", [GreenletExit(), KeyboardInterrupt()])
+def test_who_is_killed_goes(error: BaseException) -> None:
+    """It is not the scenario's doing."""
+    run = Run([], raises=error)
+
+    with pytest.raises(type(error)):
+        run.go()
+
+
+@pytest.mark.parametrize(
+    ("drawn", "said"),
+    [
+        (SystemExit(0), "draw(): SystemExit: 0"),
+        (KeyError("colour"), "draw(): KeyError: 'colour'"),
+        (Work((), (-1,)), "writes holds -1"),
+        (Work((), (1,), kind=5), "kind is 5"),
+    ],
+)
+def test_a_draw_that_cannot_be_is_an_error(drawn: Any, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Recorded as the end of its transaction, of which nothing was sent."""
+    run = Run([])
+    monkeypatch.setattr(run.scenario, "draw", answering(drawn))
+
+    assert run.go() is Outcome.ERROR
+    assert (run.column("flags"), run.column("key")) == ([Flag.FINAL], [NO_KEY])
+    assert said in run.notes[0]["note"].message
+    assert run.session.sent == []
+
+
+def test_a_redraw_that_cannot_be_ends_the_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the attempts that there were."""
+    run = Run([CONFLICT], redraw=True)
+    monkeypatch.setattr(run.scenario, "draw", answering(Work((1,), (1,)), ZeroDivisionError()))
+
+    assert run.go() is Outcome.ERROR
+    assert run.column("outcome") == [Outcome.CONFLICT, Outcome.ERROR]
+    assert run.column("attempt") == [1, 2]
+    assert run.column("flags") == [0, Flag.FINAL]
+
+
+def answering(*answers: Any) -> Callable[..., Any]:
+    """A draw that returns or raises these, one after the other."""
+    left = list(answers)
+
+    def draw(*_: Any) -> Any:
+        answer = left.pop(0)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    return draw

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 import psycopg
 
 from hotrow.attempt import RETRYABLE
+from hotrow.calling import blame, do
 from hotrow.errors import HotrowError, Rejected, TargetError
 from hotrow.outcome import Phase, classify
-from hotrow.rehearsal import Rehearsed, Touch, blame, compare, shortened, works_of
+from hotrow.rehearsal import Rehearsed, Touch, compare, shortened, works_of
 from hotrow.scenario import Result
 from hotrow.targets.local.rewriting.sql_text import NotUnderstood
 from hotrow.targets.returning import Watched, primary_keys, watch
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from hotrow.rehearsal import Finding
     from hotrow.scenario import Scenario, Work
-    from hotrow.targets.session import PostgresSession, Waiting
+    from hotrow.targets.session import DriverFailure, PostgresSession, Waiting
     from hotrow.targets.target import Target
 
 WORKS = 24
@@ -68,30 +69,49 @@ class Observer:
     statements: int = 0
     touches: list[Touch] = field(default_factory=list)
     complete: bool = True
-    last: str = ""
-    last_was_changed: bool = False
+    failed: str = ""
+    """The statement that failed last, unless only because of an earlier one."""
+    failed_changed: bool = False
+    """Whether that was run with the keys in it."""
     left_alone: set[str] = field(default_factory=set)
     """Statements that failed with the keys in them: they are run as they are."""
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """Start a transaction, of which nothing is noted yet."""
-        self.touches, self.complete, self.last, self.last_was_changed = [], True, "", False
+        self.touches, self.complete, self.failed, self.failed_changed = [], True, "", False
         self.session.begin()
 
     def execute(self, sql: str, *parameters: Any) -> Result:
         """Run it, note the rows that it touched, and return what it would have returned without that."""
         self.statements += 1
         watched = self._watched(sql)
-        self.last, self.last_was_changed = sql, watched is not None
+        try:
+            result = self.session.execute(sql if watched is None else watched.text, *parameters)
+        except psycopg.errors.InFailedSqlTransaction:
+            raise
+        except psycopg.Error:
+            self.failed, self.failed_changed = sql, watched is not None
+            raise
         if watched is None:
-            return self.session.execute(sql, *parameters)
-        result = self.session.execute(watched.text, *parameters)
+            return result
         self._note(sql, watched, result)
         rows = [row[: -watched.columns] for row in result.rows] if watched.returns else []
         return Result(rows, result.count)
 
     def think(self, seconds: float) -> None:
         """No time passes."""
+
+    @property
+    def aborted_by(self) -> psycopg.Error | None:
+        """As the session's."""
+        return self.session.aborted_by
+
+    def describe(self, error: Exception) -> DriverFailure:
+        """As the session does."""
+        return self.session.describe(error)
+
+    def __getattr__(self, name: str) -> Never:
+        raise AttributeError(f"session.{name}: use execute() and think(); hotrow does all else")
 
     def _watched(self, sql: str) -> Watched | None:
         try:
@@ -118,10 +138,10 @@ def _run(scenario: Scenario, work: Work, session: PostgresSession, observer: Obs
             return _run_once(scenario, work, session, observer)
         except psycopg.Error as error:
             tries += _conflicts(error)
-            if observer.last_was_changed and not _conflicts(error):
-                observer.left_alone.add(observer.last)
+            if observer.failed_changed and not _conflicts(error):
+                observer.left_alone.add(observer.failed)
             elif not _conflicts(error) or tries == _TRIES_MOST:
-                raise TargetError(f"cannot run {scenario.name}: {_said(error, observer.last)}") from None
+                raise TargetError(f"cannot run {scenario.name}: {_said(error, observer.failed)}") from None
         except HotrowError:
             raise
         except Exception as error:
@@ -129,10 +149,12 @@ def _run(scenario: Scenario, work: Work, session: PostgresSession, observer: Obs
 
 
 def _run_once(scenario: Scenario, work: Work, session: PostgresSession, observer: Observer) -> Rehearsed:
-    observer.begin()
+    observer.start()
     try:
-        scenario.run(observer, work)
+        do(scenario, observer, work)
     except Rejected:
+        if observer.aborted_by is not None and observer.failed_changed:
+            raise observer.aborted_by from None  # perhaps the rule said no because of what was put in
         observer.complete = False
     finally:
         if session.usable:

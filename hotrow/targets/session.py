@@ -22,6 +22,7 @@ from psycopg.errors import ConnectionTimeout, error_from_result
 
 from hotrow.scenario import Result, Row
 from hotrow.targets.parameters import dump, encode
+from hotrow.targets.transaction_control import controls_transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,6 +38,8 @@ Such a statement touches a few thousand rows, or builds an index."""
 MOST_AHEAD_S = 0.002
 """A sleep that ended later than this was no matter of the timer's grain, and is not made up for."""
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ"
+_ONLY_AFTER_ANOTHER = "25P02"
+"""In a transaction that an earlier error has aborted."""
 _FAILED = frozenset({pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE})
 
 
@@ -181,16 +184,29 @@ class PostgresSession:
         self._pgconn.enter_pipeline_mode()
         self.last_statement: str | None = None
         """What the open transaction sent last, as it was given: with placeholders, not their values."""
+        self._error: psycopg.Error | None = None
+        self._harmless: set[str] = set()
+        """Statements that leave the transaction itself alone."""
 
     @property
     def usable(self) -> bool:
         """Whether the connection still stands."""
         return self._pgconn.status == pq.ConnStatus.OK
 
+    @property
+    def aborted_by(self) -> psycopg.Error | None:
+        """The error after which the open transaction cannot commit, whoever caught it; None while it can.
+
+        It still can after an error that a savepoint undid.
+        """
+        if self._error is None or self._pgconn.transaction_status == pq.TransactionStatus.INTRANS:
+            return None
+        return self._error
+
     def begin(self) -> None:
         """Open an explicit transaction at the target's isolation level; it travels with what is sent next."""
         self._begin_is_due = True
-        self.last_statement = None
+        self.last_statement = self._error = None
 
     def execute(self, sql: str, *parameters: Any) -> Result:
         """Run one statement with `$1`, `$2`, … placeholders, prepared at its first use on this connection.
@@ -199,12 +215,19 @@ class PostgresSession:
 
         Raises:
             psycopg.Error: whatever the server or the driver said, `ConnectionTimeout` if nobody answered
-                within `patience_s`; or a parameter that has no form in PostgreSQL.
+                within `patience_s`; or a parameter that has no form in PostgreSQL, or a statement that
+                begins or ends a transaction, which is not sent.
         """
+        if sql not in self._harmless:
+            self._refuse_control(sql)
         values = [dump(value, self._transformer) for value in parameters]
         sent_s = self._waiting.clock()
         try:
             answer = self._exchange(sql, values)
+        except psycopg.Error as error:
+            if self._error is None or error.sqlstate != _ONLY_AFTER_ANOTHER:
+                self._error = error
+            raise
         finally:
             self._pace.fill(self._latency.rtt_s, self._waiting.clock() - sent_s)
         return Result(self._rows(answer), answer.command_tuples or 0)
@@ -215,7 +238,15 @@ class PostgresSession:
             self._waiting.sleep(seconds)
 
     def commit(self) -> str:
-        """Commit; return the command tag: `COMMIT`, or `ROLLBACK` where the transaction had been aborted."""
+        """Commit; return the command tag: `COMMIT`, or `ROLLBACK` where the transaction had been aborted.
+
+        Raises:
+            psycopg.Error: whatever the server or the driver said; `InterfaceError` if it was over already.
+        """
+        if not self._begin_is_due and self._pgconn.transaction_status == pq.TransactionStatus.IDLE:
+            raise psycopg.InterfaceError(
+                "the transaction was over before its COMMIT: something else ended it"
+            )
         self._pace.fill(self._latency.commit_s, self._commit_took_s)
         sent_s = self._waiting.clock()
         try:
@@ -251,6 +282,14 @@ class PostgresSession:
     def describe(self, error: Exception) -> DriverFailure:
         """Say what an error that this session raised means."""
         return describe(error, lost=not self.usable)
+
+    def _refuse_control(self, sql: str) -> None:
+        if controls_transaction(sql):
+            statement = " ".join(sql.split())
+            raise psycopg.ProgrammingError(
+                f"hotrow begins and ends each transaction and sets its isolation; leave this out: {statement}"
+            )
+        self._harmless.add(sql)
 
     def _exchange(self, sql: str, values: Sequence[bytes | None] = ()) -> PGresult:
         """Send one statement, after BEGIN where that is due, and wait for its answer."""

@@ -8,9 +8,9 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from hotrow.calling import blaming, statements
 from hotrow.errors import UsageError
 from hotrow.receipts import check_receipts
-from hotrow.rehearsal import blaming, statements
 from hotrow.targets.rehearsing import rehearse
 from hotrow.targets.stage import Stage
 from hotrow.verdicts import judged, undecided

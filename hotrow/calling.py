@@ -1,0 +1,140 @@
+"""Calls of a scenario's methods.
+
+What they raise is told in one line, what they return that cannot be is never believed, and none of them ends
+the program.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hotrow.attempt import RETRYABLE
+from hotrow.errors import HotrowError, Rejected, UsageError, line_in
+from hotrow.outcome import Phase, classify
+from hotrow.scenario import Work
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from hotrow.ports import OpenTransaction
+    from hotrow.scenario import Keys, Scenario
+
+
+def told(scenario: Scenario, error: BaseException) -> str:
+    """An error of the scenario's code in one line, with the last of its file's lines that it went through."""
+    own = getattr(sys.modules.get(type(scenario).__module__), "__file__", None)
+    text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    line = None if own is None else line_in(own, error)
+    return text if line is None else f"{text} ({own}, line {line})"
+
+
+def blame(scenario: Scenario, method: str, error: BaseException) -> UsageError:
+    """What to raise where a method of the scenario raised what is not hotrow's own."""
+    return UsageError(f"cannot run {scenario.name}: {method}(): {told(scenario, error)}")
+
+
+@contextmanager
+def blaming(scenario: Scenario, method: str) -> Iterator[None]:
+    """Have a method of the scenario raise nothing but hotrow's own errors.
+
+    Raises:
+        UsageError: it raised another, or wanted to leave the program; one line says why and where.
+    """
+    try:
+        yield
+    except Rejected as error:
+        raise blame(scenario, method, error) from error
+    except HotrowError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise blame(scenario, method, error) from error
+
+
+def statements(scenario: Scenario, method: str, *given: int) -> list[str]:
+    """What the scenario's `tables` or `seed` returned.
+
+    Raises:
+        UsageError: it raised, with file and line; or returned something else than a sequence of texts.
+    """
+    with blaming(scenario, method):
+        texts: Any = getattr(scenario, method)(*given)
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        raise UsageError(f"cannot run {scenario.name}: {method}() must return a list of SQL statements")
+    return list(texts)
+
+
+def draw_checked(scenario: Scenario, keys: Keys, rng: np.random.Generator) -> Work:
+    """What `draw` draws.
+
+    Raises:
+        UsageError: it raised, with file and line; or it drew what cannot be.
+    """
+    with blaming(scenario, "draw"):
+        work: Any = scenario.draw(keys, rng)
+    wrong = next(_wrong(scenario, keys.count, work), None)
+    if wrong is not None:
+        raise UsageError(f"cannot run {scenario.name}: draw(): {wrong}")
+    return Work(work.parameters, tuple(work.writes), work.kind)
+
+
+def _wrong(scenario: Scenario, keys: int, work: Any) -> Iterator[str]:
+    """What cannot be about a drawn work, in words."""
+    if not isinstance(work, Work):
+        yield f"returned a {type(work).__name__}; return hotrow.scenario.Work"
+        return
+    if not isinstance(work.writes, tuple | list):
+        yield f"writes is a {type(work.writes).__name__}; give a tuple of key ids"
+        return
+    yield from _wrong_keys(work.writes, keys)
+    kinds = max(len(scenario.kinds), 1)
+    if not (_is_whole(work.kind) and 0 <= work.kind < kinds):
+        named = ", ".join(scenario.kinds) or "none, so it is 0"
+        yield f"kind is {work.kind!r}; it is the place of one of the scenario's kinds ({named})"
+
+
+def _wrong_keys(writes: Iterable[Any], keys: int) -> Iterator[str]:
+    seen = set()
+    for key in writes:
+        if not _is_whole(key) or not 0 <= key < keys:
+            yield f"writes holds {key!r}; a key id is a whole number from 0 to {keys - 1}"
+            return
+        if key in seen:
+            yield f"writes holds {key} twice; name each key once"
+        seen.add(key)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def do(scenario: Scenario, session: OpenTransaction, work: Work) -> None:
+    """Run the work in the open transaction.
+
+    What the server said of it is raised even if `run` caught that: the transaction has failed all the same.
+    Only a business rule may say no because of an error; not because of a conflict, which has to be retried.
+
+    Raises:
+        Rejected: the business rule said no.
+        Exception: what the driver or the scenario raised; RuntimeError if it wanted to leave the program.
+    """
+    try:
+        scenario.run(session, work)
+    except SystemExit as leaving:
+        error = RuntimeError(f"run() wanted to leave the program by SystemExit: {leaving}")
+        raise error.with_traceback(leaving.__traceback__) from None
+    except Exception as error:
+        cause = session.aborted_by
+        if cause is None or (isinstance(error, Rejected) and not _conflicts(session, cause)):
+            raise
+        raise cause from None
+    if session.aborted_by is not None:
+        raise session.aborted_by
+
+
+def _conflicts(session: OpenTransaction, error: Exception) -> bool:
+    said = session.describe(error)
+    return classify(Phase.BODY, said.sqlstate, said.message, said.lost).outcome in RETRYABLE

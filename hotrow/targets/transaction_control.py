@@ -1,0 +1,37 @@
+"""Statements that begin, end or change a transaction: none that a scenario may send."""
+
+from __future__ import annotations
+
+import re
+
+from hotrow.targets.local.rewriting.sql_text import NotUnderstood, Statement, parse
+
+_SUSPECT = re.compile(
+    r"\b(?:COMMIT|END|ABORT|ROLLBACK|BEGIN|START|PREPARE|TRANSACTION|SESSION)\b", re.IGNORECASE
+)
+"""One of these words is in every such statement, and in few others."""
+_ALWAYS = frozenset({"COMMIT", "END", "ABORT", "BEGIN"})
+_WITH_NEXT = frozenset({("START", "TRANSACTION"), ("PREPARE", "TRANSACTION")})
+
+
+def controls_transaction(sql: str) -> bool:
+    """Whether the statement begins or ends a transaction, or sets its isolation; savepoints do not.
+
+    Comments and case do not matter. What PostgreSQL itself cannot read controls nothing.
+    """
+    if not _SUSPECT.search(sql):
+        return False
+    try:
+        return any(_controls(statement) for statement in parse(sql))
+    except NotUnderstood:
+        return False
+
+
+def _controls(statement: Statement) -> bool:
+    first = statement[0].word
+    if first == "ROLLBACK":
+        return statement[statement.after_any(1, "WORK", "TRANSACTION")].word != "TO"
+    if first == "SET":
+        place = statement.after_any(1, "LOCAL", "SESSION")
+        return statement.at(place, "TRANSACTION") or statement.at(place, "CHARACTERISTICS")
+    return first in _ALWAYS or (first, statement[1].word) in _WITH_NEXT
