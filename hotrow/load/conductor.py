@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from locust.env import Environment
 
+    from hotrow.load.hosts import Hosts
     from hotrow.scenario import Scenario
     from hotrow.targets.target import Target
 
@@ -56,10 +57,16 @@ class Conductor:
     """One run after another: begin, walk or hold the cells, stop, finish."""
 
     def __init__(
-        self, environment: Environment, runner: Any, targets: Targets, run_time_s: float | None = None
+        self,
+        environment: Environment,
+        runner: Any,
+        targets: Targets,
+        hosts: Hosts,
+        run_time_s: float | None = None,
     ) -> None:
         self._environment = environment
         self._targets = targets
+        self._hosts = hosts
         self._runner = runner
         self._run_time_s = run_time_s
         self._crew = Crew(runner)
@@ -422,7 +429,7 @@ class Conductor:
         return scenario, request, plan_cells(request.settings, scenario, request.seed)
 
     def _host(self) -> str:
-        return self._environment.host or "local"
+        return self._hosts.real(self._environment.host or "local")
 
     def _is_headless(self) -> bool:
         return bool(getattr(self._environment.parsed_options, "headless", False))

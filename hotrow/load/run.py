@@ -21,6 +21,7 @@ from hotrow.load.conductor import Conductor
 from hotrow.load.orphans import end_with_master
 from hotrow.load.own_exit import take_over
 from hotrow.load.signals import Ending
+from hotrow.load.web import guard
 from hotrow.targets.target import Targets
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _on_init(environment: Environment, runner: Any, **_: Any) -> None:
 def _stand_ready(environment: Environment, runner: Any) -> None:
     options = environment.parsed_options
     _EXIT.environment = environment
-    environment.host = environment.host or "local"
+    hosts = guard(environment)
     if getattr(options, "progress", False):
         logging.getLogger("locust.stats_logger").disabled = True
     environment.stop_timeout = environment.stop_timeout or STOP_TIMEOUT_S
@@ -85,7 +86,7 @@ def _stand_ready(environment: Environment, runner: Any) -> None:
         return
     by_itself = bool(getattr(options, "headless", False) or getattr(options, "autostart", False))
     environment.process_exit_code = ERROR if by_itself else FINE
-    conductor = Conductor(environment, runner, targets, _take_run_time(options) if by_itself else None)
+    conductor = Conductor(environment, runner, targets, hosts, _take_run_time(options) if by_itself else None)
     ending = Ending(conductor.interrupt, conductor.what_is_left)
     environment.hotrow = Run(board, conductor, ending)  # type: ignore[attr-defined]
     ending.install()

@@ -1,0 +1,201 @@
+"""Locust's web page, guarded: who may use it, what its form may set, and that it shows no password.
+
+Locust serves it on all interfaces, to every web page's scripts, and lets a POST set any option of the command
+line. Here it is served on 127.0.0.1 unless `--web-host` says otherwise; requests that a foreign page makes in
+the user's browser are refused; and the form sets what is in the form, nothing else.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from flask import abort, jsonify, make_response, request
+from locust import argument_parser, events
+from werkzeug.datastructures import ImmutableMultiDict
+
+from hotrow.errors import UsageError
+from hotrow.finish import report_error
+from hotrow.load.hosts import HIDDEN, Hosts, Scrubbing
+
+if TYPE_CHECKING:
+    from flask import Response
+    from locust.argument_parser import LocustArgumentParser
+    from locust.env import Environment
+    from locust.web import WebUI
+    from werkzeug.datastructures import MultiDict
+
+LOOPBACK = "127.0.0.1"
+_COMMON = frozenset({"user_count", "spawn_rate", "host", "run_time", "profile"})
+"""What Locust's form has whatever the locustfile is."""
+_PICKED = frozenset({"user_classes", "shape_class"})
+"""What it has besides with `--class-picker`."""
+_OWN_PAGE = frozenset({"same-origin", "none"})
+_TEXTS = frozenset({"text/html", "text/csv", "application/json"})
+_HEADERS = {"X-Frame-Options": "DENY", "Referrer-Policy": "same-origin", "X-Content-Type-Options": "nosniff"}
+
+
+@events.init_command_line_parser.add_listener
+def _serve_this_machine_only(parser: LocustArgumentParser, **_: Any) -> None:
+    parser.set_defaults(web_host=LOOPBACK)
+
+
+def guard(environment: Environment) -> Hosts:
+    """Hide the password in the environment's host, and guard its web page if it has one.
+
+    From here on Locust knows only what may be shown; the real host is `Hosts.real(environment.host)`.
+    """
+    hosts = Hosts()
+    environment.host = hosts.shown(environment.host or "local")
+    options = environment.parsed_options
+    if options is not None:
+        options.host = environment.host
+    for name in ("", "locust", "locust.stats_logger"):
+        for handler in logging.getLogger(name).handlers:
+            handler.addFilter(Scrubbing(hosts))
+    if environment.web_ui is not None:
+        _guard_page(environment, environment.web_ui, hosts)
+    return hosts
+
+
+def _guard_page(environment: Environment, web_ui: WebUI, hosts: Hosts) -> None:
+    app = web_ui.app
+    assert app is not None  # noqa: S101 - Locust makes it with the page
+    web_ui.update_template_args()
+    local = is_loopback(web_ui.host)
+    if not local and not web_ui.web_login:
+        report_error(UsageError(_open_to_all(web_ui.host)))
+
+    @app.before_request
+    def refuse_foreign_pages() -> None:
+        if not _comes_from_here(names_checked=local):
+            abort(403, "hotrow: this request comes from another web page; open the page itself")
+
+    def protect(response: Response) -> Response:
+        """The last to see a response: flask-cors opens it to every web page."""
+        for name in [name for name in response.headers.keys() if name.startswith("Access-Control-")]:  # noqa: SIM118
+            del response.headers[name]
+        response.headers.update(_HEADERS)
+        if response.mimetype in _TEXTS and not response.direct_passthrough:
+            response.set_data(hosts.scrub(response.get_data(as_text=True)))
+        return response
+
+    app.after_request_funcs.setdefault(None, []).insert(0, protect)
+    form = Form(environment, web_ui, hosts)
+    start = app.view_functions["locust.swarm"]
+
+    @web_ui.auth_required_if_enabled
+    @wraps(start)
+    def checked_start() -> Any:
+        try:
+            request.form = form.checked(request.form)
+        except UsageError as error:
+            return jsonify({"success": False, "message": str(error), "host": environment.host})
+        return start()
+
+    @web_ui.auth_required_if_enabled
+    def refuse_users() -> Response:
+        return make_response("hotrow: users are edited in the locustfile, not here", 403)
+
+    app.view_functions["locust.swarm"] = checked_start
+    app.view_functions["locust.update_user"] = refuse_users
+
+
+def _open_to_all(host: str) -> str:
+    where = f"--web-host {host or '*'}"
+    danger = "whoever reaches this address may start runs on any database"
+    return f"{where}: {danger}; leave it out to serve this machine only, or add --web-login"
+
+
+class Form:
+    """What a POST of the start form may set."""
+
+    def __init__(self, environment: Environment, web_ui: WebUI, hosts: Hosts) -> None:
+        self._environment = environment
+        self._hosts = hosts
+        self._started_with: dict[str, Any] = dict(vars(environment.parsed_options or object))
+        picked = _PICKED if web_ui.userclass_picker_is_active else frozenset()
+        self._fields = _COMMON | picked | set(argument_parser.ui_extra_args_dict())
+
+    def checked(self, form: MultiDict[str, str]) -> ImmutableMultiDict[str, str]:
+        """The same form, the password in its host hidden.
+
+        Raises:
+            UsageError: it sets what it may not.
+        """
+        unknown = sorted(set(form) - self._fields)
+        if unknown:
+            raise UsageError(f"{unknown[0][:40]!r} cannot be set here; give it on the command line")
+        for name in ("skew", "scenario"):
+            if name in form and form[name] != self._started_with.get(name):
+                self._check_paths(name, form[name])
+        return ImmutableMultiDict(
+            [
+                (name, self._shown(value) if name == "host" else value)
+                for name, value in form.items(multi=True)
+            ]
+        )
+
+    def _shown(self, host: str) -> str:
+        host = host.replace("<", "").replace(">", "")  # as Locust does
+        if HIDDEN in host and not self._hosts.knows(host):
+            raise UsageError("host: its password is hidden; give the whole host anew, or leave it as it was")
+        return self._hosts.shown(host)
+
+    def _check_paths(self, name: str, text: str) -> None:
+        if name == "scenario":
+            kinds = self._environment.user_classes
+            if not any(text in (getattr(kind, "scenarios", None) or ()) for kind in kinds):
+                raise UsageError("scenario: only a built-in one here; give a file on the command line")
+            return
+        is_list = hasattr(self._environment.parsed_options, "levels")
+        for skew in text.split(",") if is_list else [text]:
+            kind, _, path = skew.strip().partition(":")
+            if kind == "file" and not is_below(Path(path), Path.cwd()):
+                raise UsageError("skew file: only files below the working directory here")
+
+
+def is_below(path: Path, folder: Path) -> bool:
+    """Whether a relative path leads to something below a folder, also when links are followed."""
+    if path.is_absolute() or ".." in path.parts:
+        return False
+    try:
+        return (folder / path).resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL
+        return False
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or address of this machine is reached from this machine alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _comes_from_here(*, names_checked: bool) -> bool:
+    """Whether a request was made by our own page, by a person, or by no browser at all.
+
+    A page on 127.0.0.1 is asked for by a name of this machine; any other name is one that its owner has
+    led here, so that his scripts count as ours. Reading is refused to other pages as well.
+    """
+    if names_checked and not is_loopback(_name(request.host)):
+        return False
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        opened = request.method == "GET" and request.headers.get("Sec-Fetch-Mode") == "navigate"
+        return site in _OWN_PAGE or opened
+    origin = request.headers.get("Origin")
+    return origin is None or urlsplit(origin).netloc == request.host
+
+
+def _name(host: str) -> str:
+    """The name in a Host header: without its port, an IPv6 address without its brackets."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""

@@ -1,0 +1,334 @@
+"""Locust's web page under our guard: who may ask, what the form sets, and that no password is shown."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from flask_login import UserMixin
+from locust import argument_parser, log
+from locust.env import Environment
+
+import hotrow.load.sweep  # noqa: F401 - declares our options and those of a sweep
+from hotrow.load import ContentionUser
+from hotrow.load.hosts import Hosts, Scrubbing
+from hotrow.load.web import guard, is_below, is_loopback
+from scenarios import ALL
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from flask.testing import FlaskClient
+
+SECRET = "s3cr&t'pä55"  # noqa: S105 - of nobody
+HOST = f"postgresql://ann:{SECRET}@db.example:5432/shop?isolation=serializable"
+SHOWN = "postgresql://ann:***@db.example:5432/shop?isolation=serializable"
+FORM = {"user_count": "1", "spawn_rate": "1"}
+
+
+class SweepUser(ContentionUser):
+    """The user of a sweep: which of the scenarios it runs is an option."""
+
+    abstract = True
+    scenarios = ALL
+
+
+class Page:
+    """A guarded page, and the environment behind it."""
+
+    def __init__(self, environment: Environment, hosts: Hosts) -> None:
+        assert environment.web_ui is not None
+        assert environment.web_ui.app is not None
+        self.environment = environment
+        self.hosts = hosts
+        self.client: FlaskClient = environment.web_ui.app.test_client()
+
+    def start(self, **fields: str) -> dict[str, Any]:
+        """What the page answers to a form that was sent."""
+        answer = self.client.post("/swarm", data={**FORM, **fields})
+        assert answer.status_code == 200
+        told: dict[str, Any] = answer.json
+        return told
+
+
+@pytest.fixture
+def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Page]:
+    """Makes a page as `locust -f … *words` has it; no run starts and no port is opened."""
+
+    def make(*words: str, login: bool = False) -> Page:
+        monkeypatch.setattr(sys, "argv", ["locust", "--loglevel", "WARNING", *words])
+        options: Namespace = argument_parser.parse_options()
+        environment = Environment(user_classes=[SweepUser], host=options.host, parsed_options=options)
+        runner = environment.create_local_runner()
+        monkeypatch.setattr(runner, "start", lambda *_, **__: None)
+        environment.create_web_ui(host=options.web_host, port=0, delayed_start=True, web_login=login)
+        return Page(environment, guard(environment))
+
+    return make
+
+
+def test_it_is_served_to_this_machine_only(open_page: Callable[..., Page]) -> None:
+    """Locust's default is all interfaces."""
+    web_ui = open_page().environment.web_ui
+    assert web_ui is not None
+    assert web_ui.host == "127.0.0.1"
+
+
+@pytest.mark.parametrize(("login", "warned"), [(False, True), (True, False)])
+def test_an_address_that_was_given_stands_with_a_warning(
+    login: bool, warned: bool, open_page: Callable[..., Page], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There is none if one must log in."""
+    web_ui = open_page("--web-host", "0.0.0.0", login=login).environment.web_ui  # noqa: S104
+    assert web_ui is not None
+    assert web_ui.host == "0.0.0.0"  # noqa: S104
+    assert ("hotrow: --web-host 0.0.0.0: whoever" in capsys.readouterr().err) is warned
+
+
+@pytest.mark.parametrize(
+    "field", ["out", "web_port", "headless", "progress", "users", "locustfile", "csv_prefix", "__class__"]
+)
+def test_what_is_not_in_the_form_is_refused(field: str, open_page: Callable[..., Page]) -> None:
+    """Locust would set it; refused as a whole, so the other fields are not set either."""
+    page = open_page()
+    before = dict(vars(page.environment.parsed_options or object))
+
+    told = page.start(**{field: "/tmp/elsewhere", "keys": "7"})  # noqa: S108
+
+    assert told["success"] is False
+    assert field in told["message"]
+    assert dict(vars(page.environment.parsed_options or object)) == before
+
+
+def test_what_is_in_the_form_is_set(open_page: Callable[..., Page]) -> None:
+    """Our own options, Locust's, and nothing else."""
+    page = open_page()
+
+    told = page.start(keys="7", redraw="true", host="local:rtt=0", run_time="5s", skew="hot")
+
+    assert told["success"] is True
+    options = page.environment.parsed_options
+    assert options is not None
+    assert (options.keys, options.redraw, options.skew, options.run_time) == ("7", True, "hot", 5)
+    assert page.hosts.real(page.environment.host or "") == "local:rtt=0"
+
+
+@pytest.mark.parametrize(
+    ("skew", "allowed"),
+    [
+        ("file:weights.csv", True),
+        ("hot, file:weights.csv", True),
+        ("file:/etc/passwd", False),
+        ("hot, file:/etc/passwd", False),
+        (" file:sub/../../x", False),
+        ("file:out", False),
+        ("file:out/passwd", False),
+        ("file:loop", False),
+        ("file:a\0b", False),
+    ],
+)
+def test_a_file_skew_stays_below_the_working_directory(
+    skew: str,
+    allowed: bool,
+    open_page: Callable[..., Page],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No absolute path, no `..`, no link that leads out."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "weights.csv").write_text("key,weight\n0,1\n")
+    (tmp_path / "out").symlink_to("/etc")
+    (tmp_path / "loop").symlink_to("loop")
+
+    assert open_page().start(skew=skew)["success"] is allowed
+
+
+def test_a_skew_of_the_command_line_may_come_back(open_page: Callable[..., Page]) -> None:
+    """The page has it as the field's default; whoever started the program may read what he named."""
+    page = open_page("--skew", "file:/etc/hostname")
+
+    assert page.start(skew="file:/etc/hostname")["success"] is True
+    assert page.start(skew="file:/etc/passwd")["success"] is False
+
+
+def test_a_scenario_s_file_cannot_be_named(open_page: Callable[..., Page], tmp_path: Path) -> None:
+    """It would be run: any file of the machine."""
+    page = open_page("--scenario", "mine.py")
+    (tmp_path / "evil.py").write_text("raise SystemExit('run')\n")
+
+    assert page.start(scenario=str(tmp_path / "evil.py"))["success"] is False
+    assert page.start(scenario="mine.py")["success"] is True
+    assert page.start(scenario="counter")["success"] is True
+
+
+def test_users_cannot_be_edited(open_page: Callable[..., Page]) -> None:
+    """Locust would set any attribute of the user's class."""
+    answer = open_page().client.post("/user", json={"user_class_name": "SweepUser", "scenarios": {}})
+
+    assert answer.status_code == 403
+    assert SweepUser.scenarios is ALL
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "http://localhost"}, 200),
+        ({"Sec-Fetch-Site": "cross-site", "Origin": "http://evil.example"}, 403),
+        ({"Sec-Fetch-Site": "same-site", "Origin": "http://localhost:3000"}, 403),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}, 403),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "http://localhost:3000"}, 403),
+        ({"Origin": "http://localhost"}, 200),
+        ({"Origin": "null"}, 403),
+        ({"Host": "evil.example:8089", "Origin": "http://evil.example:8089"}, 403),
+        ({"Host": "127.0.0.1:8089", "Origin": "http://127.0.0.1:8089"}, 200),
+        ({"Host": "[::1]:8089"}, 200),
+        ({"Host": "[::1"}, 403),
+    ],
+)
+@pytest.mark.parametrize("path", ["/swarm", "/stop", "/stats/reset"])
+def test_another_page_in_the_same_browser_may_not_start_or_stop(
+    path: str, headers: dict[str, str], status: int, open_page: Callable[..., Page]
+) -> None:
+    """Nor one whose name was led to this machine."""
+    assert open_page().client.post(path, data=FORM, headers=headers).status_code == status
+
+
+def test_another_page_may_not_read(open_page: Callable[..., Page]) -> None:
+    """Locust allows it to all; a link to the page itself may be followed."""
+    client = open_page().client
+    foreign = {"Sec-Fetch-Site": "cross-site", "Origin": "http://evil.example"}
+
+    assert client.get("/stats/requests", headers=foreign).status_code == 403
+    assert client.get("/", headers={"Host": "evil.example"}).status_code == 403
+    assert client.get("/", headers={**foreign, "Sec-Fetch-Mode": "navigate"}).status_code == 200
+    allowed = client.get("/stats/requests", headers={"Origin": "http://localhost"})
+    assert not [name for name in allowed.headers if name[0].startswith("Access-Control")]
+    assert allowed.headers["X-Frame-Options"] == "DENY"
+
+
+def test_no_page_shows_the_password(open_page: Callable[..., Page]) -> None:
+    """Neither what Locust keeps nor what it serves; an error's text may have brought it in."""
+    page = open_page("--host", HOST)
+    environment, client = page.environment, page.client
+    assert environment.runner is not None
+    assert environment.web_ui is not None
+    environment.runner.log_exception("local", f"invalid dsn {HOST}", f"Traceback {SECRET}")
+    environment.stats.log_error("run", "counter", f"refused: {HOST}")
+    paths = ["/", "/stats/requests", "/stats/report?download=1", "/stats/report", "/exceptions", "/logs"]
+    paths += ["/stats/requests/csv", "/stats/failures/csv", "/exceptions/csv", "/tasks"]
+
+    answers = [client.get(path) for path in paths]
+    answers.append(client.post("/swarm", data={**FORM, "host": HOST}))
+    answers.append(client.post("/swarm", data={**FORM, "host": SHOWN}))
+
+    assert [answer.status_code for answer in answers] == [200] * len(answers)
+    for answer in answers:
+        assert_hidden(answer.get_data(as_text=True) + str(answer.headers))
+    assert_hidden(repr(environment.web_ui.template_args) + repr(vars(environment.parsed_options or object)))
+    assert "db.example" in answers[0].get_data(as_text=True)
+    assert answers[-1].json == {"success": True, "message": "Swarming started", "host": SHOWN}
+
+
+def assert_hidden(text: str) -> None:
+    """Neither the password nor a part of it that no escaping changes."""
+    for part in (SECRET, "s3cr", "pä55", "pa55", json.dumps("ä")[1:-1] + "55", "%C3%A455"):
+        assert part not in text
+
+
+def test_the_hidden_host_coming_back_stands_for_the_real_one(open_page: Callable[..., Page]) -> None:
+    """A host that was changed must come with its password; another password replaces the one before."""
+    page = open_page("--host", HOST)
+    other = HOST.replace(SECRET, "another-one")
+
+    assert page.environment.host == SHOWN
+    assert page.start(host=SHOWN)["success"] is True
+    assert page.hosts.real(page.environment.host or "") == HOST
+    assert "give the whole host anew" in page.start(host=SHOWN.replace("shop", "mart"))["message"]
+    assert page.start(host=other)["host"] == SHOWN
+    assert page.hosts.real(page.environment.host or "") == other
+
+
+def test_one_who_has_not_logged_in_changes_nothing(open_page: Callable[..., Page]) -> None:
+    """The form is read behind the login."""
+    page = open_page("--host", HOST, login=True)
+    assert page.environment.web_ui is not None
+    page.environment.web_ui.login_manager.user_loader(lambda _: UserMixin())
+    page.environment.web_ui.app.secret_key = "x"  # type: ignore[union-attr]  # noqa: S105
+
+    answer = page.client.post("/swarm", data={**FORM, "host": HOST.replace(SECRET, "mine")})
+
+    assert answer.status_code == 302
+    assert page.hosts.real(SHOWN) == HOST
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("local", "local"),
+        ("local:rtt=2ms,commit=5ms", "local:rtt=2ms,commit=5ms"),
+        ("dsql://abc.dsql.us-east-1.on.aws,def.dsql.us-east-2.on.aws", None),
+        ("postgresql:///db?host=/run/postgresql", None),
+        ("postgresql://ann@db/shop", None),
+        ("postgresql://ann:@db/shop", None),
+        ("postgresql://ann:p@ss/w?rd@db/shop", "postgresql://ann:***@db/shop"),
+        ("postgresql://db/shop?user=a&password=p%40ss&sslmode=require", "postgresql://db/shop?user=a&password=***&sslmode=require"),
+        ("postgresql://db/shop?pass%77ord=first&second", "postgresql://db/shop?pass%77ord=***"),
+        ("postgresql://ann?password=secret@db", "postgresql://ann?password=***"),
+        ("postgresql://[ann:secret@db", "postgresql://[ann:***@db"),
+        ("host=db password=secret", "host:***"),
+        ("nonsense", "nonsense"),
+    ],
+)  # fmt: skip
+def test_how_a_host_is_shown(host: str, shown: str | None) -> None:
+    """Whatever may be a password is hidden, also in a URL that nobody can read; the rest stays."""
+    hosts = Hosts()
+
+    assert hosts.shown(host) == (shown or host)
+    assert hosts.real(hosts.shown(host)) == host
+    assert hosts.shown(hosts.shown(host)) == hosts.shown(host)
+
+
+def test_log_lines_and_their_tracebacks_have_no_password(capsys: pytest.CaptureFixture[str]) -> None:
+    """On the console as on the page."""
+    hosts = Hosts()
+    hosts.shown(HOST)
+    handler, lines = logging.StreamHandler(sys.stderr), log.LogReader()
+    logger = logging.getLogger("hotrow.test")
+    for each in (handler, lines):
+        each.addFilter(Scrubbing(hosts))
+        logger.addHandler(each)
+
+    try:
+        int(HOST)
+    except ValueError:
+        logger.exception("cannot use %s", HOST)
+
+    told = capsys.readouterr().err
+    assert "cannot use" in told
+    assert "ValueError" in told
+    assert_hidden(told + "".join(lines.logs))
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("127.0.0.1", True), ("::1", True), ("localhost", True), ("", False), ("0.0.0.0", False), ("*", False)],  # noqa: S104
+)
+def test_what_is_loopback(host: str, expected: bool) -> None:
+    """Locust's empty name is every interface."""
+    assert is_loopback(host) is expected
+
+
+def test_a_folder_whose_name_begins_alike_is_not_below(tmp_path: Path) -> None:
+    """Compared by parts, not by letters."""
+    (tmp_path / "work").mkdir()
+    (tmp_path / "workshop").mkdir()
+    (tmp_path / "work" / "link").symlink_to(tmp_path / "workshop")
+
+    assert not is_below(tmp_path.joinpath("work", "link").relative_to(tmp_path / "work"), tmp_path / "work")
