@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -189,8 +188,3 @@ def _whole(option: str, text: str, least: int) -> int:
     if not least <= value < MOST_SEED:
         raise UsageError(f"{option} {text}: must be a whole number from {least}")
     return value
-
-
-def run_suffix() -> str:
-    """A few characters that tell runs of the same second apart."""
-    return secrets.token_hex(3)

@@ -19,7 +19,7 @@ from hotrow.errors import HotrowError, RunError, in_a_line
 from hotrow.exit_codes import ERROR, NOT_USABLE, worst
 from hotrow.finish import finish_run, report_error
 from hotrow.load import rundir
-from hotrow.load.arguments import Request, read_request, run_suffix
+from hotrow.load.arguments import Request, read_request
 from hotrow.load.board import DRAIN_TIMEOUT_S, Setup
 from hotrow.load.crew import Crew, Trouble
 from hotrow.load.declared import declared_scenario
@@ -28,6 +28,7 @@ from hotrow.load.open_run import Notebook, OpenRun
 from hotrow.load.progress import Progress
 from hotrow.load.waiting import COOPERATIVE
 from hotrow.plan import Cell, plan_cells
+from hotrow.targets import schema_name
 from hotrow.targets.tables import Tables
 from hotrow.targets.target import Targets, check_reachable, start
 
@@ -182,7 +183,7 @@ class Conductor:
         turned = [type(scenario)(**cell.knobs) for cell in cells]
         return Tables(
             target,
-            f"hotrow_{run_suffix()}",
+            schema_name.new_name(),
             turned,
             COOPERATIVE,
             keys=request.settings.keys,

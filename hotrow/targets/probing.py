@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from psycopg import pq
 from hotrow.attempt import Marker
 from hotrow.errors import TargetError
 from hotrow.outcome import marker_of
+from hotrow.targets import schema_name
 from hotrow.targets.parameters import encode
 from hotrow.targets.session import BLOCKING, flush, next_result, unchanged
 
@@ -130,7 +130,7 @@ def playground(
     Raises:
         TargetError: a statement of the set-up was refused, or no connection was to be had.
     """
-    schema = f"probe_{os.urandom(4).hex()}"
+    schema = schema_name.new_name()
     with _open(target, SETUP_DEADLINE_S) as owner:
         if target.kind == "local":
             _settle(owner, "SET hotrow.rules TO off")  # no event for transactions elsewhere
