@@ -1,22 +1,26 @@
 """What is doubtful about a cell, as values: a code, what was found, what to do about it.
 
-All limits are here.
+The limits are here; those on the client are in `analysis.client_findings`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from analysis.client_findings import (
+    client_saturated,
+    client_stalled,
+    client_unmeasured,
+    clock_stepped,
+    milliseconds,
+    stalled,
+)
 from analysis.fairness import is_enough
+from analysis.finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-CLIENT_LAG_MS_P99_MAX = 10.0
-"""An event loop later than this sends late and measures late."""
-CLIENT_CPU_MAX = 0.9
-"""Share of one core; above it the client, not the database, sets the pace."""
 ATTEMPTS_MIN = 100
 """Fewer attempts say little."""
 COMMITS_MIN = 20
@@ -36,20 +40,6 @@ CERTAIN_CONFLICTS = 30.0
 """… and at least so many conflicts expected: to see none is no chance (e^-30)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One warning. `spoils`: the cell is not usable."""
-
-    code: str
-    message: str
-    advice: str
-    spoils: bool = False
-
-    def as_json(self) -> dict[str, str]:
-        """As it stands in summary.json."""
-        return {"code": self.code, "message": self.message, "advice": self.advice}
-
-
 def find(
     cell: Mapping[str, Any], *, conflicts_at_commit: bool, steady: bool | None, closed: bool, judged: bool
 ) -> list[Finding]:
@@ -63,8 +53,10 @@ def find(
         judged: whether the scenario's checks ran.
     """
     found = [
-        _client_saturated(cell["client"]),
-        _client_unmeasured(cell["client"]),
+        client_saturated(cell["client"], cell["users"], cell["seconds"]),
+        client_stalled(cell["client"], cell["seconds"]),
+        stalled(cell["silences"]),
+        client_unmeasured(cell["client"]),
         _too_few_samples(cell["attempts"]),
         None if steady in (True, None) else _NOT_STEADY,
         None if closed else _INTERRUPTED,
@@ -82,9 +74,12 @@ def find(
     return [finding for finding in found if finding is not None]
 
 
-def find_in_run(cells_missing: int, torn_bytes: int) -> list[Finding]:
-    """Findings on a run as a whole."""
-    found = []
+def find_in_run(
+    cells_missing: int, torn_bytes: int, clock_step: tuple[float, int] | None = None
+) -> list[Finding]:
+    """Findings on a run as a whole; `clock_step` is as `analysis.client.clock_step` says."""
+    stepped = clock_stepped(clock_step)
+    found = [] if stepped is None else [stepped]
     if cells_missing:
         message = f"{cells_missing} of the planned cells were not measured"
         advice = (
@@ -107,32 +102,6 @@ _INTERRUPTED = Finding(
     "the run ended before the window did; it was cut at the last attempt",
     "Let the run end by itself.",
 )
-_UNMEASURED = Finding(
-    "client_unmeasured",
-    "there is no sample of the client's own load in this window",
-    "Measure for at least two seconds (--duration).",
-)
-
-
-def _client_saturated(client: Mapping[str, float | None]) -> Finding | None:
-    cpu, lag_ms = client["cpu"], client["lag_ms_p99"]
-    parts = []
-    if cpu is not None and cpu > CLIENT_CPU_MAX:
-        parts.append(f"used {cpu:.0%} of a core (limit {CLIENT_CPU_MAX:.0%})")
-    if lag_ms is not None and lag_ms > CLIENT_LAG_MS_P99_MAX:
-        parts.append(
-            f"was late by {lag_ms:.0f} ms (p99 of its event loop; limit {CLIENT_LAG_MS_P99_MAX:.0f} ms)"
-        )
-    if not parts:
-        return None
-    advice = "Use fewer users, more workers (--processes) or a faster client machine."
-    return Finding(
-        "client_saturated", "the client was the bottleneck: it " + " and ".join(parts), advice, spoils=True
-    )
-
-
-def _client_unmeasured(client: Mapping[str, float | None]) -> Finding | None:
-    return _UNMEASURED if client["cpu"] is None else None
 
 
 def _too_few_samples(attempts: Mapping[str, int]) -> Finding | None:
@@ -252,16 +221,11 @@ def _users_starved(fairness: Mapping[str, Any], committed: int) -> Finding | Non
     )
 
 
-def _ms(value: float) -> str:
-    """Three digits, and no exponent."""
-    return f"{value:,.0f} ms" if value >= 100 else f"{value:.3g} ms"  # noqa: PLR2004 - 98.7 ms but 987 ms
-
-
 def _waiting_not_conflicts(cell: Mapping[str, Any]) -> Finding | None:
     p50, p99 = cell["attempt_ms"]["p50"], cell["attempt_ms"]["p99"]
     if cell["users"] == 1 or p50 is None:
         return None
-    times = f"attempts took {_ms(p50)} (p50) to {_ms(p99)} (p99)"
+    times = f"attempts took {milliseconds(p50)} (p50) to {milliseconds(p99)} (p99)"
     message = f"this target waits for row locks; the conflict rate understates contention: {times}"
     return Finding(
         "waiting_not_conflicts", message, "Compare attempt times, or run on -H local or Aurora DSQL."

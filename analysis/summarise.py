@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis import measures, timing
+from analysis.client import clock_step, read_client
 from analysis.connections import count_connections
 from analysis.errors import count_errors
 from analysis.expected import expect, lay_out
@@ -16,6 +17,7 @@ from analysis.findings import find, find_in_run
 from analysis.hot_keys import hot_keys
 from analysis.limits import limit
 from analysis.parts import summarise_kinds, summarise_regions
+from analysis.silence import silences
 from analysis.steady import is_steady
 from analysis.tally import (
     Tally,
@@ -53,7 +55,7 @@ def summarise(run: Run) -> dict[str, Any]:
         for cell, attempts in _by_cell(run)
         if cell["id"] in run.windows
     ]
-    found = find_in_run(len(run.cells) - len(cells), run.torn_bytes)
+    found = find_in_run(len(run.cells) - len(cells), run.torn_bytes, clock_step(run.health))
     return {
         "format": FORMAT,
         "run": {name: value for name, value in run.meta.items() if name not in _NOT_COPIED},
@@ -101,6 +103,7 @@ def _summarise_cell(
 ) -> dict[str, Any]:
     at_commit = run.meta["target"]["conflicts"] == "commit"
     counted = tally(attempts, window)
+    client = read_client(run.health, cell["id"], window)
     summary = {
         **{name: cell[name] for name in _SETTINGS},
         "knobs": cell.get("knobs", {}),
@@ -109,7 +112,8 @@ def _summarise_cell(
         **summarise_regions(run.meta["target"], attempts, counted),
         **summarise_kinds(run.meta, attempts, counted),
         "errors": count_errors(counted, cell["id"], run.meta.get("kinds") or (), run.errors),
-        "client": _client(run, cell["id"], window),
+        "client": client,
+        "silences": silences(attempts, window, run.meta["think_s"], client),
         "verdict": _verdict(run.verdicts.get(cell["id"], ())),
     }
     found = find(
@@ -148,25 +152,6 @@ def _steady(counted: Tally) -> bool | None:
     starts_s = (counted.attempts["started"] - counted.window.begin_ns) / 1e9
     seconds = counted.window.seconds
     return is_steady(starts_s[starts_s < seconds], seconds)
-
-
-def _client(run: Run, cell: int, window: Window) -> dict[str, float | None]:
-    """Of the worst worker: its mean CPU in the window, and the p99 of its event loop's lag.
-
-    Health lines hold the worst of about 100 lags in a second. The median of such maxima is the 99.3 %
-    quantile of the lags themselves (0.993^100 = 0.5), so one hiccup does not condemn a short window.
-    """
-    workers = [
-        [
-            line
-            for line in lines
-            if line["cell"] == cell and window.begin_ns < line["wall_ns"] <= window.end_ns
-        ]
-        for lines in run.health.values()
-    ]
-    cpus = [float(np.mean([line["cpu"] for line in lines])) for lines in workers if lines]
-    lags_ms = [float(np.median([line["lag_ms"] for line in lines])) for lines in workers if lines]
-    return {"cpu": max(cpus, default=None), "lag_ms_p99": max(lags_ms, default=None)}
 
 
 def _verdict(checks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -1,0 +1,201 @@
+"""How the client fared in a measured interval: how late it was, when it stood still, what CPU it had."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from analysis.load import Window
+
+    Line = Mapping[str, Any]
+
+SAMPLE_EVERY_MS = 10.0
+"""Between two samples of a worker's event loop, which sleeps so long and notes how much later it woke."""
+STALL_MS_MIN = 100.0
+"""A process that did nothing for so long stood still."""
+STALLS_MOST = 10
+"""That are listed, the longest."""
+_PERIOD_MS = 1_000.0
+"""A worker writes a line once a second; until the next one the end of its time is not covered."""
+_SLACK_MS = 50.0
+"""Between two lines that follow each other."""
+_LATE_SHARE = 0.01
+_HALVINGS = 60
+_MS = 1e6
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Timeline:
+    """The health lines of one worker as arrays; times in ms of the run's clock."""
+
+    begin_ms: NDArray[np.float64]
+    """Of what each line covers; float64[lines]."""
+    end_ms: NDArray[np.float64]
+    cpu: NDArray[np.float64]
+    machine_cpu: NDArray[np.float64]
+    """Share of all cores that is in use; NaN if a line does not say."""
+    cores: int | None
+    woke_ms: NDArray[np.float64]
+    """When each sample ended; float64[samples]."""
+    lag_ms: NDArray[np.float64]
+    """How late it was."""
+
+
+def read_client(health: Mapping[int, Sequence[Line]], cell: int, window: Window) -> dict[str, Any]:
+    """`client` of a cell: the busiest and the latest worker, when workers stood still, the machine's load.
+
+    An event that falls due while a sleep of the loop is late by g waits between g and 0, so that the share of
+    time in which it is late by more than x is the sum of max(0, g - x) over the samples. Time that no line of
+    a worker covers counts as time in which it stood still. Lines of older versions hold only the worst of
+    about 100 samples: the median of such maxima is the 99.3 % quantile of the samples (0.993^100 = 0.5).
+    """
+    if not any("lags_ms" in line for lines in health.values() for line in lines):
+        return _of_maxima(health, cell, window)
+    edges = (window.begin_ns / _MS, window.end_ns / _MS)
+    workers = {worker: _timeline(lines) for worker, lines in health.items() if lines}
+    late = {worker: _lateness(line, edges) for worker, line in workers.items()}
+    cpus = {worker: _mean(line, line.cpu, edges) for worker, line in workers.items()}
+    known = [cpu for cpu in cpus.values() if cpu is not None]
+    seen = [worker for worker, (began, _) in late.items() if cpus[worker] is not None or len(began)]
+    p99 = {worker: _p99_ms(*late[worker], edges) for worker in seen}
+    latest = max(p99, key=p99.__getitem__, default=None)
+    machine = None if latest is None else workers[latest]
+    return {
+        "cpu": max(known, default=None),
+        "lag_ms_p99": None if latest is None else p99[latest],
+        "own_cores": sum(known) if known else None,
+        "machine_cpu": None if machine is None else _mean(machine, machine.machine_cpu, edges),
+        "cores": None if machine is None else machine.cores,
+        "stalls": _stalls(late, edges),
+    }
+
+
+def _of_maxima(health: Mapping[int, Sequence[Line]], cell: int, window: Window) -> dict[str, Any]:
+    """From lines that have the worst lag of each second alone."""
+    workers = [
+        [
+            line
+            for line in lines
+            if line["cell"] == cell and window.begin_ns < line["wall_ns"] <= window.end_ns
+        ]
+        for lines in health.values()
+    ]
+    cpus = [float(np.mean([line["cpu"] for line in lines])) for lines in workers if lines]
+    lags_ms = [float(np.median([line["lag_ms"] for line in lines])) for lines in workers if lines]
+    unknown = dict.fromkeys(("own_cores", "machine_cpu", "cores"))
+    return {
+        "cpu": max(cpus, default=None),
+        "lag_ms_p99": max(lags_ms, default=None),
+        **unknown,
+        "stalls": [],
+    }
+
+
+def _timeline(lines: Sequence[Line]) -> Timeline:
+    """Samples are placed backwards from the end of their line: the last one ended less than 10 ms before."""
+    ends = np.array([line["wall_ns"] / _MS for line in lines])
+    seconds = np.array([line.get("seconds", 0.0) for line in lines])
+    woke, lags = [np.empty(0)], [np.empty(0)]
+    for end_ms, line in zip(ends, lines, strict=True):
+        lag = np.array(line.get("lags_ms") or (), dtype=np.float64)
+        after = np.cumsum((lag + SAMPLE_EVERY_MS)[::-1])[::-1] - (lag + SAMPLE_EVERY_MS)
+        woke.append(end_ms - after)
+        lags.append(lag)
+    return Timeline(
+        begin_ms=ends - seconds * 1e3,
+        end_ms=ends,
+        cpu=np.array([line["cpu"] for line in lines], dtype=np.float64),
+        machine_cpu=np.array([line.get("machine_cpu", np.nan) for line in lines], dtype=np.float64),
+        cores=next((line["cores"] for line in lines if line.get("cores")), None),
+        woke_ms=np.concatenate(woke),
+        lag_ms=np.concatenate(lags),
+    )
+
+
+def _mean(line: Timeline, values: NDArray[np.float64], edges: tuple[float, float]) -> float | None:
+    """Mean over the interval, by how much of it each line covers; None if none does."""
+    shared = np.minimum(line.end_ms, edges[1]) - np.maximum(line.begin_ms, edges[0])
+    weights = np.where(np.isnan(values), 0.0, np.maximum(shared, 0.0))
+    total = float(weights.sum())
+    return float((np.nan_to_num(values) * weights).sum() / total) if total > 0 else None
+
+
+def _lateness(line: Timeline, edges: tuple[float, float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(begin, end) of each time in the interval for which the worker was late, in ms; both float64[n]."""
+    gaps = _gaps(line, edges)
+    began = np.concatenate([line.woke_ms - line.lag_ms, [begin for begin, _ in gaps]])
+    ended = np.concatenate([line.woke_ms, [end for _, end in gaps]])
+    inside = (ended > edges[0]) & (began < edges[1]) & (ended > began)
+    return began[inside], ended[inside]
+
+
+def _gaps(line: Timeline, edges: tuple[float, float]) -> list[tuple[float, float]]:
+    """Times of the interval that no line covers, from the worker's first line on."""
+    low, high = max(edges[0], float(line.begin_ms.min())), edges[1]
+    found = []
+    reached = low
+    for begin, end in sorted(zip(line.begin_ms.tolist(), line.end_ms.tolist(), strict=True)):
+        if begin > reached + _SLACK_MS and reached < high:
+            found.append((reached, min(begin, high)))
+        reached = max(reached, end)
+    if high - reached > _PERIOD_MS + _SLACK_MS:  # a shorter rest is that of a line not yet written
+        found.append((reached, high))
+    return [(begin, end) for begin, end in found if end - begin > _SLACK_MS]
+
+
+def _p99_ms(began: NDArray[np.float64], ended: NDArray[np.float64], edges: tuple[float, float]) -> float:
+    """What an event at a random moment of the interval is late by, at most, in 99 of 100 cases."""
+    most = ended - np.maximum(began, edges[0])
+    least = np.maximum(ended - edges[1], 0.0)
+    allowed_ms = _LATE_SHARE * (edges[1] - edges[0])
+
+    def later_ms(limit: float) -> float:
+        return float(np.maximum(most - np.maximum(least, limit), 0.0).sum())
+
+    low, high = 0.0, float(most.max(initial=0.0))
+    if later_ms(low) <= allowed_ms:
+        return low
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if later_ms(middle) > allowed_ms else (low, middle)
+    return high
+
+
+def _stalls(
+    late: Mapping[int, tuple[NDArray[np.float64], NDArray[np.float64]]], edges: tuple[float, float]
+) -> list[dict[str, Any]]:
+    """When workers stood still, in s of the interval: the longest of these times, in their order."""
+    found = [
+        {
+            "worker": worker,
+            "begin_s": (max(begin, edges[0]) - edges[0]) / 1e3,
+            "end_s": (min(end, edges[1]) - edges[0]) / 1e3,
+        }
+        for worker, (began, ended) in late.items()
+        for begin, end in zip(began.tolist(), ended.tolist(), strict=True)
+        if end - begin >= STALL_MS_MIN
+    ]
+    longest = sorted(found, key=lambda stall: stall["begin_s"] - stall["end_s"])[:STALLS_MOST]
+    return sorted(longest, key=lambda stall: (stall["begin_s"], stall["worker"]))
+
+
+def clock_step(health: Mapping[int, Sequence[Line]]) -> tuple[float, int] | None:
+    """The largest step of the wall clock between two lines of a worker: (ms, when in ns of the run's clock).
+
+    None if no line says how late the wall clock is.
+    """
+    steps = [
+        (line["late_wall_ms"] - before["late_wall_ms"], int(line["wall_ns"]))
+        for lines in health.values()
+        for before, line in pairwise(lines)
+        if "late_wall_ms" in before and "late_wall_ms" in line
+    ]
+    return max(steps, key=lambda step: abs(step[0]), default=None)
