@@ -74,8 +74,8 @@ def read_mode(words: Sequence[str], environment: dict[str, str]) -> Mode:
         found = peek.parse_known_args(list(words))[0]
     except SystemExit:  # Locust's parser will say what is wrong
         return Mode(forks=False, spreads=False)
-    forks = found.processes not in {None, "", "0"}
-    return Mode(forks=forks, spreads=not forks and (found.master or found.worker))
+    several = found.processes not in {None, "", "0"}
+    return Mode(forks=several and not found.worker, spreads=found.worker or (found.master and not several))
 
 
 def keys_for(mode: Mode, secret: str | None) -> Keys | None:

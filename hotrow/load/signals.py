@@ -63,6 +63,7 @@ class Ending:
 
     def _hear(self) -> None:
         self._heard = True
+        signal.setitimer(signal.ITIMER_REAL, 0)
         gevent.spawn(self.end, self._asked)
 
     def _on_alarm(self, _: int, frame: FrameType | None) -> None:
