@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hotrow.errors import TargetError
 from hotrow.probe.notation import ANY_ROWS, Step
-from hotrow.targets.probing import NO_ROWS, Answer, Kind, playground
+from hotrow.targets.probing import NO_ROWS, Answer, Kind, SilentError, playground
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -67,10 +67,15 @@ def play(probe: Probe, target: Target, deadline_s: float = DEADLINE_S) -> Played
 
     A step that waits, or a connection that breaks, ends the probe: what waits is cancelled, everything is
     rolled back and dropped. A step's error does not end it.
+
+    Raises:
+        SilentError: the server gave no answer to a statement of the set-up, so no other probe can be played.
     """
     try:
         with playground(target, probe.setup, probe.sessions, deadline_s) as sessions:
             observed = tuple(_observe(probe.steps, sessions))
+    except SilentError:
+        raise
     except TargetError as error:
         return Played(probe, tuple(Observed(step, None) for step in probe.steps), str(error))
     return Played(probe, observed)

@@ -13,6 +13,7 @@ from psycopg import pq
 
 from hotrow.attempt import Marker
 from hotrow.errors import TargetError
+from hotrow.masking import one_line
 from hotrow.outcome import marker_of
 from hotrow.targets import schema_name
 from hotrow.targets.parameters import encode
@@ -60,6 +61,10 @@ class Answer:
     """The error's own words: for people, never compared."""
 
 
+class SilentError(TargetError):
+    """The server no longer answers: nothing more can be asked of it."""
+
+
 class ProbeSession:
     """One connection, whose statements are sent as simple queries and answered within a deadline."""
 
@@ -81,13 +86,18 @@ class ProbeSession:
     def __exit__(self, *_: object) -> None:
         self.end()
 
+    @property
+    def waits(self) -> bool:
+        """Whether a statement was not answered within the deadline, so that no other can be sent."""
+        return self._waits
+
     def answer(self, sql: str) -> Answer:
         """Send one statement and wait for its answer, or for the deadline."""
         try:
             self._pgconn.send_query(encode(self._rewrite(sql)))
             results = self._results(self._deadline_s)
         except psycopg.Error as error:
-            return Answer(Kind.LOST, "lost", str(error))
+            return Answer(Kind.LOST, "lost", one_line(str(error)))
         if results is None:
             self._waits = True
             return Answer(Kind.WAITS, "waits")
@@ -129,6 +139,7 @@ def playground(
 
     Raises:
         TargetError: a statement of the set-up was refused, or no connection was to be had.
+        SilentError: the server gave no answer to one of them.
     """
     schema = schema_name.new_name()
     with _open(target, SETUP_DEADLINE_S) as owner:
@@ -143,7 +154,8 @@ def playground(
                     for number, name in enumerate(names)
                 }
         finally:
-            _settle(owner, f"DROP SCHEMA {schema} CASCADE")
+            if not owner.waits:
+                _settle(owner, f"DROP SCHEMA {schema} CASCADE")
 
 
 def _open(target: Target, deadline_s: float, number: int = 0) -> ProbeSession:
@@ -200,34 +212,39 @@ def _settle(session: ProbeSession, sql: str) -> Answer:
     """Run a statement of the set-up, again where the schema has just changed.
 
     Raises:
-        TargetError: it was refused, or took too long.
+        TargetError: it was refused.
+        SilentError: it got no answer.
     """
     for _ in range(_SETTLE_ATTEMPTS):
         answer = session.answer(sql)
         if answer.kind in (Kind.TAG, Kind.ROWS):
             return answer
+        if answer.kind is Kind.WAITS:
+            raise SilentError(f"timed out: the server gave no answer to: {sql}")
         if not answer.text.endswith(Marker.OC001.name):
             break
     raise TargetError(f"set-up refused: {answer.text} {answer.message}".rstrip())
 
 
 def _read(results: Sequence[PGresult]) -> Answer:
-    """The first error among the results, or else the last of them."""
+    """The first error among the results, or else the last of them; a server that says nothing is lost."""
+    if not results:
+        return Answer(Kind.LOST, "lost", "the server ended its answer without a result")
     for result in results:
         if result.status in (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE):
             return _error(result)
     last = results[-1]
     if last.status == pq.ExecStatus.TUPLES_OK:
         return Answer(Kind.ROWS, _rows(last))
-    return Answer(Kind.TAG, (last.command_status or b"").decode())
+    return Answer(Kind.TAG, _decoded(last.command_status))
 
 
 def _error(result: PGresult) -> Answer:
-    state = (result.error_field(pq.DiagnosticField.SQLSTATE) or b"").decode()
-    message = (result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or b"").decode()
+    state = _decoded(result.error_field(pq.DiagnosticField.SQLSTATE))
+    message = _decoded(result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY))
     marker = marker_of(message)
     text = state if marker is Marker.NONE else f"{state} {marker.name}"
-    return Answer(Kind.ERROR, text, message)
+    return Answer(Kind.ERROR, text, one_line(message))
 
 
 def _rows(result: PGresult) -> str:
@@ -239,4 +256,9 @@ def _rows(result: PGresult) -> str:
 
 
 def _value(value: bytes | None) -> str:
-    return "null" if value is None else value.decode()
+    return "null" if value is None else _decoded(value)
+
+
+def _decoded(text: bytes | None) -> str:
+    """What a server said; its encoding may not be ours."""
+    return (text or b"").decode(errors="replace")

@@ -117,7 +117,8 @@ class Stage:
             try:
                 return read(session)
             finally:
-                session.rollback()
+                if session.usable:  # otherwise what ended it is the error that counts
+                    session.rollback()
 
         return self._again(once, repeatable=True)
 
