@@ -10,6 +10,7 @@ import gevent
 
 from hotrow.clock import RunClock
 from hotrow.load.conductor import Conductor
+from hotrow.load.hosts import Hosts
 from hotrow.load.open_run import Notebook, OpenRun
 from hotrow.load.progress import Progress
 from hotrow.plan import Settings, plan_cells
@@ -152,7 +153,7 @@ class Led(Conductor):
 
     def __init__(self, run: OpenRun, runner: Runner, *, shape: object | None = None, **options: Any) -> None:
         self.environment = environment(shape=shape)
-        super().__init__(self.environment, runner, Targets(), **options)
+        super().__init__(self.environment, runner, Targets(), Hosts(), **options)
         self.given = run
         self.reported: list[Path] = []
         self.exit_code = 0
