@@ -14,33 +14,22 @@ import gevent
 from gevent.lock import RLock
 from locust import events
 
-from hotrow.clock import RunClock
 from hotrow.errors import HotrowError, RunError, in_a_line
 from hotrow.exit_codes import ERROR, NOT_USABLE, worst
 from hotrow.finish import finish_run, report_error
-from hotrow.load import rundir
-from hotrow.load.arguments import Request, read_request
-from hotrow.load.board import DRAIN_TIMEOUT_S, Setup
+from hotrow.load.board import DRAIN_TIMEOUT_S
 from hotrow.load.crew import Crew, Trouble
-from hotrow.load.declared import declared_scenario
 from hotrow.load.judging import judge, read_attempts
-from hotrow.load.open_run import Notebook, OpenRun
-from hotrow.load.progress import Progress
-from hotrow.load.waiting import COOPERATIVE
-from hotrow.plan import Cell, plan_cells
-from hotrow.targets import schema_name
-from hotrow.targets.tables import Tables
-from hotrow.targets.target import Targets, check_reachable, start
+from hotrow.load.making import Maker, drop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from locust.env import Environment
 
-    from hotrow.load.hosts import Hosts
-    from hotrow.scenario import Scenario
-    from hotrow.targets.target import Target
+    from hotrow.load.open_run import OpenRun
+    from hotrow.plan import Cell
+
 
 READY_TIMEOUT_S = 120.0
 """How long users may take to connect before a cell."""
@@ -61,13 +50,11 @@ class Conductor:
         self,
         environment: Environment,
         runner: Any,
-        targets: Targets,
-        hosts: Hosts,
+        maker: Maker,
         run_time_s: float | None = None,
     ) -> None:
         self._environment = environment
-        self._targets = targets
-        self._hosts = hosts
+        self._maker = maker
         self._runner = runner
         self._run_time_s = run_time_s
         self._crew = Crew(runner)
@@ -80,31 +67,14 @@ class Conductor:
         self._walked = False
         self._finishing = False
         self._quitting = False
-        self._directory: Path | None = None
-        self.doing = "looking at the options"
-        """What is going on, for a person who interrupts it."""
         events.spawning_complete.add_listener(self._on_spawning_complete)
 
     @property
     def wanted_users(self) -> int | None:
         """How many users a sweep wants now; None once it has walked all its cells."""
         if self._run is None:
-            return self._request().settings.levels[0]
+            return self._maker.request().settings.levels[0]
         return None if self._walked else self._run.wanted_users
-
-    def refuse_what_cannot_run(self) -> None:
-        """Check every option, the directory and the target.
-
-        Raises:
-            HotrowError: the first thing that is wrong, in one line.
-        """
-        scenario, request, cells = self._plan()
-        target = self._targets.of(self._host())
-        rundir.refuse_unwritable(request.out)
-        self._lay_out(target, scenario, request, cells)
-        self.doing = "looking whether the target can be reached"
-        check_reachable(start(target), COOPERATIVE)
-        self.doing = "waiting for the run to start"
 
     def begin(self) -> None:
         """Make the run's directory and tables and tell the workers; a sweep starts to walk.
@@ -112,19 +82,18 @@ class Conductor:
         Raises:
             HotrowError: the options (changed in the web form, perhaps) or the target do not allow it.
         """
-        self._quitting, self._directory = False, None
+        self._quitting = False
         self._environment.process_exit_code = ERROR  # until the end of the run says how it went
         self._beginning = gevent.getcurrent()
         # Locust's own timer would count the filling of the tables too; it has looked at the option by now.
         if self._run_time_s is not None and self._environment.parsed_options is not None:
             self._environment.parsed_options.run_time = self._run_time_s
         try:
-            run = self._make_run()
+            run = self._maker.make()
         finally:
             self._beginning = None
         self._run = run
-        self.doing = "measuring"
-        self._crew.begin(run.clock, self._setup(run))
+        self._crew.begin(run.clock, self._maker.setup(run, max(self._runner.worker_count, 1)))
         self._watch = gevent.spawn(self._watch_crew, run)
         if self._environment.shape_class is None:
             self._open_cell(run, run.cells[0])
@@ -134,75 +103,6 @@ class Conductor:
             self._walked = False
             self._walk = gevent.spawn(self._walk_cells, run)
 
-    def _make_run(self) -> OpenRun:
-        self.doing = "looking at the options"
-        scenario, request, cells = self._plan()
-        target = start(self._targets.of(self._host()))
-        self.doing = "looking whether the target can be reached"
-        server_version = check_reachable(target, COOPERATIVE)
-        tables = self._lay_out(target, scenario, request, cells)
-        self._directory = rundir.make_directory(request.out, scenario.name)
-        notebook = Notebook(self._directory)
-        rundir.write_run_json(
-            notebook.directory,
-            request=request,
-            scenario=scenario,
-            cells=cells,
-            target=target,
-            server_version=server_version,
-        )
-        self._prepare(tables, request, notebook)
-        return OpenRun(
-            scenario=scenario,
-            request=request,
-            cells=cells,
-            notebook=notebook,
-            tables=tables,
-            progress=Progress(cells, shown=request.progress),
-            clock=RunClock.start(),
-            users=cells[0].users,
-            wanted_users=cells[0].users,
-        )
-
-    def _setup(self, run: OpenRun) -> Setup:
-        return Setup(
-            directory=str(run.directory.resolve()),
-            host=self._host(),
-            chosen=self._chosen(),
-            schemas=run.tables.schemas,
-            seed=run.request.seed,
-            think_s=run.request.think_s,
-            receipts=run.request.receipts,
-            cells=run.cells,
-            workers=max(self._runner.worker_count, 1),
-        )
-
-    def _lay_out(
-        self, target: Target, scenario: Scenario, request: Request, cells: tuple[Cell, ...]
-    ) -> Tables:
-        turned = [type(scenario)(**cell.knobs) for cell in cells]
-        return Tables(
-            target,
-            schema_name.new_name(),
-            turned,
-            COOPERATIVE,
-            keys=request.settings.keys,
-            receipts=request.receipts,
-        )
-
-    def _prepare(self, tables: Tables, request: Request, notebook: Notebook) -> None:
-        """Make the tables and play a few transactions on them; what cannot run leaves none behind."""
-        self.doing = "filling the tables"
-        try:
-            tables.build(progress=request.progress)
-            self.doing = "rehearsing the scenario's transactions"
-            findings = tables.rehearse(request.seed)
-        except BaseException:  # being told to end, too
-            _drop(tables)
-            raise
-        if findings:
-            notebook.note("rehearsal", findings=[finding.as_json() for finding in findings])
-
     def abandon(self, error: Exception) -> None:
         """A run that cannot begin or go on: say why, keep what was measured, and stop Locust."""
         self._end_early(Trouble(str(in_a_line(error)), in_a_line(error).exit_code))
@@ -211,23 +111,23 @@ class Conductor:
         """End the run because the process was told to; without a time limit that is how a run ends."""
         run = self._run
         if self._finishing or self._quitting:
-            report_error(RunError(f"{signal_name} while {self.doing}: a second one ends it at once"))
+            report_error(RunError(f"{signal_name} while the report is drawn: a second one ends it at once"))
         elif run is not None and (run.closing or self._has_no_end()):
             self._quit(entirely=True)
         elif run is not None:
             reason = f"interrupted by {signal_name}: what was measured until then is kept"
             self._end_early(Trouble(reason, NOT_USABLE), entirely=True)
         elif self._beginning is not None or self._is_headless():
-            reason = f"interrupted by {signal_name} while {self.doing}: nothing was measured"
+            reason = f"interrupted by {signal_name} while {self._maker.doing}: nothing was measured"
             self._end_early(Trouble(reason, NOT_USABLE), entirely=True)
         else:
             self._quit(entirely=True)
 
     def what_is_left(self) -> str:
         """What a person who ends the process at once can still use."""
-        if self._directory is None:
+        if self._maker.directory is None:
             return "nothing was measured"
-        return f"no report was drawn; draw it with: hotrow report {self._directory}"
+        return f"no report was drawn; draw it with: hotrow report {self._maker.directory}"
 
     def stop(self) -> None:
         """End the open cell: shut the gate, let attempts in flight end, keep the verdict."""
@@ -250,7 +150,6 @@ class Conductor:
             if run is None:
                 return
             self._finishing = True
-            self.doing = "drawing the report"
             for step in (self._end_workers, _free, self._report):
                 try:
                     step(run)
@@ -412,41 +311,13 @@ class Conductor:
             waited = f"waited {READY_TIMEOUT_S:.0f} s for {users} users to connect"
             raise RunError(f"{waited}: the run is given up")
 
-    def _request(self) -> Request:
-        options = self._environment.parsed_options
-        assert options is not None  # noqa: S101 - Locust parsed its command line before it fired `init`
-        return read_request(options, self._scenario())
-
-    def _scenario(self) -> Scenario:
-        return declared_scenario(self._environment.user_classes, self._chosen())
-
-    def _chosen(self) -> str | None:
-        """What `--scenario` says, where there is that option."""
-        return getattr(self._environment.parsed_options, "scenario", None)
-
-    def _plan(self) -> tuple[Scenario, Request, tuple[Cell, ...]]:
-        """What the options ask for now, checked; the web form may have changed them since the last run."""
-        scenario, request = self._scenario(), self._request()
-        return scenario, request, plan_cells(request.settings, scenario, request.seed)
-
-    def _host(self) -> str:
-        return self._hosts.real(self._environment.host or "local")
-
     def _is_headless(self) -> bool:
         return bool(getattr(self._environment.parsed_options, "headless", False))
 
 
-def _drop(tables: Tables) -> None:
-    """Take a run's tables away; what was measured is kept all the same if that fails."""
-    try:
-        tables.drop()
-    except HotrowError as error:
-        report_error(error)
-
-
 def _free(run: OpenRun) -> None:
     run.progress.close()
-    _drop(run.tables)
+    drop(run.tables)
 
 
 def _comes_true(condition: Callable[[], bool], timeout_s: float) -> bool:

@@ -18,6 +18,7 @@ from hotrow.finish import report_error
 from hotrow.interruption import end_while_starting
 from hotrow.load.board import Board
 from hotrow.load.conductor import Conductor
+from hotrow.load.making import Maker
 from hotrow.load.orphans import end_with_master
 from hotrow.load.own_exit import take_over
 from hotrow.load.signals import Ending
@@ -86,11 +87,12 @@ def _stand_ready(environment: Environment, runner: Any) -> None:
         return
     by_itself = bool(getattr(options, "headless", False) or getattr(options, "autostart", False))
     environment.process_exit_code = ERROR if by_itself else FINE
-    conductor = Conductor(environment, runner, targets, hosts, _take_run_time(options) if by_itself else None)
+    maker = Maker(environment, targets, hosts)
+    conductor = Conductor(environment, runner, maker, _take_run_time(options) if by_itself else None)
     ending = Ending(conductor.interrupt, conductor.what_is_left)
     environment.hotrow = Run(board, conductor, ending)  # type: ignore[attr-defined]
     ending.install()
-    conductor.refuse_what_cannot_run()
+    maker.refuse_what_cannot_run()
 
 
 def _ready_to_work(environment: Environment, runner: WorkerRunner, board: Board) -> Run:

@@ -170,12 +170,12 @@ def test_a_signal_before_the_load_ends_it(tmp_path: Path, capsys: pytest.Capture
     stuck = gevent.event.Event()
 
     def fill() -> Any:
-        conductor.doing = "filling the tables"
+        conductor.maker.doing = "filling the tables"
         stuck.wait()
 
-    conductor._make_run = fill  # type: ignore[method-assign]
+    conductor.maker.make = fill  # type: ignore[method-assign]
     beginning = gevent.spawn(conductor.begin)
-    until(lambda: conductor.doing == "filling the tables", "filling")
+    until(lambda: conductor.maker.doing == "filling the tables", "filling")
 
     conductor.interrupt("SIGTERM")
     beginning.join(20)

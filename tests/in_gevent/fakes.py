@@ -11,6 +11,7 @@ import gevent
 from hotrow.clock import RunClock
 from hotrow.load.conductor import Conductor
 from hotrow.load.hosts import Hosts
+from hotrow.load.making import Maker
 from hotrow.load.open_run import Notebook, OpenRun
 from hotrow.load.progress import Progress
 from hotrow.plan import Settings, plan_cells
@@ -148,18 +149,26 @@ def open_run(directory: Path, planned: tuple[Cell, ...]) -> OpenRun:
     )
 
 
+class Given(Maker):
+    """Makes the run that it was given."""
+
+    def __init__(self, run: OpenRun, environment: Any) -> None:
+        super().__init__(environment, Targets(), Hosts())
+        self.run = run
+
+    def make(self) -> OpenRun:
+        return self.run
+
+
 class Led(Conductor):
     """A conductor whose run is given, and whose reports are kept instead of drawn."""
 
     def __init__(self, run: OpenRun, runner: Runner, *, shape: object | None = None, **options: Any) -> None:
         self.environment = environment(shape=shape)
-        super().__init__(self.environment, runner, Targets(), Hosts(), **options)
-        self.given = run
+        self.maker = Given(run, self.environment)
+        super().__init__(self.environment, runner, self.maker, **options)
         self.reported: list[Path] = []
         self.exit_code = 0
-
-    def _make_run(self) -> OpenRun:
-        return self.given
 
     def _report(self, run: OpenRun) -> None:
         self.reported.append(run.directory)
