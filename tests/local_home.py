@@ -37,7 +37,7 @@ def new_home() -> Iterator[Path]:
         yield path
     finally:
         for file in path.glob("**/data/postmaster.pid"):
-            pid = int(file.read_text().split()[0])
+            pid = int(file.read_bytes().split()[0])
             with suppress(psutil.NoSuchProcess):  # a zombie too
                 if psutil.Process(pid).cwd() == str(file.parent):
                     end(pid, signal.SIGINT)

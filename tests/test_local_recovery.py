@@ -44,7 +44,7 @@ def _bin_with_slow_initdb(home: Path, real: Binaries) -> Path:
     folder.mkdir()
     os.mkfifo(home / "started")
     (home / "started").chmod(0o666)
-    for name in ("postgres", "pg_ctl"):
+    for name in ("postgres",):
         (folder / name).symlink_to(real.program(name))
     initdb = folder / "initdb"
     initdb.write_text(f'#!/bin/sh\necho 18 > "$2/PG_VERSION"\necho $$ > {home}/started\nexec sleep 600\n')

@@ -15,7 +15,7 @@ from hotrow.errors import TargetError
 from hotrow.targets.local.account import server_account
 from hotrow.targets.local.binaries import find_binaries, read_version
 from hotrow.targets.local.server import Server, down, ensure_up, shut_down, status
-from hotrow.targets.local.settings import CONNECTIONS_MAX
+from hotrow.targets.local.settings import CONNECTIONS_MAX, admission
 from tests.local_home import AS_ROOT, ENSURE_UP, python, socket_of, value
 
 needs_root = pytest.mark.skipif(not AS_ROOT, reason="only root runs the server as another account")
@@ -67,12 +67,59 @@ def test_a_second_call_finds_the_same_server(shared: Server) -> None:
 
 
 def test_nobody_else_can_enter(shared: Server) -> None:
-    """Trust authentication stands behind folders that only the server's account can enter."""
+    """The server's folders are closed to every other account but root."""
     socket_folder = socket_of(shared).parent
 
     assert [
         folder.stat().st_mode for folder in (socket_folder, shared.data_directory, shared.log.parent)
     ] == [0o40700] * 3
+
+
+@needs_root
+def test_other_programs_of_the_servers_account_are_refused(shared: Server) -> None:
+    """For root the server runs as `nobody`, which is not only ours: of its programs none may connect."""
+    stranger = os.fork()
+    if stranger == 0:
+        os.setgroups([])
+        os.setgid(server_account().gid)
+        os.setuid(server_account().uid)
+        os._exit(_how_it_was_refused(shared.dsn))
+
+    assert os.waitstatus_to_exitcode(os.waitpid(stranger, 0)[1]) == REFUSED
+
+
+REFUSED = 17
+
+
+def _how_it_was_refused(dsn: str) -> int:
+    try:
+        psycopg.connect(dsn).close()
+    except psycopg.OperationalError as error:
+        return REFUSED if "Peer authentication failed" in str(error) else 1
+    return 0
+
+
+@pytest.mark.parametrize("major", [15, 16])
+def test_one_account_may_connect(major: int) -> None:
+    """If the server has another account, only the caller's may connect; if not, folders protect it."""
+    files = admission("root", major)
+
+    assert files["pg_hba.conf"].splitlines()[1:] == ["local all all peer map=hotrow"]
+    assert {tuple(line.split()[:2]) for line in files["pg_ident.conf"].splitlines()[1:]} == {
+        ("hotrow", '"root"')
+    }
+    assert admission(None, major)["pg_hba.conf"].splitlines()[1:] == ["local all all trust"]
+
+
+def test_a_server_whose_programs_were_deleted_is_named(
+    shared: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its next connection could not load plpgsql: the error says what happened and what to do."""
+    monkeypatch.setattr(psutil.Process, "exe", lambda _: "/gone/bin/postgres (deleted)")
+
+    with pytest.raises(TargetError, match=r"/gone/bin.*was deleted.*hotrow local down"):
+        ensure_up()
+    assert status() == shared
 
 
 def test_the_server_belongs_to_no_terminal(shared: Server) -> None:
@@ -140,6 +187,43 @@ def test_down_stops_it_and_says_how_many_connections_it_closed(scratch: Path) ->
 
 
 # Where it is
+
+
+def test_a_home_of_odd_characters_is_taken_literally(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No shell reads a path: what would be a command, a quote or a separator there is a name of a folder."""
+    odd = home / "a b;$(kill $PPID)`kill $PPID`'\"\\ü&|*\udcff"
+    monkeypatch.setenv("HOTROW_HOME", str(odd))
+    server = ensure_up()
+    try:
+        assert value(server.dsn, "SHOW server_version") is not None
+        assert server.data_directory == odd / "local" / folder_of(server) / "data"
+        assert psutil.Process(server.pid).cwd() == str(server.data_directory)
+    finally:
+        assert down()
+        shutil.rmtree(socket_of(server).parent)
+
+
+def test_a_home_with_a_line_break_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL's own files have lines by number: the error is one line and names HOTROW_HOME."""
+    monkeypatch.setenv("HOTROW_HOME", str(home / "a\nb"))
+
+    with pytest.raises(TargetError, match=r"HOTROW_HOME '.*a\\nb': line breaks") as caught:
+        ensure_up()
+    assert "\n" not in str(caught.value)
+
+
+def test_programs_that_a_shell_would_read_are_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL's initdb hands its own path to a shell: it is not run from such a folder."""
+    folder = home / "$(kill $PPID)"
+    folder.mkdir()
+    for name in ("postgres", "initdb"):
+        (folder / name).write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 18.6'\n")
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("HOTROW_PG_BIN", str(folder))
+
+    with pytest.raises(TargetError, match=r"it hands this path to a shell.*HOTROW_PG_BIN") as caught:
+        ensure_up()
+    assert "\n" not in str(caught.value)
 
 
 def test_a_home_too_deep_for_a_socket_has_a_short_one(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,6 +117,22 @@ def run_as(
         return done.returncode, printed.read().decode(errors="replace")
 
 
+_LEAVE = ': >> "$3" && { "$1" -D "$2" < /dev/null >> "$3" 2>&1 & echo $!; }'
+"""A script for sh: paths are its arguments and never part of its text, so they may hold any character."""
+
+
+def leave_running(account: Account, server: Path, data: Path, log: Path) -> int:
+    """Start `server -D data` as the account, detached as in `run_as`; its process id. It appends to `log`.
+
+    Raises:
+        TargetError: it cannot be started.
+    """
+    status, printed = run_as(account, ["/bin/sh", "-c", _LEAVE, "sh", server, data, log])
+    if status != 0 or not printed.strip().isdigit():
+        raise TargetError(f"cannot start {server.name}: {one_line(printed)}")
+    return int(printed)
+
+
 def write_as(account: Account, path: Path, text: str) -> None:
     """Replace a file's text atomically, written by the account itself: root never writes into its folders.
 

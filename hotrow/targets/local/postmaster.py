@@ -5,6 +5,8 @@ psycopg is imported where it is used: imported before Locust patches the process
 
 from __future__ import annotations
 
+import os
+import pwd
 import shutil
 import signal
 import tempfile
@@ -16,18 +18,28 @@ from pathlib import Path
 import psutil
 
 from hotrow.errors import TargetError
-from hotrow.targets.local.account import Account, one_line, run_as, server_account, write_as
+from hotrow.targets.local.account import (
+    Account,
+    leave_running,
+    one_line,
+    run_as,
+    server_account,
+    write_as,
+)
 from hotrow.targets.local.binaries import Binaries, find_binaries, within_reach
 from hotrow.targets.local.places import Places, find_places
-from hotrow.targets.local.settings import FILE_NAME, FSYNC_OFF, settings
+from hotrow.targets.local.settings import FILE_NAME, FSYNC_OFF, admission, settings
 
 _START_S = 120
 """How long a start may take: after a crash it replays up to max_wal_size."""
 _STOP_S = 60
+_POLL_S = 0.02
 _ORPHANS_S = 10
 _LOG_BYTES_MAX = 8_000_000
 _LOG_BYTES_KEPT = 1_000_000
 _NEW_DATA = "data.new-"
+_SHELL_READS = '"$`\\\n'
+"""What sh does not take literally in double quotes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +80,7 @@ def accepts(site: Site) -> bool:
 def recorded_pid(places: Places) -> int | None:
     """The process id that the data directory names, alive or not."""
     try:
-        return int(places.postmaster_file.read_text(encoding="utf-8").split(maxsplit=1)[0])
+        return int(places.postmaster_file.read_bytes().split(maxsplit=1)[0])
     except (OSError, ValueError, IndexError):
         return None
 
@@ -87,6 +99,25 @@ def _serves(process: psutil.Process, places: Places) -> bool:
         return "postgres" in process.name() and process.cwd() == str(places.data)
     except (psutil.Error, OSError):
         return False
+
+
+def refuse_orphan(site: Site) -> None:
+    """Refuse a server whose programs are gone: no new connection finds the libraries that it needs.
+
+    Raises:
+        TargetError: the environment that it was started from was deleted.
+    """
+    pid = recorded_pid(site.places)
+    try:
+        program = "" if pid is None else psutil.Process(pid).exe()
+    except (psutil.Error, OSError):
+        return
+    program = program.removesuffix(" (deleted)")
+    if program and not Path(program).exists():
+        raise TargetError(
+            f"the local server runs, but {Path(program).parent}, which it was started from, was deleted: "
+            "`hotrow local down`, then try again"
+        )
 
 
 def bring_up(site: Site, *, fsync: bool = True) -> None:
@@ -123,11 +154,7 @@ def _make_database(site: Site) -> None:
 
 
 def _initdb(site: Site, folder: Path) -> None:
-    status, printed = _run(
-        site, "initdb", "-D", folder, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"
-    )
-    if status != 0:
-        raise TargetError(f"initdb failed: {one_line(printed)}")
+    _run_initdb(site, "-D", folder, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C")
     configuration = folder / "postgresql.conf"
     text = configuration.read_text(encoding="utf-8")
     write_as(site.account, configuration, f"{text}\ninclude_if_exists = '{FILE_NAME}'\n")
@@ -150,7 +177,7 @@ def _becomes_ready(site: Site) -> bool:
 
 def _claims_ready(places: Places) -> bool:
     try:
-        return places.postmaster_file.read_text(encoding="utf-8").split()[-1] == "ready"
+        return places.postmaster_file.read_bytes().split()[-1] == b"ready"
     except (OSError, IndexError):
         return False
 
@@ -187,21 +214,41 @@ def _end_orphans(places: Places) -> None:
 def _start(site: Site, *, fsync: bool) -> None:
     if fsync:
         _make_up_for_fsync(site)
-    write_as(site.account, site.places.data / FILE_NAME, settings(site.places.socket_folder, fsync=fsync))
-    logged_before = site.places.log.stat().st_size if site.places.log.exists() else 0
-    status, printed = _pg_ctl(site, "start", _START_S, "-l", site.places.log)
-    if status != 0 or not accepts(site):
-        said = _log_since(site.places.log, logged_before) or printed
-        raise TargetError(f"the local server does not start: {one_line(said)} (log: {site.places.log})")
+    places, log = site.places, site.places.log
+    written = {
+        FILE_NAME: settings(places.socket_folder, fsync=fsync),
+        **admission(_caller(site.account), site.binaries.major),
+    }
+    for name, text in written.items():
+        write_as(site.account, places.data / name, text)
+    logged_before = log.stat().st_size if log.exists() else 0
+    started = leave_running(site.account, _reachable(site).program("postgres"), places.data, log)
+    until = time.monotonic() + _START_S
+    while not accepts(site):
+        if not _runs(started) or time.monotonic() > until:
+            said = one_line(_log_since(log, logged_before))
+            raise TargetError(f"the local server does not start: {said} (log: {log})")
+        time.sleep(_POLL_S)
+
+
+def _caller(account: Account) -> str | None:
+    """The name of the caller's account if the server has another one, which other programs may run as too."""
+    return pwd.getpwuid(os.geteuid()).pw_name if account.foreign else None
+
+
+def _runs(pid: int) -> bool:
+    """Whether the process is there, and not as a zombie, which it stays if nobody reaps orphans."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def _make_up_for_fsync(site: Site) -> None:
     """Put on disk what a server without fsync left in memory: from now on, nothing may be lost."""
     file = site.places.data / FILE_NAME
     if file.exists() and FSYNC_OFF in file.read_text(encoding="utf-8"):
-        status, printed = _run(site, "initdb", "--sync-only", "-D", site.places.data)
-        if status != 0:
-            raise TargetError(f"initdb --sync-only failed: {one_line(printed)}")
+        _run_initdb(site, "--sync-only", "-D", site.places.data)
 
 
 def _log_since(log: Path, position: int) -> str:
@@ -218,21 +265,38 @@ def stop(site: Site) -> None:
     Raises:
         TargetError: neither ended the server.
     """
-    printed = ""
-    for mode in ("fast", "immediate"):
-        status, printed = _pg_ctl(site, "stop", _STOP_S, "-m", mode)
-        if status == 0 or not is_alive(site.places):
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        pid = recorded_pid(site.places)
+        if pid is None or not is_alive(site.places):
             return
-    raise TargetError(f"the local server does not stop: {one_line(printed)} (log: {site.places.log})")
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+        until = time.monotonic() + _STOP_S
+        while is_alive(site.places) and time.monotonic() < until:
+            time.sleep(_POLL_S)
+    if is_alive(site.places):
+        raise TargetError(f"the local server does not stop (log: {site.places.log})")
 
 
-def _pg_ctl(site: Site, verb: str, wait_s: int, *arguments: str | Path) -> tuple[int, str]:
-    return _run(site, "pg_ctl", verb, "-w", "-s", "-t", str(wait_s), "-D", site.places.data, *arguments)
+def _reachable(site: Site) -> Binaries:
+    return within_reach(site.binaries, site.account, site.places.home)
 
 
-def _run(site: Site, program: str, *arguments: str | Path) -> tuple[int, str]:
-    binaries = within_reach(site.binaries, site.account, site.places.home)
-    return run_as(site.account, [binaries.program(program), *arguments])
+def _run_initdb(site: Site, *arguments: str | Path) -> None:
+    """Run initdb, which hands its own path to a shell, in double quotes.
+
+    Raises:
+        TargetError: it failed, or a shell would not take its path literally.
+    """
+    program = _reachable(site).program("initdb")
+    if any(character in _SHELL_READS for character in str(program)):
+        raise TargetError(
+            f"initdb cannot be run in {str(program.parent)!r}, because it hands this path to a shell: "
+            'install hotrow, or set HOTROW_PG_BIN, in a folder without " $ ` \\ and line breaks in its path'
+        )
+    status, printed = run_as(site.account, [program, *arguments])
+    if status != 0:
+        raise TargetError(f"initdb failed: {one_line(printed)}")
 
 
 def shorten_log(site: Site) -> None:

@@ -27,6 +27,7 @@ from hotrow.targets.local.postmaster import (
     find_site,
     is_alive,
     recorded_pid,
+    refuse_orphan,
     shorten_log,
     stop,
 )
@@ -73,6 +74,7 @@ def ensure_up(sql: str | None = None, *, fsync: bool | None = None) -> Server:
         with _locked(site):
             if not accepts(site):
                 bring_up(site, fsync=fsync is not False)
+            refuse_orphan(site)
             _refuse_other_fsync(site, fsync)
             shorten_log(site)
             _install(site.dsn, _packaged_sql() if sql is None else sql)

@@ -69,3 +69,25 @@ def settings(socket_folder: Path, *, fsync: bool = True) -> str:
     inner = str(socket_folder).replace('"', '""')
     quoted = f'"{inner}"'.replace("\\", "\\\\").replace("'", "''")
     return f"{_SETTINGS}unix_socket_directories = '{quoted}'\n" + ("fsync = on\n" if fsync else FSYNC_OFF)
+
+
+_NOTE = "# Written by hotrow at each start; changes here are lost.\n"
+_MAP = "hotrow"
+_ANY_ROLE_SINCE = 16
+"""The major version that knows `all` for a role in a map."""
+_ROLES = ("postgres", "admin")
+"""The roles of hotrow's own, for the versions before."""
+
+
+def admission(caller: str | None, major: int) -> dict[str, str]:
+    """The texts of the files that say who may connect, by their names in the data directory.
+
+    Args:
+        caller: the name of the one account that may. None if the server's own account is the caller's: then
+            the permissions of the socket's folder keep everybody else out.
+        major: of the server.
+    """
+    method = "trust" if caller is None else f"peer map={_MAP}"
+    roles = ("all",) if major >= _ANY_ROLE_SINCE else _ROLES
+    admitted = "" if caller is None else "".join(f'{_MAP} "{caller}" {role}\n' for role in roles)
+    return {"pg_hba.conf": f"{_NOTE}local all all {method}\n", "pg_ident.conf": f"{_NOTE}{admitted}"}
