@@ -13,28 +13,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hotrow.attempt import RETRYABLE
-from hotrow.errors import HotrowError, Rejected, UsageError, line_in
+from hotrow.errors import LEAVING, HotrowError, Rejected, UsageError, line_in, one_line
+from hotrow.knob import knobs_of
 from hotrow.outcome import Phase, classify
 from hotrow.scenario import Work
+from hotrow.slow import said_while_slow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from hotrow.ports import OpenTransaction
     from hotrow.scenario import Keys, Scenario
 
 
-def told(scenario: Scenario, error: BaseException) -> str:
+def told(kind: type[Scenario], error: BaseException) -> str:
     """An error of the scenario's code in one line, with the last of its file's lines that it went through."""
-    own = getattr(sys.modules.get(type(scenario).__module__), "__file__", None)
-    text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    own = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    text = one_line(error)
     line = None if own is None else line_in(own, error)
     return text if line is None else f"{text} ({own}, line {line})"
 
 
 def blame(scenario: Scenario, method: str, error: BaseException) -> UsageError:
     """What to raise where a method of the scenario raised what is not hotrow's own."""
-    return UsageError(f"cannot run {scenario.name}: {method}(): {told(scenario, error)}")
+    return UsageError(f"cannot run {scenario.name}: {method}(): {told(type(scenario), error)}")
 
 
 @contextmanager
@@ -50,8 +52,43 @@ def blaming(scenario: Scenario, method: str) -> Iterator[None]:
         raise blame(scenario, method, error) from error
     except HotrowError:
         raise
-    except (Exception, SystemExit) as error:
+    except (Exception, *LEAVING) as error:
         raise blame(scenario, method, error) from error
+
+
+def made(kind: type[Scenario], knobs: Mapping[str, object]) -> Scenario:
+    """A scenario of this kind with its knobs turned.
+
+    Raises:
+        UsageError: a knob or a value that it does not have; or an `__init__` of its own that raised, or that
+            does not turn the knobs.
+    """
+    try:
+        scenario = kind(**knobs)
+        stands = scenario.knobs
+    except HotrowError:
+        raise
+    except (Exception, *LEAVING) as error:
+        raise UsageError(f"cannot run {kind.name}: __init__(): {told(kind, error)}") from error
+    wanted = {
+        name: knob.plain(knob.read(knobs[name])) for name, knob in knobs_of(kind).items() if name in knobs
+    }
+    if not wanted.items() <= stands.items():
+        raise UsageError(f"cannot run {kind.name}: __init__() turns no knobs; call super().__init__(**knobs)")
+    return scenario
+
+
+def whole(scenario: Scenario, number: str) -> int:
+    """`keys_per_transaction` or `rows_per_key` of the scenario.
+
+    Raises:
+        UsageError: it raised, with file and line; or is no whole number from 1 up.
+    """
+    with blaming(scenario, number):
+        value: Any = getattr(scenario, number)
+    if not _is_whole(value) or value < 1:
+        raise UsageError(f"cannot run {scenario.name}: {number} is {value!r}; give a whole number from 1 up")
+    return int(value)
 
 
 def statements(scenario: Scenario, method: str, *given: int) -> list[str]:
@@ -60,7 +97,7 @@ def statements(scenario: Scenario, method: str, *given: int) -> list[str]:
     Raises:
         UsageError: it raised, with file and line; or returned something else than a sequence of texts.
     """
-    with blaming(scenario, method):
+    with blaming(scenario, method), said_while_slow(scenario, f"{method}()"):
         texts: Any = getattr(scenario, method)(*given)
     if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
         raise UsageError(f"cannot run {scenario.name}: {method}() must return a list of SQL statements")
@@ -78,7 +115,7 @@ def draw_checked(scenario: Scenario, keys: Keys, rng: np.random.Generator) -> Wo
     wrong = next(_wrong(scenario, keys.count, work), None)
     if wrong is not None:
         raise UsageError(f"cannot run {scenario.name}: draw(): {wrong}")
-    return Work(work.parameters, tuple(work.writes), work.kind)
+    return Work(tuple(work.parameters), tuple(map(int, work.writes)), int(work.kind))
 
 
 def _wrong(scenario: Scenario, keys: int, work: Any) -> Iterator[str]:
@@ -86,6 +123,8 @@ def _wrong(scenario: Scenario, keys: int, work: Any) -> Iterator[str]:
     if not isinstance(work, Work):
         yield f"returned a {type(work).__name__}; return hotrow.scenario.Work"
         return
+    if not isinstance(work.parameters, tuple | list):
+        yield f"parameters is a {type(work.parameters).__name__}; give a tuple, which a retry can repeat"
     if not isinstance(work.writes, tuple | list):
         yield f"writes is a {type(work.writes).__name__}; give a tuple of key ids"
         return
@@ -123,8 +162,8 @@ def do(scenario: Scenario, session: OpenTransaction, work: Work) -> None:
     """
     try:
         scenario.run(session, work)
-    except SystemExit as leaving:
-        error = RuntimeError(f"run() wanted to leave the program by SystemExit: {leaving}")
+    except LEAVING as leaving:
+        error = RuntimeError(f"wanted to leave the program: {one_line(leaving)}")
         raise error.with_traceback(leaving.__traceback__) from None
     except Exception as error:
         cause = session.aborted_by

@@ -13,6 +13,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+LEAVING = (SystemExit, KeyboardInterrupt)
+"""What code of the user raises to leave the program: to hotrow an error as any other.
+
+A Ctrl-C raises neither during a run: it is heard by handlers of our own (`hotrow.interruption`).
+"""
+
+
+def one_line(error: BaseException, text: str | None = None) -> str:
+    """`KeyError: 'colour'`: an error's type and its text, or another `text`, if there is one."""
+    said = " ".join((str(error) if text is None else text).split())
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
 
 def line_in(file: str, error: BaseException) -> int | None:
     """The last line of this file that an error went through; None where it went through none."""

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+from hotrow.calling import made, whole
 from hotrow.errors import UsageError
 from hotrow.rehearsal import writes_what_it_draws
 from hotrow.retry import parse_retries
@@ -72,7 +73,7 @@ def turned(scenario: Scenario, knobs: Mapping[str, Sequence[str]]) -> tuple[Scen
         UsageError: an unknown knob, a value that it does not take, or one that is given twice.
     """
     turns = [
-        type(scenario)(**{**scenario.knobs, **dict(zip(knobs, values, strict=True))})
+        made(type(scenario), {**scenario.knobs, **dict(zip(knobs, values, strict=True))})
         for values in product(*knobs.values())
     ]
     stands = [list(turn.knobs.items()) for turn in turns]
@@ -122,8 +123,8 @@ def _drawn(scenario: Scenario, keys: int, seed: int) -> dict[str, Any]:
     """What of a cell follows from where the knobs stand."""
     return {
         "knobs": scenario.knobs,
-        "keys_per_transaction": scenario.keys_per_transaction,
-        "rows_per_key": scenario.rows_per_key,
+        "keys_per_transaction": whole(scenario, "keys_per_transaction"),
+        "rows_per_key": whole(scenario, "rows_per_key"),
         "closed_form": writes_what_it_draws(scenario, keys, seed),
     }
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from hotrow.calling import draw_checked
 from hotrow.skew import KeySource, check_keys, parse_skew
+from hotrow.slow import said_while_slow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -158,7 +159,8 @@ def writes_what_it_draws(scenario: Scenario, keys: int, seed: int) -> bool:
     drawn = scenario.keys_per_transaction
     rng, source = _sources(scenario, "uniform", keys, seed)
     times = min(_DRAWS, max(_DRAWS_LEAST, _COMPARISONS_MOST // max(drawn, 1) ** 2))
-    return all(len(draw_checked(scenario, source, rng).writes) == drawn for _ in range(times))
+    with said_while_slow(scenario, "draw()"):
+        return all(len(draw_checked(scenario, source, rng).writes) == drawn for _ in range(times))
 
 
 def works_of(scenario: Scenario, keys: int, seed: int, how_many: int) -> Iterator[Work]:

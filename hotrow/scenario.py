@@ -26,6 +26,8 @@ _NAME = re.compile("[a-z0-9]+(-[a-z0-9]+)*")
 LOST = "records were lost, so acknowledgements could not be counted"
 """Why a check that counts them is undecided."""
 
+_KINDS_MOST = 256
+
 Row = tuple[Any, ...]
 State = Mapping[str, Any]
 """What `Scenario.observe` reads of the database: named values."""
@@ -203,11 +205,22 @@ def check_name(kind: type[Scenario]) -> None:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         given = "has no name" if name is None else f"has the name {name!r}"
         raise UsageError(f"scenario {kind.__name__} {given}; give it small letters, digits and hyphens")
+    kinds: Any = kind.kinds
+    if not isinstance(kinds, tuple | list) or not _are_names(kinds):
+        raise UsageError(
+            f"kinds of scenario {name}: {kinds!r}; give different names, as ('order', 'transfer')"
+        )
     for knob in knobs_of(kind):
         if not _NAME.fullmatch(knob.replace("_", "-")):
             raise UsageError(
                 f"knob {knob} of scenario {name}: use small letters, digits and single underscores"
             )
+
+
+def _are_names(kinds: Sequence[Any]) -> bool:
+    """Whether they are different texts, none of them empty, and as many as a record can tell apart."""
+    texts = all(isinstance(each, str) and each for each in kinds)
+    return texts and len(set(kinds)) == len(kinds) <= _KINDS_MOST
 
 
 def scenarios_in(module: ModuleType) -> list[type[Scenario]]:

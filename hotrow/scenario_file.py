@@ -8,7 +8,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hotrow.errors import HotrowError, UsageError, line_in
+from hotrow.errors import LEAVING, HotrowError, UsageError, line_in, one_line
 from hotrow.knob import knobs_of
 from hotrow.scenario import scenarios_in
 
@@ -109,15 +109,15 @@ def _load(path: Path) -> ModuleType:
     except HotrowError:
         del sys.modules[name]
         raise
-    except Exception as error:
+    except (Exception, *LEAVING) as error:
         del sys.modules[name]
         raise UsageError(f"{path}: cannot be loaded: {_told(error, path)}") from error
     return module
 
 
-def _told(error: Exception, path: Path) -> str:
+def _told(error: BaseException, path: Path) -> str:
     """The error in a line, with the last of the file's own lines that it went through."""
-    line, text = line_in(str(path), error), " ".join(str(error).split())
+    line, text = line_in(str(path), error), None
     if isinstance(error, SyntaxError):  # its text names the place too; in the file itself nothing ran yet
         line, text = line or error.lineno, error.msg
-    return f"{type(error).__name__}: {text}" + ("" if line is None else f" (line {line})")
+    return one_line(error, text) + ("" if line is None else f" (line {line})")

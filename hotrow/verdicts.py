@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Never, cast
 
 from hotrow.calling import told
+from hotrow.errors import LEAVING
 from hotrow.scenario import LOST, Tally, Verdict
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ def judged(
     """
     try:
         return _without_counts(check, tally) if records_lost else _sound(check(tally))
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - it has found nothing, not even that all is well
-        return [undecided(scenario, told(scenario, error))]
+    except (Exception, *LEAVING) as error:  # noqa: BLE001 - it has found nothing, not even that all is well
+        return [undecided(scenario, told(type(scenario), error))]
 
 
 def undecided(scenario: Scenario, why: str) -> Verdict:

@@ -162,6 +162,11 @@ def test_a_transaction_that_cannot_run_is_refused(
         (Work((), writes=(3, 3)), "3 twice"),
         (Work((), writes=7), "tuple of key ids"),  # type: ignore[arg-type]
         (Work((), writes=(1,), kind=1), "kind is 1"),
+        (Work((), writes=("1",)), "whole number"),  # type: ignore[arg-type]
+        (Work((), writes=(1,), kind=-1), "kind is -1"),
+        (Work((), writes=(1,), kind=0.0), "kind is 0.0"),  # type: ignore[arg-type]
+        (Work("abc", writes=(1,)), "parameters is a str; give a tuple"),  # type: ignore[arg-type]
+        (Work(iter([1]), writes=(1,)), "parameters is a list_iterator"),  # type: ignore[arg-type]
         (None, "returned a NoneType"),
     ],
 )

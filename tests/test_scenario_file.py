@@ -71,6 +71,8 @@ def test_of_several_one_is_chosen(tmp_path: Path) -> None:
         ("def f(:\n", r"SyntaxError.*\(line 1\)"),
         ("\nimport nowhere_to_be_found\n", r"ModuleNotFoundError.*\(line 2\)"),
         ("\n\nraise KeyError('a\\nb')\n", r"KeyError.*\(line 3\)"),
+        ("import sys\n\nsys.exit(0)\n", r"cannot be loaded: SystemExit: 0 \(line 3\)"),
+        ("raise KeyboardInterrupt\n", r"cannot be loaded: KeyboardInterrupt \(line 1\)"),
     ],
 )
 def test_a_file_that_will_not_do_is_refused(text: str, told: str, tmp_path: Path) -> None:

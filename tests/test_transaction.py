@@ -183,17 +183,19 @@ def test_a_rule_may_say_no_because_of_another_error() -> None:
     assert run.go() is Outcome.REJECTED
 
 
-@pytest.mark.parametrize("code", [0, None, "bye"])
-def test_a_run_that_wants_to_leave_the_program_is_an_error(code: object) -> None:
+@pytest.mark.parametrize(
+    ("error", "said"), [(SystemExit(0), "SystemExit: 0"), (KeyboardInterrupt(), "KeyboardInterrupt")]
+)
+def test_a_run_that_wants_to_leave_the_program_is_an_error(error: BaseException, said: str) -> None:
     """Of this attempt, with a text; the program goes on."""
-    run = Run([], raises=SystemExit(code))
+    run = Run([], raises=error)
 
     assert run.go() is Outcome.ERROR
-    assert f"SystemExit: {code}" in run.notes[0]["note"].message
+    assert f"wanted to leave the program: {said}" in run.notes[0]["note"].message
     assert run.notes[0]["note"].place.startswith("attempting.py:")
 
 
-@pytest.mark.parametrize("error", [GreenletExit(), KeyboardInterrupt()])
+@pytest.mark.parametrize("error", [GreenletExit(), GeneratorExit()])
 def test_who_is_killed_goes(error: BaseException) -> None:
     """It is not the scenario's doing."""
     run = Run([], raises=error)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from locust import events
 
+from hotrow.calling import made
 from hotrow.errors import HotrowError, UsageError
 from hotrow.finish import report_error
 from hotrow.knob import knobs_of
@@ -37,7 +38,7 @@ def declared_scenario(kinds: Iterable[type[Any]], chosen: str | None) -> Scenari
         if own is not None:
             return own
         if getattr(kind, "scenarios", None):
-            return find_scenario(chosen or FIRST_CHOICE, kind.scenarios)()
+            return made(find_scenario(chosen or FIRST_CHOICE, kind.scenarios), {})
     raise UsageError("the locustfile's user class names no scenario; set `scenario = YourScenario()`")
 
 

@@ -13,6 +13,7 @@ from hotrow.errors import HotrowError, Rejected, TargetError
 from hotrow.outcome import Phase, classify
 from hotrow.rehearsal import Rehearsed, Touch, compare, shortened, works_of
 from hotrow.scenario import Result
+from hotrow.slow import said_while_slow
 from hotrow.targets.local.rewriting.sql_text import NotUnderstood
 from hotrow.targets.returning import Watched, primary_keys, watch
 from hotrow.targets.session import TABLES_S, Latency
@@ -50,11 +51,12 @@ def rehearse(
         raise TargetError(f"cannot rehearse {scenario.name}: {target.explain(error)}") from None
     try:
         observer = Observer(session, primary_keys(scenario.tables()))
-        done = [
-            _run(scenario, work, session, observer)
-            for work in works_of(scenario, keys, seed, WORKS)
-            if observer.statements < _STATEMENTS_MOST
-        ]
+        with said_while_slow(scenario, "the rehearsal"):
+            done = [
+                _run(scenario, work, session, observer)
+                for work in works_of(scenario, keys, seed, WORKS)
+                if observer.statements < _STATEMENTS_MOST
+            ]
     finally:
         session.close()
     return compare(scenario.name, done)

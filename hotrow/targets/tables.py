@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from hotrow.calling import blaming, statements
 from hotrow.errors import UsageError
 from hotrow.receipts import check_receipts
+from hotrow.slow import said_while_slow
 from hotrow.targets.rehearsing import rehearse
 from hotrow.targets.stage import Stage
 from hotrow.verdicts import judged, undecided
@@ -115,7 +116,7 @@ class Tables:
         observed.forget()
         if self._receipts:
             observed.receipts = stage.count_receipts()
-        with blaming(scenario, "observe"):
+        with blaming(scenario, "observe"), said_while_slow(scenario, "observe()"):
             observed.state = _checked(stage.observe(scenario))
         observed.by = scenario
         return observed.state
@@ -180,12 +181,13 @@ def _compare(
     """What the check says of copies: whatever it does to them, the next cell starts from what was read."""
     if before is None:
         return [undecided(scenario, "nothing is known of how this cell began: it could not be read")]
-    return judged(
-        scenario,
-        lambda tally: scenario.check(deepcopy(before), deepcopy(after), tally),
-        tally,
-        records_lost=records_lost,
-    )
+    with said_while_slow(scenario, "check()"):
+        return judged(
+            scenario,
+            lambda tally: scenario.check(deepcopy(before), deepcopy(after), tally),
+            tally,
+            records_lost=records_lost,
+        )
 
 
 def _checked(state: object) -> State:
