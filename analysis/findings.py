@@ -68,6 +68,7 @@ def find(
         _users_starved(cell["fairness"], cell["transactions"]["committed"]),
         _many_rejected(cell["attempts"]),
         _no_conflict_where_certain(cell) if conflicts_at_commit else _waiting_not_conflicts(cell),
+        _writes_too_coarse(cell["limit"]),
         _regions_uneven(cell.get("regions", ())),
         _check_undecided(cell["verdict"], judged=judged),
     ]
@@ -241,6 +242,20 @@ def _no_conflict_where_certain(cell: Mapping[str, Any]) -> Finding | None:
     message = f"no conflict in {attempts['total']} attempts, where {rate:.1%} were expected"
     advice = "Check that users run side by side and write the same rows; see `hotrow doctor`."
     return Finding("no_conflict_where_certain", message, advice, spoils=True)
+
+
+def _writes_too_coarse(limit: Mapping[str, Any]) -> Finding | None:
+    """Of two transactions that wrote one row at the same time at most one commits."""
+    overlap = limit["hottest_row_overlap"]
+    if overlap is None:
+        return None
+    message = (
+        "committed transactions that declare the same key were under way at the same time, together for "
+        f"{overlap:.0%} of the measured interval: two that write one row cannot both commit, so `writes` is "
+        "coarser than what is written; no row is named and nothing is predicted"
+    )
+    advice = "Let draw() return in `writes` the rows that run() writes, as docs/scenarios.md says."
+    return Finding("writes_too_coarse", message, advice)
 
 
 def _check_undecided(verdict: Mapping[str, Any], *, judged: bool) -> Finding | None:

@@ -131,6 +131,8 @@ def _measured(cell: Mapping[str, Any], counted: Tally, at_commit: bool, think_s:
     """What the attempts say, and what they should say."""
     times = timing.time_cell(counted, conflicts_at_commit=at_commit)
     table = lay_out(cell)
+    held = limit(cell, counted, times, table, at_commit=at_commit, think_s=think_s)
+    coarse = held["hottest_row_overlap"] is not None
     return {
         "d_eff": None if table is None else table.d_eff,
         "p_max": None if table is None else table.p_max,
@@ -141,9 +143,9 @@ def _measured(cell: Mapping[str, Any], counted: Tally, at_commit: bool, think_s:
         **measures.times(times),
         "commit_on_attempt": commit_on_attempt(counted),
         "fairness": fairness(counted, cell["users"]),
-        "limit": limit(cell, counted, times, table, at_commit=at_commit),
-        "hot_keys": hot_keys(counted),
-        "predicted": expect(cell, table if at_commit else None, counted, times, think_s),
+        "limit": held,
+        "hot_keys": [] if coarse else hot_keys(counted),
+        "predicted": expect(cell, table if at_commit and not coarse else None, counted, times, think_s),
         "sqlstates": count_sqlstates(counted),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from analysis.fairness import is_enough
 from reports import targets, words
 from reports.measures import (
     attempt_ms_p50,
@@ -31,11 +32,13 @@ _LIMITS = MappingProxyType(
     {
         "hottest_row": ("the hottest row", "taken {} of the time"),
         "backoff": ("backoff", "{} of the users' time"),
-        "conflicts": ("attempts that did not commit", "{} of the users' time"),
+        "conflicts": ("attempts that lost to others", "{} of the users' time"),
+        "errors": ("attempts that failed in errors, with the pauses after them", "{} of the users' time"),
         "rejected": ("attempts that the business rule refused", "{} of the users' time"),
         "latency": ("the time that commits take", "{} of the users' time"),
         "lock_waits": ("waits for row locks and commits themselves", "{} of the users' time"),
-        "between": ("what lies between attempts, such as think time", "{} of the users' time"),
+        "between": ("what lies between attempts", "{} of the users' time"),
+        "think": ("what lies between attempts, such as think time", "{} of the users' time"),
     }
 )
 """What holds goodput back, and what its share is of."""
@@ -106,8 +109,11 @@ def by_part(line: Series, field: str, noun: str) -> str:
 
 
 def unfair(cells: Sequence[Cell]) -> str:
-    """How far the luckiest user was ahead of the median one, where that is far."""
-    worst = max(cells, key=lambda cell: _advantage(cell) or 0.0)
+    """How far the luckiest user was ahead of the median one, if that is far and no chance."""
+    known = [cell for cell in cells if _is_known(cell)]
+    if not known:
+        return ""
+    worst = max(known, key=lambda cell: _advantage(cell) or 0.0)
     advantage = _advantage(worst)
     if advantage is None or advantage <= _UNFAIR:
         return ""
@@ -120,8 +126,11 @@ def unfair(cells: Sequence[Cell]) -> str:
     return f"Commits were dealt unevenly: at {where}, {ahead} (Jain's index {index})."
 
 
-def limits(lines: Sequence[Series]) -> str:
-    """What held goodput back at the highest concurrency that all lines reached, and on which line what."""
+def limits(lines: Sequence[Series], *, thinks: bool) -> str:
+    """What held goodput back at the highest concurrency that all lines reached, and on which line what.
+
+    `thinks`: whether users pause between two transactions.
+    """
     users = _shared(lines)
     if users is None:
         return ""
@@ -129,7 +138,8 @@ def limits(lines: Sequence[Series]) -> str:
     for line in lines:
         found = limit(middle(dict(by_level(line.cells))[users], goodput_per_s))
         if found is not None:
-            held.setdefault(found[0], []).append((line.variant, found[1]))
+            name = "think" if found[0] == "between" and thinks else found[0]
+            held.setdefault(name, []).append((line.variant, found[1]))
     if not held or (len(held) > 1 and len(lines) > _LIMITS_MOST):
         return ""
     told = "; ".join(_held(name, lines_held, alone=len(held) == 1) for name, lines_held in held.items())
@@ -147,6 +157,12 @@ def _held(name: str, lines: Sequence[tuple[str, float | None]], *, alone: bool) 
         return f"{noun}{' on every line' if len(lines) > 1 else ''} ({of.format(' to '.join(ends))})"
     told = [f"{variant} ({of.format(words.share(share))})" for variant, share in lines]
     return f"{noun} with {words.joined(told)}"
+
+
+def _is_known(cell: Cell) -> bool:
+    """Whether so many transactions committed that it says something how they were dealt."""
+    shares = cell.get("fairness")
+    return shares is not None and is_enough(shares, cell["transactions"]["committed"])
 
 
 def _advantage(cell: Cell) -> float | None:

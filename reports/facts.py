@@ -42,7 +42,7 @@ _LOCKS = (
 )
 _HOLLOW = (
     "hollow point",
-    "Not usable: the client was the bottleneck, or there was too little to measure; the warnings say which.",
+    "Not to be compared: a late client, too little to measure, or most attempts rejected; see the warnings.",
 )
 
 

@@ -6,7 +6,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from reports import comparisons, targets, words
-from reports.measures import conflict_rate, goodput_per_s, latency_ms_p99
+from reports.measures import conflict_rate, goodput_per_s, is_comparable, latency_ms_p99, limit
 from reports.series import Series, by_level, cell_name, middle, series, varied
 
 if TYPE_CHECKING:
@@ -17,13 +17,17 @@ if TYPE_CHECKING:
 _AT_BEST = 0.95
 """Goodput has stopped growing at the first level that reaches this share of the highest one measured."""
 _FALLEN = 0.9
+_ENDED_MIN = 20
+"""Of fewer transactions the share that gave up is chance."""
 
 
 def headline(summary: Mapping[str, Any]) -> str:
-    """The finding in one sentence: what contention did to the hottest line, in usable cells only."""
+    """The finding in one sentence: what contention did to the hottest line, in comparable cells only."""
     if not summary["cells"]:
         return "Nothing was measured."
-    usable = _usable(summary)
+    usable = _comparable(summary)
+    if not usable and _usable(summary):
+        return "In every usable cell the business rule refused most attempts: there is nothing to compare."
     if not usable:
         return "No cell is usable: see the warnings before quoting any figure."
     run, hottest = summary["run"], comparisons.hottest(series(usable))
@@ -43,9 +47,9 @@ def findings(summary: Mapping[str, Any]) -> tuple[str, ...]:
     Between them what the alternatives, regions and kinds did on the hot line, what held goodput back, and
     whether users got their share; at the end what replaced sessions took.
     """
-    usable = _usable(summary)
+    usable = _comparable(summary)
     if not usable:
-        return ()
+        return tuple(told for told in (_unknown(_usable(summary)), _resolved(_usable(summary))) if told)
     lines = series(usable)
     sentences = (
         "" if len(lines) == 1 or varied(usable) else _sentence(lines[0], summary["run"]),
@@ -55,8 +59,8 @@ def findings(summary: Mapping[str, Any]) -> tuple[str, ...]:
         comparisons.unfair(usable),
         _fit(usable),
         _gave_up(usable),
-        _unknown(usable),
-        _resolved(usable),
+        _unknown(_usable(summary)),
+        _resolved(_usable(summary)),
         _replaced(summary),
     )
     return tuple(sentence for sentence in sentences if sentence)
@@ -64,11 +68,13 @@ def findings(summary: Mapping[str, Any]) -> tuple[str, ...]:
 
 def choices(summary: Mapping[str, Any]) -> list[str]:
     """What policies and knobs made of goodput on the hottest skew, and what held it back."""
-    usable = _usable(summary)
+    usable = _comparable(summary)
     if not usable:
         return []
     hottest = comparisons.hottest(series(usable))
-    return [told for told in (comparisons.alternatives(hottest), comparisons.limits(hottest)) if told]
+    thinks = summary["run"].get("think_s") not in {None, 0}
+    found = (comparisons.alternatives(hottest), comparisons.limits(hottest, thinks=thinks))
+    return [told for told in found if told]
 
 
 def stopped_growing(line: Series) -> Cell | None:
@@ -126,7 +132,9 @@ def _growth(line: Series) -> str:
         )
     at = f"{words.users(knee['users'])} ({words.per_second(goodput_per_s(knee))})"
     if knee is last:
-        return f"goodput was still growing at {at}"
+        held = limit(last)  # a row that is always taken yields no more, whatever the last step still won
+        full = held is not None and held[0] == "hottest_row"
+        return f"goodput was {'highest' if full else 'still growing'} at {at}"
     low = (goodput_per_s(last) or 0.0) < _FALLEN * (goodput_per_s(knee) or 0.0)
     fell = (
         f" and fell to {words.per_second(goodput_per_s(last))} at {words.users(last['users'])}" if low else ""
@@ -159,14 +167,16 @@ def _gave_up(cells: Sequence[Cell]) -> str:
     worst = max(retried, key=_gave_up_share, default=None)
     if worst is None or not _gave_up_share(worst):
         return ""
+    retries = "With retries, up" if len(retried) < len(cells) else "Up"
     return (
-        f"Up to {words.share(_gave_up_share(worst))} of transactions gave up (at {cell_name(worst, cells)})."
+        f"{retries} to {words.share(_gave_up_share(worst))} of transactions gave up "
+        f"(at {cell_name(worst, cells)})."
     )
 
 
 def _gave_up_share(cell: Cell) -> float:
     ended = cell["transactions"]["started"] - cell["transactions"]["cut_off"]
-    return float(cell["transactions"]["gave_up"] / ended) if ended else 0.0
+    return float(cell["transactions"]["gave_up"] / ended) if ended >= _ENDED_MIN else 0.0
 
 
 def _unknown(cells: Sequence[Cell]) -> str:
@@ -207,6 +217,10 @@ def _replaced(summary: Mapping[str, Any]) -> str:
 
 def _per_level(line: Series, value: Callable[[Cell], float | None]) -> list[Cell]:
     return [middle(cells, value) for _, cells in by_level(line.cells)]
+
+
+def _comparable(summary: Mapping[str, Any]) -> list[Cell]:
+    return [cell for cell in summary["cells"] if is_comparable(cell)]
 
 
 def _usable(summary: Mapping[str, Any]) -> list[Cell]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reports import words
+from reports.measures import is_comparable
 from reports.series import cell_name, series
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 _MOST_CELLS = 6
 _MOST_KEYS = 3
 _TOLD = 3
+_CELL_CONFLICTS_MIN = 50
+"""Of a cell with fewer conflicts nothing is said: the share of a key would be chance."""
+_KEY_CONFLICTS_MIN = 10
+"""Nor of a key with fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ def hot_keys(summary: Mapping[str, Any]) -> tuple[HotKey, ...]:
             attempts=words.count(hot["attempts"]),
         )
         for cell in _hottest_cells(cells)[:_MOST_CELLS]
-        for rank, hot in enumerate(cell["hot_keys"][:_MOST_KEYS])
+        for rank, hot in enumerate(_known(cell)[:_MOST_KEYS])
     )
 
 
@@ -53,14 +58,22 @@ def hottest_line(summary: Mapping[str, Any]) -> str:
     found = [cell for cell in _hottest_cells(cells) if cell["d_eff"] is None or cell["d_eff"] > 1]
     if not found:
         return ""
-    told = [f"key {hot['key']} {words.share(hot['share'])}" for hot in found[0]["hot_keys"][:_TOLD]]
+    told = [f"key {hot['key']} {words.share(hot['share'])}" for hot in _known(found[0])[:_TOLD]]
     return f"Conflicts by hottest key written, at {cell_name(found[0], cells)}: {', '.join(told)}."
 
 
 def _hottest_cells(cells: Sequence[Cell]) -> list[Cell]:
-    """Of each line the cell with the most conflicts, where its keys are known."""
-    worst = [max(line.cells, key=_conflicts) for line in series(cells)] if cells else []
-    return sorted((cell for cell in worst if cell.get("hot_keys")), key=_conflicts, reverse=True)
+    """Of each line the comparable cell with the most conflicts, if some of its keys have enough of them."""
+    comparable = [cell for cell in cells if is_comparable(cell)]
+    worst = [max(line.cells, key=_conflicts) for line in series(comparable)] if comparable else []
+    return sorted((cell for cell in worst if _known(cell)), key=_conflicts, reverse=True)
+
+
+def _known(cell: Cell) -> list[Any]:
+    """The keys of a cell that have enough conflicts to be more than chance."""
+    if _conflicts(cell) < _CELL_CONFLICTS_MIN:
+        return []
+    return [hot for hot in cell.get("hot_keys") or () if hot["conflicts"] >= _KEY_CONFLICTS_MIN]
 
 
 def _conflicts(cell: Cell) -> int:

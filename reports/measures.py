@@ -25,6 +25,11 @@ def give_up_rate(cell: Cell) -> float | None:
     return _value(cell, "give_up_rate")
 
 
+def error_rate(cell: Cell) -> float | None:
+    """Transactions failed in errors / finished; runs of older versions have none."""
+    return _value(cell, "error_rate")
+
+
 def is_mostly_rejected(cell: Cell) -> bool:
     """Whether the business rule refused most attempts: the cell measures refusals, and compares with none."""
     return findings.is_mostly_rejected(cell["attempts"])

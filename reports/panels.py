@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from reports import words
 from reports.marks import Band, Line, Panel, Sign, Stroke, Tint
+from reports.measures import is_comparable
 from reports.series import Series, Value, by_level, middle
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def key(lines: Iterable[Line], *, named: bool, banded: bool) -> tuple[tuple[Sign
     if any(line.repeats for line in drawn):
         signs.append(("repeat", "every repeat (the line joins the middle ones)"))
     if any(hollow for line in drawn for hollow in line.hollow):
-        signs.append(("hollow", "not usable: see warnings"))
+        signs.append(("hollow", "not usable, or mostly rejected: see warnings"))
     return tuple(signs)
 
 
@@ -134,7 +135,7 @@ def _line(slot: Slot, quantity: Quantity, place: int | None) -> Line:
         y=tuple(quantity.value(cell) for cell in chosen),
         low=tuple(low for low, _ in intervals),
         high=tuple(high for _, high in intervals),
-        hollow=tuple(not cell["usable"] for cell in chosen),
+        hollow=tuple(not is_comparable(cell) for cell in chosen),
         tint=slot.tint,
         stroke=quantity.stroke,
         meaning=quantity.meaning,
@@ -150,7 +151,7 @@ def _repeats(
     if all(len(cells) == 1 for _, cells in groups):
         return ()
     found = [
-        (at, value(cell), not cell["usable"])
+        (at, value(cell), not is_comparable(cell))
         for at, (_, cells) in zip(x, groups, strict=True)
         for cell in cells
     ]

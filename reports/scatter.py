@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from reports import layout, panels, scales, words
 from reports.layout import Box
 from reports.marks import Chart, Line, Note, Panel, Sign
-from reports.measures import give_up_rate, goodput_per_s, jain, latency_ms_p99
+from reports.measures import error_rate, give_up_rate, goodput_per_s, is_comparable, jain, latency_ms_p99
 from reports.series import by_level, middle
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ _GIVEN_UP_MOST = 0.05
 _FAIR = 0.5
 """Jain's index below which p99 is that of a few users."""
 _FLATTERED = (
-    "p99 is of transactions that committed: where more than 5 % gave up, or a few users had most commits "
-    "(Jain's index below 0.5), it flatters, and no point is ringed."
+    "p99 is of transactions that committed: where more than 5 % gave up or failed, or a few users had most "
+    "commits (Jain's index below 0.5), it flatters, and no point is ringed."
 )
 _SIDES: tuple[Side, ...] = ("above", "right", "below", "left")
 
@@ -65,9 +65,14 @@ def chart(groups: Groups, foot: tuple[str, ...], waits: str = "") -> Chart | Non
 
 
 def _flatters(cell: Cell) -> bool:
-    """Whether its p99 leaves out many who fared worse: those that gave up, or users who hardly committed."""
+    """Whether its p99 leaves out many who fared worse: those that gave up or failed, or starved users."""
     index = jain(cell)
-    return (give_up_rate(cell) or 0.0) > _GIVEN_UP_MOST or (index is not None and index < _FAIR)
+    return _without_commit(cell) > _GIVEN_UP_MOST or (index is not None and index < _FAIR)
+
+
+def _without_commit(cell: Cell) -> float:
+    """Share of the transactions that gave up or failed."""
+    return (give_up_rate(cell) or 0.0) + (error_rate(cell) or 0.0)
 
 
 def front(points: Iterable[Point]) -> tuple[Point, ...]:
@@ -116,10 +121,10 @@ def _line(slot: Slot, cells: Sequence[Cell], notes: tuple[Note, ...]) -> Line:
         y=tuple(y for _, y in points),
         low=nothing,
         high=nothing,
-        hollow=tuple(not cell["usable"] for cell in cells),
+        hollow=tuple(not is_comparable(cell) for cell in cells),
         tint=slot.tint,
         stroke="faint",
-        repeats=tuple((*point, not cell["usable"]) for cell, point in repeats if point),
+        repeats=tuple((*point, not is_comparable(cell)) for cell, point in repeats if point),
         told=tuple(
             f"{words.users(cell['users'])}, {words.per_second(goodput_per_s(cell))}{_ill(cell)}"
             for cell in cells
@@ -132,9 +137,9 @@ def _ill(cell: Cell) -> str:
     """What its p99 does not say, where that is much."""
     if not _flatters(cell):
         return ""
-    given_up = give_up_rate(cell) or 0.0
-    if given_up > _GIVEN_UP_MOST:
-        return f", {words.share(given_up)} of transactions given up"
+    if _without_commit(cell) > _GIVEN_UP_MOST:
+        failed = " or failed" if error_rate(cell) else ""
+        return f", {words.share(min(_without_commit(cell), 1.0))} of transactions given up{failed}"
     return f", Jain's index {words.number(jain(cell))}"
 
 
@@ -143,7 +148,7 @@ def _fronts(cells: Sequence[Cell]) -> tuple[tuple[Point, ...], ...]:
 
     Cells whose p99 flatters are none of the best: to give up, or to starve users, would win every time.
     """
-    usable = sorted((cell for cell in cells if cell["usable"] and not _flatters(cell)), key=_workload)
+    usable = sorted((cell for cell in cells if is_comparable(cell) and not _flatters(cell)), key=_workload)
     found = [_points(group) for _, group in groupby(usable, _workload)]
     return tuple(front(points) for points in found if len(points) > 1)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from reports import words
+from reports.measures import is_comparable
 from reports.words import Cell
 
 Value = Callable[[Cell], float | None]
@@ -108,12 +109,12 @@ def by_level(cells: Sequence[Cell]) -> tuple[tuple[int, tuple[Cell, ...]], ...]:
 def middle(cells: Sequence[Cell], value: Value) -> Cell:
     """The repeat whose value is the median (of an even number, the lower of the two).
 
-    Quantiles and rates of repeats are never averaged: what is drawn was measured. Usable cells go before
-    unusable ones and present values before absent ones.
+    Quantiles and rates of repeats are never averaged: what is drawn was measured. Cells that compare go
+    before others and present values before absent ones.
     """
     measured = [cell for cell in cells if value(cell) is not None] or list(cells)
-    usable = [cell for cell in measured if cell["usable"]] or measured
-    ordered = sorted(usable, key=lambda cell: value(cell) or 0.0)
+    comparable = [cell for cell in measured if is_comparable(cell)] or measured
+    ordered = sorted(comparable, key=lambda cell: value(cell) or 0.0)
     return ordered[(len(ordered) - 1) // 2]
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from reports import panels, scales, words
 from reports.marks import Chart, Line, Panel
-from reports.measures import tries_p99
+from reports.measures import is_comparable, tries_p99
 from reports.series import by_level, middle
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _line(slot: Slot, users: int) -> Line:
         y=tuple(y for _, y in points),
         low=nothing,
         high=nothing,
-        hollow=(not cell["usable"],) * len(points),
+        hollow=(not is_comparable(cell),) * len(points),
         tint=slot.tint,
     )
 

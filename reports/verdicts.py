@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from reports import words
+from reports.measures import is_mostly_rejected
 from reports.series import cell_name
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def banners(summary: Mapping[str, Any]) -> tuple[Banner, ...]:
         *_verdict(cells, failed=bool(gates.get("breaches"))),
         *_failed(gates.get("breaches") or ()),
         *_doubtful(gates.get("doubts") or ()),
+        *_rejected(cells),
         *_unusable(cells),
     )
     return tuple(sorted(found, key=lambda banner: _ORDER.index(banner.state)))
@@ -63,6 +65,15 @@ def _unusable(cells: Sequence[Cell]) -> tuple[Banner, ...]:
         return ()
     text = f"{_of(len(unusable), cells)} not usable: drawn hollow, not to be quoted. The warnings say why."
     return (Banner("unusable", text, _limited([cell_name(cell, cells) for cell in unusable])),)
+
+
+def _rejected(cells: Sequence[Cell]) -> tuple[Banner, ...]:
+    """Cells that measure how often the business rule says no, such as those that found the stock sold out."""
+    found = [cell for cell in cells if cell["usable"] and is_mostly_rejected(cell)]
+    if not found:
+        return ()
+    text = f"In {_some(len(found), cells)} the business rule refused most attempts: not compared with others."
+    return (Banner("doubtful", text, _limited([cell_name(cell, cells) for cell in found])),)
 
 
 def _failed(breaches: Sequence[Mapping[str, Any]]) -> tuple[Banner, ...]:
@@ -166,4 +177,8 @@ def _limited(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _of(some: int, cells: Sequence[Cell]) -> str:
-    return f"{some:,} of {words.counted(len(cells), 'cell')} {'is' if some == 1 else 'are'}"
+    return f"{_some(some, cells)} {'is' if some == 1 else 'are'}"
+
+
+def _some(some: int, cells: Sequence[Cell]) -> str:
+    return f"{some:,} of {words.counted(len(cells), 'cell')}"

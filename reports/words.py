@@ -140,6 +140,7 @@ _HELD_BACK = MappingProxyType(
         "hottest_row": "row",
         "backoff": "backoff",
         "conflicts": "conflicts",
+        "errors": "errors",
         "rejected": "rejections",
         "latency": "latency",
         "lock_waits": "lock waits",

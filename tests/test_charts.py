@@ -77,7 +77,7 @@ def test_an_unusable_cell_is_hollow() -> None:
 
     assert hollow == [[], [], [], [True]]
     assert drawn.panels[0].lines[3].hollow[-1]
-    assert ("hollow", "not usable: see warnings") in drawn.key
+    assert ("hollow", "not usable, or mostly rejected: see warnings") in drawn.key
 
 
 def test_an_absent_value_is_a_gap_and_not_zero() -> None:

@@ -6,11 +6,12 @@ import io
 from pathlib import Path
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from reports import html, terminal
 from reports.charts import charts
-from reports.hot_keys import hot_keys
+from reports.hot_keys import hot_keys, hottest_line
 from reports.verdicts import banners
 from tests.sample_summary import sample_summary
 
@@ -77,22 +78,47 @@ def test_the_console_does_not_list_cells_of_which_it_knows_no_more() -> None:
 
 
 def test_hot_keys_are_those_of_each_line_s_worst_cell() -> None:
-    """The cell with the most conflicts first, at most three keys each."""
-    summary = sample_summary(skews=("zipf:1.2", "hot"), users=(2, 8), full=True)
+    """The cell with the most conflicts first, at most three keys each; what is not usable is not quoted."""
+    summary = sample_summary(skews=("zipf:1.2", "hot"), users=(2, 8, 16), full=True)
 
     rows = hot_keys(summary)
 
-    assert [row.cell for row in rows] == ["hot, 8 users", "zipf:1.2, 8 users", "", ""]
+    assert [row.cell for row in rows] == ["hot, 8 users", "zipf:1.2, 16 users", "", ""]
     assert rows[0].share == "100 %"
     assert rows[1].key == "0"
 
 
 def test_the_page_has_their_table_and_the_console_a_line() -> None:
     """An older run has neither."""
-    summary = sample_summary(skews=("zipf:1.2",), users=(2, 8), full=True)
+    summary = sample_summary(skews=("zipf:1.2",), users=(2, 8, 16), full=True)
     older = sample_summary(skews=("zipf:1.2",), users=(2, 8))
 
     assert 'id="hot-keys"' in html.page(summary, charts(summary))
     assert "at zipf:1.2, 8 users: key 0 " in console_of(summary)
     assert 'id="hot-keys"' not in html.page(older, charts(older))
     assert "hottest key" not in console_of(older)
+
+
+@pytest.mark.parametrize(("conflicts", "told"), [(1, False), (49, False), (60, True)])
+def test_few_conflicts_tell_nothing_of_a_key(conflicts: int, told: bool) -> None:
+    """One conflict is not "key 1727: 100 % of conflicts"."""
+    summary = sample_summary(skews=("zipf:0.8",), users=(2, 8), full=True)
+    for cell in summary["cells"]:
+        cell["attempts"]["conflict"] = conflicts
+        cell["hot_keys"] = [{"key": 1727, "conflicts": conflicts, "share": 1.0, "attempts": 99}]
+
+    assert bool(hot_keys(summary)) is told
+    assert bool(hottest_line(summary)) is told
+
+
+def test_a_key_with_few_conflicts_is_not_listed() -> None:
+    """Of 60 spread over many keys."""
+    summary = sample_summary(skews=("zipf:0.8",), users=(2, 8), full=True)
+    for cell in summary["cells"]:
+        cell["attempts"]["conflict"] = 60
+        cell["hot_keys"] = [
+            {"key": key, "conflicts": many, "share": many / 60, "attempts": 99}
+            for key, many in ((3, 10), (4, 9))
+        ]
+
+    assert [row.key for row in hot_keys(summary)] == ["3"]
