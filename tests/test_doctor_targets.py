@@ -35,6 +35,7 @@ CHECKS = [
     "server version",
     "clock",
     "connections",
+    "pooling",
     "round trip",
     "permissions",
     "isolation",
@@ -313,4 +314,4 @@ def test_the_console_s_table_is_80_wide(dsn: str) -> None:
     result = run("local:rtt=0,commit=0")
 
     assert max(map(len, result.stdout.splitlines())) <= 80
-    assert result.stdout.splitlines()[-1] == "11 ok, 2 skipped: ready for a run"
+    assert result.stdout.splitlines()[-1] == "12 ok, 2 skipped: ready for a run"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from hotrow.doctor import judging
-from hotrow.doctor.checks import SESSION, Check, Checked, Diagnosis, Finding, look_at, ok, skipped
+from hotrow.doctor.checks import SESSION, Check, Checked, Diagnosis, Finding, fail, look_at, ok, skipped
 from hotrow.doctor.reaching import knock, shake_hands
 from hotrow.probe.notation import Probe, Step
 from hotrow.probe.play import play
@@ -92,6 +92,7 @@ def _checks(examination: Examination) -> list[Check]:
         Check("server version", lambda: ok(examination.value("SHOW server_version")), here),
         Check("clock", lambda: judging.judge_clock(examination.clock_offset(), target.kind), here),
         Check("connections", lambda: _connections(examination), here),
+        Check("pooling", lambda: _pooling(examination), here),
         Check("round trip", lambda: _round_trips(examination), here),
         Check("permissions", lambda: _permissions(examination), here),
         Check(
@@ -135,6 +136,14 @@ def _connections(examination: Examination) -> Finding:
     except NotShownError as error:
         return skipped(f"the server does not show them ({error})")
     return judging.judge_in_use(in_use, examination.target.kind)
+
+
+def _pooling(examination: Examination) -> Finding:
+    lost = examination.pooling()
+    if lost is None:
+        return ok("prepared statements and settings are kept while other sessions are at work")
+    seen, _, advice = lost.partition(": ")
+    return fail(seen, advice)
 
 
 def _permissions(examination: Examination) -> Finding:

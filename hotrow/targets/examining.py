@@ -14,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from hotrow.errors import TargetError
 from hotrow.targets.dsql.cluster import find_authorities, label
+from hotrow.targets.pooling import find_pooling
 from hotrow.targets.probing import playground
 from hotrow.targets.session import BLOCKING
 
@@ -199,6 +200,10 @@ class Examination:
     def clock_offset(self) -> ClockOffset:
         """The server's clock against ours: of several askings, the one with the shortest round trip."""
         return min((self._ask_clock() for _ in range(_CLOCK_SAMPLES)), key=lambda each: each.within_s)
+
+    def pooling(self) -> str | None:
+        """What a pooler in front of the server loses of a session; None if there is no such pooler."""
+        return _settled(lambda: find_pooling(self.target, BLOCKING))
 
     def in_use(self) -> InUse:
         """Client connections by pg_stat_activity, and the server's own limit.

@@ -10,11 +10,13 @@ import psycopg
 from hotrow.attempt import RETRYABLE
 from hotrow.calling import blame, do
 from hotrow.errors import HotrowError, Rejected, TargetError
+from hotrow.masking import one_line
 from hotrow.outcome import Phase, classify
 from hotrow.rehearsal import Rehearsed, Touch, compare, shortened, works_of
 from hotrow.scenario import Result
 from hotrow.slow import said_while_slow
 from hotrow.targets.local.rewriting.sql_text import NotUnderstood
+from hotrow.targets.pooling import explain_pooling
 from hotrow.targets.returning import Watched, primary_keys, watch
 from hotrow.targets.session import TABLES_S, Latency
 
@@ -170,5 +172,7 @@ def _conflicts(error: psycopg.Error) -> bool:
 
 
 def _said(error: psycopg.Error, statement: str) -> str:
-    reason = " ".join((error.diag.message_primary or str(error)).split())
-    return f"{type(error).__name__}: {reason}: {shortened(statement)}"
+    reason = one_line(error.diag.message_primary or str(error))
+    meaning = explain_pooling(error)
+    told = f"{type(error).__name__}: {reason}: {shortened(statement)}"
+    return f"{told}: {meaning}" if meaning else told

@@ -8,6 +8,7 @@ to other users.
 
 from __future__ import annotations
 
+import os
 import select
 import time
 from dataclasses import dataclass
@@ -180,7 +181,8 @@ class PostgresSession:
         self._descriptor = self._pgconn.socket
         self._transformer = Transformer(connection)
         self._prepared: dict[str, bytes] = {}
-        self._names = (f"s{number}".encode() for number in count())
+        unique = os.urandom(4).hex()  # a pooler may give two sessions the same server connection
+        self._names = (f"s{number}_{unique}".encode() for number in count())
         self._pgconn.enter_pipeline_mode()
         self.last_statement: str | None = None
         """What the open transaction sent last, as it was given: with placeholders, not their values."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from hotrow.targets.dsql.cluster import SCHEME, label, parse_clusters
 from hotrow.targets.dsql.opening import CONNECT_TIMEOUT_S, Door
 from hotrow.targets.local.rewriting.rewrite import rewrite
 from hotrow.targets.local.server import ensure_up
+from hotrow.targets.pooling import explain_pooling, find_pooling
 from hotrow.targets.session import BEGIN, OPENING_S, Latency, PostgresSession, Waiting, unchanged
 from hotrow.targets.url import VANISHED, refuse_unprintable, split_url
 from hotrow.units import format_duration, parse_duration_s
@@ -102,8 +104,9 @@ class Target:
         return f"cannot connect to {self.label}: {self.said(error)}; check --host and that the server runs"
 
     def said(self, error: Exception) -> str:
-        """What an error says, on one line and without a secret of this target's."""
-        return one_line(hide_secrets(str(error), secrets_of(self)))
+        """What an error says and perhaps means, on one line and without a secret of this target's."""
+        told, meaning = one_line(hide_secrets(str(error), secrets_of(self))), explain_pooling(error)
+        return f"{told}: {meaning}" if meaning else told
 
     def begin_run(self, processes: int) -> None:
         """Prepare this process, one of so many, for the users of a run; nothing to do but on `dsql`.
@@ -187,10 +190,20 @@ def check_reachable(target: Target, waiting: Waiting) -> str:
     """Connect once to every region and return the server's version.
 
     Raises:
-        TargetError: in one line, who could not be reached and what to do.
+        TargetError: in one line, who could not be reached and what to do; or a pooler mixes up sessions.
     """
     versions = [_server_version(target, waiting, region) for region in range(max(len(target.regions), 1))]
+    if target.kind == "postgresql" and not target.embedded:
+        _refuse_pooling(target, waiting)
     return versions[0]
+
+
+def _refuse_pooling(target: Target, waiting: Waiting) -> None:
+    """Refuse a pooler that loses what a session needs; what cannot be told here will be met by the run."""
+    with suppress(psycopg.Error):
+        pooling = find_pooling(target, waiting)
+        if pooling is not None:
+            raise TargetError(f"{target.label}: {pooling}")
 
 
 def _server_version(target: Target, waiting: Waiting, region: int) -> str:
