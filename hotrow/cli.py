@@ -21,6 +21,7 @@ from hotrow.finite import Finite
 from hotrow.gate_options import gate_options
 from hotrow.probe.command import probe
 from hotrow.sweeping import sweep
+from hotrow.targets.clean_commands import clean
 from hotrow.targets.local.commands import local
 
 
@@ -198,5 +199,6 @@ def new(name: str) -> None:
 
 main.add_command(sweep)
 main.add_command(doctor)
+main.add_command(clean)
 main.add_command(local)
 main.add_command(probe)

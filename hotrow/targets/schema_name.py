@@ -26,7 +26,7 @@ PATTERN = r"hotrow\_%"
 _TIME = "%Y%m%dt%H%M%Sz"
 _HOST_LETTERS_MAX = 8
 _MADE = re.compile(
-    r"(?P<run>hotrow_(?P<began>[0-9]{8}t[0-9]{6}z)_(?P<host>[a-z0-9]{1,8})_(?P<machine>[0-9a-f]{8})_(?P<pid>[0-9]{1,10})_[0-9a-f]{6})"
+    r"(?P<run>hotrow_(?P<began>[0-9]{8}t[0-9]{6}z)_(?P<host>[a-z0-9]{1,8})_(?P<machine>[0-9a-f]{8})_(?P<pid>[1-9][0-9]{0,6})_[0-9a-f]{6})"
     r"(?:_[0-9]{1,4})?"
 )
 

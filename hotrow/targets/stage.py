@@ -46,7 +46,7 @@ class Stage:
         self, target: Target, schema: str, scenario: Scenario, waiting: Waiting, *, receipts: bool = False
     ) -> None:
         self.schema = schema
-        self._target = _behind_the_scenes(target)
+        self._target = behind_the_scenes(target)
         self._scenario = scenario
         self._waiting = waiting
         self._own_tables = (RECEIPTS,) if receipts else ()
@@ -60,9 +60,10 @@ class Stage:
         Raises:
             TargetError: the server refused; one line says what.
         """
-        with self._session("set up the tables") as session:
+        with self._session(
+            "set up the tables", self.schema
+        ) as session:  # which is looked for when it is there
             self._run(session, f"CREATE SCHEMA {self.schema}")
-            self._run(session, f"SET search_path TO {self.schema}")
             if self._target.kind == "local":
                 session.run("SET hotrow.adopt TO off")  # seeded at full speed, then adopted
             for statement in (*self._own_tables, *self._scenario.tables()):
@@ -102,10 +103,12 @@ class Stage:
 
     def _run(self, session: PostgresSession, statement: str, *, repeatable: bool = False) -> None:
         """One statement as a transaction of its own; an index that is built asynchronously is waited for."""
-        result = self._again(lambda: session.run(statement), repeatable=repeatable)
+        result = again(lambda: session.run(statement), self._waiting, repeatable=repeatable)
         if result.rows and _INDEX_JOB.match(statement):
             job = str(result.rows[0][0]).replace("'", "''")
-            done = self._again(lambda: session.run(f"CALL sys.wait_for_job('{job}')"), repeatable=True)
+            done = again(
+                lambda: session.run(f"CALL sys.wait_for_job('{job}')"), self._waiting, repeatable=True
+            )
             if done.rows and done.rows[0][0] is False:
                 raise TargetError(f"cannot set up the tables of {self._scenario.name}: {statement!r} failed")
 
@@ -120,21 +123,7 @@ class Stage:
                 if session.usable:  # otherwise what ended it is the error that counts
                     session.rollback()
 
-        return self._again(once, repeatable=True)
-
-    def _again(self, work: Callable[[], Done], *, repeatable: bool) -> Done:
-        """Do it, and once more after each error that says that nothing was applied.
-
-        Where the work may be done twice (`repeatable`), also after a blip of the service.
-        """
-        for retries in range(_TRIES_MOST - 1):
-            try:
-                return work()
-            except psycopg.Error as error:
-                if not _was_not_applied(error) and not (repeatable and error.sqlstate == _BLIP):
-                    raise
-                self._waiting.sleep(min(_BACKOFF_BASE_S * 2.0**retries, _BACKOFF_CAP_S))
-        return work()
+        return again(once, self._waiting, repeatable=True)
 
     @contextmanager
     def _session(self, purpose: str, search_path: str | None = None) -> Iterator[PostgresSession]:
@@ -152,6 +141,24 @@ class Stage:
             session.close()
 
 
+def again(work: Callable[[], Done], waiting: Waiting, *, repeatable: bool) -> Done:
+    """Do it, and once more after each error that says that nothing was applied.
+
+    If the work may be done twice (`repeatable`), also after a blip of the service.
+
+    Raises:
+        psycopg.Error: any other error, or that of the last of some tries.
+    """
+    for retries in range(_TRIES_MOST - 1):
+        try:
+            return work()
+        except psycopg.Error as error:
+            if not _was_not_applied(error) and not (repeatable and error.sqlstate == _BLIP):
+                raise
+            waiting.sleep(min(_BACKOFF_BASE_S * 2.0**retries, _BACKOFF_CAP_S))
+    return work()
+
+
 def _was_not_applied(error: psycopg.Error) -> bool:
     """Whether it is a conflict, of data or of the schema."""
     message = error.diag.message_primary or ""
@@ -165,7 +172,7 @@ def _shown(statements: Sequence[str], *, progress: bool) -> Iterator[str]:
     yield from track(statements, "filling the tables", console=console, transient=True, disable=hidden)
 
 
-def _behind_the_scenes(target: Target) -> Target:
+def behind_the_scenes(target: Target) -> Target:
     """The target as its tables are made: but for Aurora DSQL, by PostgreSQL's spelling.
 
     The stand-in also leaves its rules out, its tables still ordinary ones: so rows are loaded in any number,

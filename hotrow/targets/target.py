@@ -82,6 +82,7 @@ class Target:
     ) -> PostgresSession:
         """Open one session to that of the `regions`; its tables are found in `search_path`.
 
+        It bears that name on the server, so that everybody can see which runs go on (but on `dsql`).
         Each later answer may take `patience_s`, or as long as it takes.
 
         Raises:
@@ -93,7 +94,10 @@ class Target:
             return self.doors[region].open(waiting, enter)
         return enter(
             psycopg.connect(
-                self.conninfo, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S, application_name="hotrow"
+                self.conninfo,
+                autocommit=True,
+                connect_timeout=CONNECT_TIMEOUT_S,
+                application_name=search_path or "hotrow",
             )
         )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from hotrow.errors import TargetError, UsageError
+from hotrow.targets.clean_commands import local_clean
 from hotrow.targets.endpoint.commands import (
     endpoint_facts,
     endpoints_facts,
@@ -194,5 +195,6 @@ def _find_psql() -> Path:
     return Path(found)
 
 
+local.add_command(local_clean)
 local.add_command(token)
 local.add_command(faults)
