@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from hotrow.errors import TargetError
+from hotrow.targets.aws import open_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,7 +21,6 @@ _PERIOD_S = 60
 _MEDIANS = frozenset({"CommitLatency"})
 """Metrics of which there is p50 only; of all others, the sum is asked for."""
 _PAGES_MOST = 100
-_TIMEOUT_S = 10
 _DENIED = "CloudWatch denies access: allow cloudwatch:GetMetricData"
 
 
@@ -34,18 +34,11 @@ def make_client(region: str) -> Any:
     Raises:
         NoMetricsError: there is no such profile.
     """
-    import boto3  # noqa: PLC0415 - slow to import, and only here
-    from botocore.config import Config  # noqa: PLC0415 - the same
-    from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - the same
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - slow to import, and only here
 
-    patience = Config(
-        connect_timeout=_TIMEOUT_S,
-        read_timeout=_TIMEOUT_S,
-        retries={"total_max_attempts": 3, "mode": "standard"},
-    )
     try:
-        return boto3.Session().client("cloudwatch", region_name=region, config=patience)
-    except BotoCoreError as error:
+        return open_session().client("cloudwatch", region_name=region)
+    except (BotoCoreError, OSError, ValueError) as error:
         raise NoMetricsError(_reason(error)) from None
 
 
@@ -67,7 +60,7 @@ def read_metrics(
             found = _read(client, [_query(name, dimension, cluster) for name in names], minutes)
             if found:
                 return dimension, found
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, OSError) as error:
         raise NoMetricsError(_reason(error)) from None
     return None, {}
 

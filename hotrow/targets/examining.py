@@ -13,6 +13,7 @@ from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict
 
 from hotrow.errors import TargetError
+from hotrow.targets.aws import open_session
 from hotrow.targets.dsql.cluster import find_authorities, label
 from hotrow.targets.pooling import find_pooling
 from hotrow.targets.probing import playground
@@ -321,7 +322,5 @@ def _defaults() -> dict[str, Any]:
 
 
 def _credentials_source() -> str:
-    import boto3  # noqa: PLC0415 - slow to import, and only here
-
-    found = boto3.Session().get_credentials()
+    found = open_session().get_credentials()
     return str(found.method) if found else ""

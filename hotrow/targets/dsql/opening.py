@@ -20,6 +20,7 @@ from hotrow.targets.dsql.cluster import DATABASE, find_authorities
 from hotrow.targets.dsql.refusal import Cause, cause_of, explain, was_reached
 from hotrow.targets.dsql.slots import share_of
 from hotrow.targets.dsql.tokens import Signer, Tokens
+from hotrow.targets.url import VANISHED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -185,6 +186,7 @@ def conninfo_of(cluster: Cluster, authorities: str) -> str:
         gssencmode="disable",  # one more round trip, for what nobody offers
         connect_timeout=CONNECT_TIMEOUT_S,
         application_name="hotrow",
+        **VANISHED,
         **direct,
     )
 

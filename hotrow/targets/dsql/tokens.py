@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hotrow.errors import TargetError
+from hotrow.masking import one_line
+from hotrow.targets.aws import open_session
 from hotrow.targets.dsql.cluster import ADMIN
 
 if TYPE_CHECKING:
@@ -100,26 +102,21 @@ class Signer:
                 else client.generate_db_connect_auth_token
             )
             return str(make(Hostname=cluster.host, Region=cluster.region, ExpiresIn=cluster.token_life_s))
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, OSError, ValueError) as error:
+            # the last two are of files and programs that AWS's configuration names
+            reason = one_line(str(error)).rstrip(".")
             raise TargetError(
-                f"no token for {cluster.address}: {_one_line(error)}; give AWS credentials that boto3 finds, "
+                f"no token for {cluster.address}: {reason}; give AWS credentials that boto3 finds, "
                 "by AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role of this machine"
             ) from None
 
 
 def _make_client(region: str) -> Any:
-    """A client of its own session: sessions are not for several threads."""
-    import boto3  # noqa: PLC0415 - the same
-
     _keep_signatures_out_of_logs()
-    return boto3.Session().client("dsql", region_name=region)
+    return open_session().client("dsql", region_name=region)
 
 
 def _keep_signatures_out_of_logs() -> None:
     """At DEBUG botocore logs what it signs and the signature: all that makes a token."""
     logger = logging.getLogger("botocore")
     logger.setLevel(max(logger.getEffectiveLevel(), logging.WARNING))
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".")
