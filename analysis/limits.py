@@ -9,7 +9,7 @@ import numpy as np
 from hotrow.attempt import Flag, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -36,6 +36,7 @@ def limit(
     *,
     at_commit: bool,
     think_s: float = 0.0,
+    silences: Sequence[Mapping[str, float]] = (),
 ) -> dict[str, Any]:
     """`limit` of a cell: the name of what holds goodput back, and the shares that it was told by.
 
@@ -55,9 +56,10 @@ def limit(
         at_commit: whether the target decides conflicts at COMMIT; with row locks the window holds waits, and
             nothing is said of the row.
         think_s: what users pause between two transactions.
+        silences: of the cell; a server that stands still takes no row.
     """
     shares = _user_time(cell["users"] * counted.window.seconds * 1e3, counted, times, think_s)
-    busy, surely = _busy(cell, counted, table) if at_commit else (None, None)
+    busy, surely = _busy(cell, counted, table, silences) if at_commit else (None, None)
     overlap = surely if surely is not None and surely > OVERLAP_MIN else None
     busy = None if busy is None or overlap is not None else min(busy, 1.0)
     name = "hottest_row" if busy is not None and busy >= BUSY else max(shares, key=shares.__getitem__)
@@ -100,7 +102,10 @@ def _after_ms(counted: Tally, times: Timing, failed: NDArray[np.bool_], think_s:
 
 
 def _busy(
-    cell: Mapping[str, Any], counted: Tally, table: Table | None
+    cell: Mapping[str, Any],
+    counted: Tally,
+    table: Table | None,
+    silences: Sequence[Mapping[str, float]],
 ) -> tuple[float, float | None] | tuple[None, None]:
     """Share of the window that the hottest row was taken by those who committed; then what it surely was.
 
@@ -118,11 +123,26 @@ def _busy(
     begin, body, commit = (taken[part].astype(np.float64) for part in ("begin", "body", "commit"))
     ends_ns = (taken["started"] - counted.window.begin_ns) + begin + body + commit
     window_ns, trip_ns = body + commit - begin, np.maximum(np.minimum(body, commit) - begin, 0.0)
-    whole_ns = counted.window.end_ns - counted.window.begin_ns
-    rows = cell.get("rows_per_key", 1)
+    whole_ns, rows = float(counted.window.end_ns - counted.window.begin_ns), cell.get("rows_per_key", 1)
+    still = [(gap["begin_s"] * 1e9, gap["end_s"] * 1e9) for gap in silences]
+
+    def awake_ns(begin_ns: NDArray[np.float64], end_ns: NDArray[np.float64]) -> float:
+        """Time in all of these spans, as far as it lies in the interval and outside silences."""
+        inside = _shared(begin_ns, end_ns, 0.0, whole_ns)
+        return float((inside - sum(_shared(begin_ns, end_ns, *gap) for gap in still)).sum())
+
+    awake_whole_ns = awake_ns(np.zeros(1), np.full(1, whole_ns))
+    if awake_whole_ns <= 0:
+        return None, None
 
     def share(length_ns: NDArray[np.float64]) -> float:
-        inside = np.minimum(ends_ns, whole_ns) - np.maximum(ends_ns - length_ns, 0.0)
-        return float(np.maximum(inside, 0.0).sum() / whole_ns / rows)
+        return awake_ns(ends_ns - length_ns, ends_ns) / (awake_whole_ns * float(rows))
 
     return share(window_ns), share(window_ns - trip_ns) if len(taken) >= OVERLAP_COMMITS_MIN else None
+
+
+def _shared(
+    begin: NDArray[np.float64], end: NDArray[np.float64], low: float, high: float
+) -> NDArray[np.float64]:
+    """How much of each span [begin, end) lies in [low, high)."""
+    return np.asarray(np.maximum(np.minimum(end, high) - np.maximum(begin, low), 0.0))

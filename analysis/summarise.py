@@ -104,16 +104,17 @@ def _summarise_cell(
     at_commit = run.meta["target"]["conflicts"] == "commit"
     counted = tally(attempts, window)
     client = read_client(run.health, cell["id"], window)
+    quiet = silences(attempts, window, run.meta["think_s"], client)
     summary = {
         **{name: cell[name] for name in _SETTINGS},
         "knobs": cell.get("knobs", {}),
         "seconds": window.seconds,
-        **_measured(cell, counted, at_commit, run.meta["think_s"]),
+        **_measured(cell, counted, at_commit, run.meta["think_s"], quiet),
         **summarise_regions(run.meta["target"], attempts, counted),
         **summarise_kinds(run.meta, attempts, counted),
         "errors": count_errors(counted, cell["id"], run.meta.get("kinds") or (), run.errors),
         "client": client,
-        "silences": silences(attempts, window, run.meta["think_s"], client),
+        "silences": quiet,
         "verdict": _verdict(run.verdicts.get(cell["id"], ())),
     }
     found = find(
@@ -127,11 +128,17 @@ def _summarise_cell(
     return {**summary, "warnings": warnings, "usable": not any(finding.spoils for finding in found)}
 
 
-def _measured(cell: Mapping[str, Any], counted: Tally, at_commit: bool, think_s: float) -> dict[str, Any]:
-    """What the attempts say, and what they should say."""
+def _measured(
+    cell: Mapping[str, Any],
+    counted: Tally,
+    at_commit: bool,
+    think_s: float,
+    quiet: Sequence[Mapping[str, float]],
+) -> dict[str, Any]:
+    """What the attempts say, and what they should say; nothing is predicted of a server that stood still."""
     times = timing.time_cell(counted, conflicts_at_commit=at_commit)
     table = lay_out(cell)
-    held = limit(cell, counted, times, table, at_commit=at_commit, think_s=think_s)
+    held = limit(cell, counted, times, table, at_commit=at_commit, think_s=think_s, silences=quiet)
     coarse = held["hottest_row_overlap"] is not None
     return {
         "d_eff": None if table is None else table.d_eff,
@@ -145,7 +152,9 @@ def _measured(cell: Mapping[str, Any], counted: Tally, at_commit: bool, think_s:
         "fairness": fairness(counted, cell["users"]),
         "limit": held,
         "hot_keys": [] if coarse else hot_keys(counted),
-        "predicted": expect(cell, table if at_commit and not coarse else None, counted, times, think_s),
+        "predicted": expect(
+            cell, None if coarse or quiet or not at_commit else table, counted, times, think_s
+        ),
         "sqlstates": count_sqlstates(counted),
     }
 

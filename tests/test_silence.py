@@ -10,6 +10,7 @@ import pytest
 
 from analysis.summarise import summarise
 from hotrow.attempt import Outcome
+from hotrow.skew import parse_skew
 from tests.measured import attempt, cell, run_of
 from tests.simulated import World, simulate
 from tests.test_client import lines, quiet
@@ -51,6 +52,22 @@ def test_a_server_that_stood_still_is_told_of() -> None:
     (warning,) = [warning for warning in found["warnings"] if warning["code"] == "stalled"]
     assert "no attempt ended from 8.0 s to 18.0 s" in warning["message"]
     assert found["usable"] is True
+
+
+def test_a_server_that_stands_still_takes_no_row() -> None:
+    """The winner of 10 s had the row while nothing went on at all: that time is no part of the share."""
+    hottest = int(parse_skew("hot").table(100).key_of([0])[0])
+    attempts = _attempts(stop_s=8.0, users=1)
+    for one in attempts:
+        one["key"] = hottest
+    run = run_of(attempts, cells=[cell(skew="hot")], window_ms=(0.0, SECONDS * 1e3))
+    for one in attempts:
+        one["body"] /= 2
+    half = run_of(attempts, cells=[cell(skew="hot")], window_ms=(0.0, SECONDS * 1e3))
+
+    assert _cell_of(run)["limit"]["hottest_row_busy"] == pytest.approx(1.0, abs=0.01)
+    assert _cell_of(half)["limit"]["hottest_row_busy"] == pytest.approx(0.75, abs=0.01)
+    assert _cell_of(half)["predicted"]["conflict_rate"] is None
 
 
 def test_a_server_that_never_came_back_is_told_of() -> None:
