@@ -7,6 +7,7 @@ none declares is a hot row that no skew knows of, so the scenario is rehearsed b
 
 from __future__ import annotations
 
+import random
 from collections import defaultdict
 from dataclasses import asdict, dataclass
 from itertools import combinations
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from hotrow.scenario import Scenario, Work
 
 _DRAWS = 200
+_DRAWS_RARE = 1000
+"""To find works of kinds that were not among the first."""
+_EACH_KIND = 3
 _DRAWS_LEAST = 8
 _COMPARISONS_MOST = 20_000_000
 """Drawing n distinct keys compares some n * n / 2 times: large batches are drawn fewer times."""
@@ -33,6 +37,13 @@ _DECLARE = (
     " without a key is hot at every skew, so expected conflicts are too few"
 )
 _MAKE = "declare in Work.writes only what run() changes or locks, or expected conflicts are too many"
+_SUCCEED = "seed the tables so that some transactions succeed, or see yourself that Work.writes is right"
+_BY_HAND = "see yourself that Work.writes names the key of each row that it changes or locks"
+_OWN_RNG = "draw all chance in draw(), from the rng that it is given, and pass it on in Work.parameters"
+_NOT_REPEATED = {
+    "draw": "a run with the same seed does something else",
+    "run": "a retry does something else than what it repeats",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +51,7 @@ class Finding:
     """One way in which a scenario does not do what it says, in words."""
 
     code: str
-    """`writes_undeclared` or `writes_not_made`."""
+    """`writes_undeclared`, `writes_not_made`, `not_rehearsed` or `own_chance`."""
     message: str
     advice: str
 
@@ -74,6 +85,9 @@ class Rehearsed:
     touches: tuple[Touch, ...] = ()
     complete: bool = True
     """Whether every statement was understood and the business rule said yes."""
+    kind: int = 0
+    rejected: bool = False
+    """Whether the business rule said no."""
 
     @property
     def rows(self) -> Mapping[str, Touch]:
@@ -84,6 +98,46 @@ class Rehearsed:
     def owned(self) -> set[str]:
         """Rows that it inserted itself."""
         return {touch.row for touch in self.touches if touch.inserted}
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """What a rehearsal could not see or repeat."""
+
+    statements: Sequence[str] = ()
+    """Those that may write or lock, and which rows cannot be told."""
+    own_chance: Sequence[str] = ()
+    """The methods that took chance from a generator of their own."""
+
+
+def findings(scenario: Scenario, works: Sequence[Rehearsed], unseen: Unseen) -> list[Finding]:
+    """All that is to be said of a rehearsal."""
+    return [
+        *compare(scenario.name, works),
+        *_not_rehearsed(scenario.name, scenario.kinds, works, unseen.statements),
+        *_own_chance(scenario.name, unseen.own_chance),
+    ]
+
+
+def _not_rehearsed(
+    name: str, kinds: Sequence[str], works: Sequence[Rehearsed], statements: Sequence[str]
+) -> Iterator[Finding]:
+    for kind in sorted({work.kind for work in works}):
+        rejected = [work.rejected for work in works if work.kind == kind]
+        if all(rejected):
+            of_kind = f" of kind {kinds[kind]}" if kinds else ""
+            message = f"{name}: each of the {len(rejected)} rehearsed transactions{of_kind} was rejected"
+            yield Finding("not_rehearsed", f"{message}: what they write was not seen", _SUCCEED)
+    if statements:
+        others = f" and {len(statements) - 1} other statements" if len(statements) > 1 else ""
+        message = f"{name}: what this writes or locks was not seen: {shortened(statements[0])}{others}"
+        yield Finding("not_rehearsed", message, _BY_HAND)
+
+
+def _own_chance(name: str, methods: Sequence[str]) -> Iterator[Finding]:
+    for method in methods:
+        message = f"{name}: {method}() takes chance from Python's or numpy's global generator"
+        yield Finding("own_chance", f"{message}: {_NOT_REPEATED[method]}", _OWN_RNG)
 
 
 def compare(name: str, works: Sequence[Rehearsed]) -> list[Finding]:
@@ -158,7 +212,7 @@ def writes_what_it_draws(scenario: Scenario, keys: int, seed: int) -> bool:
     """
     drawn = scenario.keys_per_transaction
     rng, source = _sources(scenario, "uniform", keys, seed)
-    times = min(_DRAWS, max(_DRAWS_LEAST, _COMPARISONS_MOST // max(drawn, 1) ** 2))
+    times = _times(scenario, _DRAWS)
     with said_while_slow(scenario, "draw()"):
         return all(len(draw_checked(scenario, source, rng).writes) == drawn for _ in range(times))
 
@@ -166,13 +220,34 @@ def writes_what_it_draws(scenario: Scenario, keys: int, seed: int) -> bool:
 def works_of(scenario: Scenario, keys: int, seed: int, how_many: int) -> Iterator[Work]:
     """Works over so few keys that some meet on one and most pairs do not.
 
+    After `how_many` there may be some more, of kinds that are rare.
+
     Raises:
         UsageError: as `writes_what_it_draws`.
     """
     few = min(keys, 4 * scenario.keys_per_transaction + 8)
     rng, source = _sources(scenario, f"hot:{few}", keys, seed)
-    for _ in range(how_many):
-        yield draw_checked(scenario, source, rng)
+    drawn: dict[int, int] = dict.fromkeys(range(len(scenario.kinds)), 0)
+    for number in range(how_many + _times(scenario, _DRAWS_RARE)):
+        if number >= how_many and min(drawn.values(), default=_EACH_KIND) >= _EACH_KIND:
+            return
+        work = draw_checked(scenario, source, rng)
+        if number < how_many or drawn[work.kind] < _EACH_KIND:
+            drawn[work.kind] = drawn.get(work.kind, 0) + 1
+            yield work
+
+
+def _times(scenario: Scenario, most: int) -> int:
+    """How often to draw: less often where a draw takes many keys."""
+    return min(most, max(_DRAWS_LEAST, _COMPARISONS_MOST // scenario.keys_per_transaction**2))
+
+
+def chance() -> object:
+    """Where the generators stand that a scenario is not given."""
+    own = np.random.get_state(legacy=False)  # noqa: NPY002 - whether somebody uses it
+    return random.getstate(), [
+        value.tobytes() if isinstance(value, np.ndarray) else value for value in own["state"].values()
+    ]
 
 
 def _sources(scenario: Scenario, skew: str, keys: int, seed: int) -> tuple[np.random.Generator, KeySource]:

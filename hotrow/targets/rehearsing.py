@@ -12,16 +12,17 @@ from hotrow.calling import blame, do
 from hotrow.errors import HotrowError, Rejected, TargetError
 from hotrow.masking import one_line
 from hotrow.outcome import Phase, classify
-from hotrow.rehearsal import Rehearsed, Touch, compare, shortened, works_of
+from hotrow.rehearsal import Rehearsed, Touch, Unseen, chance, findings, shortened, works_of
 from hotrow.scenario import Result
 from hotrow.slow import said_while_slow
 from hotrow.targets.local.rewriting.sql_text import NotUnderstood
 from hotrow.targets.pooling import explain_pooling
 from hotrow.targets.returning import Watched, primary_keys, watch
 from hotrow.targets.session import TABLES_S, Latency
+from hotrow.targets.unseen import calls_any, reacting, routines
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from hotrow.rehearsal import Finding
     from hotrow.scenario import Scenario, Work
@@ -51,17 +52,19 @@ def rehearse(
         session = plain.connect(waiting, schema, patience_s=TABLES_S)
     except psycopg.Error as error:
         raise TargetError(f"cannot rehearse {scenario.name}: {target.explain(error)}") from None
+    made = [*scenario.tables(), *scenario.seed(keys)]
     try:
-        observer = Observer(session, primary_keys(scenario.tables()))
+        observer = Observer(session, primary_keys(scenario.tables()), routines(made))
         with said_while_slow(scenario, "the rehearsal"):
             done = [
                 _run(scenario, work, session, observer)
-                for work in works_of(scenario, keys, seed, WORKS)
+                for work in observer.drawing(works_of(scenario, keys, seed, WORKS))
                 if observer.statements < _STATEMENTS_MOST
             ]
     finally:
         session.close()
-    return compare(scenario.name, done)
+    unseen = Unseen([*reacting(made), *observer.unseen], sorted(observer.own_chance))
+    return findings(scenario, done, unseen)
 
 
 @dataclass(slots=True)
@@ -70,6 +73,8 @@ class Observer:
 
     session: PostgresSession
     keys: Mapping[str, Sequence[str]]
+    routines: frozenset[str] = frozenset()
+    """Functions whose calls may write."""
     statements: int = 0
     touches: list[Touch] = field(default_factory=list)
     complete: bool = True
@@ -79,14 +84,42 @@ class Observer:
     """Whether that was run with the keys in it."""
     left_alone: set[str] = field(default_factory=set)
     """Statements that failed with the keys in them: they are run as they are."""
+    unseen: dict[str, None] = field(default_factory=dict)
+    """Statements that may write or lock what is not noted, in their order."""
+    own_chance: set[str] = field(default_factory=set)
+    """Methods of the scenario that moved a generator which they were not given."""
+    _chance: object = None
+
+    def drawing(self, works: Iterator[Work]) -> Iterator[Work]:
+        """The works, while it is watched whether their draws take chance of their own."""
+        while True:
+            self._chance = chance()
+            work = next(works, None)
+            self.note_chance("draw")
+            if work is None:
+                return
+            yield work
+
+    def note_chance(self, method: str) -> None:
+        """Whether the method moved a generator since somebody else last had the floor."""
+        if chance() != self._chance:
+            self.own_chance.add(method)
 
     def start(self) -> None:
         """Start a transaction, of which nothing is noted yet."""
         self.touches, self.complete, self.failed, self.failed_changed = [], True, "", False
         self.session.begin()
+        self._chance = chance()
 
     def execute(self, sql: str, *parameters: Any) -> Result:
         """Run it, note the rows that it touched, and return what it would have returned without that."""
+        self.note_chance("run")
+        try:
+            return self._execute(sql, parameters)
+        finally:
+            self._chance = chance()  # while it waits, others may run
+
+    def _execute(self, sql: str, parameters: Sequence[Any]) -> Result:
         self.statements += 1
         watched = self._watched(sql)
         try:
@@ -118,12 +151,15 @@ class Observer:
         raise AttributeError(f"session.{name}: use execute() and think(); hotrow does all else")
 
     def _watched(self, sql: str) -> Watched | None:
+        if calls_any(sql, self.routines):
+            self.unseen[sql] = None
         try:
             if sql not in self.left_alone:
                 return watch(sql, self.keys)
         except NotUnderstood:
             pass
         self.complete = False
+        self.unseen[sql] = None
         return None
 
     def _note(self, sql: str, watched: Watched, result: Result) -> None:
@@ -154,16 +190,19 @@ def _run(scenario: Scenario, work: Work, session: PostgresSession, observer: Obs
 
 def _run_once(scenario: Scenario, work: Work, session: PostgresSession, observer: Observer) -> Rehearsed:
     observer.start()
+    rejected = False
     try:
         do(scenario, observer, work)
     except Rejected:
         if observer.aborted_by is not None and observer.failed_changed:
             raise observer.aborted_by from None  # perhaps the rule said no because of what was put in
-        observer.complete = False
+        rejected = True
     finally:
+        observer.note_chance("run")
         if session.usable:
             session.rollback()
-    return Rehearsed(frozenset(work.writes), tuple(observer.touches), observer.complete)
+    complete = observer.complete and not rejected
+    return Rehearsed(frozenset(work.writes), tuple(observer.touches), complete, work.kind, rejected)
 
 
 def _conflicts(error: psycopg.Error) -> bool:

@@ -20,6 +20,10 @@ _NO_ALIAS = frozenset(
     {"SET", "WHERE", "USING", "RETURNING", "VALUES", "SELECT", "DEFAULT", "OVERRIDING", "WITH"}
 )
 _WRITES = frozenset({"INSERT", "DELETE", "MERGE", "COPY", "CALL"})
+_READS = frozenset(
+    {"SELECT", "WITH", "TABLE", "VALUES", "(", "SHOW", "SET", "SAVEPOINT", "RELEASE", "ROLLBACK"}
+)
+"""How a statement begins that writes nothing unless it says so further on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +88,17 @@ def watch(text: str, keys: Mapping[str, Sequence[str]]) -> Watched | None:
     if verb is None:
         return _watch_read(statement, keys)
     words = (statement[verb].word, _VERBS[statement[verb].word])
-    name = statement.after(verb, *filter(None, words))
-    return _watch_write(statement, verb, statement.after(name, "ONLY"), keys)
+    name = statement.after(statement.after(verb, *filter(None, words)), "ONLY")
+    if statement.at(name + 1, "."):
+        raise NotUnderstood  # a table of another schema, whatever its name
+    return _watch_write(statement, verb, name, keys)
 
 
 def _verb(statement: Statement) -> int | None:
     """Where INSERT, UPDATE or DELETE stands that is the statement's own; None where there is none.
 
     Raises:
-        NotUnderstood: it writes otherwise: in a WITH query, by MERGE, COPY or CALL.
+        NotUnderstood: it writes otherwise: in a WITH query, by SELECT INTO, MERGE, COPY, CALL, DO or DDL.
     """
     own = [i for i, token in enumerate(statement.tokens) if token.depth == 0]
     first = next(
@@ -101,6 +107,9 @@ def _verb(statement: Statement) -> int | None:
     verb = first if statement[0].word in {"WITH", *_VERBS} and first is not None else None
     if verb is not None and statement[verb].word not in _VERBS:
         verb = None
+    selects_into = verb is None and statement.find("INTO", depth=0) is not None
+    if selects_into or (verb is None and statement[0].word not in _READS):
+        raise NotUnderstood
     if any(_writes(statement, i) for i in range(len(statement.tokens)) if i != verb):
         raise NotUnderstood
     return verb
@@ -141,6 +150,8 @@ def _watch_read(statement: Statement, keys: Mapping[str, Sequence[str]]) -> Watc
     select = read_select(statement, locks[0])
     start, stop = select.clause("FROM")
     name = statement.after(start + 1, "ONLY")
+    if statement.at(name + 1, "."):
+        raise NotUnderstood
     end = statement.name_end(name)
     alias = _alias(statement, end) if end < stop else end - 1
     if stop > max(end, alias + 1) or start == 1:
