@@ -124,14 +124,14 @@ def free_port() -> int:
 def secure(parser: LocustArgumentParser, **_: Any) -> None:
     """Make the master listen on loopback only, and, with `--processes`, on a port of its own."""
     parser.set_defaults(master_bind_host=_LOOPBACK)
-    if _MODE.forks:
+    if MODE.forks:
         port = free_port()
         parser.set_defaults(master_bind_port=port, master_port=port)
 
 
-_MODE = read_mode(sys.argv[1:], dict(os.environ))
+MODE = read_mode(sys.argv[1:], dict(os.environ))
 try:
-    _KEYS = keys_for(_MODE, os.environ.get(SECRET))
+    _KEYS = keys_for(MODE, os.environ.get(SECRET))
 except UsageError as error:
     report_error(error)
     sys.exit(error.exit_code)

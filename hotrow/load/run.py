@@ -17,6 +17,7 @@ from hotrow.exit_codes import ERROR, FINE
 from hotrow.finish import report_error
 from hotrow.interruption import end_while_starting
 from hotrow.load.board import Board
+from hotrow.load.channel import MODE
 from hotrow.load.conductor import Conductor
 from hotrow.load.making import Maker
 from hotrow.load.orphans import end_with_master
@@ -109,7 +110,7 @@ def _ready_to_work(environment: Environment, runner: WorkerRunner, board: Board)
 
     ending = Ending(leave, lambda: "its last records may be lost")
     ending.install()
-    end_with_master(runner, board, forked=bool(getattr(environment.parsed_options, "processes", None)))
+    end_with_master(runner, board, forked=MODE.forks)
     return Run(board, None, ending)
 
 
