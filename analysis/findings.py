@@ -100,7 +100,7 @@ _NOT_STEADY = Finding(
 )
 _INTERRUPTED = Finding(
     "interrupted",
-    "the run ended before the window did; it was cut at the last attempt",
+    "the run ended before the measured interval did: figures are of the part that was measured",
     "Let the run end by itself.",
 )
 

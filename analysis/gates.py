@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 ERROR_RATE_MAX = 0.01
 """Transactions failed / finished that are let pass if no limit was given."""
+_UNJUDGED = ("check_undecided", "interrupted")
+"""Warnings of a cell of which nobody knows what it would have been."""
 NEVER_RIGHT = ("22", "42")
 """SQLSTATE classes of which, if no limit was given, no error is let pass: data exceptions, and syntax errors
 or names that do not exist. They are faults of the scenario, not of the load."""
@@ -208,10 +210,10 @@ def _is_violated(summary: Mapping[str, Any]) -> bool:
 
 
 def _is_judged(summary: Mapping[str, Any]) -> bool:
-    """Whether there are cells, all that were planned, and the checks of each decided."""
+    """Whether there are cells, all that were planned, each to its end, and their checks decided."""
     cells = summary["cells"]
     missing = not cells or _has(summary, "cells_missing")
-    return not missing and not any(_has(cell, "check_undecided") for cell in cells)
+    return not missing and not any(_has(cell, code) for cell in cells for code in _UNJUDGED)
 
 
 def _has(warned: Mapping[str, Any], code: str) -> bool:

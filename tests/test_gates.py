@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -99,6 +100,16 @@ def test_an_unusable_cell_exits_4() -> None:
 def test_an_undecided_check_exits_4() -> None:
     """Not knowing whether the data is right is no pass."""
     assert exit_code(_summary(checks=[None]), []) == 4
+
+
+def test_an_interrupted_cell_exits_4() -> None:
+    """Also if the run is judged again: it did not measure what was asked."""
+    run = run_of(steady_commits(150, 1.0), cells=[cell()])
+    (window,) = run.windows.values()
+    cut = replace(run, windows={0: replace(window, closed=False)})
+
+    assert exit_code(summarise(run), []) == 0
+    assert exit_code(summarise(cut), []) == 4
 
 
 def test_a_scenario_without_checks_exits_0() -> None:
