@@ -124,7 +124,7 @@ class Verdict:
 
 
 def _plain(value: Any) -> int | str:
-    """A value that JSON does not know: a whole number of another library as one, anything else as text."""
+    """A value that JSON does not know: a whole number of another type as one, anything else as text."""
     return int(value) if isinstance(value, Integral) else str(value)
 
 
@@ -286,6 +286,7 @@ def applied_once(name: str, counted: int, tally: Tally) -> Verdict:
     """
     if not tally.complete:
         return Verdict(name, valid=None, details={"error": LOST, "counted": counted})
+    counted = int(counted) if counted == int(counted) else counted  # a sum of bigint is a Decimal
     lost = max(tally.committed - counted, 0)
     doubled = max(counted - tally.committed - tally.unknown, 0)
     return Verdict(

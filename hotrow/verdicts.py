@@ -7,18 +7,21 @@ stands; everything else is undecided. So no check has to say which of its verdic
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from dataclasses import replace
+from decimal import Decimal
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Never, cast
 
-from hotrow.calling import told
-from hotrow.errors import LEAVING
+from hotrow.calling import blaming, told
+from hotrow.errors import LEAVING, UsageError
 from hotrow.scenario import LOST, Tally, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from hotrow.scenario import Scenario
+    from hotrow.scenario import Scenario, State
 
 
 def judged(
@@ -33,7 +36,7 @@ def judged(
         records_lost: whether records of attempts may be missing.
     """
     try:
-        return _without_counts(check, tally) if records_lost else _sound(check(tally))
+        return _without_counts(check, tally) if records_lost else sound(check(tally))
     except (Exception, *LEAVING) as error:  # noqa: BLE001 - it has found nothing, not even that all is well
         return [undecided(scenario, told(type(scenario), error))]
 
@@ -50,13 +53,13 @@ def _without_counts(check: Callable[[Tally], Any], tally: Tally) -> list[Verdict
         said = _verdicts(check(_hide(tally, hidden)))
         hidden.stay_so()
     except _Asked:
-        return [_unknown(verdict.name, LOST) for verdict in _sound(check(tally))]
+        return [_unknown(verdict.name, LOST) for verdict in sound(check(tally))]
     return [_believed(verdict) for verdict in said]
 
 
 def _believed(verdict: Verdict) -> Verdict:
     try:
-        return _sound([verdict])[0]
+        return _sound(verdict)
     except _Asked:
         return _unknown(verdict.name, LOST)
 
@@ -110,25 +113,46 @@ def _hide(tally: Tally, hidden: _Hidden) -> Tally:
     return Tally(committed=count, unknown=count, kinds=kinds, complete=False)
 
 
-def _sound(said: Any) -> list[Verdict]:
+def refuse_false_alarms(scenario: Scenario, before: State, after: State) -> None:
+    """Have the check judge a time in which every transaction was rolled back, before any load.
+
+    Raises:
+        UsageError: it raised, said what cannot be, or found something wrong.
+    """
+    nothing = Tally(0, 0, kinds=[Tally(0, 0) for _ in scenario.kinds])
+    with blaming(scenario, "check"):
+        verdicts = sound(scenario.check(deepcopy(before), deepcopy(after), nothing))
+    wrong = next((verdict.name for verdict in verdicts if verdict.valid is False), None)
+    if wrong is not None:
+        raise UsageError(
+            f"cannot run {scenario.name}: check() says that this does not hold, though each transaction was"
+            f" rolled back: {wrong}; mend check(), or run() if it writes outside of its transaction"
+        )
+
+
+def sound(said: Any) -> list[Verdict]:
     """What a check said, as verdicts that can be.
 
     Raises:
         TypeError, ValueError: it is something else; the text says what.
     """
-    verdicts = _verdicts(said)
-    for verdict in verdicts:
-        wrong = next(_wrong(verdict), None)
-        if wrong is not None:
-            raise ValueError(f"check(): {wrong}")
-        verdict.as_json()
+    return [_sound(verdict) for verdict in _verdicts(said)]
+
+
+def _sound(verdict: Verdict) -> Verdict:
+    wrong = next(_wrong(verdict), None)
+    if wrong is not None:
+        raise ValueError(wrong)
     # Whoever only says that it does not hold has found that once.
-    return [replace(one, count=1) if one.valid is False and not one.count else one for one in verdicts]
+    count = 1 if verdict.valid is False and not verdict.count else int(verdict.count)
+    sound = replace(verdict, count=count)
+    sound.as_json()
+    return sound
 
 
 def _verdicts(said: Any) -> list[Verdict]:
     if not isinstance(said, Iterable):
-        raise TypeError(f"check() returned a {type(said).__name__}; return a list of verdicts")
+        raise TypeError(f"returned a {type(said).__name__}; return a list of verdicts")
     verdicts = list(said)
     for each in verdicts:
         if not isinstance(each, Verdict):
@@ -146,7 +170,19 @@ def _wrong(verdict: Verdict) -> Iterator[str]:
         yield "a verdict has no name; say what holds if it is valid"
     if not (verdict.valid is None or isinstance(verdict.valid, bool)):
         yield f"{verdict.name}: valid is {verdict.valid!r}; give True, False or None"
-    if isinstance(verdict.count, bool) or not isinstance(verdict.count, int) or verdict.count < 0:
+    if not _is_count(verdict.count):
         yield f"{verdict.name}: count is {verdict.count!r}; give the number of violations, 0 or more"
     if verdict.valid and verdict.count:
         yield f"{verdict.name}: valid is True and count is {verdict.count}; give one or the other"
+    for place in ("first", "worst", "last", "details"):
+        value = getattr(verdict, place)
+        if not (isinstance(value, Mapping) or (value is None and place != "details")):
+            yield f"{verdict.name}: {place} is a {type(value).__name__}; give a dict of named values"
+
+
+def _is_count(value: Any) -> bool:
+    """Whether it is a whole number from 0 up, of whatever library."""
+    if isinstance(value, bool) or not isinstance(value, Real | Decimal):
+        return False
+    number: Any = value  # the types of numbers know no order that all of them have
+    return bool(number >= 0 and number % 1 == 0)

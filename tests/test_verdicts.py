@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from hotrow.errors import UsageError
 from hotrow.receipts import check_receipts
 from hotrow.scenario import LOST, Tally, Verdict, applied_once, judge
-from hotrow.verdicts import judged
+from hotrow.verdicts import judged, refuse_false_alarms
 from scenarios import ALL
 
 if TYPE_CHECKING:
@@ -159,6 +160,9 @@ def test_a_check_that_crashes_without_counts_is_undecided() -> None:
         ([Verdict("x", valid=False, count=0.5)], "count is 0.5"),  # type: ignore[arg-type]
         ([Verdict("x", valid=False, count=True)], "count is True"),
         ([Verdict("x", valid=True, count=3)], "valid is True and count is 3"),
+        ([Verdict("x", valid=False, count=nan)], "count is nan"),  # type: ignore[arg-type]
+        ([Verdict("x", valid=False, first=[1])], "first is a list; give a dict"),  # type: ignore[arg-type]
+        ([Verdict("x", valid=True, details=None)], "details is a NoneType"),  # type: ignore[arg-type]
         ([Verdict("", valid=True)], "no name"),
         ([Verdict(None, valid=True)], "no name"),  # type: ignore[arg-type]
         ([Verdict("x", valid=True, details={"x": nan})], "not JSON compliant"),
@@ -200,3 +204,53 @@ def test_numbers_of_other_libraries_are_numbers() -> None:
     verdict = Verdict("x", valid=True, details={"rows": np.int64(7)})
 
     assert verdict.as_json()["details"] == {"rows": 7}
+
+
+def test_counts_may_be_whole_numbers_of_any_type() -> None:
+    """A sum of bigint is a Decimal, and numpy has integers of its own; a verdict has plain ones."""
+    tally = Tally(10, 0)
+
+    right, wrong = judged(
+        SCENARIO,
+        lambda _: [applied_once("n", Decimal(10), tally), Verdict("m", valid=False, count=np.int64(3))],  # type: ignore[arg-type]
+        tally,
+    )
+
+    assert (right.valid, right.count, right.details["counted"]) == (True, 0, 10)
+    assert (type(right.count), type(wrong.count), wrong.count) == (int, int, 3)
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ([Verdict("total unchanged", valid=False)], "does not hold, though .* rolled back: total unchanged;"),
+        (Verdict("x", valid=True), r"check\(\): TypeError: returned a Verdict; return a list"),
+        ([Verdict("x", valid=np.True_)], r"check\(\): ValueError: x: valid is np.True_"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_check_that_is_wrong_before_any_load_is_refused(said: Any, why: str) -> None:
+    """Nothing was done, so it has nothing to find."""
+    scenario: Any = SimpleNamespace(name="mine", kinds=("a", "b"), check=lambda *_: said)
+
+    with pytest.raises(UsageError, match=f"^cannot run mine: .*{why}"):
+        refuse_false_alarms(scenario, {}, {})
+
+
+def test_a_check_has_all_kinds_before_any_load() -> None:
+    """As it will have them in a cell; to be undecided is no false alarm."""
+    scenario: Any = SimpleNamespace(
+        name="mine",
+        kinds=("a", "b"),
+        check=lambda *given: [Verdict(f"{len(given[2].kinds)} kinds", valid=None)],
+    )
+
+    refuse_false_alarms(scenario, {}, {})
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_no_built_in_check_alarms_by_itself(name: str) -> None:
+    """Whatever was there before is no matter of the cell."""
+    scenario = ALL[name]()
+    _, state, _ = BUILT_IN[name]
+
+    refuse_false_alarms(scenario, state, state)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from hotrow.calling import blaming, statements
@@ -14,7 +16,7 @@ from hotrow.receipts import check_receipts
 from hotrow.slow import said_while_slow
 from hotrow.targets.rehearsing import rehearse
 from hotrow.targets.stage import Stage
-from hotrow.verdicts import judged, undecided
+from hotrow.verdicts import judged, refuse_false_alarms, undecided
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -129,20 +131,21 @@ class Tables:
         """What `draw` says that `run` does not do, or does without saying, of every way to turn the knobs.
 
         Raises:
-            HotrowError: a transaction of the scenario cannot run; one line says why.
+            HotrowError: a transaction of the scenario cannot run, or its check finds something wrong though
+                nothing was done; one line says why.
         """
-        found = [
-            rehearse(
-                self._scenarios[cell],
-                self._target,
-                self._of_cell[cell].schema,
-                self._waiting,
-                keys=self._keys,
-                seed=seed,
-            )
-            for cell in self._differently_turned()
-        ]
+        found = [self._rehearse(cell, seed) for cell in self._differently_turned()]
         return list(dict.fromkeys(finding for findings in found for finding in findings))
+
+    def _rehearse(self, cell: int, seed: int) -> list[Finding]:
+        scenario, schema = self._scenarios[cell], self._of_cell[cell].schema
+        self.prepare(cell)
+        before = self._observed_at(cell).state
+        found = rehearse(scenario, self._target, schema, self._waiting, keys=self._keys, seed=seed)
+        if before is not None:
+            with said_while_slow(scenario, "check()"):
+                refuse_false_alarms(scenario, before, self._observe(cell))
+        return found
 
     def judge(self, cell: int, tally: Tally, *, records_lost: bool = False) -> list[Verdict]:
         """The verdicts on a cell that has just ended, with no load running.
@@ -198,4 +201,14 @@ def _checked(state: object) -> State:
     """
     if not isinstance(state, Mapping):
         raise TypeError(f"returned a {type(state).__name__}; return a dict of what check() needs")
+    if _has_nan(state):
+        raise ValueError("returned NaN, which is never equal to what it was; return a number or None")
     return deepcopy(state)  # which a cursor or a generator does not allow
+
+
+def _has_nan(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_has_nan, value.values()))
+    if isinstance(value, list | tuple | set | frozenset):
+        return any(map(_has_nan, value))
+    return isinstance(value, float | Decimal) and math.isnan(value)
