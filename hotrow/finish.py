@@ -89,8 +89,8 @@ def check_run(directory: Path, given: Mapping[str, Any], *, as_json: bool) -> in
     run = read_run(directory)
     summary, code = _judged(summarise(run), _gates(run.meta, given))
     if as_json:
-        wrong = _violations(summary)
-        print(json.dumps({"exit_code": code, **summary["gates"], "violations": wrong}, indent=2))
+        found = {"violations": _violations(summary), "warnings": _warnings(summary)}
+        print(json.dumps({"exit_code": code, **summary["gates"], **found}, indent=2))
         return code
     lines = (
         *(f"violated: {line}" for line in violations(summary)),

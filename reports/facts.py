@@ -20,7 +20,7 @@ _TERMS = (
     ),
     ("conflict rate", "Attempts that ended in a conflict, of all attempts."),
     ("retry rate", "Attempts after the first, for each transaction that finished."),
-    ("goodput", "Transactions that committed, a second. Attempts above it are work done in vain."),
+    ("goodput", "Committed transactions per second. Attempts above it are work done in vain."),
     ("wasted share", "Time in attempts that did not commit, of the time in all attempts."),
     (
         "D_eff",
@@ -28,7 +28,7 @@ _TERMS = (
     ),
     (
         "held back by",
-        "The hottest row, where it is always taken; else what most of the users' time goes into.",
+        "The hottest row if it is nearly always taken; otherwise what took most of the users' time.",
     ),
     ("95 % interval", "The bar on a point: it allows for conflicts that come in clusters."),
 )

@@ -12,7 +12,9 @@ ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 TIMEOUT_S = 120
 OTHER_SPOILERS = {"cells_missing", "too_few_samples", "no_conflict_where_certain"}
-"""Warnings but `client_saturated` that make a measurement unusable."""
+"""Warnings but those of `BUSY` that make a measurement unusable."""
+BUSY = {"client_saturated", "client_stalled"}
+"""What a machine that others use does to a measurement."""
 
 
 def run(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -38,7 +40,7 @@ def exit_code(done: subprocess.CompletedProcess[str]) -> int:
     """The exit code; 0 in place of a 4 that only says that this machine was too busy to measure."""
     lines = (done.stdout + done.stderr).splitlines()
     said = {line.split(": ")[1] for line in lines if line.startswith("hotrow: ")}
-    busy = done.returncode == 4 and "client_saturated" in said and not said & OTHER_SPOILERS
+    busy = done.returncode == 4 and bool(said & BUSY) and not said & OTHER_SPOILERS
     return 0 if busy else done.returncode
 
 
