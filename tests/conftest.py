@@ -42,10 +42,10 @@ def dsn(hotrow_home: Path) -> str:
 
 @pytest.fixture
 def schema(dsn: str) -> Iterator[str]:
-    """An empty schema for one test."""
+    """An empty schema for one test, of the endpoint's `admin`: a superuser may use it too."""
     name = f"t_{os.urandom(4).hex()}"
     with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute(f"CREATE SCHEMA {name}")
+        connection.execute(f"CREATE SCHEMA {name} AUTHORIZATION admin")
         yield name
         connection.execute(f"DROP SCHEMA {name} CASCADE")
 

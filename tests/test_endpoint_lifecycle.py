@@ -186,3 +186,23 @@ def test_the_commands() -> None:
         assert connection.execute("SELECT 1").fetchone() == (1,)
     assert runner.invoke(local, ["down"]).output.startswith("Stopped the endpoint.\nStopped; ")
     assert isinstance(runner.invoke(local, ["up", "--port", "1"]).exception, UsageError)
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize(
+    ("secret", "warned"),
+    [("test", True), ("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", True), ("k3Jd9a0QvX5mT7wLr2Zs", False)],
+)
+def test_a_secret_key_that_others_may_guess_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, secret: str, warned: bool
+) -> None:
+    """In one line, which does not contain it."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
+    done = CliRunner().invoke(local, ["up", "--endpoint"])
+
+    assert (
+        done.exit_code,
+        "hotrow: warning: AWS_SECRET_ACCESS_KEY is short or well known" in done.stderr,
+    ) == (0, warned)
+    assert secret not in done.output

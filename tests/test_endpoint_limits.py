@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import struct
 import threading
 import time
 from contextlib import contextmanager
@@ -19,10 +20,10 @@ from hotrow.targets.endpoint.front import Front, Limits, Plan, listen
 from hotrow.targets.endpoint.serve import make_tls
 from hotrow.targets.endpoint.state import HOSTS
 from hotrow.targets.endpoint.token import Cluster, Credentials
-from hotrow.targets.endpoint.wire import build_startup
+from hotrow.targets.endpoint.wire import STATEMENT_BYTES_MAX, build_message, build_startup
 from hotrow.targets.session import unchanged
 from tests.test_token import make
-from tests.wire_fuzz import ADMIN, ASK_TLS, connect, connect_tls, exchange, read_all
+from tests.wire_fuzz import ADMIN, ASK_TLS, connect, connect_tls, enter, exchange, read_all
 
 if TYPE_CHECKING:
     import socket
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 CLUSTER = Cluster(HOSTS, "eu-west-1", Credentials("AKIAEXAMPLE", "secret"))
 SOON = Limits(startup_s=0.3)
+EMPTY = build_message(b"I", b"")
+"""The answer to a statement that says nothing."""
 
 
 @dataclass
@@ -132,14 +135,56 @@ def _wait_until_empty(running: Running) -> None:
         time.sleep(0.01)
 
 
-def test_those_that_start_do_not_keep_the_others_out_for_long(tls: ssl.SSLContext, backend: Path) -> None:
-    """With all places to start taken, the next client waits for the deadline of the first and gets in."""
-    with front(tls, backend, Limits(startup_s=0.3, starting=2)) as running:
-        idle = [connect(running.port) for _ in range(4)]
+@pytest.mark.parametrize("stop_at", [connect, after_tls_request, connect_tls, before_the_password])
+def test_those_that_start_do_not_keep_the_others_out(
+    tls: ssl.SSLContext, backend: Path, stop_at: Callable[[int], socket.socket]
+) -> None:
+    """With all places to start taken, the next client gets in at once: the oldest is closed."""
+    with front(tls, backend, Limits(startup_s=600, starting=2)) as running:
+        idle = [stop_at(running.port) for _ in range(2)]
         with psycopg.connect(running.conninfo) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
+            read_all(idle[0])  # would wait for ever if it were not closed
         for client in idle:
             client.close()
+
+
+def test_those_that_start_take_no_places_of_those_that_are_in(tls: ssl.SSLContext, backend: Path) -> None:
+    """Mute connections are not counted among the clients."""
+    with front(tls, backend, Limits(startup_s=600, connections=1)) as running:
+        idle = [connect(running.port) for _ in range(3)]
+        psycopg.connect(running.conninfo).close()
+        for client in idle:
+            client.close()
+
+
+def begin_statement(running: Running, size: int) -> socket.socket:
+    """A client that is in and sends all of a Query but for its last byte."""
+    client = enter(running.port, make(credentials=CLUSTER.credentials))
+    client.sendall(b"Q" + struct.pack("!I", size + 4) + b" " * (size - 1))
+    return client
+
+
+def test_incomplete_statements_of_all_together_are_bounded(tls: ssl.SSLContext, backend: Path) -> None:
+    """Who would exceed it is told so, with 53200; when one ends, or is complete, there is room again."""
+    with front(tls, backend, Limits(held_bytes=100_000)) as running:
+        with begin_statement(running, 60_000) as first, begin_statement(running, 60_000) as second:
+            assert b"C53200\0" in read_all(second)
+            first.sendall(b"\0")
+            assert first.recv(1_000).startswith(EMPTY)
+            with begin_statement(running, 60_000), psycopg.connect(running.conninfo) as other:
+                assert other.execute("SELECT 1").fetchone() == (1,)
+        _wait_until_empty(running)
+        with begin_statement(running, 60_000) as again:
+            again.sendall(b"\0")
+            assert again.recv(1_000).startswith(EMPTY)
+
+
+def test_a_statement_has_a_size_at_most(tls: ssl.SSLContext, backend: Path) -> None:
+    """The header is enough to refuse it."""
+    with front(tls, backend) as running, enter(running.port, make(credentials=CLUSTER.credentials)) as client:
+        client.sendall(b"Q" + struct.pack("!I", STATEMENT_BYTES_MAX + 1))
+        assert b"C54000\0" in read_all(client)
 
 
 def test_one_connection_too_many_is_told_so(tls: ssl.SSLContext, backend: Path) -> None:

@@ -169,3 +169,13 @@ def test_no_text_makes_it_fail(seed: int) -> None:
     texts = [" ".join(draw.choices(WORDS.split(), k=draw.randrange(1, 16))) for _ in range(200)]
 
     assert all(isinstance(rewrite(text, rules=draw.random() < 0.5), str) for text in texts)
+
+
+def test_a_long_text_is_not_cut_into_tokens() -> None:
+    """It passes, unless it has what must be rewritten: then it is refused, its parameters counted."""
+    filler = "x" * 600_000
+    plain = f"SELECT 'for {filler};'"
+    assert rewrite(plain) == plain
+    refused = rewrite(f"INSERT INTO t VALUES ($1, $2, '{filler}') ON CONFLICT DO NOTHING")  # noqa: S608 - our own
+    assert refused.startswith("SELECT hotrow.refuse('54000', ")
+    assert refused.endswith("FROM (SELECT $1::text, $2::text) AS __parameters")

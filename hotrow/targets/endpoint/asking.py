@@ -20,6 +20,7 @@ from hotrow.targets.endpoint.messages import (
 )
 from hotrow.targets.endpoint.statements import Meaning
 from hotrow.targets.endpoint.talk import CHUNK_BYTES, Dropped, Segment, Stage, Talk, Verdict
+from hotrow.targets.endpoint.wire import NAME_BYTES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -159,6 +160,8 @@ class Asking:
         statement = None if portal is None else read_name(piece, 6 + len(portal))
         if portal is None or statement is None or len(self._portals) > _PORTALS_MAX:
             self._portals.clear()
+            return
+        if len(portal) > NAME_BYTES_MAX:
             return
         meaning = self._talk.stream.meanings.get(statement)
         if meaning is None:

@@ -18,6 +18,7 @@ from hotrow.targets.endpoint.lifecycle import (
     ensure_endpoint,
     find_control,
     find_endpoints,
+    keys_are_guessable,
     make_token,
 )
 from hotrow.targets.endpoint.talk import Profile
@@ -39,6 +40,10 @@ _ABOUT = {
     Fault.EXPIRE_TOKEN: "The same with the hint that its signature has expired.",
 }
 _SEED_BITS = 63
+_GUESSABLE = (
+    "hotrow: warning: AWS_SECRET_ACCESS_KEY is short or well known: every user of this machine "
+    "may guess it and get in as admin; use a random one, or unset it for keys that the endpoint makes itself"
+)
 
 
 @click.command()
@@ -186,6 +191,8 @@ def start_endpoint(wish: Wish) -> None:
         )
         click.echo(f"  dsn      {endpoint.dsn}")
     click.echo("  password hotrow local token")
+    if keys_are_guessable():
+        click.echo(_GUESSABLE, err=True)
 
 
 def endpoint_facts() -> dict[str, str] | None:

@@ -17,7 +17,7 @@ import time
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hotrow.targets.endpoint import wire
@@ -28,7 +28,7 @@ from hotrow.targets.endpoint.injection import Dice, Injection
 from hotrow.targets.endpoint.relay import Relay
 from hotrow.targets.endpoint.statements import read_text
 from hotrow.targets.endpoint.talk import Dropped, Profile, Talk
-from hotrow.targets.endpoint.token import ADMIN, Cluster, Denied, expired, verify
+from hotrow.targets.endpoint.token import Cluster, Denied, expired, verify
 from hotrow.targets.endpoint.wire import Ask, FirstPacket, WireError
 
 if TYPE_CHECKING:
@@ -55,9 +55,11 @@ class Limits:
     startup_s: float = 10.0
     """From the connection's first instant until the token is verified."""
     connections: int = 1_050
-    """At once, those that still start included: 1,000 users and who looks on; the stand-in has a few more."""
-    starting: int = 200
-    """Connections that start at once; the others wait to be accepted."""
+    """At once, those that still start left out: 1,000 users and who looks on; the stand-in has a few more."""
+    starting: int = 1_000
+    """Connections that start at once; one more closes the one that has been at it longest."""
+    held_bytes: int = wire.HELD_BYTES_MAX
+    """Of incomplete statements, of all connections together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,10 @@ class Front:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._edit = wire.remembering(plan.rewrite)
-        self._read_text = lru_cache(wire.STATEMENTS_CACHED)(read_text)
-        self._starting = asyncio.Semaphore(plan.limits.starting)
+        self._read_text = wire.remembering_short(read_text)
+        self._holding = wire.Holding(plan.limits.held_bytes)
+        self._starting: dict[asyncio.Task[None], None] = {}
+        """Those that have not been let in yet, the oldest first."""
         self._clients: set[asyncio.Task[None]] = set()
         self._errors_logged = 0
 
@@ -141,16 +145,27 @@ class Front:
     async def _accept(self, server: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            await self._starting.acquire()
             try:
                 client, _ = await loop.sock_accept(server)
             except OSError:  # out of file descriptors, or gone before it was accepted
-                self._starting.release()
                 await asyncio.sleep(0.05)
                 continue
+            self._make_room()
             task = loop.create_task(self._attend(client))
             self._clients.add(task)
-            task.add_done_callback(self._clients.discard)
+            self._starting[task] = None
+            task.add_done_callback(self._forget)
+
+    def _make_room(self) -> None:
+        """Close the oldest of those that start if there are too many: an earnest one takes milliseconds."""
+        if len(self._starting) >= self._plan.limits.starting:
+            oldest = next(iter(self._starting))
+            del self._starting[oldest]
+            oldest.cancel()
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._clients.discard(task)
+        self._starting.pop(task, None)
 
     async def _attend(self, client: socket.socket) -> None:
         """One client from its first byte to its last."""
@@ -158,6 +173,7 @@ class Front:
             dice = Dice(self._plan.injection)
             try:
                 with closing(Channel(await self._start(channel, dice))) as backend:
+                    self._starting.pop(_this_task(), None)
                     await self._relay(channel, backend, dice)
             except (_Over, Dropped, OSError, TimeoutError):
                 pass  # the client's end is no event
@@ -167,34 +183,31 @@ class Front:
     async def _relay(self, client: Channel, backend: Channel, dice: Dice) -> None:
         """Join both until either ends: message by message as long as that is needed, else as it comes."""
         plan, born_s = self._plan, time.monotonic()
-        stream = wire.ClientStream(self._edit)
         quiet, fresh, goes_on = False, True, True
-        while goes_on:
-            talk = Talk(client, backend, stream, dice, plan.injection, plan.profile)
-            if needs_messages(talk):
-                conduct = Conduct(talk, self._read_text, born_s)
-                goes_on = await conduct.run(fresh=fresh, quiet=quiet)
-                quiet = conduct.quiet
-            else:
-                relay = Relay(client.socket, backend.socket, stream.feed, quiet=quiet)
-                with plan.injection.listening(partial(_leave, relay, talk)):
-                    goes_on = await relay.run()
-                quiet = relay.quiet and stream.at_boundary
-            fresh = False
+        with closing(wire.ClientStream(self._edit, self._holding)) as stream:
+            while goes_on:
+                talk = Talk(client, backend, stream, dice, plan.injection, plan.profile)
+                if needs_messages(talk):
+                    conduct = Conduct(talk, self._read_text, born_s)
+                    goes_on = await conduct.run(fresh=fresh, quiet=quiet)
+                    quiet = conduct.quiet
+                else:
+                    relay = Relay(client.socket, backend.socket, stream.feed, quiet=quiet)
+                    with plan.injection.listening(partial(_leave, relay, talk)):
+                        goes_on = await relay.run()
+                    quiet = relay.quiet and stream.at_boundary
+                fresh = False
 
     async def _start(self, channel: Channel, dice: Dice) -> socket.socket:
         """Let the client in, or raise; the stand-in's connection, which has been asked to start."""
-        try:
-            async with asyncio.timeout(self._plan.limits.startup_s):
-                try:
-                    channel.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    channel.socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-                    return await self._let_in(channel, dice)
-                except WireError as error:
-                    await channel.write(wire.build_fatal(error))
-                    raise _Over from error
-        finally:
-            self._starting.release()
+        async with asyncio.timeout(self._plan.limits.startup_s):
+            try:
+                channel.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                channel.socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                return await self._let_in(channel, dice)
+            except WireError as error:
+                await channel.write(wire.build_fatal(error))
+                raise _Over from error
 
     async def _let_in(self, channel: Channel, dice: Dice) -> socket.socket:
         packet = await self._greet(channel)
@@ -203,7 +216,7 @@ class Front:
         _refuse_by_fault(self._plan.injection, dice)
         user = await self._authenticate(channel, packet)
         _deny_by_fault(dice)
-        if self.clients > self._plan.limits.connections:
+        if self.clients - len(self._starting) >= self._plan.limits.connections:
             raise WireError("sorry, too many clients already", sqlstate="53300")
         return await self._open_backend(
             {**_backend_parameters(packet.parameters, user), **self._plan.settings}
@@ -297,6 +310,12 @@ def _deny_by_fault(dice: Dice) -> None:
         raise Denied
 
 
+def _this_task() -> asyncio.Task[None]:
+    task: asyncio.Task[None] | None = asyncio.current_task()
+    assert task is not None  # noqa: S101 - only tasks attend
+    return task
+
+
 def _leave(relay: Relay, talk: Talk) -> None:
     """Where the faults that were set just now need more than a plain relay."""
     talk.dice.renew()
@@ -330,7 +349,7 @@ def _check_secure(channel: Channel, packet: FirstPacket) -> FirstPacket:
 
 
 def _backend_parameters(asked: dict[str, str], user: str) -> dict[str, str]:
-    """How the stand-in's connection starts: the client's settings, and its own role only if it is not admin.
+    """How the stand-in's connection starts: the client's role and settings.
 
     Raises:
         WireError: another database than the only one, or replication.
@@ -342,4 +361,4 @@ def _backend_parameters(asked: dict[str, str], user: str) -> dict[str, str]:
         raise WireError("replication is not supported", sqlstate="0A000")
     own = {"user", "database", "replication"}
     kept = {name: text for name, text in asked.items() if name not in own and not name.startswith("_pq_.")}
-    return {"user": SUPERUSER if user == ADMIN else user, "database": DATABASE, **kept}
+    return {"user": user, "database": DATABASE, **kept}

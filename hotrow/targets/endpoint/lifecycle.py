@@ -132,6 +132,13 @@ def _running(folder: Folder) -> State:
     return state
 
 
+def keys_are_guessable() -> bool:
+    """Whether the running endpoint was given keys that others may guess; the environment has them too."""
+    state = read_state(_folder(find_site().places))
+    given = _given_credentials()
+    return state is not None and not state.own_credentials and given is not None and given.guessable
+
+
 def stop_endpoint() -> bool:
     """Stop it and wait until it has ended; False where it did not run.
 

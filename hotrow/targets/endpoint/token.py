@@ -29,6 +29,8 @@ _DATE = re.compile(r"[0-9]{8}T[0-9]{6}Z", re.ASCII)
 _LIFE = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 _EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 _SIGNATURE = "X-Amz-Signature"
+_SECRET_CHARACTERS_MIN = 16
+"""AWS's own have 40."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,13 @@ class Credentials:
 
     access_key: str
     secret_key: str = field(repr=False)
+
+    @property
+    def guessable(self) -> bool:
+        """Whether others may guess the secret key: it is short, monotonous, or from AWS's documentation."""
+        secret = self.secret_key
+        plain = len(secret) < _SECRET_CHARACTERS_MIN or len(set(secret)) < _SECRET_CHARACTERS_MIN // 2
+        return plain or secret == self.access_key or "EXAMPLE" in secret.upper()
 
 
 @dataclass(frozen=True, slots=True)

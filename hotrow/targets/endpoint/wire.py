@@ -1,7 +1,8 @@
 """The PostgreSQL 3.0 wire protocol, as far as the endpoint must understand it. Pure: bytes in, bytes out.
 
 Source: PostgreSQL documentation, chapters "Message Flow" and "Message Formats". Every length is checked
-before anything is kept: a startup packet has at most 10,000 bytes, a message at most 64 MiB.
+before anything is kept: a startup packet has at most 10,000 bytes, a statement 16 MiB, any other message
+64 MiB.
 """
 
 from __future__ import annotations
@@ -11,20 +12,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+from typing import TypeVar
 
 from hotrow.targets.endpoint.statements import Meaning, meaning_of
 
 STARTUP_BYTES_MAX = 10_000
 """PostgreSQL's own limit (MAX_STARTUP_PACKET_LENGTH); a token is far shorter."""
 MESSAGE_BYTES_MAX = 64 * 1024 * 1024
+STATEMENT_BYTES_MAX = 16 * 1024 * 1024
+"""A statement is held until it is complete. A transaction of Aurora DSQL writes 10 MiB at most."""
+HELD_BYTES_MAX = 64 * 1024 * 1024
+"""Of incomplete statements of all connections."""
 STATEMENTS_CACHED = 1024
 CACHED_STATEMENT_BYTES_MAX = 16_384
 """Longer statements are rewritten each time, so that the cache stays below 32 MB."""
 
 NAMES_MAX = 4_096
 """Prepared statements of a connection whose meaning is kept."""
+NAME_BYTES_MAX = 256
+"""Those of longer names are not kept; PostgreSQL tells them apart by 63."""
 
 PROTOCOL_VIOLATION = "08P01"
+_T = TypeVar("_T")
 
 Rewrite = Callable[[str], str]
 """What becomes of a statement's text on its way to the stand-in."""
@@ -181,6 +190,25 @@ def build_fatal(error: WireError) -> bytes:
     return build_message(b"E", body + b"\0")
 
 
+class Holding:
+    """How many bytes of incomplete statements may be held, by all who share this."""
+
+    def __init__(self, bytes_max: int = HELD_BYTES_MAX) -> None:
+        self.bytes = 0
+        self._bytes_max = bytes_max
+
+    def change(self, by: int) -> None:
+        """Hold so many more, or fewer.
+
+        Raises:
+            WireError: that would be too many.
+        """
+        if by > 0 and self.bytes + by > self._bytes_max:
+            text = "too many large statements at once: send values as parameters, or try again later"
+            raise WireError(text, sqlstate="53200")
+        self.bytes += by
+
+
 class ClientStream:
     """What a client sends once it is in: cut into messages, statements rewritten, all else as it came.
 
@@ -188,8 +216,10 @@ class ClientStream:
     its size.
     """
 
-    def __init__(self, edit: EditStatement) -> None:
+    def __init__(self, edit: EditStatement, holding: Holding | None = None) -> None:
+        """`holding` bounds what this and other streams hold together."""
         self._edit = edit
+        self._holding = holding or Holding()
         self._held = bytearray()
         self._wanted = 0
         """Size of the held bytes at which there is something to do again."""
@@ -205,9 +235,19 @@ class ClientStream:
         """Whether the last message is complete."""
         return not self._held and not self._passing
 
+    def close(self) -> None:
+        """Nothing more comes."""
+        self._release()
+
+    def _release(self) -> None:
+        self._holding.change(-len(self._held))
+        self._held.clear()
+
     def note_parse(self, body: bytes) -> None:
         """Keep what the prepared statement of a Parse means."""
         name, _, rest = body.partition(b"\0")
+        if len(name) > NAME_BYTES_MAX:
+            return
         meaning = meaning_of(rest)
         if meaning is None:
             self.meanings.pop(name, None)
@@ -224,11 +264,11 @@ class ClientStream:
             self._passing -= len(chunk)
             return chunk
         if self._held:
-            self._held += chunk
+            self._keep(chunk)
             if len(self._held) < self._wanted:
                 return b""
             chunk = bytes(self._held)
-            self._held.clear()
+            self._release()
         return self._cut(chunk)
 
     def _cut(self, data: bytes) -> bytes:
@@ -242,6 +282,9 @@ class ClientStream:
                 raise WireError("invalid message type or length")
             end = at + 1 + length
             if kind in {_QUERY, _PARSE}:
+                if length > STATEMENT_BYTES_MAX:
+                    text = "a statement has 16 MiB at most: send values as parameters"
+                    raise WireError(text, sqlstate="54000")
                 if end > size:
                     return self._hold(done, data, copied, at, end - at)
                 body = data[at + _HEADER_BYTES : end]
@@ -257,8 +300,12 @@ class ClientStream:
         self._passing = at - size
         return b"".join((*done, data[copied:])) if done else data
 
+    def _keep(self, data: bytes) -> None:
+        self._holding.change(len(data))
+        self._held += data
+
     def _hold(self, done: list[bytes], data: bytes, copied: int, at: int, wanted: int) -> bytes:
-        self._held += data[at:]
+        self._keep(data[at:])
         self._wanted = wanted
         return b"".join((*done, data[copied:at]))
 
@@ -284,10 +331,15 @@ def remembering(rewrite: Rewrite) -> EditStatement:
         # surrogateescape: what is not UTF-8 comes out as it went in
         return rewrite(statement.decode(errors="surrogateescape")).encode(errors="surrogateescape")
 
-    remembered = lru_cache(STATEMENTS_CACHED)(edit)
+    return remembering_short(edit)
 
-    def look_up(statement: bytes) -> bytes:
+
+def remembering_short(function: Callable[[bytes], _T]) -> Callable[[bytes], _T]:
+    """The same function, which remembers what it said of short statements."""
+    remembered = lru_cache(STATEMENTS_CACHED)(function)
+
+    def look_up(statement: bytes) -> _T:
         short = len(statement) <= CACHED_STATEMENT_BYTES_MAX
-        return remembered(statement) if short else edit(statement)
+        return remembered(statement) if short else function(statement)
 
     return look_up

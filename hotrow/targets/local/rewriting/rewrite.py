@@ -20,6 +20,10 @@ _LEAD = re.compile(
     r"|truncate|unlisten|vacuum)\b|(?:begin|rollback)\s*\S)"
 )
 """How a text starts that may have to be rewritten, if it is not one with FOR or ON CONFLICT."""
+_CHARACTERS_MAX = 524_288
+"""Of a text that is cut into tokens: a second for as many as this can have."""
+_REWRITTEN = re.compile(r"\bon\s+conflict\b|\bfor\s+(?:update|key\s+share)\b", re.IGNORECASE)
+_PARAMETERS = re.compile(r"\$(\d{1,5})\b")
 
 
 def rewrite(statement: str, *, rules: bool = True) -> str:
@@ -30,6 +34,8 @@ def rewrite(statement: str, *, rules: bool = True) -> str:
     """
     if not _may_matter(statement):
         return statement
+    if len(statement) > _CHARACTERS_MAX:
+        return _long(statement)
     try:
         statements = parse(statement)
     except NotUnderstood:
@@ -42,6 +48,16 @@ def _may_matter(text: str) -> bool:
     folded = text.lower().rstrip("; \n")
     # three searches for fixed words are five times as fast as one regular expression for them
     return "for" in folded or "conflict" in folded or ";" in folded or _LEAD.match(folded) is not None
+
+
+def _long(statement: str) -> str:
+    """A text that takes seconds to cut up: refused if it has what must be rewritten, else as it is."""
+    if not _REWRITTEN.search(statement):
+        return statement
+    parameters = max((int(number) for number in _PARAMETERS.findall(statement)), default=0)
+    clauses = "ON CONFLICT, FOR UPDATE and FOR KEY SHARE"
+    message = f"the stand-in takes {clauses} in up to {_CHARACTERS_MAX} characters: send values as parameters"
+    return _refusal(Refusal(message, sqlstate="54000"), parameters)
 
 
 def _rewritten(statement: Statement, *, rules: bool) -> str:

@@ -27,6 +27,9 @@
 --   bit  60      whether it has written over a row of the write set.
 -- docs/decisions.md says what other designs gave.
 
+-- A superuser runs this: no name in it may mean something of somebody else's.
+SET LOCAL search_path = pg_catalog;
+
 DROP SCHEMA IF EXISTS hotrow CASCADE;
 CREATE SCHEMA hotrow;
 GRANT USAGE ON SCHEMA hotrow TO PUBLIC;
@@ -46,6 +49,15 @@ BEGIN
     RETURN template;
 END $$;
 
+-- A name that is to stand in a template: with braces it could be taken for a part of it.
+CREATE FUNCTION hotrow.plain(name text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF name ~ '[{}]' THEN
+        RAISE 'the name % has braces: the stand-in takes none', quote_ident(name) USING ERRCODE = '0A000';
+    END IF;
+    RETURN name;
+END $$;
+
 -- Numbers of an index's key columns, those of INCLUDE left out.
 CREATE FUNCTION hotrow.key_columns(index oid) RETURNS int[] LANGUAGE sql STABLE AS $$
     SELECT (indkey::int[])[:indnkeyatts - 1] FROM pg_index WHERE indexrelid = index
@@ -54,7 +66,7 @@ $$;
 -- Columns of a table, each set into a template and joined: all of them, or the key columns of one index.
 CREATE FUNCTION hotrow.columns(relation oid, index oid, template text, separator text)
 RETURNS text LANGUAGE sql STABLE AS $$
-    SELECT string_agg(format(template, a.attname), separator ORDER BY a.attnum)
+    SELECT string_agg(format(template, hotrow.plain(a.attname)), separator ORDER BY a.attnum)
       FROM pg_attribute a
      WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
        AND (index IS NULL OR a.attnum = ANY (hotrow.key_columns(index)))
@@ -67,7 +79,7 @@ $$;
 
 -- Columns of a foreign key, as its constraint pairs them, each pair set into a template and joined.
 CREATE FUNCTION hotrow.pairs(fk pg_constraint, template text, separator text) RETURNS text LANGUAGE sql STABLE AS $$
-    SELECT string_agg(format(template, child.attname, parent.attname), separator ORDER BY n)
+    SELECT string_agg(format(template, hotrow.plain(child.attname), hotrow.plain(parent.attname)), separator ORDER BY n)
       FROM generate_subscripts(fk.conkey, 1) AS n
       JOIN pg_attribute child ON child.attrelid = fk.conrelid AND child.attnum = fk.conkey[n]
       JOIN pg_attribute parent ON parent.attrelid = fk.confrelid AND parent.attnum = fk.confkey[n]
@@ -76,8 +88,8 @@ $$;
 -- One bit of the Bloom filter for the values that `row` (NEW or OLD) has in an index's columns, as an expression.
 -- Each type's own hash function; values that are equal have equal hashes.
 CREATE FUNCTION hotrow.hash(relation oid, index oid, source text) RETURNS text LANGUAGE sql STABLE AS $$
-    SELECT string_agg(CASE WHEN p.amproc IS NULL THEN format('hash_record(ROW(%s.%I))', source, a.attname)
-                      ELSE format('%s(%s.%I)', p.amproc::text, source, a.attname) END, ' # ' ORDER BY a.attnum)
+    SELECT string_agg(CASE WHEN p.amproc IS NULL THEN format('hash_record(ROW(%s.%I))', source, hotrow.plain(a.attname))
+                      ELSE format('%s(%s.%I)', p.amproc::text, source, hotrow.plain(a.attname)) END, ' # ' ORDER BY a.attnum)
       FROM pg_attribute a
       LEFT JOIN pg_opclass c ON c.opcintype = a.atttypid AND c.opcdefault
                             AND c.opcmethod = (SELECT oid FROM pg_am WHERE amname = 'hash')
@@ -113,7 +125,8 @@ $$;
 
 -- The names of an adopted table and of all that stands beside it.
 CREATE FUNCTION hotrow.names(space text, name text) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
-    SELECT jsonb_object_agg(part, format('%I.%I', space, CASE part WHEN 'view' THEN name ELSE name || '__' || part END))
+    SELECT jsonb_object_agg(part, format('%I.%I', hotrow.plain(space),
+                                           hotrow.plain(CASE part WHEN 'view' THEN name ELSE name || '__' || part END)))
       FROM unnest(hotrow.relations() || hotrow.functions()) AS part
 $$;
 
@@ -130,6 +143,7 @@ BEGIN
      WHERE c.oid = relation;
     names := hotrow.names(space, name);
     RETURN names || jsonb_build_object(
+        'view_name', format('%L::regclass', names ->> 'view'), 'table', quote_literal(name),
         'writes_name', format('%L::regclass', names ->> 'writes'), 'shares_name', format('%L::regclass', names ->> 'shares'),
         'about', format('TABLE = %L, SCHEMA = %L', name, space),
         'state', format('%L', 'hotrow.s' || relation), 'filter', format('%L', 'hotrow.f' || relation),
@@ -166,9 +180,37 @@ CREATE FUNCTION hotrow.parts_of_write(relation oid, key_source text, source text
       FROM pg_index WHERE indrelid = relation AND indisprimary
 $$;
 
--- Replace or make a function of plpgsql from a template.
+-- Replace or make a function of plpgsql from a template. It does what it does as the table's owner, whoever calls it: nobody
+-- else may touch what stands beside the table. So nobody else may make a trigger of it, and no name in it may mean something
+-- of the caller's.
 CREATE FUNCTION hotrow.define(signature text, returns text, body text, parts jsonb) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    EXECUTE format('CREATE OR REPLACE FUNCTION %s RETURNS %s LANGUAGE plpgsql AS %L', hotrow.fill(signature, parts), returns,
-                   hotrow.fill(hotrow.fill(body, parts), parts));
+    EXECUTE format('CREATE OR REPLACE FUNCTION %s RETURNS %s LANGUAGE plpgsql
+                        SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS %L',
+                   hotrow.fill(signature, parts), returns, hotrow.fill(hotrow.fill(body, parts), parts));
+    IF returns = 'trigger' THEN
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', hotrow.fill(signature, parts));
+    END IF;
+END $$;
+
+-- Who asks, whatever function of the stand-in asks for them.
+CREATE FUNCTION hotrow.client() RETURNS name LANGUAGE sql STABLE AS $$
+    SELECT coalesce(nullif(current_setting('role'), 'none')::name, session_user)
+$$;
+
+-- Refuse whoever may not do with a table what its owner may. For functions that change catalogues with a superuser's rights:
+-- what they are told to change must be one owner's, all of it.
+CREATE FUNCTION hotrow.check_owner(relation oid) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    owner oid := (SELECT relowner FROM pg_class WHERE oid = relation AND relkind = 'r' AND hotrow.view_name(relation) IS NOT NULL);
+    parts jsonb;
+BEGIN
+    IF owner IS NULL OR NOT pg_has_role(hotrow.client(), owner, 'USAGE') THEN
+        RAISE 'must be owner of table %', relation::regclass USING ERRCODE = '42501';
+    END IF;
+    parts := hotrow.parts(relation);
+    IF EXISTS (SELECT FROM unnest(hotrow.relations()) AS part JOIN pg_class ON oid = to_regclass(parts ->> part) WHERE relowner <> owner)
+       OR EXISTS (SELECT FROM unnest(hotrow.functions()) AS part JOIN pg_proc ON oid = to_regproc(parts ->> part) WHERE proowner <> owner) THEN
+        RAISE 'must be owner of all that stands beside table %', relation::regclass USING ERRCODE = '42501';
+    END IF;
 END $$;

@@ -114,7 +114,7 @@ CREATE FUNCTION hotrow.refuse_duplicates(relation oid, updating boolean) RETURNS
             't_is_same', hotrow.columns(relation, indexrelid, 't.%1$I = NEW.%1$I', ' AND '),
             'values', hotrow.columns(relation, indexrelid, 'NEW.%1$I', ', '),
             'detail', quote_literal(format('Key (%s)=(', hotrow.columns(relation, indexrelid, '%I', ', '))),
-            'message', quote_literal(format('duplicate key value violates unique constraint "%s"', relname)),
+            'message', quote_literal(format('duplicate key value violates unique constraint "%s"', hotrow.plain(relname))),
             'constraint', quote_literal(relname))), ''), '')
       FROM hotrow.unique_indexes(relation) JOIN pg_class ON pg_class.oid = indexrelid WHERE NOT (updating AND indisprimary)
 $$;
@@ -131,7 +131,7 @@ CREATE FUNCTION hotrow.refuse_orphans(relation oid, updating boolean) RETURNS te
             END IF;$code$,
         hotrow.parts(fk.confrelid) || jsonb_build_object(
             'same', hotrow.pairs(fk, '__p.%2$I = NEW.%1$I', ' AND '),
-            'constraint', quote_literal(fk.conname), 'child', hotrow.parts(fk.conrelid) ->> 'about',
+            'constraint', quote_literal(hotrow.plain(fk.conname)), 'child', hotrow.parts(fk.conrelid) ->> 'about',
             'asked', concat_ws(' AND ',
                 hotrow.pairs(fk, 'NEW.%1$I IS NOT NULL', ' AND '),
                 CASE WHEN fk.conrelid = fk.confrelid  -- a row may refer to itself
@@ -158,7 +158,7 @@ CREATE FUNCTION hotrow.mind_references(relation oid, updating boolean, cascades 
                 {change} WHERE {same} {others};
             END IF;$code$ END,
         hotrow.parts(fk.conrelid) || jsonb_build_object(
-            'same', hotrow.pairs(fk, 'c.%1$I = OLD.%2$I', ' AND '), 'constraint', quote_literal(fk.conname),
+            'same', hotrow.pairs(fk, 'c.%1$I = OLD.%2$I', ' AND '), 'constraint', quote_literal(hotrow.plain(fk.conname)),
             'others', CASE WHEN fk.conrelid = fk.confrelid
                       THEN format('AND NOT (%s)', hotrow.columns(relation, fk.conindid, 'c.%1$I = OLD.%1$I', ' AND ')) ELSE '' END,
             'asked', CASE WHEN updating THEN format('(%s)', hotrow.pairs(fk, 'NEW.%2$I IS DISTINCT FROM OLD.%2$I', ' OR '))
@@ -215,25 +215,26 @@ BEGIN
         hotrow.parts_of_write(relation, 'OLD', 'OLD') || $json$
             {"op": "'D'", "work": "{deletes}", "again": "CASE t.__op WHEN 'i' THEN 'N' ELSE 'D' END"}$json$
         || jsonb_build_object('stale', hotrow.skip_stale()));
-    IF referred || deleted || inserted || updated <> '' THEN  -- foreign keys are checked whatever the client may see
-        EXECUTE hotrow.fill('ALTER FUNCTION {insert} SECURITY DEFINER; ALTER FUNCTION {update} SECURITY DEFINER;
-                             ALTER FUNCTION {delete} SECURITY DEFINER', hotrow.parts(relation));
-    END IF;
 END $$;
 
--- What locking reads call for each row that they return; it says true.
+-- What locking reads call for each row that they return; it says true. COMMIT writes what was locked as it was given here, so
+-- FOR UPDATE needs the right to update, as in PostgreSQL.
 CREATE FUNCTION hotrow.define_locks(relation oid) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     parts jsonb := hotrow.parts_of_write(relation, 'new', 'new') || $json${"over": "", "return": "true"}$json$;
 BEGIN
-    PERFORM hotrow.define('{for_update}(new {view})', 'boolean', hotrow.head() || hotrow.put(), parts || $json$
+    PERFORM hotrow.define('{for_update}(new {view})', 'boolean', hotrow.head() || $code$
+            IF NOT has_table_privilege(hotrow.client(), {view_name}, 'UPDATE') THEN
+                RAISE 'permission denied for table %', {table} USING ERRCODE = '42501';
+            END IF;$code$ || hotrow.put(), parts || $json$
         {"op": "'l'", "work": "{deletes} | {inserts}", "again": "CASE t.__op WHEN 'u' THEN 's' WHEN 'r' THEN 'l' ELSE t.__op END"}$json$);
     PERFORM hotrow.define('{for_key_share}(new {view})', 'boolean', hotrow.head() || hotrow.put(), parts || $json$
         {"op": "'r'", "work": "{reads}", "again": "t.__op"}$json$);
 END $$;
 
 -- INSERT … ON CONFLICT is rewritten to two more views. account__excluded: an INSERT writes nothing and returns the row as it
--- would be. account__or_nothing: an INSERT leaves out rows whose value a unique index has already.
+-- would be. account__or_nothing: an INSERT leaves out rows whose value a unique index has already. Both do so with the caller's rights:
+-- what he may not do to the table, he may not do here.
 CREATE FUNCTION hotrow.define_upserts(relation oid) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM hotrow.define('{insert_new}()', 'trigger', format($code$
@@ -246,6 +247,7 @@ BEGIN
         END$code$, (SELECT string_agg(format('EXISTS (SELECT FROM {view} t WHERE %s)',
                                              hotrow.columns(relation, indexrelid, 't.%1$I = NEW.%1$I', ' AND ')), ' OR ')
                       FROM hotrow.unique_indexes(relation))), hotrow.parts(relation));
+    EXECUTE hotrow.fill('ALTER FUNCTION {insert_new} SECURITY INVOKER RESET search_path', hotrow.parts(relation));
 END $$;
 
 CREATE FUNCTION hotrow.return_new() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';

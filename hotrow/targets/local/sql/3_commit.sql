@@ -50,11 +50,15 @@ BEGIN
         END$code$, hotrow.parts(relation));
 END $$;
 
+-- The age of the oldest snapshot, which only a superuser may see of others' transactions.
+CREATE FUNCTION hotrow.oldest_snapshot() RETURNS int LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT max(age(backend_xmin)) FROM pg_stat_get_activity(NULL)
+$$;
+
 -- Drop what was read FOR KEY SHARE by transactions that every snapshot shows: no deletion can miss them any more.
-CREATE FUNCTION hotrow.tidy(shares regclass) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
+CREATE FUNCTION hotrow.tidy(shares regclass) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    EXECUTE format('DELETE FROM %s WHERE age(__xid::xid) > $1', shares)
-      USING (SELECT max(age(backend_xmin)) FROM pg_stat_get_activity(NULL));
+    EXECUTE format('DELETE FROM %s WHERE age(__xid::xid) > $1', shares) USING hotrow.oldest_snapshot();
 EXCEPTION WHEN serialization_failure THEN
     NULL;  -- another one is at it
 END $$;
@@ -94,7 +98,7 @@ $$;
 CREATE SEQUENCE hotrow.schema_changes;
 GRANT SELECT ON SEQUENCE hotrow.schema_changes TO PUBLIC;
 
-CREATE FUNCTION hotrow.tell_of_change() RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION hotrow.tell_of_change() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF current_setting('hotrow.rules', true) IS DISTINCT FROM 'off' THEN
         PERFORM setval('hotrow.schema_changes', pg_current_xact_id()::text::bigint);

@@ -24,6 +24,12 @@ BEGIN
         RAISE 'table % has a foreign key that the stand-in cannot have: deferrable, MATCH FULL, ON UPDATE SET, ON DELETE SET of some columns, or ON UPDATE CASCADE of no primary key',
               name USING ERRCODE = '0A000';
     END IF;
+    IF EXISTS (SELECT FROM pg_constraint fk JOIN pg_class child ON child.oid = conrelid JOIN pg_class parent ON parent.oid = confrelid
+                WHERE contype = 'f' AND relation IN (conrelid, confrelid) AND hotrow.view_name(conrelid) IS NOT NULL
+                  AND child.relowner <> parent.relowner) THEN  -- what is checked of one owner's table is checked as the other one
+        RAISE 'a foreign key joins table % and a table of another owner: the stand-in has it between tables of one owner only',
+              name USING ERRCODE = '0A000';
+    END IF;
 END $$;
 
 -- Rows that are there already are spread, which leaves room on each page to update them in place; that a page may then be
@@ -75,11 +81,11 @@ BEGIN
             SELECT {columns} FROM {base} b WHERE hotrow.schema_is_current()
                AND NOT EXISTS (SELECT FROM {writes} t WHERE {own} AND {t_is_b})
             UNION ALL SELECT {columns} FROM {writes} t WHERE {own} AND t.__op >= 'a';
-        CREATE VIEW {excluded} AS SELECT * FROM {view};
-        CREATE VIEW {or_nothing} AS SELECT * FROM {view};
-        GRANT ALL ON {base}, {writes}, {shares} TO PUBLIC$ddl$, parts);
-    PERFORM hotrow.disable_references(relation), hotrow.define_locks(relation), hotrow.define_limit(relation),
-            hotrow.define_apply(relation), hotrow.define_statements(relation);
+        CREATE VIEW {excluded} WITH (security_invoker) AS SELECT * FROM {view};
+        CREATE VIEW {or_nothing} WITH (security_invoker) AS SELECT * FROM {view};
+        GRANT SELECT, INSERT ON {excluded}, {or_nothing} TO PUBLIC$ddl$, parts);
+    PERFORM hotrow.define_locks(relation), hotrow.define_limit(relation), hotrow.define_apply(relation),
+            hotrow.define_statements(relation);
     PERFORM hotrow.set_defaults(relation);
     EXECUTE hotrow.fill($ddl$
         CREATE TRIGGER inserting INSTEAD OF INSERT ON {view} FOR EACH ROW EXECUTE FUNCTION {insert}();
@@ -89,23 +95,29 @@ BEGIN
         CREATE TRIGGER inserting INSTEAD OF INSERT ON {or_nothing} FOR EACH ROW EXECUTE FUNCTION {insert_new}();
         CREATE CONSTRAINT TRIGGER apply AFTER INSERT OR UPDATE OF __due ON {writes} DEFERRABLE INITIALLY DEFERRED
             FOR EACH ROW EXECUTE FUNCTION {apply}()$ddl$, parts);
-    PERFORM hotrow.bind(relation), hotrow.give_to_owner(relation);
+    PERFORM hotrow.give_to_owner(relation);
+    PERFORM hotrow.disable_references(relation), hotrow.bind(relation);
     FOR parent IN SELECT DISTINCT confrelid FROM pg_constraint WHERE contype = 'f' AND conrelid = relation AND confrelid <> relation LOOP
         PERFORM hotrow.define_statements(parent);
     END LOOP;
 END $$;
 
 -- A foreign key stays as a constraint that says what refers to what; its own triggers rest: the view's do their work.
-CREATE FUNCTION hotrow.disable_references(relation oid) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION hotrow.disable_references(relation oid) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    before text := current_setting('hotrow.adopting', true);
     command text;
 BEGIN
+    PERFORM hotrow.check_owner(relation);
+    PERFORM set_config('hotrow.adopting', 'on', true);
     FOR command IN
         SELECT format('ALTER TABLE %s DISABLE TRIGGER %I', t.tgrelid::regclass, t.tgname)
           FROM pg_trigger t JOIN pg_constraint fk ON fk.oid = t.tgconstraint WHERE fk.contype = 'f' AND fk.conrelid = relation
     LOOP
         EXECUTE command;
     END LOOP;
+    PERFORM set_config('hotrow.adopting', coalesce(before, ''), true);
 END $$;
 
 -- The views have the table's defaults.
@@ -121,6 +133,9 @@ BEGIN
           FROM unnest('{view,excluded,or_nothing}'::text[]) AS v, pg_attribute a
           LEFT JOIN pg_attrdef d ON a.attrelid = d.adrelid AND a.attnum = d.adnum
          WHERE a.attrelid = relation AND (a.attidentity = 'd' OR d.adbin IS NOT NULL)
+         UNION ALL  -- an identity column needs no right to its sequence
+        SELECT format('GRANT USAGE ON SEQUENCE %s TO PUBLIC', pg_get_serial_sequence(parts ->> 'base', a.attname))
+          FROM pg_attribute a WHERE a.attrelid = relation AND a.attidentity = 'd'
     LOOP
         EXECUTE command;
     END LOOP;
@@ -139,14 +154,19 @@ BEGIN
     FOREACH part IN ARRAY hotrow.relations() LOOP
         EXECUTE format('ALTER TABLE %s OWNER TO %I', parts ->> part, owner);
     END LOOP;
+    FOREACH part IN ARRAY hotrow.functions() LOOP
+        EXECUTE format('ALTER FUNCTION %s OWNER TO %I', parts ->> part, owner);
+    END LOOP;
 END $$;
 
 -- What stands beside a base table goes with it, and only with it: DROP TABLE needs no CASCADE for that.
-CREATE FUNCTION hotrow.bind(relation oid) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION hotrow.bind(relation oid) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     parts jsonb := hotrow.parts(relation);
     families oid[] := ARRAY(SELECT (parts ->> part)::regclass FROM unnest(hotrow.relations()) AS part WHERE part <> 'base');
 BEGIN
+    PERFORM hotrow.check_owner(relation);
     INSERT INTO pg_depend (classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype)
     SELECT 'pg_class'::regclass, family, 0, 'pg_class'::regclass, relation, 0, 'a' FROM unnest(families) AS family
      UNION ALL
@@ -162,6 +182,41 @@ BEGIN
             OR d.classid = 'pg_trigger'::regclass AND d.objid IN (SELECT oid FROM pg_trigger WHERE tgrelid = ANY (families))
             OR d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_type'::regclass
                AND d.refobjid IN (SELECT reltype FROM pg_class WHERE oid = ANY (families)));
+END $$;
+
+-- PostgreSQL names indexes and constraints after their table, which is not called `account__base` by anybody but us.
+CREATE FUNCTION hotrow.name_plainly(relation oid) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    base name := (SELECT relname FROM pg_class WHERE oid = relation);
+    named record;
+    fresh text;
+BEGIN
+    PERFORM set_config('hotrow.adopting', 'on', true);
+    FOR named IN
+        SELECT c.relname AS name, n.nspname AS space, true AS is_index
+          FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE i.indrelid = relation AND starts_with(c.relname, base || '_')
+         UNION ALL
+        SELECT conname, NULL, false FROM pg_constraint
+         WHERE conrelid = relation AND conindid = 0 AND starts_with(conname, base || '_')
+         UNION ALL
+        SELECT conname, NULL, false FROM pg_constraint
+         WHERE conrelid = relation AND contype = 'f' AND starts_with(conname, base || '_')
+    LOOP
+        fresh := hotrow.view_name(relation) || substr(named.name, length(base) + 1);
+        IF named.is_index THEN
+            WHILE to_regclass(format('%I.%I', named.space, fresh)) IS NOT NULL LOOP
+                fresh := fresh || '1';
+            END LOOP;
+            EXECUTE format('ALTER INDEX %I.%I RENAME TO %I', named.space, named.name, fresh);
+        ELSE
+            WHILE EXISTS (SELECT FROM pg_constraint WHERE conrelid = relation AND conname = fresh) LOOP
+                fresh := fresh || '1';
+            END LOOP;
+            EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', hotrow.parts(relation) ->> 'base', named.name, fresh);
+        END IF;
+    END LOOP;
+    PERFORM set_config('hotrow.adopting', '', true);
 END $$;
 
 -- Take away all that stands beside a base table, whatever of it is there.
@@ -195,7 +250,22 @@ BEGIN
             former.relacl := nullif(current_setting('hotrow.rights', true), '')::aclitem[];
         END IF;
         PERFORM hotrow.build(relation);
-        UPDATE pg_class SET relacl = former.relacl WHERE oid = (hotrow.parts(relation) ->> 'view')::regclass;
+        PERFORM hotrow.grant_again(relation, former.relacl);
     END IF;
     PERFORM set_config('hotrow.adopting', '', true);
+END $$;
+
+-- The rights that others had on a table before it was built anew.
+CREATE FUNCTION hotrow.grant_again(relation oid, rights aclitem[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    command text;
+BEGIN
+    FOR command IN
+        SELECT format('GRANT %s ON %s TO %s%s', r.privilege_type, hotrow.parts(relation) ->> 'view',
+                      CASE r.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(r.grantee)) END,
+                      CASE WHEN r.is_grantable THEN ' WITH GRANT OPTION' END)
+          FROM aclexplode(rights) r WHERE r.grantee <> (SELECT relowner FROM pg_class WHERE oid = relation)
+    LOOP
+        EXECUTE command;
+    END LOOP;
 END $$;

@@ -2,12 +2,10 @@
 
 -- CREATE INDEX ASYNC is rewritten to this: the index is made at once, and its job is done when it is heard of.
 CREATE FUNCTION hotrow.create_index(command text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    job text := translate(encode(uuid_send(gen_random_uuid()), 'base64'), '+/=', 'xy');
 BEGIN
+    PERFORM set_config('hotrow.index', '', true);
     EXECUTE command;
-    INSERT INTO sys.jobs (job_id, status, details, job_type, object_name) VALUES (job, 'completed', '', 'INDEX_BUILD', command);
-    RETURN job;
+    RETURN hotrow.note_job(nullif(current_setting('hotrow.index'), '')::oid);
 END $$;
 
 DROP SCHEMA IF EXISTS sys CASCADE;
@@ -16,7 +14,15 @@ GRANT USAGE ON SCHEMA sys TO PUBLIC;
 CREATE TABLE sys.jobs (
     job_id text PRIMARY KEY, status text, details text, job_type text, class_id oid, object_id oid, object_name text,
     start_time timestamptz DEFAULT now(), update_time timestamptz DEFAULT now());
-GRANT SELECT, INSERT ON sys.jobs TO PUBLIC;
+GRANT SELECT ON sys.jobs TO PUBLIC;
+
+-- The job that made an index; NULL where there was one of its name already.
+CREATE FUNCTION hotrow.note_job(index oid) RETURNS text LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    INSERT INTO sys.jobs (job_id, status, details, job_type, class_id, object_id, object_name)
+    SELECT translate(encode(uuid_send(gen_random_uuid()), 'base64'), '+/=', 'xy'), 'completed', '', 'INDEX_BUILD',
+           'pg_class'::regclass, index, (SELECT format('%I.%I', relnamespace::regnamespace::text, relname) FROM pg_class WHERE oid = index)
+    RETURNING job_id
+$$;
 
 CREATE PROCEDURE sys.wait_for_job(job text, INOUT completed boolean DEFAULT NULL) LANGUAGE plpgsql AS $$
 BEGIN
@@ -30,13 +36,11 @@ END $$;
 -- Where there is one here, the table is made anew under its name, and the old one with all that stands beside it is put
 -- away, in a schema of its own, for the transactions that hold it: they get OC001. Where a copy could lose something
 -- (foreign keys, identity columns, a commit since this transaction's snapshot) ALTER TABLE waits, as in PostgreSQL.
-CREATE FUNCTION hotrow.step_aside(command text) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION hotrow.step_aside(altered oid) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    altered oid := to_regclass((regexp_match(
-        command, '^\s*ALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?(\S+__base"?)\s', 'i'))[1]);
     parts jsonb;
 BEGIN
-    IF altered IS NULL OR NOT EXISTS (
+    IF altered IS NULL OR NOT pg_has_role((SELECT relowner FROM pg_class WHERE oid = altered), 'USAGE') OR NOT EXISTS (
         SELECT FROM pg_locks l WHERE l.relation = altered AND l.pid <> pg_backend_pid()
            AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
        OR EXISTS (SELECT FROM pg_constraint fk WHERE contype = 'f' AND (conrelid = altered OR confrelid = altered)
@@ -63,26 +67,15 @@ CREATE FUNCTION hotrow.committed_since_snapshot() RETURNS boolean LANGUAGE sql V
          WHERE pg_xact_status(later.xid) = 'committed')
 $$;
 
--- Put a table away and make the same one anew. Names are changed in the catalogues: ALTER … would wait for whom we step aside.
+-- Put a table away and make the same one anew.
 CREATE FUNCTION hotrow.put_away(relation oid, parts jsonb) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    space oid := (SELECT relnamespace FROM pg_class WHERE oid = relation);
-    gone text := 'hotrow_gone_' || pg_current_xact_id();
-    relations oid[] := ARRAY(SELECT (parts ->> part)::regclass FROM unnest(hotrow.relations()) AS part);
-    types oid[];
-    functions oid[] := ARRAY(SELECT to_regproc(parts ->> part) FROM unnest(hotrow.functions()) AS part);
+    owner name := (SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = relation);
     command text;
 BEGIN
-    EXECUTE format('CREATE SCHEMA %I', gone);
-    relations := relations || ARRAY(SELECT indexrelid FROM pg_index WHERE indrelid = ANY (relations));
-    types := ARRAY(SELECT t.oid FROM pg_type t LEFT JOIN pg_type e ON e.oid = t.typelem
-                    WHERE t.typrelid = ANY (relations) OR e.typrelid = ANY (relations));
-    UPDATE pg_class SET relnamespace = gone::regnamespace WHERE oid = ANY (relations);
-    UPDATE pg_type SET typnamespace = gone::regnamespace WHERE oid = ANY (types);
-    UPDATE pg_proc SET pronamespace = gone::regnamespace WHERE oid = ANY (functions);
-    UPDATE pg_constraint SET connamespace = gone::regnamespace WHERE conrelid = ANY (relations);
-    UPDATE pg_depend SET refobjid = gone::regnamespace
-     WHERE refclassid = 'pg_namespace'::regclass AND refobjid = space AND objid = ANY (relations || types || functions);
+    -- What stands beside it is made when the table has been altered: hotrow.rebuild().
+    PERFORM set_config('hotrow.rights', (SELECT relacl::text FROM pg_class WHERE oid = (parts ->> 'view')::regclass), true);
+    PERFORM hotrow.move_away(relation);
     EXECUTE hotrow.fill($ddl$
         CREATE TABLE {base} (LIKE {old} INCLUDING ALL) WITH (fillfactor = 50);
         INSERT INTO {base} SELECT * FROM {old};
@@ -96,27 +89,75 @@ BEGIN
     LOOP
         EXECUTE command;
     END LOOP;
-    -- What stands beside it is made when the table has been altered: hotrow.rebuild().
-    PERFORM set_config('hotrow.rights', (SELECT relacl::text FROM pg_class WHERE oid = relations[1]), true);
+    IF owner <> current_user THEN
+        EXECUTE format('ALTER TABLE %s OWNER TO %I', parts ->> 'base', owner);
+    END IF;
+END $$;
+
+-- Move a table and what stands beside it to a schema of its own. Names are changed in the catalogues: ALTER … would wait for
+-- whom we step aside.
+CREATE FUNCTION hotrow.move_away(relation oid) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    parts jsonb := hotrow.parts(relation);
+    before text := current_setting('hotrow.adopting', true);
+    space oid := (SELECT relnamespace FROM pg_class WHERE oid = relation);
+    gone text := 'hotrow_gone_' || pg_current_xact_id();
+    relations oid[] := ARRAY(SELECT (parts ->> part)::regclass FROM unnest(hotrow.relations()) AS part);
+    types oid[];
+    functions oid[] := ARRAY(SELECT to_regproc(parts ->> part) FROM unnest(hotrow.functions()) AS part);
+BEGIN
+    PERFORM hotrow.check_owner(relation);
+    PERFORM set_config('hotrow.adopting', 'on', true);
+    EXECUTE format('CREATE SCHEMA %I', gone);
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', gone, (SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = relation));
+    PERFORM set_config('hotrow.adopting', coalesce(before, ''), true);
+    relations := relations || ARRAY(SELECT indexrelid FROM pg_index WHERE indrelid = ANY (relations));
+    types := ARRAY(SELECT t.oid FROM pg_type t LEFT JOIN pg_type e ON e.oid = t.typelem
+                    WHERE t.typrelid = ANY (relations) OR e.typrelid = ANY (relations));
+    UPDATE pg_class SET relnamespace = gone::regnamespace WHERE oid = ANY (relations);
+    UPDATE pg_type SET typnamespace = gone::regnamespace WHERE oid = ANY (types);
+    UPDATE pg_proc SET pronamespace = gone::regnamespace WHERE oid = ANY (functions);
+    UPDATE pg_constraint SET connamespace = gone::regnamespace WHERE conrelid = ANY (relations);
+    UPDATE pg_depend SET refobjid = gone::regnamespace
+     WHERE refclassid = 'pg_namespace'::regclass AND refobjid = space AND objid = ANY (relations || types || functions);
 END $$;
 
 -- Drop what was put away and is not held any more.
-CREATE FUNCTION hotrow.drop_gone() RETURNS void LANGUAGE plpgsql SET client_min_messages = warning AS $$
+CREATE FUNCTION hotrow.drop_gone() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
 DECLARE
+    before text := current_setting('hotrow.adopting', true);
     gone record;
 BEGIN
+    PERFORM set_config('hotrow.adopting', 'on', true);
     FOR gone IN
         SELECT n.nspname AS name FROM pg_namespace n
-         WHERE n.nspname LIKE 'hotrow\_gone\_%' AND NOT EXISTS (
+         WHERE n.nspname LIKE 'hotrow\_gone\_%' AND n.nspowner = to_regrole(current_user::text) AND NOT EXISTS (
                SELECT FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
                 WHERE c.relnamespace = n.oid AND l.pid <> pg_backend_pid())
     LOOP
         EXECUTE format('DROP SCHEMA %I CASCADE', gone.name);
     END LOOP;
+    PERFORM set_config('hotrow.adopting', coalesce(before, ''), true);
+END $$;
+
+-- What follows is done by whoever says a DDL statement, with that one's rights: a table may call functions of its owner's, and
+-- nobody must be made to call them with more rights. What needs more is in functions of their own that ask who calls them.
+
+-- The name of the base table that a text of ALTER TABLE is about, as it was written.
+CREATE FUNCTION hotrow.altered_name(command text) RETURNS text LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT (regexp_match(command, '^\s*ALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?(\S+__base"?)\s', 'i'))[1]
+$$;
+
+-- The client's search_path, in which it finds its tables, is in force here and nowhere below.
+CREATE FUNCTION hotrow.before_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM hotrow.mind_ddl(pg_catalog.to_regclass(hotrow.altered_name(pg_catalog.current_query())));
 END $$;
 
 -- One DDL statement in a transaction, and none with other writes.
-CREATE FUNCTION hotrow.before_ddl() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+CREATE FUNCTION hotrow.mind_ddl(altered oid) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF current_setting('hotrow.adopting', true) = 'on' OR current_setting('hotrow.rules', true) = 'off' THEN
         RETURN;
@@ -126,25 +167,20 @@ BEGIN
         RAISE 'ddl and dml are not supported in the same transaction' USING ERRCODE = '0A000';
     END IF;
     PERFORM set_config('hotrow.ddl', 'on', true);
-    IF tg_tag = 'ALTER TABLE' THEN
-        PERFORM hotrow.step_aside(current_query());
-    END IF;
+    PERFORM hotrow.step_aside(altered);
 END $$;
 
 -- Other transactions are told that the schema has changed; a new table is adopted, a changed one is built anew.
-CREATE FUNCTION hotrow.after_ddl() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+CREATE FUNCTION hotrow.after_ddl() RETURNS event_trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     changed record;
 BEGIN
     IF current_setting('hotrow.adopting', true) = 'on' THEN
         RETURN;
     END IF;
-    PERFORM hotrow.tell_of_change();
-    PERFORM set_config('hotrow.adopting', 'on', true);
-    PERFORM hotrow.drop_gone();
-    PERFORM set_config('hotrow.adopting', '', true);
+    PERFORM hotrow.tell_of_change(), hotrow.drop_gone();
     FOR changed IN
-        SELECT DISTINCT coalesce(i.indrelid, c.oid) AS relation, d.command_tag,
+        SELECT DISTINCT coalesce(i.indrelid, c.oid) AS relation, d.command_tag, i.indexrelid AS index,
                hotrow.view_name(coalesce(i.indrelid, c.oid)) IS NOT NULL AS adopted
           FROM pg_event_trigger_ddl_commands() d JOIN pg_class c ON c.oid = d.objid AND d.classid = 'pg_class'::regclass
           LEFT JOIN pg_index i ON i.indexrelid = c.oid
@@ -152,7 +188,9 @@ BEGIN
            AND d.schema_name NOT IN ('hotrow', 'sys', 'pg_catalog')
     LOOP
         IF changed.adopted THEN
+            PERFORM hotrow.name_plainly(changed.relation);
             PERFORM hotrow.rebuild(changed.relation, changed.command_tag);
+            PERFORM set_config('hotrow.index', changed.index::text, true);
         ELSIF changed.command_tag IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO')
               AND current_setting('hotrow.adopt', true) IS DISTINCT FROM 'off' THEN
             PERFORM hotrow.adopt(changed.relation);
@@ -161,7 +199,7 @@ BEGIN
 END $$;
 
 -- A view that is dropped by itself takes its base table with it; a table that lost an index or a foreign key forgets it.
-CREATE FUNCTION hotrow.after_drop() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+CREATE FUNCTION hotrow.after_drop() RETURNS event_trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     dropped record;
     relation oid;
@@ -177,7 +215,8 @@ BEGIN
     FOR relation IN
         SELECT DISTINCT c.oid FROM pg_event_trigger_dropped_objects() d JOIN pg_namespace n ON n.nspname = d.schema_name
           JOIN pg_class c ON c.relnamespace = n.oid AND hotrow.view_name(c.oid) IS NOT NULL
-         WHERE d.object_type = 'index' OR d.object_type = 'table constraint' AND c.relname = d.address_names[2]
+         WHERE pg_has_role(c.relowner, 'USAGE')
+           AND (d.object_type = 'index' OR d.object_type = 'table constraint' AND c.relname = d.address_names[2])
     LOOP
         PERFORM hotrow.define_statements(relation);
     END LOOP;
@@ -188,14 +227,3 @@ CREATE EVENT TRIGGER hotrow_before_ddl ON ddl_command_start EXECUTE FUNCTION hot
 CREATE EVENT TRIGGER hotrow_after_ddl ON ddl_command_end EXECUTE FUNCTION hotrow.after_ddl();
 CREATE EVENT TRIGGER hotrow_after_drop ON sql_drop EXECUTE FUNCTION hotrow.after_drop();
 
--- Tables that were adopted before this text was: made anew by it.
-DO $$
-DECLARE
-    relation oid;
-BEGIN
-    PERFORM set_config('hotrow.adopting', 'on', true);
-    FOR relation IN SELECT oid FROM pg_class WHERE relkind = 'r' AND hotrow.view_name(oid) IS NOT NULL LOOP
-        PERFORM hotrow.remove(hotrow.parts(relation));
-        PERFORM hotrow.build(relation);
-    END LOOP;
-END $$;
