@@ -161,7 +161,8 @@ class Selective(Counter):
     sharp = Switch("see all that was counted")
 
     def observe(self, session: Session) -> State:
-        return super().observe(session) if self.sharp else {"total": 0}
+        total = super().observe(session)
+        return total if self.sharp else {"total": 0}
 
     def check(self, before: State, after: State, tally: Tally) -> Sequence[Verdict]:
         return [judge("nothing was counted", [after] if after != before else [])]
@@ -231,6 +232,7 @@ def test_a_check_may_change_what_it_is_given(lay_out: Callable[..., Tables]) -> 
         ([1], "TypeError: returned a list"),
         ({"rows": iter_once()}, "TypeError: cannot pickle 'generator' object"),
         ({"mean": [("all", Decimal("NaN"))]}, "ValueError: returned NaN"),
+        ({"total": 0}, "LookupError: returned values without reading any"),
     ],
 )
 def test_what_cannot_be_compared_later_is_refused(
@@ -242,6 +244,8 @@ def test_what_cannot_be_compared_later_is_refused(
         name = "fleeting"
 
         def observe(self, session: Session) -> State:
+            if state != {"total": 0}:
+                session.execute("SELECT 1")
             return cast("State", state)
 
     with pytest.raises(UsageError, match=rf"fleeting: observe\(\): {why}"):

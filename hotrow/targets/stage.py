@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import TypeVar
 
-    from hotrow.scenario import Scenario, Session, State
+    from hotrow.scenario import Result, Scenario, Session, State
     from hotrow.targets.session import PostgresSession, Waiting
     from hotrow.targets.target import Target
 
@@ -79,9 +79,14 @@ class Stage:
 
         Raises:
             TargetError: the server refused or is gone.
+            LookupError: it returned something without reading anything.
         """
         with self._session("read the tables", self.schema) as session:
-            return self._read(session, scenario.observe)
+            reader = _Reader(session)
+            state = self._read(session, lambda _: scenario.observe(reader))
+        if state and not reader.has_read:
+            raise LookupError("returned values without reading any by its session; they may be out of date")
+        return state
 
     def count_receipts(self) -> int:
         """How many transactions left a receipt, tombstones not counted.
@@ -157,6 +162,22 @@ def again(work: Callable[[], Done], waiting: Waiting, *, repeatable: bool) -> Do
                 raise
             waiting.sleep(min(_BACKOFF_BASE_S * 2.0**retries, _BACKOFF_CAP_S))
     return work()
+
+
+@dataclass(slots=True)
+class _Reader:
+    """The session that `observe` sees."""
+
+    session: PostgresSession
+    has_read: bool = False
+
+    def execute(self, sql: str, *parameters: Any) -> Result:
+        """Run a statement; note that there was one."""
+        self.has_read = True
+        return self.session.execute(sql, *parameters)
+
+    def think(self, seconds: float) -> None:
+        """No time passes."""
 
 
 def _was_not_applied(error: psycopg.Error) -> bool:

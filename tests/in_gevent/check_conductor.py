@@ -92,6 +92,7 @@ def test_a_sweep_walks_its_cells_and_ends_well(tmp_path: Path) -> None:
     assert events(run, "verdict")[0]["acknowledged"] == {"committed": 0, "unknown": 0}
     assert all("interrupted" not in event for event in events(run, "window"))
     assert [lost for _, _, lost in tables_of(run).judged] == [False, False]
+    assert tables_of(run).read == [("before", 0), ("after", 0), ("before", 1), ("after", 1)]
     assert tables_of(run).dropped == 1
 
 

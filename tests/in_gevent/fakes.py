@@ -104,13 +104,15 @@ class FakeTables:
 
     def __init__(self) -> None:
         self.judged: list[tuple[int, Tally, bool]] = []
+        self.read: list[tuple[str, int]] = []
         self.dropped = 0
         self.error: Exception | None = None
 
     def prepare(self, cell: int) -> None:
-        """Nothing is to be read."""
+        self.read.append(("before", cell))
 
     def judge(self, cell: int, tally: Tally, *, records_lost: bool) -> list[Verdict]:
+        self.read.append(("after", cell))
         self.judged.append((cell, tally, records_lost))
         if self.error is not None:
             raise self.error
