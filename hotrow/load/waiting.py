@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gevent
-import gevent.socket
+from gevent.socket import wait_read, wait_readwrite
 
 from hotrow.targets.session import Waiting
 
 
 def _ready(descriptor: int, writing: bool, within_s: float | None) -> bool:
-    wait = gevent.socket.wait_readwrite if writing else gevent.socket.wait_read
+    wait = wait_readwrite if writing else wait_read
     if within_s is None:
         wait(descriptor)
         return True

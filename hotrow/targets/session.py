@@ -174,7 +174,7 @@ class PostgresSession:
         self._latency = latency
         self._pace = Pace(waiting)
         self._commit_took_s = 0.0
-        self._waiting = waiting
+        self._waiting, self._ready = waiting, waiting.ready
         self._begin = begin
         self._rewrite = rewrite
         self._begin_is_due = False
@@ -321,7 +321,8 @@ class PostgresSession:
         """Wait for the answers of so many statements; return the last, or raise the first error."""
         self._until_s = None if self.patience_s is None else self._waiting.clock() + self.patience_s
         self._pgconn.pipeline_sync()
-        flush(self._pgconn, self._wait)
+        if self._pgconn.flush():  # more than the socket takes at once
+            flush(self._pgconn, self._wait)
         results = [self._statement_result() for _ in range(statements)]
         next_result(self._pgconn, self._wait)  # the end of the pipeline
         failed = next((result for result in results if result.status in _FAILED), None)
@@ -340,7 +341,10 @@ class PostgresSession:
 
     def _wait(self, writing: bool) -> None:
         """Wait for the socket; give the connection up if nobody answers in time."""
-        within_s = None if self._until_s is None else max(self._until_s - self._waiting.clock(), 0.0)
-        if not self._waiting.ready(self._descriptor, writing, within_s):
+        if self._until_s is None:  # as in every attempt of a run
+            self._ready(self._descriptor, writing, None)
+            return
+        within_s = max(self._until_s - self._waiting.clock(), 0.0)
+        if not self._ready(self._descriptor, writing, within_s):
             self.close()
             raise ConnectionTimeout(f"timed out: no answer from the server within {self.patience_s:g} s")
