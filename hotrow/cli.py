@@ -19,6 +19,7 @@ from hotrow.errors import HotrowError
 from hotrow.exit_codes import NOT_USABLE
 from hotrow.finite import Finite
 from hotrow.gate_options import gate_options
+from hotrow.masking import hide_secrets, secrets_in
 from hotrow.probe.command import probe
 from hotrow.sweeping import sweep
 from hotrow.targets.clean_commands import clean
@@ -42,7 +43,7 @@ class _Group(click.Group):
         except KeyboardInterrupt:
             _refuse(ctx, "interrupted by SIGINT", NOT_USABLE)
         except Exception:  # noqa: BLE001 - exit code 1 would say that a gate failed
-            traceback.print_exc()
+            click.echo(hide_secrets(traceback.format_exc(), secrets_in(sys.argv)), err=True)
             ctx.exit(HotrowError.exit_code)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +23,8 @@ _URL = re.compile(
 )
 _SCHEME = re.compile(r"[a-z]+://")
 _FLAG = re.compile(r"-H|--?[a-z][a-z-]*=")
+_PASSWORDS = re.compile(r"://[^:@/]*:(?=([^@/]*)@)|(?:pass|secret|token)\w*=([^&\s]*)", re.IGNORECASE)
+"""The password before a host's first @, and the values of options that are named like one."""
 _WORD = re.compile(r"[A-Za-z_-]{1,20}", re.ASCII)
 
 
@@ -60,6 +62,12 @@ def one_line(text: str) -> str:
     words = " ".join(text.split())
     shown = "".join(letter if letter.isprintable() else "?" for letter in words[:_LONGEST])
     return shown if len(words) <= _LONGEST else shown + HIDDEN
+
+
+def secrets_in(words: Iterable[str]) -> set[str]:
+    """The passwords in the words of a command line, as they were written and decoded."""
+    found = {each for word in words for match in _PASSWORDS.finditer(word) for each in match.groups() if each}
+    return found | set(map(unquote, found))
 
 
 def hide_secrets(text: str, secrets: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from hotrow.cli import main
 from hotrow.errors import HotrowError, UsageError
-from hotrow.masking import hide_secrets, one_line, show_host, show_word
+from hotrow.masking import hide_secrets, one_line, secrets_in, show_host, show_word
 from hotrow.targets.session import BLOCKING
 from hotrow.targets.target import Target, check_reachable, parse_target
 
@@ -180,3 +180,31 @@ def test_an_error_s_text_loses_secrets_and_control_characters() -> None:
 
     assert text == "no host p%40ss/word or … or …"
     assert one_line("a\x1b[31m\nb\0" + "c" * 1000) == "a?[31m b?" + "c" * 391 + "…"
+
+
+def test_a_fault_of_hotrow_s_own_says_no_password_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its traceback may repeat anything; what the command line has as a password is taken out."""
+    host = f"postgresql://u:{MARKER}@h/db?sslpassword=other{MARKER}"
+    words = ["doctor", "-H", host]
+
+    def fail(text: str) -> Target:
+        raise RuntimeError(text)
+
+    monkeypatch.setattr("hotrow.targets.target.parse_target", fail)
+    monkeypatch.setattr("sys.argv", ["hotrow", *words])
+    done = CliRunner().invoke(main, words)
+
+    assert done.exit_code == 2
+    assert "RuntimeError: postgresql://u:…@h/db?sslpassword=" in done.stderr
+    assert MARKER not in done.stderr
+
+
+def test_secrets_of_a_command_line() -> None:
+    """As they were written, and as libpq knows them."""
+    words = [
+        "--host=postgresql://u:p%40ss?word@h/x?a=b&password=sec%20ret",
+        "host=h password=plain",
+        "token=t",
+    ]
+
+    assert secrets_in(words) == {"p%40ss?word", "p@ss?word", "sec%20ret", "sec ret", "plain", "t"}
