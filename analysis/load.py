@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hotrow.attempt import FORMAT
-from hotrow.clock import align, offsets_in
+from hotrow.clock import align, align_health, offsets_in
 from hotrow.error_log import read_errors
 from hotrow.errors import RunError
 from hotrow.ledger import read_events, read_health, read_ledger
@@ -67,7 +67,8 @@ def read_run(directory: Path) -> Run:
     meta = _read_meta(directory)
     ledger = read_ledger(directory)
     events = read_events(directory)
-    align(ledger.attempts, offsets_in(events))
+    offsets = offsets_in(events)
+    align(ledger.attempts, offsets)
     verdicts = {event["cell"]: event["checks"] for event in events if event.get("event") == "verdict"}
     return Run(
         meta=meta,
@@ -75,7 +76,7 @@ def read_run(directory: Path) -> Run:
         attempts=ledger.attempts,
         windows=_windows(events, ledger.attempts),
         verdicts=verdicts,
-        health=read_health(directory),
+        health=align_health(read_health(directory), offsets),
         torn_bytes=ledger.torn_bytes,
         rehearsal=[
             found for event in events if event.get("event") == "rehearsal" for found in event["findings"]

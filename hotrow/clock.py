@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -86,3 +86,14 @@ def align(attempts: NDArray[np.void], offsets: Mapping[int, Offset]) -> None:
             own = attempts["worker"] == offset.worker
             for name in ("scheduled", "started"):
                 attempts[name][own] -= offset.certain_ns
+
+
+def align_health(
+    health: Mapping[int, Sequence[Mapping[str, Any]]], offsets: Mapping[int, Offset]
+) -> dict[int, list[Mapping[str, Any]]]:
+    """The health lines of each worker with their times on the master's clock."""
+    shifts = {worker: offset.certain_ns for worker, offset in offsets.items()}
+    return {
+        worker: [{**line, "wall_ns": line["wall_ns"] - shifts.get(worker, 0)} for line in lines]
+        for worker, lines in health.items()
+    }

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from hotrow.errors import HotrowError
 
+_LINES_MOST = 20
+"""About gates; a sweep has many cells."""
 _MEANING = {
     FINE: "fine",
     GATE_FAILED: "a gate failed",
@@ -118,8 +120,10 @@ def _judged(summary: dict[str, Any], gates: Gates) -> tuple[dict[str, Any], int]
 
 
 def _judgement(gates: Mapping[str, Any]) -> list[str]:
-    """Gates that were not passed, then those that were met but say little, a line each."""
-    return [found["text"] for found in (*gates["breaches"], *gates["doubts"])]
+    """Gates that were not passed, then those that were met but say little: a line each, up to a number."""
+    lines = [found["text"] for found in (*gates["breaches"], *gates["doubts"])]
+    more = len(lines) - _LINES_MOST
+    return [*lines[:_LINES_MOST], *([f"and {more} more gates; summary.json has all"] if more > 0 else [])]
 
 
 def _violations(summary: Mapping[str, Any]) -> list[dict[str, Any]]:

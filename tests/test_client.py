@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from analysis.client import SAMPLE_EVERY_MS, clock_step, read_client
-from analysis.load import Window
+from analysis.load import Window, read_run
 from analysis.summarise import summarise
+from hotrow.ledger import append_event, append_health
 from tests.measured import WALL_NS, cell, run_of, steady_commits
+from tests.run_files import write_run
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SECONDS = 5
 MS = 1_000_000
@@ -153,6 +158,23 @@ def test_old_lines_are_judged_as_before() -> None:
     )
 
     assert (set(found), usable) == ({"client_saturated"}, False)
+
+
+def test_lines_are_on_the_master_s_clock(tmp_path: Path) -> None:
+    """A worker whose clock is an hour behind was there all the same; without its offset it would be a gap."""
+    directory = write_run(tmp_path)
+    (directory / "health-0.jsonl").unlink()
+    hour_ns = 3_600_000_000_000
+    for line in lines(quiet(1.0)):
+        append_health(directory, 0, {**line, "wall_ns": line["wall_ns"] - hour_ns})
+    offset = {"worker": 0, "offset_ns": -hour_ns, "delay_ns": 1_000_000}
+    health = read_run(directory).health
+
+    append_event(directory, {"event": "clock", "offsets": [offset]})
+
+    (line, *_), (aligned, *_) = health[0], read_run(directory).health[0]
+    assert aligned["wall_ns"] - line["wall_ns"] == hour_ns
+    assert read_client(read_run(directory).health, 0, Window(WALL_NS, WALL_NS + 1_000 * MS))["stalls"] == []
 
 
 def test_a_step_of_the_wall_clock_is_said_and_spoils_nothing() -> None:

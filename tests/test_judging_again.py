@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from hotrow.cli import main
+from hotrow.finish import _judgement
 from hotrow.sweeping import sweep
 from tests.run_files import violated, write_run
 
@@ -72,6 +73,16 @@ def test_a_run_is_judged_by_its_own_gates_again(
     run = write_run(tmp_path / "run", options=GATED)
 
     assert hotrow(command, str(run), *given).exit_code == code
+
+
+def test_a_sweep_of_many_cells_does_not_fill_the_console() -> None:
+    """Twenty gates are named, the others counted."""
+    found = [{"text": f"gate {number}"} for number in range(30)]
+
+    lines = _judgement({"breaches": found[:25], "doubts": found[25:]})
+
+    assert len(lines) == 21
+    assert lines[-1] == "and 10 more gates; summary.json has all"
 
 
 @pytest.mark.usefixtures("undrawn")
