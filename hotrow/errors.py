@@ -70,6 +70,10 @@ def in_a_line(error: BaseException) -> HotrowError:
     """The error itself if it is ours; otherwise one line that says what broke, and where in the code."""
     if isinstance(error, HotrowError):
         return error
+    if isinstance(error, OSError) and error.strerror:
+        broken = RunError(f"{error.filename or 'a file'}: cannot be read or written ({error.strerror})")
+        broken.__cause__ = error
+        return broken
     text = " ".join(str(error).split())
     what = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return RunError(f"an unexpected error, {what} (at {last_place_in(error)}); please report it")

@@ -77,6 +77,11 @@ class LedgerWriter:
         return max(0, self._written_bytes - HEADER.itemsize) // ATTEMPT.itemsize
 
     @property
+    def appended(self) -> int:
+        """How many attempts there are, in the file and in memory."""
+        return max(0, self._written_bytes + len(self._pending) - HEADER.itemsize) // ATTEMPT.itemsize
+
+    @property
     def pending_bytes(self) -> int:
         """How much was appended and is not in the file yet."""
         return len(self._pending)

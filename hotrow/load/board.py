@@ -195,7 +195,7 @@ class Board:
                 ledger.close()
             except RunError as error:
                 self.fail(error)
-            self._records = ledger.written
+            self._records = ledger.appended
 
     def _on_message(self, msg: Any, **_: Any) -> None:
         """Do what the master says; what cannot be done is told to it, and not only logged by Locust."""
@@ -286,7 +286,6 @@ class Board:
                 self.fail(error)
             return False
         self._unwritten_since_s = None
-        self._records = self.ledger.written
         return True
 
     def _report_changes(self) -> None:
@@ -303,7 +302,10 @@ class Board:
         return {"sent_ns": self._sent_ns, "heard_ns": self._heard_ns, "told_ns": self._clock.now_ns()}
 
     def _state(self) -> dict[str, Any]:
-        drained = self.cell is None and self.in_flight == 0 and self._flush()
+        # What can never be written holds nobody up: its number is told, and the file will have fewer.
+        drained = self.cell is None and self.in_flight == 0 and (self._flush() or self._failed is not None)
+        if self.ledger is not None:
+            self._records = self.ledger.appended
         return {
             "worker": self.worker,
             "host": socket.gethostname(),

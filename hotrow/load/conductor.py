@@ -171,8 +171,11 @@ class Conductor:
         run.faults.append(finish_run(run.directory, run.request.gates))
 
     def _note_fault(self, run: OpenRun, error: HotrowError) -> None:
-        report_error(error)
+        """Say what went wrong, unless it is one more consequence of what was said before."""
         run.faults.append(error.exit_code)
+        if not any(_root_of(error) in line for line in run.said):
+            report_error(error)
+            run.said.append(str(error))
 
     def _end_early(self, trouble: Trouble, *, entirely: bool = False) -> None:
         """Say why, close the open cell as one that was cut short, and stop Locust."""
@@ -181,8 +184,11 @@ class Conductor:
         if run is None:
             self._environment.process_exit_code = trouble.exit_code
         else:
+            run.said.append(trouble.reason)
             run.faults.append(trouble.exit_code)
             run.cut_short = run.cut_short or trouble.reason
+            if trouble.exit_code == ERROR:
+                run.notebook.hurry()
         self._quit(entirely=entirely)
 
     def _quit(self, *, entirely: bool = False) -> None:
@@ -313,6 +319,14 @@ class Conductor:
 
     def _is_headless(self) -> bool:
         return bool(getattr(self._environment.parsed_options, "headless", False))
+
+
+def _root_of(error: BaseException) -> str:
+    """What an error comes down to: what the operating system said, or its own text."""
+    root = error
+    while root.__cause__ is not None:
+        root = root.__cause__
+    return root.strerror if isinstance(root, OSError) and root.strerror else str(error)
 
 
 def _free(run: OpenRun) -> None:

@@ -34,6 +34,10 @@ class Notebook:
         self.directory = directory
         self._gave_up = False
 
+    def hurry(self) -> None:
+        """From now on wait for no disk: the run is ending anyhow."""
+        self._gave_up = True
+
     def note(self, event: str, **facts: Any) -> None:
         """Append one event, trying again for a while if the disk takes nothing.
 
@@ -78,6 +82,8 @@ class OpenRun:
     """Why the open cell ended before it was planned to."""
     faults: list[int] = field(default_factory=list)
     """Exit codes that the run ends with at least."""
+    said: list[str] = field(default_factory=list)
+    """What went wrong so far, in the lines that the person has seen."""
 
     @property
     def directory(self) -> Path:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import gevent
 import psutil
+from gevent.lock import RLock
 from locust import events
 from locust.runners import MasterRunner, WorkerRunner
 
@@ -86,6 +87,7 @@ def _stand_ready(environment: Environment, runner: Any) -> None:
         assert board is not None  # noqa: S101 - a worker has users
         environment.hotrow = _ready_to_work(environment, runner, board)  # type: ignore[attr-defined]
         return
+    _stop_once_at_a_time(runner)
     by_itself = bool(getattr(options, "headless", False) or getattr(options, "autostart", False))
     environment.process_exit_code = ERROR if by_itself else FINE
     maker = Maker(environment, targets, hosts)
@@ -112,6 +114,17 @@ def _ready_to_work(environment: Environment, runner: WorkerRunner, board: Board)
     ending.install()
     end_with_master(runner, board, forked=MODE.forks)
     return Run(board, None, ending)
+
+
+def _stop_once_at_a_time(runner: Any) -> None:
+    """A second stop waits for the first, and then has nothing to do: Locust would stop every user twice."""
+    stop, lock = runner.stop, RLock()
+
+    def stop_in_turn(*words: Any, **options: Any) -> None:
+        with lock:
+            stop(*words, **options)
+
+    runner.stop = stop_in_turn
 
 
 def _take_run_time(options: Any) -> float | None:

@@ -130,8 +130,9 @@ def test_a_disk_that_stays_full_ends_the_run(
     board.ledger.append(**ATTEMPT)
     until(lambda: last(runner).get("failed") is not None, "failed")
 
+    until(says(runner, drained=True), "drained")
     assert "No space left on device" in last(runner)["failed"]
-    assert last(runner)["exit_code"] == 2
+    assert (last(runner)["exit_code"], last(runner)["records"]) == (2, 1)
     assert board.cell is None
 
 

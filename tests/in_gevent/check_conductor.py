@@ -223,6 +223,28 @@ def test_a_report_that_breaks_ends_with_2(tmp_path: Path) -> None:
     assert tables_of(run).dropped == 1
 
 
+def test_one_cause_is_said_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The directory is removed in mid-run: events, records and report fail for one reason, in one line."""
+    directory = tmp_path / "run"
+    directory.mkdir()
+    run = open_run(directory, cells(0.3))
+    conductor = led(run, shape=object())
+
+    def report(run: OpenRun) -> None:
+        (run.directory / "summary.json").write_text("")
+
+    conductor._report = report  # type: ignore[method-assign]
+    until(lambda: bool(events(run, "begin")), "begun")
+    (directory / "events.jsonl").unlink()
+    directory.rmdir()
+    ended(conductor)
+
+    said = capsys.readouterr().err.splitlines()
+    assert code(conductor) == 2
+    assert len(said) == 1
+    assert "No such file or directory" in said[0]
+
+
 def test_a_database_that_goes_away_leaves_the_cell_unjudged(tmp_path: Path) -> None:
     """That is no wrong data and no error of hotrow's: exit code 4."""
     run = open_run(tmp_path, cells(0.01, (2, 2)))
