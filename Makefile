@@ -4,7 +4,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test lint clean
+.PHONY: setup demo test chaos lint clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -16,6 +16,11 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+# Runs whose processes, server, disk and clock fail: about ten minutes, and a table. As root it also fills a disk; with
+# Debian's libfaketime it also moves a clock.
+chaos: $(READY)
+	$(BIN)/python -m tests.chaos
 
 lint: $(READY)
 	$(BIN)/ruff check .

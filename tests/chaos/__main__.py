@@ -1,0 +1,88 @@
+"""`python -m tests.chaos`: what becomes of a run whose processes, server, disk and clock fail, as a table.
+
+About ten minutes; `--short` takes a quarter of a minute. The exit code is 1 if a case is not as expected.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from tests.chaos.cases import CASES
+from tests.chaos.harness import Harness
+from tests.chaos.table import show
+from tests.local_home import new_home
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import FrameType
+
+    from tests.chaos.judging import Result
+
+SIGNALLED_RUNS = 60
+AT_ONCE = 3
+MOST_S = 25 * 60
+"""A suite that takes longer is given up."""
+
+
+def main() -> int:
+    """Try every case that was chosen, one after another; 1 if one is not as expected."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--short", action="store_true", help="a few cases, at the same time")
+    parser.add_argument("--only", default="", help="cases whose name has this in it")
+    parser.add_argument("--signalled", type=int, default=SIGNALLED_RUNS, help="runs that get a random signal")
+    parser.add_argument("--seed", type=int, default=int(time.time()), help="of the random moments")
+    wanted = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
+        signal.signal(number, _give_up)  # also lets the runs have what a background job ignores
+    signal.alarm(MOST_S)
+    with new_home() as home, tempfile.TemporaryDirectory(prefix="hrc") as folder:
+        os.environ["HOTROW_HOME"] = str(home)
+        harness = Harness(Path(folder))
+        results = list(_try(harness, wanted))
+    show(results, seed=wanted.seed)
+    return 1 if any(result.wrong for result in results) else 0
+
+
+def _give_up(number: int, _: FrameType | None) -> NoReturn:
+    """Out through every `with`, so that nothing is left."""
+    sys.exit(f"given up: {signal.Signals(number).name}")
+
+
+def _try(harness: Harness, wanted: argparse.Namespace) -> list[Result]:
+    cases = [case for case in CASES if wanted.only in case.name and (case.short or not wanted.short)]
+    tries: list[Callable[[], Result]] = [lambda case=case: harness.try_case(case) for case in cases]
+    if wanted.short:
+        return _at_once(tries)
+    if wanted.only in "two runs at once":
+        tries.append(harness.try_two_at_once)
+    results = [_said(each) for each in tries]
+    if wanted.only in "random signals":
+        rng = random.Random(wanted.seed)  # noqa: S311 - no secret
+        runs = [harness.signalled(number, rng) for number in range(wanted.signalled)]
+        results.append(harness.sum_up(_at_once(runs)))
+    return results
+
+
+def _said(attempt: Callable[[], Result]) -> Result:
+    result = attempt()
+    told = f"exit {result.code}, {result.verdict}, lost {result.lost}, {result.took_s:.1f} s"
+    print(f"{result.case}: {told}: {'; '.join(result.wrong) or 'ok'}", file=sys.stderr, flush=True)
+    return result
+
+
+def _at_once(tries: Sequence[Callable[[], Result]]) -> list[Result]:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(lambda each: each(), tries))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,204 @@
+"""Tries the cases on a stand-in of their own, and looks at what is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections import Counter
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.chaos.case import ABSENT, Case
+from tests.chaos.judging import Result, judge, read_summary
+from tests.chaos.trial import BIN, NeverCameError, Trial, trial
+from tests.chaos.truth import make_witnesses, read_truth
+from tests.dsql_endpoint import offered
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Mapping
+
+BEGINS_WITHIN_S = 60.0
+ENDS_WITHIN_S = 120.0
+GONE_WITHIN_S = 5.0
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_LATEST_S = 8.0
+"""The random signals come up to here: a short run is then over."""
+LOADED_WITHIN_S = 1.0
+"""Until Python has loaded hotrow, a signal does what it does to every program."""
+_ANYTHING = frozenset({True, None, ABSENT})
+
+
+class Harness:
+    """Knows the stand-in and gives every trial a name of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._numbers = iter(range(1_000_000))
+        self._lock = threading.Lock()
+
+    def try_case(self, case: Case) -> Result:
+        """One case from the start of its run to the last of its processes."""
+        reason = case.skip()
+        if reason is not None:
+            return Result(case.name, "", note=f"skipped: {reason}")
+        try:
+            with ExitStack() as stack:
+                self._dsn()
+                host = stack.enter_context(offered()).host() if case.endpoint else "local"
+                one = self._enter(stack, case, host)
+                return self._follow(case, one)
+        except NeverCameError as error:
+            return Result(case.name, "", wrong=[str(error)])
+
+    def try_two_at_once(self) -> Result:
+        """Two runs with two workers each: none may notice the other."""
+        case = Case("two runs at once, 2 workers each", codes=frozenset({0}), processes=2)
+        try:
+            with ExitStack() as stack:
+                both = [self._enter(stack, case, "local") for _ in range(2)]
+                results = [self._follow(case, one) for one in both]
+        except NeverCameError as error:
+            return Result(case.name, "", wrong=[str(error)])
+        return replace(
+            results[0],
+            code=" ".join(result.code for result in results),
+            verdict=", ".join(result.verdict for result in results),
+            lost=", ".join(result.lost for result in results),
+            wrong=[wrong for result in results for wrong in result.wrong],
+        )
+
+    def signalled(self, number: int, rng: random.Random) -> Callable[[], Result]:
+        """A short run; every second one gets a signal at a random moment."""
+        sent = rng.choice(_SIGNALS) if number % 2 else None
+        after_s = rng.uniform(0.1, _LATEST_S)
+
+        return lambda: self._try_signal(sent, after_s)
+
+    def _try_signal(self, sent: signal.Signals | None, after_s: float) -> Result:
+        case = Case(
+            f"{sent.name if sent else 'no signal'} after {after_s:.2f} s",
+            codes=frozenset({0, 4}) if sent else frozenset({0}),
+            counting=_ANYTHING,
+            conserving=_ANYTHING,
+            immediately=True,
+            duration="1s",
+            within_s=60,
+        )
+        with ExitStack() as stack:
+            one = self._enter(stack, case, "local")
+            time.sleep(after_s)
+            if sent is not None and one.process is not None:
+                with suppress(ProcessLookupError):
+                    one.process.send_signal(sent)
+            result = self._follow(case, one)
+            summary = read_summary(one.directory)
+        if result.code == "0" and not _is_whole(summary):
+            result.wrong.append("0 without a whole summary")
+        if sent is not None and result.code == str(-sent) and after_s < LOADED_WITHIN_S:
+            result.wrong, result.note = [], "before hotrow was loaded"
+        return result
+
+    def sum_up(self, results: list[Result]) -> Result:
+        """All the runs with random signals as one line."""
+        codes = Counter(result.code for result in results)
+        notes = Counter(result.note for result in results if result.note)
+        return Result(
+            f"random signals, {len(results)} runs",
+            "0/4",
+            code=", ".join(f"{count} of {code}" for code, count in sorted(codes.items())),
+            took_s=max(result.took_s for result in results),
+            wrong=[f"{result.case}: {wrong}" for result in results for wrong in result.wrong],
+            note=", ".join(f"{count} {note}" for note, count in notes.items()),
+        )
+
+    def _enter(self, stack: ExitStack, case: Case, host: str) -> Trial:
+        """Start a trial that ends, with all that belongs to it, as `stack` unwinds."""
+        with self._lock:
+            name = f"w{next(self._numbers)}"
+            make_witnesses(self._dsn(), name)
+        words = ["-H", host, "--skew", "uniform", "--keys", "200", "--users", "4"]
+        words += ["--warmup", "300ms", "--duration", case.duration]
+        words += ["--processes", str(case.processes)] if case.processes else []
+        one = stack.enter_context(trial(self._folder / name, name, words, {}))
+        stack.enter_context(case.setting(one))
+        one.start()
+        return one
+
+    def _follow(self, case: Case, one: Trial) -> Result:
+        if not case.immediately:
+            try:
+                one.wait_until(one.is_measuring, BEGINS_WITHIN_S, "a cell was measured")
+            except NeverCameError as error:
+                _keep(one, one.said(), Result(case.name, "", wrong=[str(error)]))
+                raise
+        case.fault(one)
+        fault_s = time.monotonic()
+        code = one.wait_for_end(ENDS_WITHIN_S)
+        left = self._wait_until_gone(one)
+        told = one.said()
+        report_code = None
+        if case.report_code is not None and one.directory is not None:
+            report_code, said = _report(one.directory)
+            told += said
+        truth = read_truth(self._dsn(), one.name, one.directory) if case.leaves_records else None
+        result = judge(case, one, code=code, told=told, truth=truth, fault_s=fault_s)
+        if report_code != case.report_code:
+            result.wrong.append(f"hotrow report: {report_code}")
+        if left:
+            result.wrong.append(f"{len(left)} processes are left")
+        if result.wrong:
+            _keep(one, told, result)
+        return result
+
+    def _wait_until_gone(self, one: Trial) -> list[int]:
+        """The processes of a trial that are still there a while after its end."""
+        deadline = time.monotonic() + GONE_WITHIN_S
+        while (left := [process.pid for process in one.left()]) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return left
+
+    def _dsn(self) -> str:
+        """The stand-in's, started if need be, by a process of its own: no trial's mark, no faked clock."""
+        from hotrow.targets.local.server import ensure_up  # noqa: PLC0415 - after HOTROW_HOME is set
+
+        return ensure_up().dsn
+
+
+def _is_whole(summary: Mapping[str, Any]) -> bool:
+    """Whether every cell was measured to its end."""
+    warnings = [
+        *summary.get("warnings", ()),
+        *(each for cell in summary.get("cells", ()) for each in cell["warnings"]),
+    ]
+    return bool(summary.get("cells")) and not {"interrupted", "cells_missing"} & {
+        each["code"] for each in warnings
+    }
+
+
+def _report(directory: Path) -> tuple[int, str]:
+    done = subprocess.run(
+        [str(BIN / "hotrow"), "report", str(directory)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def _keep(one: Trial, told: str, result: Result) -> None:
+    """What a person wants to see of a case that went wrong, if he said where to put it."""
+    folder = os.environ.get("HOTROW_CHAOS_KEEP")
+    if folder is None:
+        return
+    with (Path(folder) / f"{one.name}.txt").open("w") as file:
+        file.write(f"{result.case}: {result.wrong}\n{' '.join(one.words)}\n\n{told}\n")
+        events = one.directory and one.directory / "events.jsonl"
+        if events is not None and events.exists():
+            file.write(events.read_text())
