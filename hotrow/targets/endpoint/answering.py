@@ -17,6 +17,7 @@ from hotrow.targets.endpoint.messages import (
     build_query,
     is_poisoned,
     is_ready,
+    show_outward,
 )
 from hotrow.targets.endpoint.talk import CHUNK_BYTES, FAILED, IDLE, Dropped, Segment, Stage, Talk, Verdict
 from hotrow.targets.endpoint.wire import build_message
@@ -127,7 +128,7 @@ class Answering:
 
     async def _write(self, data: bytes) -> None:
         self.busy = True
-        await self._talk.client.write(data)
+        await self._talk.client.write(show_outward(data))
         self.busy = False
 
     def _filter(self, segment: Segment, kind: int, piece: bytes) -> bytes:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import struct
 
 from hotrow.targets.endpoint.wire import build_message
+from hotrow.targets.local.rewriting.outward import outward
 
 _HEADER = struct.Struct("!BI")
 _HEADER_BYTES = _HEADER.size
@@ -91,6 +93,46 @@ POISON_QUERY = b'DEALLOCATE "' + _FAULT_NAME + b'"'
 POISON_EXECUTE = build_message(b"D", b"S" + _FAULT_NAME + b"\0")
 """The same in place of an Execute: Describe of a statement that there is not."""
 _REFUSED = b'"' + _FAULT_NAME + b'"'
+
+
+_SEVERITIES = b"ERROR|FATAL|PANIC|WARNING|NOTICE|DEBUG|INFO|LOG"
+_SAID = re.compile(rb"[EN](....)S(?:" + _SEVERITIES + rb")\0V(?:" + _SEVERITIES + rb")\0C", re.DOTALL)
+"""How an ErrorResponse or a NoticeResponse begins; no value that is a text can look like it."""
+
+
+def show_outward(data: bytes) -> bytes:
+    """What a server sent, its errors and notices in terms of the client's own tables.
+
+    They are told by their layout, not by counting messages, which would slow big results: one that is not
+    complete in `data` passes as it is.
+    """
+    if b"__" not in data and b"hotrow" not in data:  # nearly always
+        return data
+    parts: list[bytes] = []
+    at = 0
+    for found in _SAID.finditer(data):
+        end = found.start() + 1 + int.from_bytes(found[1], "big")
+        fields = _read_fields(data[found.start() + _HEADER_BYTES : end]) if at <= found.start() else None
+        if fields is not None and end <= len(data):
+            parts += (data[at : found.start()], _build_fields(data[found.start()], outward(fields)))
+            at = end
+    return b"".join((*parts, data[at:])) if parts else data
+
+
+def _read_fields(body: bytes) -> dict[str, str] | None:
+    """The fields of a message by their letters; None where it is not made of such."""
+    fields = body[:-2].split(b"\0")
+    if not body.endswith(b"\0\0") or not all(fields):
+        return None
+    try:
+        return {field[:1].decode(): field[1:].decode() for field in fields}
+    except UnicodeDecodeError:  # another client_encoding
+        return None
+
+
+def _build_fields(kind: int, fields: dict[str, str]) -> bytes:
+    body = b"".join(letter.encode() + text.encode() + b"\0" for letter, text in fields.items())
+    return build_message(bytes((kind,)), body + b"\0")
 
 
 def is_poisoned(error: bytes) -> bool:

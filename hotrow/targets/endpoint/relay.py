@@ -1,6 +1,6 @@
 """Relays bytes between a client and the stand-in until one of them ends.
 
-What passes is not looked at; where faults or latency need that, conduct.py takes over.
+What passes is not followed; where faults or latency need that, conduct.py takes over.
 
 At most one chunk a direction is in memory: a side is read from only when all that it sent is on its way.
 """
@@ -13,7 +13,7 @@ import ssl
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from hotrow.targets.endpoint.messages import READY_BYTES, build_ready, is_ready
+from hotrow.targets.endpoint.messages import READY_BYTES, build_ready, is_ready, show_outward
 from hotrow.targets.endpoint.wire import WireError, build_fatal
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Relay:
         self.finished: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._client = client
         self._to_server = _Pump(client, server, edit, self._end)
-        self._to_client = _Pump(server, client, None, self._end)
+        self._to_client = _Pump(server, client, show_outward, self._end)
         self._to_server.opposite, self._to_client.opposite = self._to_client, self._to_server
         self._to_client.tail = build_ready() if quiet else b""
 
@@ -104,7 +104,7 @@ class _Pump:
         self,
         source: socket.socket,
         sink: socket.socket,
-        edit: Callable[[bytes], bytes] | None,
+        edit: Callable[[bytes], bytes],
         end: Callable[[Exception | None], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
@@ -144,8 +144,7 @@ class _Pump:
                 self._close_sink()
                 return
             self.tail, self.opposite.tail = data[-READY_BYTES:], b""
-            if self._edit:
-                data = self._edit(data)
+            data = self._edit(data)
         except _LATER:
             return
         except OSError:
