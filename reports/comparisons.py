@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from analysis.fairness import is_enough
+from analysis.findings import ATTEMPTS_USABLE_MIN
 from reports import targets, words
 from reports.measures import (
     attempt_ms_p50,
@@ -14,9 +15,9 @@ from reports.measures import (
     give_up_rate,
     goodput_per_s,
     jain,
-    latency_ms_p99,
     limit,
     max_over_median,
+    told_p99,
 )
 from reports.series import Series, by_level, cell_name, middle
 
@@ -58,9 +59,7 @@ def spread(lines: Sequence[Series], *, locks: bool) -> str:
     users = _shared(lines)
     if users is None:
         return ""
-    found = _range(
-        lines, users, *((latency_ms_p99, words.milliseconds) if locks else (conflict_rate, words.share))
-    )
+    found = _range(lines, users, *((told_p99, words.milliseconds) if locks else (conflict_rate, words.share)))
     what = f"p99 latency was {found}" if locks else f"{found} of attempts conflicted"
     return f"On {words.skew_words(lines[-1].cells[0])}, {what} at {words.users(users)}." if found else ""
 
@@ -85,7 +84,7 @@ def alternatives(lines: Sequence[Series]) -> str:
         return ""
     measures: tuple[tuple[str, Value, Write], ...] = (
         ("goodput was", goodput_per_s, words.per_second),
-        ("p99 latency of commits", latency_ms_p99, words.milliseconds),
+        ("p99 latency of commits", told_p99, words.milliseconds),
         ("transactions given up", give_up_rate, words.share),
     )
     found = [(name, _range(lines, users, value, write)) for name, value, write in measures]
@@ -101,6 +100,8 @@ def by_part(line: Series, field: str, noun: str) -> str:
     names = words.region_names(part["name"] for part in parts)
     found = [
         f"{name} {words.share(conflict_rate(part))} (goodput {words.per_second(goodput_per_s(part))})"
+        if part["attempts"]["total"] >= ATTEMPTS_USABLE_MIN
+        else f"{name} {words.ABSENT} ({words.counted(part['attempts']['total'], 'attempt')})"
         for name, part in zip(names, parts, strict=True)
     ]
     variant = f" ({line.variant})" if line.variant else ""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from analysis.findings import ATTEMPTS_MIN
 from reports import comparisons, targets, words
-from reports.measures import conflict_rate, goodput_per_s, is_comparable, latency_ms_p99, limit
+from reports.measures import conflict_rate, goodput_per_s, is_comparable, limit, told_p99
 from reports.series import Series, by_level, cell_name, middle, series, varied
 
 if TYPE_CHECKING:
@@ -111,14 +112,14 @@ def _conflicts(line: Series) -> str:
 
 
 def _waiting(line: Series) -> str:
-    cells = [cell for cell in _per_level(line, latency_ms_p99) if latency_ms_p99(cell) is not None]
+    cells = [cell for cell in _per_level(line, told_p99) if told_p99(cell) is not None]
     if not cells:
         return ""
     first, last = cells[0], cells[-1]
-    end = f"{words.milliseconds(latency_ms_p99(last))} at {words.users(last['users'])}"
+    end = f"{words.milliseconds(told_p99(last))} at {words.users(last['users'])}"
     if first is last:
         return f"p99 latency was {end}"
-    start = f"{words.milliseconds(latency_ms_p99(first))} at {words.users(first['users'])}"
+    start = f"{words.milliseconds(told_p99(first))} at {words.users(first['users'])}"
     return f"p99 latency went from {start} to {end}"
 
 
@@ -145,7 +146,8 @@ def _growth(line: Series) -> str:
 
 def _fit(cells: Sequence[Cell]) -> str:
     """How far the closed form is from the measured conflict rate."""
-    both = [cell for cell in cells if _difference(cell) is not None]
+    enough = [cell for cell in cells if cell["attempts"]["total"] >= ATTEMPTS_MIN]
+    both = [cell for cell in enough if _difference(cell) is not None]
     if not both:
         return ""
     worst = max(both, key=lambda cell: _difference(cell) or 0.0)

@@ -62,6 +62,11 @@ def latency_ms_p99(cell: Cell) -> float | None:
     return _value(cell, "latency_ms", "p99")
 
 
+def told_p99(cell: Cell) -> float | None:
+    """p99 latency as sentences tell it: absent if too few transactions committed to say anything of it."""
+    return latency_ms_p99(cell) if (cell["latency_ms"]["n"] or 0) >= findings.COMMITS_MIN else None
+
+
 def attempt_ms_p50(cell: Cell) -> float | None:
     """Half of the attempts took no longer."""
     return _value(cell, "attempt_ms", "p50")

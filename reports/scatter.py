@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Literal
 from reports import layout, panels, scales, words
 from reports.layout import Box
 from reports.marks import Chart, Line, Note, Panel, Sign
-from reports.measures import error_rate, give_up_rate, goodput_per_s, is_comparable, jain, latency_ms_p99
+from reports.measures import (
+    error_rate,
+    give_up_rate,
+    goodput_per_s,
+    is_comparable,
+    jain,
+    latency_ms_p99,
+    told_p99,
+)
 from reports.series import by_level, middle
 
 if TYPE_CHECKING:
@@ -148,9 +156,14 @@ def _fronts(cells: Sequence[Cell]) -> tuple[tuple[Point, ...], ...]:
 
     Cells whose p99 flatters are none of the best: to give up, or to starve users, would win every time.
     """
-    usable = sorted((cell for cell in cells if is_comparable(cell) and not _flatters(cell)), key=_workload)
+    usable = sorted((cell for cell in cells if _may_be_best(cell)), key=_workload)
     found = [_points(group) for _, group in groupby(usable, _workload)]
     return tuple(front(points) for points in found if len(points) > 1)
+
+
+def _may_be_best(cell: Cell) -> bool:
+    """Whether enough transactions committed, most of all that were tried, and not those of a few users."""
+    return is_comparable(cell) and not _flatters(cell) and told_p99(cell) is not None
 
 
 def _workload(cell: Cell) -> tuple[str, int]:
