@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
     from hotrow.scenario import Scenario
@@ -21,8 +21,10 @@ THEN_S = 30.0
 
 
 @contextmanager
-def said_while_slow(scenario: Scenario, what: str, first_s: float = FIRST_S) -> Iterator[None]:
-    """Say on standard error, from time to time, that this is still under way, and in which line.
+def said_while_slow(
+    scenario: Scenario, what: str, first_s: float = FIRST_S, *, detail: Callable[[], str] = str
+) -> Iterator[None]:
+    """Say on standard error, from time to time, that this is under way, with its `detail`, and in which line.
 
     By an alarm, because the code in question may let nothing else run. It asks whoever had the alarm before
     as well. If an alarm is set already, or cannot be (in another than the main thread), nothing is said.
@@ -36,8 +38,8 @@ def said_while_slow(scenario: Scenario, what: str, first_s: float = FIRST_S) -> 
     def say(number: int, frame: FrameType | None) -> None:
         taken_s = time.monotonic() - began_s
         sys.stderr.write(
-            f"hotrow: {what} of {scenario.name} has taken {taken_s:.0f} s so far{_place(scenario, frame)};"
-            " Ctrl-C ends it\n"
+            f"hotrow: {what} of {scenario.name} has taken {taken_s:.0f} s so far"
+            f"{detail()}{_place(scenario, frame)}; Ctrl-C ends it\n"
         )
         sys.stderr.flush()
         if callable(before):

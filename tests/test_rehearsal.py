@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hotrow.errors import HotrowError, TargetError, UsageError
-from hotrow.rehearsal import Rehearsed, Touch, compare, writes_what_it_draws
+from hotrow.rehearsal import Rehearsed, Touch, compare, works_of, writes_what_it_draws
 from hotrow.scenario import Work
 from hotrow.targets.rehearsing import Observer, rehearse
 from hotrow.targets.returning import primary_keys
@@ -17,8 +17,10 @@ from tests import liars
 from tests.playing import FULL_SPEED, staged
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from hotrow.rehearsal import Finding
-    from hotrow.scenario import Scenario
+    from hotrow.scenario import Keys, Scenario
 
 KEYS = 100
 HOSTS = [FULL_SPEED, "plain:rtt=0,commit=0"]
@@ -109,6 +111,28 @@ def test_the_rehearsal_leaves_no_row_changed() -> None:
         sums = "SELECT (SELECT sum(value) FROM item)::bigint, (SELECT sum(total) FROM audit)::bigint"
 
         assert stage.sql(sums).rows == [(0, 0)]
+
+
+def test_it_is_known_what_the_rehearsal_is_at() -> None:
+    """For who waits: the method, and the statement before or in it."""
+    seen = []
+
+    class Looks(liars.Honest):
+        def draw(self, keys: Keys, rng: np.random.Generator) -> Work:
+            seen.append(observer.doing)
+            return super().draw(keys, rng)
+
+    with staged(Looks(), KEYS) as stage, stage.session() as session:
+        observer = Observer(session, primary_keys(stage.scenario.tables()))
+        for work in observer.drawing(works_of(stage.scenario, KEYS, seed=1, how_many=1)):
+            observer.start()
+            seen.append(observer.doing)
+            stage.scenario.run(observer, work)
+            seen.append(observer.doing)
+        session.rollback()
+
+    assert seen[:2] == [", in draw()", ", in run()"]
+    assert seen[2].startswith(", in run(), after UPDATE item SET")
 
 
 def test_the_scenario_sees_its_own_columns_only() -> None:

@@ -45,11 +45,11 @@ def test_an_endless_loop_is_named_with_its_line(capsys: pytest.CaptureFixture[st
     """In one line; whoever had the alarm before hears it too, and has it again."""
     scenario = Endless()
 
-    with pytest.raises(Heard), said_while_slow(scenario, "draw()", first_s=0.01):
+    with pytest.raises(Heard), said_while_slow(scenario, "draw()", 0.01, detail=lambda: ", by itself"):
         scenario.spin()
 
     said = capsys.readouterr().err
-    assert said.startswith("hotrow: draw() of mine has taken 0 s so far, in spin() (")
+    assert said.startswith("hotrow: draw() of mine has taken 0 s so far, by itself, in spin() (")
     assert f"{__file__}, line " in said
     assert said.count("\n") == 1
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)

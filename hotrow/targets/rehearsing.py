@@ -55,7 +55,7 @@ def rehearse(
     made = [*scenario.tables(), *scenario.seed(keys)]
     try:
         observer = Observer(session, primary_keys(scenario.tables()), routines(made))
-        with said_while_slow(scenario, "the rehearsal"):
+        with said_while_slow(scenario, "the rehearsal", detail=lambda: observer.doing):
             done = [
                 _run(scenario, work, session, observer)
                 for work in observer.drawing(works_of(scenario, keys, seed, WORKS))
@@ -88,12 +88,14 @@ class Observer:
     """Statements that may write or lock what is not noted, in their order."""
     own_chance: set[str] = field(default_factory=set)
     """Methods of the scenario that moved a generator which they were not given."""
+    doing: str = ""
+    """What the scenario is at, as the end of a sentence."""
     _chance: object = None
 
     def drawing(self, works: Iterator[Work]) -> Iterator[Work]:
         """The works, while it is watched whether their draws take chance of their own."""
         while True:
-            self._chance = chance()
+            self._chance, self.doing = chance(), ", in draw()"
             work = next(works, None)
             self.note_chance("draw")
             if work is None:
@@ -109,14 +111,16 @@ class Observer:
         """Start a transaction, of which nothing is noted yet."""
         self.touches, self.complete, self.failed, self.failed_changed = [], True, "", False
         self.session.begin()
-        self._chance = chance()
+        self._chance, self.doing = chance(), ", in run()"
 
     def execute(self, sql: str, *parameters: Any) -> Result:
         """Run it, note the rows that it touched, and return what it would have returned without that."""
         self.note_chance("run")
+        self.doing = f", in run(), waiting for the answer to {shortened(sql)}"
         try:
             return self._execute(sql, parameters)
         finally:
+            self.doing = f", in run(), after {shortened(sql)}"
             self._chance = chance()  # while it waits, others may run
 
     def _execute(self, sql: str, parameters: Sequence[Any]) -> Result:
