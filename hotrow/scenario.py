@@ -184,15 +184,15 @@ class Scenario(ABC):
 
     @abstractmethod
     def run(self, session: Session, work: Work) -> None:
-        """Do it, between BEGIN and COMMIT. Raise `hotrow.errors.Rejected` where the business rule says no."""
+        """Do it, between hotrow's BEGIN and COMMIT. Raise `hotrow.errors.Rejected` if the rule says no."""
 
     @abstractmethod
     def observe(self, session: Session) -> State:
-        """Read what the check needs; called before and after a cell, with no load running."""
+        """Read what the check needs, as plain values; before and after a cell, with no load running."""
 
     @abstractmethod
     def check(self, before: State, after: State, tally: Tally) -> Sequence[Verdict]:
-        """Judge one cell. Pure. Where it raises, nothing is known: its verdict is None."""
+        """Judge one cell. Pure. If it raises or says what cannot be, its verdict is None: nothing is known."""
 
 
 def check_name(kind: type[Scenario]) -> None:
