@@ -192,7 +192,7 @@ class Scenario(ABC):
 
     @abstractmethod
     def check(self, before: State, after: State, tally: Tally) -> Sequence[Verdict]:
-        """Judge one cell. Pure. If it raises or says what cannot be, its verdict is None: nothing is known."""
+        """Judge one cell. Pure. If it raises or says what cannot be, nothing is known: None."""
 
 
 def check_name(kind: type[Scenario]) -> None:
