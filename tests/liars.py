@@ -130,6 +130,13 @@ class Mistyped(Honest):
         session.execute("UPDATE itme SET value = 1 WHERE id = $1", *work.parameters)
 
 
+class Mapped(Honest):
+    """Sends what has no form in PostgreSQL."""
+
+    def run(self, session: Session, work: Work) -> None:
+        session.execute(_ADD, {"id": work.parameters[0]})
+
+
 class Broken(Honest):
     """Fails in its own code."""
 

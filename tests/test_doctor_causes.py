@@ -36,6 +36,7 @@ SAID = {
     "a firewall": ("connection timeout expired", "no answer", "firewall"),
     "no password": ("fe_sendauth: no password supplied", "password", "PGPASSWORD"),
     "no TLS": ("server does not support SSL, but SSL was required", "TLS", "sslmode"),
+    "a pooler's own rules": ("FATAL:  unsupported startup parameter: options", "pooler", "PgBouncer"),
     "too many": ("FATAL: sorry, too many clients already", "no more connections", "minute"),
     "an idle cluster": ("FATAL: waking up cluster, please retry later", "waking up", "minute"),
     "no such database": ('FATAL:  database "x" does not exist', 'database "x" does not exist', "--host"),

@@ -160,6 +160,11 @@ def test_the_scenario_sees_its_own_columns_only() -> None:
             TargetError,
             'cannot run mine: UndefinedTable: relation "itme" does not exist: UPDATE itme',
         ),
+        (
+            liars.Mapped(),
+            TargetError,
+            "cannot run mine: ProgrammingError: a parameter is a dict: pass json.dumps",
+        ),
         (liars.Broken(), UsageError, "cannot run mine: run(): KeyError: 'colour' (.*liars.py, line "),
         (liars.Undrawable(), UsageError, "cannot run mine: draw(): ZeroDivisionError: no (.*liars.py, line "),
     ],

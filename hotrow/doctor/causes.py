@@ -104,6 +104,12 @@ _KNOWN = (
         "give it by PGPASSWORD or ~/.pgpass; for an Aurora DSQL cluster use -H dsql://…, which signs tokens",
     ),
     _known(
+        r"unsupported startup parameter",
+        "a pooler does not take an option that --host gives",
+        "leave the option out, connect to the server itself, or name it in PgBouncer's "
+        "ignore_startup_parameters",
+    ),
+    _known(
         r"server does not support SSL|SSL is required|no encryption",
         "server and --host disagree on TLS",
         "set sslmode in --host: verify-full where the server offers TLS, disable where it does not",

@@ -27,7 +27,7 @@ VANISHED: Mapping[str, str] = MappingProxyType(
 )
 """libpq's options by which a server that vanished from the network is noticed after a minute; the system's
 own defaults take hours."""
-_ENCODE = "percent-encode special characters in user and password (/ as %2F, @ as %40)"
+_ENCODE = "percent-encode special characters, above all in the password (/ as %2F, @ as %40, = as %3D)"
 _HOST = re.compile(r"(?:[\w.:%~+-]*|[/@][\w./:%~+ @-]*)")
 """A name, an address, or a Unix socket's folder."""
 
