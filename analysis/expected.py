@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,9 +11,8 @@ from analysis.keysets import key_sets
 from analysis.model import Loop, predict
 from analysis.timing import spread
 from hotrow.attempt import Outcome
-from hotrow.errors import UsageError
+from hotrow.errors import RunError, UsageError
 from hotrow.retry import parse_retry
-from hotrow.skew import Table, parse_skew
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from analysis.keysets import KeySets
     from analysis.tally import Tally
     from analysis.timing import Timing
+    from hotrow.skew import Skew, Table
 
 ABSENT: Mapping[str, None] = {"conflict_rate": None, "goodput_per_s": None}
 REJECTED_SHARE_MAX = 0.05
@@ -28,12 +29,17 @@ closed form does not know."""
 _MS = 1e-3
 
 
-def lay_out(cell: Mapping[str, Any]) -> Table | None:
-    """The skew of a cell over its keys; None where its file is not here any more."""
+def lay_out(cell: Mapping[str, Any], skews: Mapping[str, Skew]) -> Table | None:
+    """The skew of a cell over its keys, out of those of its run by their texts; None if it is not there.
+
+    Raises:
+        RunError: there are too few keys for it.
+    """
+    skew = skews.get(cell["skew"])
     try:
-        return parse_skew(cell["skew"]).table(cell["keys"])
-    except UsageError:
-        return None
+        return None if skew is None else skew.table(cell["keys"])
+    except UsageError as error:
+        raise RunError(f"run.json is damaged: cell {cell['id']} cannot have been run: {error}") from error
 
 
 def expect(
@@ -49,7 +55,10 @@ def expect(
     if table is None or loop is None or policy.name == "budget" or not _holds(cell, counted):
         return dict(ABSENT)
     sets = _row_sets(table, cell["keys_per_transaction"], cell.get("rows_per_key", 1))
-    predicted = predict(sets, loop, policy, redraw=cell["redraw"])
+    with np.errstate(all="ignore"):  # a key that is certain to be drawn leaves the others 0 / 0
+        predicted = predict(sets, loop, policy, redraw=cell["redraw"])
+    if not math.isfinite(predicted.conflict_rate) or not math.isfinite(predicted.goodput_per_s):
+        return dict(ABSENT)
     return {"conflict_rate": predicted.conflict_rate, "goodput_per_s": predicted.goodput_per_s}
 
 

@@ -78,7 +78,10 @@ def find(
 def find_in_run(
     cells_missing: int, torn_bytes: int, clock_step: tuple[float, int] | None = None
 ) -> list[Finding]:
-    """Findings on a run as a whole; `clock_step` is as `analysis.client.clock_step` says."""
+    """Findings on a run as a whole; `analysis.damages` has those on its files.
+
+    `clock_step` is as `analysis.client.clock_step` says.
+    """
     stepped = clock_stepped(clock_step)
     found = [] if stepped is None else [stepped]
     if cells_missing:
@@ -89,7 +92,8 @@ def find_in_run(
         found.append(Finding("cells_missing", message, advice, spoils=True))
     if torn_bytes:
         message = f"{torn_bytes} bytes at the end of the attempts files are no whole record and were ignored"
-        found.append(Finding("torn_tail", message, "A worker was killed: its last attempts are lost."))
+        advice = "A worker was killed, or the file was cut: its last attempts are lost."
+        found.append(Finding("torn_tail", message, advice, spoils=True))
     return found
 
 

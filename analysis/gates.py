@@ -189,7 +189,8 @@ def exit_code(
     """The exit code of a run: the worst of what was found, in this order.
 
     3: a check found wrong data, and that was not expected. 1: a gate was measured and not passed. 4: a cell
-    is not usable, was not measured or not judged, or a gate had nothing to measure. 0: none of these.
+    is not usable, was not measured or not judged, a file is damaged, or a gate had nothing to measure. 0:
+    none of these.
     """
     if _is_violated(summary) and not expect_violations:
         return INVARIANT_VIOLATED
@@ -212,7 +213,7 @@ def _is_violated(summary: Mapping[str, Any]) -> bool:
 def _is_judged(summary: Mapping[str, Any]) -> bool:
     """Whether there are cells, all that were planned, each to its end, and their checks decided."""
     cells = summary["cells"]
-    missing = not cells or _has(summary, "cells_missing")
+    missing = not cells or not summary.get("usable", True) or _has(summary, "cells_missing")
     return not missing and not any(_has(cell, code) for cell in cells for code in _UNJUDGED)
 
 

@@ -1,23 +1,39 @@
-"""A run directory as one value, read without a database."""
+"""A run directory as one value, read without a database, and checked where it is read.
+
+What cannot be read at all is refused in one line. What is damaged in part is left out and told of, so that
+nothing is made of it.
+"""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from analysis.formats import HEALTH, RUN, event_fault
+from analysis.records import NO_DOUBTS, Doubts, find_lost, near, possible
 from hotrow.attempt import FORMAT
 from hotrow.clock import align, align_health, offsets_in
 from hotrow.error_log import read_errors
 from hotrow.errors import RunError
+from hotrow.json_lines import parse_json, read_bounded
 from hotrow.ledger import read_events, read_health, read_ledger
+from hotrow.seal import EVENT, broken_files
+from hotrow.skew import keeps_weights, load_skew
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
+
+    from hotrow.ledger import Ledger
+    from hotrow.skew import Skew
+
+_RUN_BYTES_MAX = 2**27
+_WINDOW_NS_MAX = 100 * 86_400_000_000_000
+"""A hundred days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +49,24 @@ class Window:
     def seconds(self) -> float:
         """How long it is."""
         return (self.end_ns - self.begin_ns) / 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """What of a run is missing, changed or unreadable."""
+
+    weights: Sequence[str] = ()
+    """Why the weights of a `file:` skew cannot be used; older versions kept none, which is no damage."""
+    files: Sequence[str] = ()
+    """Names of files that are not as they were when the run ended; runs of older versions do not say."""
+    unsealed: bool = False
+    """Whether the run did not get to its end: nothing says that its files are all there. Older versions never
+    did."""
+    lines: int = 0
+    """Lines of events.jsonl and health-*.jsonl that were left out."""
+    overlapping: frozenset[int] = frozenset()
+    """Cells whose windows overlap: they were measured one after another, so one of them is wrong."""
+    records: Doubts = NO_DOUBTS
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -56,50 +90,129 @@ class Run:
     """What the rehearsal of the scenario found before the run: warnings, as they stand in summary.json."""
     errors: Sequence[Mapping[str, Any]] = ()
     """What the first error of each sort in a cell said; runs of older versions have none."""
+    skews: Mapping[str, Skew] = field(default_factory=dict)
+    """By the texts of the cells; a `file:` whose weights are not there has none."""
+    damage: Damage = field(default_factory=Damage)
 
 
 def read_run(directory: Path) -> Run:
     """Read run.json, attempts, events and health of `directory`.
 
     Raises:
-        RunError: the directory is missing, or not a run of this format.
+        RunError: the directory is missing, or not a run of this format, or a file of it cannot be read.
     """
     meta = _read_meta(directory)
     ledger = read_ledger(directory)
-    events = read_events(directory)
+    ids = {cell["id"] for cell in meta["cells"]}
+    lines = read_events(directory)
+    events = [event for event in lines.objects if _is_event(event, ids)]
     offsets = offsets_in(events)
     align(ledger.attempts, offsets)
-    verdicts = {event["cell"]: event["checks"] for event in events if event.get("event") == "verdict"}
+    health, bad_health = _read_health(directory, ids)
+    right = possible(ledger.attempts, ledger.records, meta["cells"], meta)
+    windows = _windows(events, ledger.attempts[right])
+    right &= near(ledger.attempts, {cell: (each.begin_ns, each.end_ns) for cell, each in windows.items()})
+    skews, missing = _read_skews(directory, meta["cells"])
     return Run(
         meta=meta,
         cells=[_with_users_seen(cell, events) for cell in meta["cells"]],
-        attempts=ledger.attempts,
-        windows=_windows(events, ledger.attempts),
-        verdicts=verdicts,
-        health=align_health(read_health(directory), offsets),
+        attempts=ledger.attempts if right.all() else ledger.attempts[right],
+        windows=windows,
+        verdicts={event["cell"]: event["checks"] for event in events if event["event"] == "verdict"},
+        health=align_health(health, offsets),
         torn_bytes=ledger.torn_bytes,
-        rehearsal=[
-            found for event in events if event.get("event") == "rehearsal" for found in event["findings"]
-        ],
+        rehearsal=[found for event in events if event["event"] == "rehearsal" for found in event["findings"]],
         errors=read_errors(directory),
+        skews=skews,
+        damage=Damage(
+            weights=missing,
+            unsealed=_is_unsealed(events),
+            files=[
+                name
+                for event in events
+                if event["event"] == EVENT
+                for name in broken_files(directory, event["files"])
+            ],
+            lines=lines.unreadable + len(lines.objects) - len(events) + bad_health,
+            overlapping=_overlapping(windows),
+            records=_doubts(ledger, right, ids, events),
+        ),
     )
 
 
 def _read_meta(directory: Path) -> dict[str, Any]:
     path = directory / "run.json"
     try:
-        meta = json.loads(path.read_text())
-    except OSError as error:
+        meta = parse_json(read_bounded(path, _RUN_BYTES_MAX))
+    except RunError as error:
         runs = ", ".join(str(inside.parent) for inside in sorted(path.parent.glob("*/run.json"))[:4])
         give = f"give one of the runs in it: {runs}" if runs else "give the directory of a run"
-        raise RunError(f"{path}: cannot be read ({error.strerror}); {give}") from error
+        raise RunError(f"{error}; {give}") from error
     except ValueError as error:
         raise RunError(f"{path}: is not JSON") from error
     if not isinstance(meta, dict) or not {"format", "cells", "target"} <= meta.keys():
         raise RunError(f"{path}: is not the description of a run of hotrow")
     if meta["format"] != FORMAT:
-        raise RunError(f"{path}: a run of format {meta['format']!r}; this hotrow reads format {FORMAT}")
+        raise RunError(
+            f"{path}: a run of format {repr(meta['format'])[:40]}; this hotrow reads format {FORMAT}"
+        )
+    fault = RUN(meta)
+    if fault is not None:
+        raise RunError(f"{path}: is damaged: {fault}")
+    if len({cell["id"] for cell in meta["cells"]}) < len(meta["cells"]):
+        raise RunError(f"{path}: is damaged: two of its cells have one id")
     return meta
+
+
+def _is_event(event: Mapping[str, Any], cells: set[int]) -> bool:
+    """Whether a line is one that hotrow writes, about a cell of the run if about any."""
+    if event_fault(event) is not None or event.get("cell") not in {None, *cells}:
+        return False
+    if event["event"] != "window":
+        return True
+    return bool(0 <= event["end_ns"] - event["begin_ns"] <= _WINDOW_NS_MAX)
+
+
+def _read_health(directory: Path, cells: set[int]) -> tuple[dict[int, list[dict[str, Any]]], int]:
+    """The health lines of each worker, and how many lines were left out."""
+    every = read_health(directory)
+    known = {None, *cells}
+    kept = {
+        worker: [line for line in lines.objects if HEALTH(line) is None and line["cell"] in known]
+        for worker, lines in every.items()
+    }
+    bad = sum(lines.unreadable + len(lines.objects) for lines in every.values())
+    return kept, bad - sum(len(lines) for lines in kept.values())
+
+
+def _is_unsealed(events: Sequence[Mapping[str, Any]]) -> bool:
+    return any("acknowledged" in event for event in events) and all(
+        event["event"] != EVENT for event in events
+    )
+
+
+def _read_skews(directory: Path, cells: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Skew], list[str]]:
+    """The skews of the cells by their texts, and why those are missing that are."""
+    skews: dict[str, Skew] = {}
+    missing = []
+    for spec in dict.fromkeys(cell["skew"] for cell in cells):
+        try:
+            skews[spec] = load_skew(spec, directory)
+        except RunError as error:
+            if keeps_weights(spec):
+                missing.append(str(error))
+    return skews, missing
+
+
+def _doubts(
+    ledger: Ledger, right: NDArray[np.bool_], cells: set[int], events: Sequence[Mapping[str, Any]]
+) -> Doubts:
+    wrong = ledger.attempts["cell"][~right]
+    numbers, counts = np.unique(wrong, return_counts=True)
+    by_cell = dict(zip(numbers.tolist(), counts.tolist(), strict=True))
+    impossible = {cell: count for cell, count in by_cell.items() if cell in cells}
+    lost = find_lost(ledger.attempts[right], ledger.records, events)
+    return Doubts(lost, impossible, strays=sum(by_cell.values()) - sum(impossible.values()))
 
 
 def _with_users_seen(cell: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
@@ -111,15 +224,32 @@ def _with_users_seen(cell: Mapping[str, Any], events: Iterable[Mapping[str, Any]
 def _windows(events: Iterable[Mapping[str, Any]], attempts: NDArray[np.void]) -> dict[int, Window]:
     """The last window written for each cell; one that only began ends with the cell's last attempt."""
     windows: dict[int, Window] = {}
+    begun: dict[int, int] = {}
     for event in events:
-        cell = event.get("cell")
-        if event.get("event") == "window" and cell is not None:
-            windows[cell] = Window(event["begin_ns"], event["end_ns"], closed="interrupted" not in event)
-        elif event.get("event") == "begin" and cell is not None:
-            windows[cell] = _open_window(event["begin_ns"], attempts[attempts["cell"] == cell])
+        if event["event"] == "window":
+            begun.pop(event["cell"], None)
+            windows[event["cell"]] = Window(
+                event["begin_ns"], event["end_ns"], closed="interrupted" not in event
+            )
+        elif event["event"] == "begin":
+            begun[event["cell"]] = event["begin_ns"]
+    for cell, begin_ns in begun.items():
+        windows[cell] = _open_window(begin_ns, attempts["started"][attempts["cell"] == cell])
     return {cell: window for cell, window in windows.items() if window.end_ns > window.begin_ns}
 
 
-def _open_window(begin_ns: int, attempts: NDArray[np.void]) -> Window:
-    last_ns = int(attempts["started"].max()) + 1 if len(attempts) else begin_ns
-    return Window(begin_ns, last_ns, closed=False)
+def _open_window(begin_ns: int, started_ns: NDArray[np.int64]) -> Window:
+    last_ns = int(started_ns.max()) + 1 if len(started_ns) else begin_ns
+    return Window(begin_ns, min(last_ns, begin_ns + _WINDOW_NS_MAX), closed=False)
+
+
+def _overlapping(windows: Mapping[int, Window]) -> frozenset[int]:
+    """The cells whose windows share a moment with another's."""
+    found: set[int] = set()
+    longest: int | None = None  # of those before, the cell whose window ends last
+    for cell in sorted(windows, key=lambda cell: windows[cell].begin_ns):
+        if longest is not None and windows[cell].begin_ns < windows[longest].end_ns:
+            found |= {cell, longest}
+        if longest is None or windows[cell].end_ns > windows[longest].end_ns:
+            longest = cell
+    return frozenset(found)

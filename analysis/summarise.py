@@ -10,6 +10,7 @@ import numpy as np
 from analysis import measures, timing
 from analysis.client import clock_step, read_client
 from analysis.connections import count_connections
+from analysis.damages import find_in_cell, find_in_files
 from analysis.errors import count_errors
 from analysis.expected import expect, lay_out
 from analysis.fairness import fairness
@@ -20,6 +21,7 @@ from analysis.parts import summarise_kinds, summarise_regions
 from analysis.silence import silences
 from analysis.steady import is_steady
 from analysis.tally import (
+    BrokenEquationError,
     Tally,
     count_attempts,
     count_in_doubt,
@@ -45,17 +47,10 @@ _NOT_COPIED = ("schema", "packages", "cells")
 
 
 def summarise(run: Run) -> dict[str, Any]:
-    """Everything that hotrow has to say of a run, as JSON values.
-
-    Raises:
-        BrokenEquationError: the counts of a cell do not add up.
-    """
-    cells = [
-        _summarise_cell(run, cell, run.windows[cell["id"]], attempts)
-        for cell, attempts in _by_cell(run)
-        if cell["id"] in run.windows
-    ]
-    found = find_in_run(len(run.cells) - len(cells), run.torn_bytes, clock_step(run.health))
+    """Everything that hotrow has to say of a run, as JSON values."""
+    cells, broken = _summarise_cells(run)
+    found = find_in_run(len(run.cells) - len(cells) - len(broken), run.torn_bytes, clock_step(run.health))
+    found += find_in_files(run.damage, broken)
     return {
         "format": FORMAT,
         "run": {name: value for name, value in run.meta.items() if name not in _NOT_COPIED},
@@ -63,7 +58,22 @@ def summarise(run: Run) -> dict[str, Any]:
         **count_connections(run),
         "cells": cells if _declares_its_writes(run) else [_without_limit(cell) for cell in cells],
         "warnings": [*run.rehearsal, *(finding.as_json() for finding in found)],
+        "usable": not any(finding.spoils for finding in found),
     }
+
+
+def _summarise_cells(run: Run) -> tuple[list[dict[str, Any]], dict[int, str]]:
+    """The summary of each measured cell, and of those whose counts do not add up by cell id the reason."""
+    cells, broken = [], {}
+    for cell, attempts in _by_cell(run):
+        window = run.windows.get(cell["id"])
+        if window is None:
+            continue
+        try:
+            cells.append(_summarise_cell(run, cell, window, attempts))
+        except BrokenEquationError as error:
+            broken[cell["id"]] = str(error)
+    return cells, broken
 
 
 def _declares_its_writes(run: Run) -> bool:
@@ -109,7 +119,7 @@ def _summarise_cell(
         **{name: cell[name] for name in _SETTINGS},
         "knobs": cell.get("knobs", {}),
         "seconds": window.seconds,
-        **_measured(cell, counted, at_commit, run.meta["think_s"], quiet),
+        **_measured(cell, counted, at_commit, run, quiet),
         **summarise_regions(run.meta["target"], attempts, counted),
         **summarise_kinds(run.meta, attempts, counted),
         "errors": count_errors(counted, cell["id"], run.meta.get("kinds") or (), run.errors),
@@ -124,6 +134,7 @@ def _summarise_cell(
         closed=window.closed,
         judged=cell["id"] in run.verdicts,
     )
+    found += find_in_cell(run.damage, cell["id"])
     warnings = [finding.as_json() for finding in found]
     return {**summary, "warnings": warnings, "usable": not any(finding.spoils for finding in found)}
 
@@ -132,13 +143,15 @@ def _measured(
     cell: Mapping[str, Any],
     counted: Tally,
     at_commit: bool,
-    think_s: float,
+    run: Run,
     quiet: Sequence[Mapping[str, float]],
 ) -> dict[str, Any]:
     """What the attempts say, and what they should say; nothing is predicted of a server that stood still."""
     times = timing.time_cell(counted, conflicts_at_commit=at_commit)
-    table = lay_out(cell)
-    held = limit(cell, counted, times, table, at_commit=at_commit, think_s=think_s, silences=quiet)
+    table = lay_out(cell, run.skews)
+    held = limit(
+        cell, counted, times, table, at_commit=at_commit, think_s=run.meta["think_s"], silences=quiet
+    )
     coarse = held["hottest_row_overlap"] is not None
     return {
         "d_eff": None if table is None else table.d_eff,
@@ -153,7 +166,7 @@ def _measured(
         "limit": held,
         "hot_keys": [] if coarse else hot_keys(counted),
         "predicted": expect(
-            cell, None if coarse or quiet or not at_commit else table, counted, times, think_s
+            cell, None if coarse or quiet or not at_commit else table, counted, times, run.meta["think_s"]
         ),
         "sqlstates": count_sqlstates(counted),
     }

@@ -16,6 +16,10 @@ NO_KEY = 0xFFFF_FFFF
 """`key` of an attempt whose write set was empty."""
 
 
+CELLS_MAX = 0x1_0000
+"""The record counts cells in two bytes."""
+
+
 class Outcome(IntEnum):
     """How one attempt ended."""
 

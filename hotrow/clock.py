@@ -74,7 +74,10 @@ def estimate(worker: int, *, sent_ns: int, heard_ns: int, told_ns: int, got_ns: 
 def offsets_in(events: Iterable[Mapping[str, Any]]) -> dict[int, Offset]:
     """The best offset of each worker: the one with the shortest delay."""
     measured = [
-        Offset(**each) for event in events if event.get("event") == "clock" for each in event["offsets"]
+        Offset(each["worker"], each["offset_ns"], each["delay_ns"])
+        for event in events
+        if event.get("event") == "clock"
+        for each in event["offsets"]
     ]
     return {each.worker: each for each in sorted(measured, key=lambda each: each.delay_ns, reverse=True)}
 

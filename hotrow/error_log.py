@@ -11,7 +11,7 @@ from types import MappingProxyType, NoneType
 from typing import TYPE_CHECKING, Any
 
 from hotrow.errors import RunError
-from hotrow.ledger import append_json_line
+from hotrow.json_lines import append_json_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from hotrow.errors import UsageError
-from hotrow.units import format_duration, parse_duration_s
+from hotrow.units import decimal_number, format_duration, parse_duration_s, told, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -79,7 +79,7 @@ class Knob(ABC, Generic[Value]):
         return value
 
     def _refuse(self, text: str) -> UsageError:
-        return UsageError(f"{self.flag} {text}: must be {self.allowed}")
+        return UsageError(f"{self.flag} {told(text)}: must be {self.allowed}")
 
 
 class Whole(Knob[int]):
@@ -96,9 +96,10 @@ class Whole(Knob[int]):
 
     def parse(self, text: str) -> int:
         """Digits."""
-        if not text.isascii() or not text.isdigit() or not self._least <= int(text[:20]) <= self._most:
+        value = whole_number(text)
+        if value is None or not self._least <= value <= self._most:
             raise self._refuse(text)
-        return int(text)
+        return value
 
 
 class Share(Knob[float]):
@@ -113,12 +114,9 @@ class Share(Knob[float]):
         return "a share from 0 to 1"
 
     def parse(self, text: str) -> float:
-        """Any way to write a number."""
-        try:
-            value = float(text)
-        except ValueError:
-            raise self._refuse(text) from None
-        if not 0 <= value <= 1:
+        """Any usual way to write a number."""
+        value = decimal_number(text)
+        if value is None or not 0 <= value <= 1:
             raise self._refuse(text)
         return value
 

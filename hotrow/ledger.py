@@ -1,23 +1,25 @@
 """The ledger of a run: every attempt as 64 bytes, appended and never rewritten, and JSON lines beside them.
 
 `attempts-<worker>.bin` is one `HEADER` and then `hotrow.attempt.ATTEMPT` records, written by one process.
-`events.jsonl` and `health-<worker>.jsonl` hold one JSON object a line. A file may end in the middle of a
-record or of a line, because its writer was killed: that tail is ignored, and reported for attempts.
+`events.jsonl` and `health-<worker>.jsonl` hold one JSON object per line. A file may end in the middle of a
+record or of a line, because its writer was killed: that tail is left out, and counted.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import struct
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from hotrow.attempt import ATTEMPT, FORMAT
 from hotrow.errors import RunError
+from hotrow.files import open_regular
+from hotrow.json_lines import JsonLines, append_json_line, read_json_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,9 +47,9 @@ _RECORD = struct.Struct("<qqfffffIIIHHH5sBBBBB")
 """`ATTEMPT` field by field: packing so costs a tenth of assigning to a numpy record."""
 
 _ATTEMPT_MAX = 0xFFFF
-_ATTEMPTS_FILE = re.compile(r"attempts-(\d+)\.bin")
-_HEALTH_FILE = re.compile(r"health-(\d+)\.jsonl")
-_EVENTS = "events.jsonl"
+_ATTEMPTS_FILE = re.compile(r"attempts-([0-9]{1,9})\.bin")
+_HEALTH_FILE = re.compile(r"health-([0-9]{1,9})\.jsonl")
+EVENTS_FILE = "events.jsonl"
 
 
 class LedgerWriter:
@@ -172,43 +174,66 @@ class Ledger:
     """`ATTEMPT` records, but `scheduled` and `started` are wall-clock ns (since 1970, UTC)."""
     torn_bytes: int
     """How many bytes at the ends of the files were no whole record."""
+    records: Mapping[int, int] = field(default_factory=dict)
+    """How many attempts each worker's file has, in the order of `attempts`."""
 
 
 def read_ledger(directory: Path) -> Ledger:
     """Read the attempts of every worker into one array, of 64 bytes an attempt; nothing is copied twice.
 
     Raises:
-        RunError: there is no attempts file, or one of them is not ours or of another format.
+        RunError: there is no attempts file, or one of them cannot be read, or is not ours or of another
+            format, or there is too little memory.
     """
     paths = _numbered(directory, _ATTEMPTS_FILE)
     if not paths:
         raise RunError(f"{directory}: no attempts-<worker>.bin there; give the directory of a run")
-    sizes = [path.stat().st_size for path in paths.values()]
-    counts = [max(0, size - HEADER.itemsize) // ATTEMPT.itemsize for size in sizes]
-    attempts = np.empty(sum(counts), dtype=ATTEMPT)
-    first = 0
-    for (worker, path), count in zip(paths.items(), counts, strict=True):
-        _read_worker(path, worker, attempts[first : first + count])
-        first += count
-    return Ledger(attempts, torn_bytes=sum(_torn_bytes(size) for size in sizes))
+    with ExitStack() as opened:
+        files = {worker: opened.enter_context(_open_to_read(path)) for worker, path in paths.items()}
+        sizes = [os.fstat(file.fileno()).st_size for file in files.values()]
+        counts = [max(0, size - HEADER.itemsize) // ATTEMPT.itemsize for size in sizes]
+        attempts = _room_for(sum(counts), directory)
+        first = 0
+        for (worker, file), count in zip(files.items(), counts, strict=True):
+            _read_worker(file, paths[worker], worker, attempts[first : first + count])
+            first += count
+    torn_bytes = sum(_torn_bytes(size) for size in sizes)
+    return Ledger(attempts, torn_bytes, records=dict(zip(files, counts, strict=True)))
+
+
+def _room_for(count: int, directory: Path) -> NDArray[np.void]:
+    try:
+        return np.empty(count, dtype=ATTEMPT)
+    except (MemoryError, ValueError) as error:
+        raise RunError(f"{directory}: {count} attempts do not fit into this machine's memory") from error
+
+
+def _open_to_read(path: Path) -> BinaryIO:
+    try:
+        return open_regular(path)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def _torn_bytes(size: int) -> int:
     return size if size < HEADER.itemsize else (size - HEADER.itemsize) % ATTEMPT.itemsize
 
 
-def _read_worker(path: Path, worker: int, attempts: NDArray[np.void]) -> None:
+def _read_worker(file: BinaryIO, path: Path, worker: int, attempts: NDArray[np.void]) -> None:
     """Fill `attempts` from the file, and put its times on the wall clock."""
-    with path.open("rb") as file:
+    try:
         header = _read_header(file, path, worker)
-        if file.readinto(attempts.view(np.uint8).data) != attempts.nbytes:
-            raise RunError(f"{path}: it became shorter while it was read")
+        taken = file.readinto(attempts.view(np.uint8).data)  # type: ignore[attr-defined]
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror})") from error
+    if taken != attempts.nbytes:
+        raise RunError(f"{path}: it became shorter while it was read")
     for name in ("scheduled", "started"):
         attempts[name] += header["wall"]
 
 
 def _read_header(file: BinaryIO, path: Path, worker: int) -> np.void:
-    """The header of an attempts file; where it is torn there are no attempts, and zeros stand for it."""
+    """The header of an attempts file; if it is torn there are no attempts, and zeros stand for it."""
     raw = file.read(HEADER.itemsize)
     if raw[: len(MAGIC)] != MAGIC[: len(raw)]:
         raise RunError(f"{path}: not a file of hotrow's attempts")
@@ -220,26 +245,9 @@ def _read_header(file: BinaryIO, path: Path, worker: int) -> np.void:
     return header
 
 
-def append_json_line(path: Path, mapping: Mapping[str, Any]) -> None:
-    """Append `mapping` to `path` as one line of JSON, in one write. NaN is refused: absent is null.
-
-    Raises:
-        RunError: the file cannot be written.
-        ValueError: a number is NaN or infinite.
-    """
-    line = json.dumps(mapping, allow_nan=False) + "\n"
-    file = _open_to_append(path, 0)
-    try:
-        os.write(file, line.encode())
-    except OSError as error:
-        raise RunError(f"{path}: cannot be written ({error.strerror})") from error
-    finally:
-        os.close(file)
-
-
 def append_event(directory: Path, event: Mapping[str, Any]) -> None:
     """Append one event of the run; only the master does. Raises as `append_json_line`."""
-    append_json_line(directory / _EVENTS, event)
+    append_json_line(directory / EVENTS_FILE, event)
 
 
 def append_health(directory: Path, worker: int, health: Mapping[str, Any]) -> None:
@@ -247,46 +255,38 @@ def append_health(directory: Path, worker: int, health: Mapping[str, Any]) -> No
     append_json_line(directory / f"health-{worker}.jsonl", health)
 
 
-def read_events(directory: Path) -> list[dict[str, Any]]:
-    """All events in the order they were written; none where the run ended before its first.
+def read_events(directory: Path) -> JsonLines:
+    """All events in the order they were written; none if the run ended before its first.
 
     Raises:
-        RunError: a line is not a JSON object.
+        RunError: there is a file that cannot be read.
     """
-    path = directory / _EVENTS
-    return _read_json_lines(path) if path.exists() else []
+    path = directory / EVENTS_FILE
+    return read_json_lines(path) if os.path.lexists(path) else JsonLines()
 
 
-def read_health(directory: Path) -> dict[int, list[dict[str, Any]]]:
+def read_health(directory: Path) -> dict[int, JsonLines]:
     """The health lines of each worker in the order they were written. Raises as `read_events`."""
-    return {worker: _read_json_lines(path) for worker, path in _numbered(directory, _HEALTH_FILE).items()}
-
-
-def _read_json_lines(path: Path) -> list[dict[str, Any]]:
-    """The objects of a JSON lines file; a last line without its line end was torn and is left out."""
-    *lines, _torn = path.read_bytes().split(b"\n")
-    return [_parse_line(line, f"{path}: line {number}") for number, line in enumerate(lines, start=1)]
-
-
-def _parse_line(line: bytes, where: str) -> dict[str, Any]:
-    try:
-        value = json.loads(line)
-    except ValueError as error:
-        raise RunError(f"{where} is not JSON") from error
-    if not isinstance(value, dict):
-        raise RunError(f"{where} is not a JSON object")
-    return value
+    return {worker: read_json_lines(path) for worker, path in _numbered(directory, _HEALTH_FILE).items()}
 
 
 def _numbered(directory: Path, name: re.Pattern[str]) -> dict[int, Path]:
-    """The files of `directory` that are called so, by their worker's number, in its order."""
+    """The files of `directory` that are called so, by their worker's number, in its order.
+
+    Raises:
+        RunError: the directory cannot be read, or two files are of one worker (`attempts-1`, `attempts-01`).
+    """
     try:
         found = [(match, path) for path in directory.iterdir() if (match := name.fullmatch(path.name))]
     except OSError as error:
         raise RunError(
             f"{directory}: cannot be read ({error.strerror}); give the directory of a run"
         ) from error
-    return dict(sorted((int(match[1]), path) for match, path in found))
+    files = {int(match[1]): path for match, path in sorted(found, key=lambda each: int(each[0][1]))}
+    if len(files) < len(found):
+        names = ", ".join(sorted(path.name for _, path in found))[:200]
+        raise RunError(f"{directory}: two of these files are of one worker: {names}")
+    return files
 
 
 def _open_to_append(path: Path, flags: int) -> int:

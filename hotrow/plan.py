@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from itertools import product
+from math import prod
 from typing import TYPE_CHECKING, Any
 
+from hotrow.attempt import CELLS_MAX
 from hotrow.calling import made, whole
 from hotrow.errors import UsageError
 from hotrow.rehearsal import writes_what_it_draws
 from hotrow.retry import parse_retries
-from hotrow.skew import check_keys, parse_skew
+from hotrow.skew import check_keys, parse_skews
+from hotrow.units import told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,31 +75,42 @@ def turned(scenario: Scenario, knobs: Mapping[str, Sequence[str]]) -> tuple[Scen
     Raises:
         UsageError: an unknown knob, a value that it does not take, or one that is given twice.
     """
-    turns = [
+    for name, values in knobs.items():
+        _refuse_twins(scenario, name, values)
+    return tuple(
         made(type(scenario), {**scenario.knobs, **dict(zip(knobs, values, strict=True))})
         for values in product(*knobs.values())
-    ]
-    stands = [list(turn.knobs.items()) for turn in turns]
-    if any(stand in stands[:place] for place, stand in enumerate(stands)):
-        raise UsageError(f"a value of a knob of {scenario.name} is given twice; give each once")
-    return tuple(turns)
+    )
+
+
+def _refuse_twins(scenario: Scenario, knob: str, values: Sequence[str]) -> None:
+    """Refuse values that mean the same, also if they are spelled differently (`0.5` and `.5`)."""
+    seen: dict[Plain, str] = {}
+    for value in values:
+        stand = made(type(scenario), {**scenario.knobs, knob: value}).knobs[knob]
+        if stand in seen:
+            option = knob.replace("_", "-")
+            raise UsageError(f"--{option} {told(value)}: this value is given twice; give each once")
+        seen[stand] = value
 
 
 def plan_cells(settings: Settings, scenario: Scenario, seed: int) -> tuple[Cell, ...]:
-    """Every cell of a run: repeat by repeat, knobs by knobs, skew by skew, with the users rising within each.
+    """Every cell of a run: repeat by repeat, knobs by knobs, skew by skew, with all users within each.
 
     Raises:
-        UsageError: a knob, skew, policy, key count or user count that cannot run.
+        UsageError: a knob, skew, policy, key count or user count that cannot run, or one that is given twice;
+            more cells than a run can have.
     """
     retries = [policy.spec for policy in parse_retries(settings.retry)]
+    _check_count(settings, len(retries))
     turns = turned(scenario, settings.knobs)
     points = list(
         product(
             range(1, _checked_repeats(settings.repeats) + 1),
             [_drawn(turn, settings.keys, seed) for turn in turns],
-            [parse_skew(text) for text in settings.skews],
+            parse_skews(settings.skews),
             retries,
-            [_checked_users(users) for users in settings.levels],
+            _checked_levels(settings.levels),
         )
     )
     for _, drawn, skew, _, _ in points:
@@ -140,7 +154,24 @@ def _checked_repeats(repeats: int) -> int:
     return repeats
 
 
-def _checked_users(users: int) -> int:
-    if not 1 <= users <= MOST_USERS:
-        raise UsageError(f"--users {users}: the number of users must be from 1 to {MOST_USERS}")
-    return users
+def _check_count(settings: Settings, policies: int) -> None:
+    """Before anything is multiplied out."""
+    lists = [settings.skews, settings.levels, *settings.knobs.values()]
+    cells = settings.repeats * policies * prod(map(len, lists))
+    if cells > CELLS_MAX:
+        raise UsageError(
+            f"{cells:.6g} cells are planned; a run has at most {CELLS_MAX}: give fewer values or --repeats"
+        )
+
+
+def _checked_levels(levels: Sequence[int]) -> Sequence[int]:
+    seen: set[int] = set()
+    for users in levels:
+        if not 1 <= users <= MOST_USERS:
+            raise UsageError(f"--users {users}: the number of users must be from 1 to {MOST_USERS}")
+        if users in seen:
+            raise UsageError(
+                f"--users {users}: is given twice; give each number once, and --repeats for more"
+            )
+        seen.add(users)
+    return levels

@@ -36,13 +36,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hotrow.errors import UsageError
-from hotrow.units import format_duration, parse_duration_s
+from hotrow.units import format_duration, parse_duration_s, shown, whole_number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _RETRIES_MAX = 1_000_000
 """A larger `max` is a slip of the pen, or means `unlimited`."""
+
+_LIST_MAX = 10_000
+"""Characters of a list of policies."""
 
 _RATIO_MAX = 1000.0
 """A larger `ratio` is no budget: `burst` or `max` is what stops."""
@@ -204,6 +207,8 @@ def parse_retries(text: str) -> tuple[Policy, ...]:
     Raises:
         UsageError: as `parse_retry`, or a policy that is given twice.
     """
+    if len(text) > _LIST_MAX:
+        raise UsageError(f"--retry {shown(text)} is too long; allowed: {_LIST_MAX} characters")
     policies: list[Policy] = []
     for each in _listed(text):
         policy = parse_retry(each)
@@ -223,7 +228,9 @@ def _listed(text: str) -> list[str]:
         elif ":" in texts[-1]:
             texts[-1] += f",{part}"
         else:
-            raise UsageError(f"--retry: write {texts[-1]}:{part.strip()}: a colon goes before parameters")
+            raise UsageError(
+                f"--retry: write {shown(f'{texts[-1]}:{part.strip()}')}: a colon goes before parameters"
+            )
     return texts
 
 
@@ -235,7 +242,7 @@ def parse_retry(text: str) -> Policy:
     """
     name, _, rest = text.strip().partition(":")
     if name not in _SHAPES:
-        raise UsageError(f"--retry: unknown policy {name!r}; allowed: {', '.join(POLICIES)}")
+        raise UsageError(f"--retry: unknown policy {shown(name)}; allowed: {', '.join(POLICIES)}")
     shape = _SHAPES[name]
     given = _pairs(name, shape, rest)
     policy = Policy(
@@ -249,7 +256,7 @@ def parse_retry(text: str) -> Policy:
     )
     if policy.base_s > policy.cap_s:
         spans = f"base={format_duration(policy.base_s)} is above cap={format_duration(policy.cap_s)}"
-        raise UsageError(f"--retry: {spans} in {text!r}; raise cap or lower base")
+        raise UsageError(f"--retry: {spans} in {shown(text)}; raise cap or lower base")
     return policy
 
 
@@ -260,10 +267,10 @@ def _pairs(name: str, shape: _Shape, rest: str) -> dict[str, str]:
     for part in rest.split(",") if rest else ():
         key, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals:
-            raise UsageError(f"--retry: {part!r} is not key=value; parameters of {name}: {allowed}")
+            raise UsageError(f"--retry: {shown(part)} is not key=value; parameters of {name}: {allowed}")
         if key not in shape.parameters or key in pairs:
             fault = "given twice" if key in pairs else f"unknown to {name}"
-            raise UsageError(f"--retry: parameter {key!r} is {fault}; parameters of {name}: {allowed}")
+            raise UsageError(f"--retry: parameter {shown(key)} is {fault}; parameters of {name}: {allowed}")
         pairs[key] = value
     return pairs
 
@@ -277,29 +284,28 @@ def _retries_max(text: str) -> int | None:
         return None
     retries = _retries(text)
     if retries is None:
-        raise UsageError(f"--retry: max is {text!r}; allowed: unlimited, or 0 to {_RETRIES_MAX} retries")
+        raise UsageError(f"--retry: max is {shown(text)}; allowed: unlimited, or 0 to {_RETRIES_MAX} retries")
     return retries
 
 
 def _burst(text: str) -> int:
     retries = _retries(text)
     if retries is None:
-        raise UsageError(f"--retry: burst is {text!r}; allowed: 0 to {_RETRIES_MAX} retries")
+        raise UsageError(f"--retry: burst is {shown(text)}; allowed: 0 to {_RETRIES_MAX} retries")
     return retries
 
 
 def _retries(text: str) -> int | None:
     """A whole number of retries; None where it is none, or too many."""
-    if not text.isascii() or not text.isdigit() or len(text) > len(str(_RETRIES_MAX)):
-        return None
-    return int(text) if int(text) <= _RETRIES_MAX else None
+    retries = whole_number(text)
+    return None if retries is None or retries > _RETRIES_MAX else retries
 
 
 def _ratio(text: str) -> float:
     if not _RATIO.fullmatch(text) or float(text) > _RATIO_MAX:
         raise UsageError(
-            f"--retry: ratio is {text!r}; allowed: 0 to {_RATIO_MAX:g} retries a transaction, such as 0.2, "
-            "with up to 6 decimals"
+            f"--retry: ratio is {shown(text)}; allowed: 0 to {_RATIO_MAX:g} retries per transaction, such as "
+            "0.2, with up to 6 decimals"
         )
     return float(text)
 

@@ -3,11 +3,11 @@
 | written                              | meaning                                                          |
 |--------------------------------------|------------------------------------------------------------------|
 | `uniform`                            | every key alike                                                  |
-| `zipf:THETA`                         | P(rank k) proportional to k^-THETA, THETA >= 0; 0 equals uniform |
+| `zipf:THETA`                         | P(rank k) proportional to k^-THETA, 0 to 1000; 0 equals uniform  |
 | `hotspot:SHARE_OF_KEYS:SHARE_OF_OPS` | that share of the keys takes that share of the draws; in (0, 1]  |
 | `latest:THETA`                       | `zipf:THETA` with the highest key id hottest, the next below it  |
 | `hot:K`                              | K keys alike take all draws; `hot` is `hot:1`                    |
-| `file:PATH`                          | CSV with the header `key,weight`; row i (from 0) weighs key id i |
+| `file:PATH`                          | CSV `key,weight`; a key that is not listed is never drawn        |
 
 Probabilities belong to ranks, 0 being the hottest. Except for `latest` and `file`, ranks are scattered over
 the key ids by a bijection, so that hot keys are no neighbours in an index and no two ranks share a key.
@@ -15,7 +15,6 @@ the key ids by a bijection, so that hot keys are no neighbours in an index and n
 
 from __future__ import annotations
 
-import csv
 import math
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,7 +26,9 @@ import numpy as np
 from hotrow.attempt import NO_KEY
 from hotrow.errors import UsageError
 from hotrow.ranks import Newest, scatter, steps, weighted
-from hotrow.zipf import TABLE_KEYS_MAX, zipf
+from hotrow.units import decimal_number, shown, whole_number
+from hotrow.weights import Weights, is_reference, keep_weights, kept_weights, read_weights
+from hotrow.zipf import zipf
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,9 +38,15 @@ if TYPE_CHECKING:
     from hotrow.ranks import Placement, Ranks
 
 _FORMS = "uniform, zipf:THETA, hotspot:SHARE_OF_KEYS:SHARE_OF_OPS, latest:THETA, hot:K, file:PATH"
-_HEADER = ("key", "weight")
+_FILE = "file:"
 _KEYS_MAX = NO_KEY
 """Key ids are stored in 32 bits, of which one value means "none"."""
+
+_THETA_MAX = 1000.0
+"""A larger one is a slip of the pen: from about 50 on the first key is certain to 16 digits."""
+
+DRAWN_MAX = 10_000
+"""Most keys of one transaction; Aurora DSQL lets it write 3,000 rows."""
 
 _BLOCK = 256
 """Draws prefetched at a time: numpy's cost a call is spread, and 1,000 users still hold little memory."""
@@ -107,18 +114,25 @@ class Skew:
 
     name: str
     numbers: tuple[float, ...] = ()
-    path: str = ""
-    weights: bytes = b""
-    """Of `file`: float64 by key id. Bytes, so that the value is immutable and its hash is computed once."""
+    weights: Weights | None = None
+    """Of `file`."""
 
     @property
     def spec(self) -> str:
-        """The canonical text; `parse_skew` reads it back."""
-        if self.name == "file":
-            return f"file:{self.path}"
+        """The canonical text, as the cells of a run have it; `load_skew` reads it back.
+
+        It has of a file the name and a digest, and not the folders.
+        """
+        if self.weights is not None:
+            return f"{_FILE}{self.weights.reference}"
         if self.name == "hot" and self.numbers == (1,):
             return "hot"
         return ":".join([self.name, *(_plain(number) for number in self.numbers)])
+
+    @property
+    def meaning(self) -> Skew:
+        """The plainest skew that draws alike over any number of keys: `uniform` for `zipf:0`."""
+        return _UNIFORM if self.name in {"zipf", "latest"} and self.numbers == (0,) else self
 
     def table(self, keys: int) -> Table:
         """The table over `keys` keys; the last few are kept, so that all users of a cell share one.
@@ -127,6 +141,9 @@ class Skew:
             UsageError: too few or too many keys for this skew.
         """
         return _table(self, keys)
+
+
+_UNIFORM = Skew("uniform")
 
 
 @lru_cache(maxsize=4)
@@ -147,8 +164,8 @@ def _laid_out(skew: Skew, keys: int) -> tuple[Ranks, Placement]:
             return _hotspot(*skew.numbers, keys=keys), scatter(keys)
         case "hot":
             return _hot(int(skew.numbers[0]), keys), scatter(keys)
-        case "file":
-            return _from_weights(skew, keys)
+    if skew.weights is not None:
+        return _from_weights(skew.weights, keys)
     return steps((1.0, keys)), scatter(keys)
 
 
@@ -172,13 +189,14 @@ def _hot(hot: int, keys: int) -> Ranks:
     return steps((1.0, hot), (0.0, keys - hot))
 
 
-def _from_weights(skew: Skew, keys: int) -> tuple[Ranks, Placement]:
-    weights = np.frombuffer(skew.weights)
-    if len(weights) > keys:
+def _from_weights(weights: Weights, keys: int) -> tuple[Ranks, Placement]:
+    listed = np.frombuffer(weights.keys, dtype=np.uint32)
+    if listed[-1] >= keys:
         raise UsageError(
-            f"--keys {keys}: {skew.spec!r} weighs {len(weights)} keys; raise --keys to {len(weights)} or more"
+            f"--keys {keys}: --skew file: {weights.name!r} weighs key {listed[-1]}, and keys count from 0;"
+            f" raise --keys to {int(listed[-1]) + 1} or more"
         )
-    return weighted(weights, keys)
+    return weighted(listed, np.frombuffer(weights.weights), keys)
 
 
 def parse_skew(text: str) -> Skew:
@@ -191,7 +209,7 @@ def parse_skew(text: str) -> Skew:
     parts = rest.split(":") if rest else []
     match name, parts:
         case "uniform", []:
-            return Skew("uniform")
+            return _UNIFORM
         case (("zipf" | "latest"), [theta]):
             return Skew(name, (_theta(text, theta),))
         case "hotspot", [share_of_keys, share_of_ops]:
@@ -201,76 +219,108 @@ def parse_skew(text: str) -> Skew:
         case "hot", [hot]:
             return Skew("hot", (_count(text, hot),))
         case "file", [_, *_]:
-            return Skew("file", path=rest, weights=_read_weights(Path(rest)).tobytes())
-    raise UsageError(f"--skew {text!r} is not a skew; allowed: {_FORMS}")
+            return Skew("file", weights=read_weights(Path(rest)))
+    raise UsageError(f"--skew {shown(text)} is not a skew; allowed: {_FORMS}")
+
+
+def parse_skews(texts: Sequence[str]) -> tuple[Skew, ...]:
+    """Several skews, in their order.
+
+    Raises:
+        UsageError: as `parse_skew`, or two of them draw alike.
+    """
+    skews: dict[Skew, Skew] = {}
+    for text in texts:
+        skew = parse_skew(text)
+        twin = skews.setdefault(skew.meaning, skew)
+        if twin is not skew:
+            raise UsageError(f"--skew {shown(text)} draws as {twin.spec} does; give each skew once")
+    return tuple(skews.values())
+
+
+def keep_skews(directory: Path, skews: Sequence[Skew]) -> None:
+    """Put the files that skews were read from into a run's directory. Raises RunError."""
+    for skew in skews:
+        if skew.weights is not None:
+            keep_weights(directory, skew.weights)
+
+
+def load_skew(spec: str, directory: Path) -> Skew:
+    """The skew of a cell of a run, from its canonical text; the weights of a file as the run keeps them.
+
+    Raises:
+        UsageError: it is not one.
+        RunError: its weights are not there, or not as they were.
+    """
+    if not spec.startswith(_FILE):
+        return parse_skew(spec)
+    return Skew("file", weights=kept_weights(directory, spec.removeprefix(_FILE)))
+
+
+def keeps_weights(spec: str) -> bool:
+    """Whether a run with a cell of this skew keeps weights for it."""
+    return spec.startswith(_FILE) and is_reference(spec.removeprefix(_FILE))
+
+
+def is_spelled_right(spec: str) -> bool:
+    """Whether a text can be the skew of a cell, the weights of a file apart."""
+    if spec.startswith(_FILE):
+        return len(spec) > len(_FILE)
+    try:
+        parse_skew(spec)
+    except UsageError:
+        return False
+    return True
 
 
 def _theta(text: str, digits: str) -> float:
     theta = _finite(digits)
-    if theta >= 0:
+    if 0 <= theta <= _THETA_MAX:
         return theta + 0.0  # -0.0 becomes 0.0
-    raise UsageError(f"--skew {text!r}: theta is {digits!r}; it must be a number of at least 0")
+    raise UsageError(
+        f"--skew {shown(text)}: theta is {shown(digits)}; it must be a number of at least 0 and at most "
+        f"{_THETA_MAX:g}"
+    )
 
 
 def _share(text: str, what: str, digits: str) -> float:
     share = _finite(digits)
     if 0 < share <= 1:
         return share
-    raise UsageError(f"--skew {text!r}: the share of {what} is {digits!r}; it must be above 0 and at most 1")
+    raise UsageError(
+        f"--skew {shown(text)}: the share of {what} is {shown(digits)}; it must be above 0 and at most 1"
+    )
 
 
 def _finite(digits: str) -> float:
-    """The number that `digits` spell; NaN where they spell none, or no finite one."""
-    try:
-        number = float(digits)
-    except ValueError:
-        return math.nan
-    return number if math.isfinite(number) else math.nan
+    """The number that `digits` spell; NaN if they spell none, or no finite one."""
+    number = decimal_number(digits)
+    return math.nan if number is None else number
 
 
 def _count(text: str, digits: str) -> int:
-    if digits.isascii() and digits.isdigit() and 1 <= int(digits[:20]) <= _KEYS_MAX:
-        return int(digits)
-    raise UsageError(f"--skew {text!r}: {digits!r} hot keys; it must be a whole number of at least 1")
+    hot = whole_number(digits)
+    if hot is not None and 1 <= hot <= _KEYS_MAX:
+        return hot
+    raise UsageError(
+        f"--skew {shown(text)}: {shown(digits)} hot keys; it must be a whole number of at least 1"
+    )
 
 
 def _plain(number: float) -> str:
     return repr(float(number)).removesuffix(".0")
 
 
-def _read_weights(path: Path) -> NDArray[np.float64]:
-    """The weights of a CSV file with the header `key,weight`, float64 by row; the keys are for people."""
-    file = f"--skew file: {str(path)!r}"
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            rows = [row for row in csv.reader(stream) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not CSV in UTF-8"
-        raise UsageError(f"{file} cannot be read ({reason}); give a CSV file key,weight") from error
-    if not rows or tuple(cell.strip() for cell in rows[0]) != _HEADER:
-        raise UsageError(f"{file}: the first line must be {','.join(_HEADER)}")
-    if len(rows) > TABLE_KEYS_MAX + 1:
-        raise UsageError(f"{file} has {len(rows) - 1} rows; at most {TABLE_KEYS_MAX} are allowed")
-    weights = np.array([_weight(file, row, number) for number, row in enumerate(rows[1:], start=1)])
-    if not weights.any():
-        raise UsageError(f"{file}: no weight is positive; at least one key must be drawn")
-    return weights
-
-
-def _weight(file: str, row: list[str], number: int) -> float:
-    weight = _finite(row[1]) if len(row) == len(_HEADER) else math.nan
-    if weight >= 0:
-        return weight
-    shown = ",".join(row)[:40]
-    raise UsageError(f"{file}: row {number} is {shown!r}; it must be a key and a weight of at least 0")
-
-
 def check_keys(table: Table, keys_per_transaction: int) -> None:
-    """Refuse a table with fewer keys than one transaction draws.
+    """Refuse a table with fewer keys than one transaction draws, and a transaction that draws too many.
 
     Raises:
         UsageError: so it is.
     """
+    if keys_per_transaction > DRAWN_MAX:
+        raise UsageError(
+            f"a transaction of this scenario draws {keys_per_transaction} keys; at most {DRAWN_MAX} can be"
+        )
     if table.keys < keys_per_transaction:
         raise UsageError(
             f"--keys {table.keys}: a transaction draws {keys_per_transaction} distinct keys;"

@@ -1,10 +1,11 @@
-"""Durations as people write them: a number and its unit, such as `10ms`, `1s` or `2m`.
+"""Numbers and durations as people write them: `10000`, `0.99`; a number and its unit, such as `10ms` or `2m`.
 
 A number without a unit is refused, because nobody can tell whether `1` meant a second or a millisecond.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from decimal import Decimal
 from types import MappingProxyType
@@ -22,7 +23,38 @@ _SECONDS = MappingProxyType(
 )
 _ALLOWED = "for example 10ms, 1s or 2m (units: us, ms, s, m, h)"
 _LONGEST_S = 36_000_000.0
+_DIGITS_MAX = 30
+"""Of a number, the point among them; a longer one is a slip of the hand, and slow to read."""
+_TEXT_SHOWN = 40
+_TEXT_MAX = 100
+"""Of a duration with the blanks around it."""
+_DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _NUMBER_AND_UNIT = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([a-zA-Z]*)")
+
+
+def shown(text: str) -> str:
+    """A text of the user's as an error quotes it: in quotes, on one line, and not more than its beginning."""
+    return repr(text) if len(text) <= _TEXT_SHOWN else f"{text[:_TEXT_SHOWN]!r}…"
+
+
+def told(text: str) -> str:
+    """The same without quotes, if it can do without."""
+    return text if 0 < len(text) <= _TEXT_SHOWN and text.isprintable() else shown(text)
+
+
+def whole_number(text: str) -> int | None:
+    """The whole number from 0 that ASCII digits spell, at most 30 of them; None if they do not."""
+    if len(text) > _DIGITS_MAX or not text.isascii() or not text.isdigit():
+        return None
+    return int(text)
+
+
+def decimal_number(text: str) -> float | None:
+    """The finite number that ASCII digits spell, with point, sign or exponent; None if they do not."""
+    if len(text) > _DIGITS_MAX or not _DECIMAL.fullmatch(text):
+        return None
+    number = float(text)
+    return number if math.isfinite(number) else None
 
 
 def parse_duration_s(text: str, *, option: str) -> float:
@@ -33,18 +65,18 @@ def parse_duration_s(text: str, *, option: str) -> float:
     Raises:
         UsageError: `text` is not a number and a known unit, or is longer than 10000h.
     """
-    match = _NUMBER_AND_UNIT.fullmatch(text.strip())
-    if match is None:
-        raise UsageError(f"{option}: {text!r} is not a duration; write a number and a unit, {_ALLOWED}")
+    match = _NUMBER_AND_UNIT.fullmatch(text.strip()) if len(text) <= _TEXT_MAX else None
+    if match is None or len(match[1]) > _DIGITS_MAX:
+        raise UsageError(f"{option}: {shown(text)} is not a duration; write a number and a unit, {_ALLOWED}")
     number, unit = Decimal(match[1]), match[2]
     if not unit and number == 0:
         return 0.0
     if unit not in _SECONDS:
-        fault = f"has the unknown unit {unit!r}" if unit else "has no unit"
-        raise UsageError(f"{option}: duration {text!r} {fault}; write {_ALLOWED}")
+        fault = f"has the unknown unit {shown(unit)}" if unit else "has no unit"
+        raise UsageError(f"{option}: duration {shown(text)} {fault}; write {_ALLOWED}")
     seconds = float(number * _SECONDS[unit])
     if seconds > _LONGEST_S:
-        raise UsageError(f"{option}: duration {text[:40]!r} is too long; allowed: up to 10000h")
+        raise UsageError(f"{option}: duration {shown(text)} is too long; allowed: up to 10000h")
     return seconds
 
 

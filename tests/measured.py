@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.load import Run, Window
-from hotrow.attempt import ATTEMPT, NO_KEY, Flag, Outcome
+from analysis.summarise import summarise
+from hotrow.attempt import ATTEMPT, FORMAT, NO_KEY, Flag, Outcome
+from hotrow.skew import parse_skew
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,10 +53,32 @@ def attempt(
     return record
 
 
+def contradiction(run: Run) -> str:
+    """What the summary of a run says of the one cell that it has no figures of."""
+    summary = summarise(run)
+    (found,) = [warning for warning in summary["warnings"] if warning["code"] == "cells_broken"]
+    assert (summary["cells"], summary["usable"]) == ([], False)
+    return str(found["message"])
+
+
 def steady_commits(count: int, seconds: float, **same: Any) -> list[NDArray[np.void]]:
     """So many committed transactions of one user, evenly over the seconds."""
     step_ms = seconds * 1e3 / count
     return [attempt(number, number * step_ms, **same) for number in range(count)]
+
+
+def run_json(*cells: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
+    """run.json of a run of these cells, or of one, on the stand-in."""
+    target = {
+        "kind": "local",
+        "label": "local (no latency)",
+        "server_version": "18.6",
+        "isolation": "repeatable read",
+        "latency": None,
+        "conflicts": "commit",
+    }
+    meta = {"format": FORMAT, "schema": [], "packages": {}, "scenario": "counter", "loop": "closed"}
+    return {**meta, "think_s": 0.0, "target": target, "cells": list(cells) or [cell()], **changes}
 
 
 def cell(number: int = 0, **changes: Any) -> dict[str, Any]:
@@ -110,4 +134,7 @@ def run_of(
         health={0: lines},
         torn_bytes=torn_bytes,
         rehearsal=rehearsal,
+        skews={
+            one["skew"]: parse_skew(one["skew"]) for one in planned if not one["skew"].startswith("file:")
+        },
     )

@@ -15,15 +15,18 @@ if TYPE_CHECKING:
 
 PACKAGES = ("hotrow", "scenarios", "locustfiles", "analysis", "reports")
 SHARED_WITH_ANALYSIS = {
+    "acknowledged",
     "attempt",
     "clock",
+    "error_log",
+    "errors",
+    "exit_codes",
+    "json_lines",
     "ledger",
-    "skew",
     "retry",
     "scenario",
-    "errors",
-    "error_log",
-    "exit_codes",
+    "seal",
+    "skew",
 }
 RIM = {"hotrow/finish.py", "hotrow/cli.py", "hotrow/load/arguments.py"}
 """The modules of the engine that may use analysis and reports: they end a run and speak to the user."""

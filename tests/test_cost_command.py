@@ -10,13 +10,13 @@ import pytest
 from click.testing import CliRunner
 
 from analysis.cost import MINUTE_NS, read_cost
-from hotrow.attempt import FORMAT, Outcome
+from hotrow.attempt import Outcome
 from hotrow.cli import main
 from hotrow.ledger import LedgerWriter
 from hotrow.targets import cloudwatch
 from reports import html
 from reports.charts import charts
-from tests.measured import WALL_NS, cell
+from tests.measured import WALL_NS, run_json
 from tests.sample_summary import sample_summary
 from tests.test_html import Page
 
@@ -62,8 +62,8 @@ def run(tmp_path: Path) -> Path:
 
 
 def write_run(directory: Path, target: dict[str, Any]) -> None:
-    meta = {"format": FORMAT, "think_s": 0.0, "cells": [cell()], "target": target}
-    (directory / "run.json").write_text(json.dumps(meta))
+    meta = run_json()
+    (directory / "run.json").write_text(json.dumps({**meta, "target": {**meta["target"], **target}}))
     writer = LedgerWriter(directory, 0, wall_ns=BEGIN_NS, perf_ns=0)
     for number in range(5):
         writer.append(
@@ -81,7 +81,7 @@ def write_run(directory: Path, target: dict[str, Any]) -> None:
             cell=0,
             outcome=Outcome.CONFLICT if number == 2 else Outcome.COMMITTED,
             marker=0,
-            sqlstate="",
+            sqlstate="40001" if number == 2 else "",
             flags=1,
         )
     writer.close()

@@ -51,7 +51,9 @@ def free_port() -> int:
 def connections(directory: Path) -> list[dict[str, Any]]:
     """The last counts of each worker and region."""
     return [
-        region for lines in read_health(directory).values() for region in lines[-1].get("connections", [])
+        region
+        for lines in read_health(directory).values()
+        for region in lines.objects[-1].get("connections", [])
     ]
 
 
@@ -86,7 +88,7 @@ def test_the_window_begins_when_all_have_connected(offer: Offer, tmp_path: Path)
     directory = only_run(tmp_path)
     attempts = read_ledger(directory).attempts
     first_ns = [attempts["started"][attempts["user"] == user].min() for user in range(20)]
-    (begin_ns,) = [event["begin_ns"] for event in read_events(directory) if event["event"] == "begin"]
+    (begin_ns,) = [event["begin_ns"] for event in read_events(directory).objects if event["event"] == "begin"]
     assert np.ptp(first_ns) > 1e9
     assert max(first_ns) < begin_ns
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import struct
 from typing import TYPE_CHECKING, Any
@@ -18,11 +17,11 @@ from hotrow.ledger import (
     LedgerWriter,
     append_event,
     append_health,
-    append_json_line,
     read_events,
     read_health,
     read_ledger,
 )
+from tests.damages import put_in_place
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -279,33 +278,11 @@ def test_events(tmp_path: Path) -> None:
         {"event": "window", "cell": 0, "begin_ns": WALL_NS, "end_ns": WALL_NS + 1},
         {"event": "verdict", "cell": 0, "checks": [{"name": "total", "valid": None}]},
     ]
-    assert read_events(tmp_path) == []
+    assert read_events(tmp_path).objects == ()
     for event in events:
         append_event(tmp_path, event)
 
-    assert read_events(tmp_path) == events
-
-
-def test_torn_last_line(tmp_path: Path) -> None:
-    """A last line without its line end is left out, wherever it was cut."""
-    append_event(tmp_path, {"event": "window"})
-    append_event(tmp_path, {"event": "verdict"})
-    path = tmp_path / "events.jsonl"
-    whole = path.read_bytes()
-    first_end = whole.index(b"\n") + 1
-
-    for cut in range(first_end, len(whole)):
-        path.write_bytes(whole[:cut])
-        assert read_events(tmp_path) == [{"event": "window"}]
-
-
-@pytest.mark.parametrize("line", ["{", "[1]", "\x00"])
-def test_line_that_is_no_object(tmp_path: Path, line: str) -> None:
-    """A whole line that is not a JSON object is refused by file and line: it was not torn, it is not ours."""
-    (tmp_path / "events.jsonl").write_text(json.dumps({"event": "window"}) + "\n" + line + "\n")
-
-    with pytest.raises(RunError, match=r"events\.jsonl: line 2 is not"):
-        read_events(tmp_path)
+    assert read_events(tmp_path).objects == events
 
 
 def test_health(tmp_path: Path) -> None:
@@ -315,17 +292,28 @@ def test_health(tmp_path: Path) -> None:
     append_health(tmp_path, 2, {"cell": 1, "cpu": 0.25})
     append_health(tmp_path, 11, {"cell": 1, "cpu": 0.75})
 
-    assert read_health(tmp_path) == {
+    assert {worker: lines.objects for worker, lines in read_health(tmp_path).items()} == {
         2: [{"cell": 1, "cpu": 0.25}],
         11: [{"cell": None, "cpu": 0.5}, {"cell": 1, "cpu": 0.75}],
     }
 
 
-def test_not_a_number_is_refused(tmp_path: Path) -> None:
-    """NaN never reaches a file: absent is null."""
-    with pytest.raises(ValueError, match="JSON compliant"):
-        append_json_line(tmp_path / "x.jsonl", {"lag_ms": float("nan")})
-    assert not (tmp_path / "x.jsonl").exists()
+def test_two_files_of_one_worker(tmp_path: Path) -> None:
+    """Two files that spell one worker's number are refused, or its attempts would count twice."""
+    path = _write(tmp_path, _random_attempts(seed=12, count=1), worker=1)
+    (tmp_path / "attempts-01.bin").write_bytes(path.read_bytes())
+
+    with pytest.raises(RunError, match="of one worker"):
+        read_ledger(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "directory", "loop", "device"])
+def test_an_attempts_file_that_is_none(tmp_path: Path, kind: str) -> None:
+    """What stands in its place is refused in a line that names it; a pipe is not waited for."""
+    put_in_place(tmp_path / "attempts-0.bin", kind)
+
+    with pytest.raises(RunError, match=r"attempts-0\.bin: cannot be read"):
+        read_ledger(tmp_path)
 
 
 def test_lines_that_cannot_be_written(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def _gray_ranks(theta: float, keys: int, rng: np.random.Generator, size: int) ->
 @pytest.fixture(name="weights_file")
 def _weights_file(tmp_path: Path) -> Path:
     path = tmp_path / "weights.csv"
-    rows = [f"row{number},{weight}" for number, weight in enumerate(WEIGHTS)]
+    rows = [f"{number},{weight}" for number, weight in enumerate(WEIGHTS)]
     path.write_text("\n".join(["key,weight", *rows]) + "\n")
     return path
 
@@ -215,7 +215,9 @@ def test_groups_of_many_weights(tmp_path: Path) -> None:
     """A file of more different weights than are kept one by one is binned, and keeps mass and keys."""
     path = tmp_path / "many.csv"
     weights = _rng().pareto(2, 12_000) + 0.1
-    path.write_text("key,weight\n" + "".join(f"k,{weight!r}\n" for weight in weights.tolist()))
+    path.write_text(
+        "key,weight\n" + "".join(f"{k},{weight!r}\n" for k, weight in enumerate(weights.tolist()))
+    )
     table = _table(f"file:{path}", 20_000)
     p, count = table.groups()
 
@@ -292,7 +294,7 @@ def test_latest() -> None:
 
 
 def test_file(weights_file: Path) -> None:
-    """Row i is the weight of key id i; rows of weight 0 and keys past the rows are never drawn."""
+    """Each key has the weight that stands beside it; those of weight 0, or without a row, are never drawn."""
     table = _table(f"file:{weights_file}", 10)
     p_by_key = table.probabilities()[table.rank_of(np.arange(10))]
 
@@ -304,7 +306,7 @@ def test_file(weights_file: Path) -> None:
 def test_file_with_weights_of_any_size(tmp_path: Path) -> None:
     """Weights near the largest float are taken as they are: only their ratios count."""
     path = tmp_path / "large.csv"
-    path.write_text("\ufeffkey, weight\r\na,1.5e308\r\n\r\nb,0.5e308\r\n", encoding="utf-8")
+    path.write_text("\ufeffkey, weight\r\n0,1.5e308\r\n\r\n1,0.5e308\r\n", encoding="utf-8")
 
     assert _table(f"file:{path}", 2).probabilities().tolist() == [0.75, 0.25]
 
@@ -321,7 +323,7 @@ def test_hottest(text: str) -> None:
 
 
 def test_hottest_of_a_file(weights_file: Path) -> None:
-    """Keys past the rows of a file are colder than all of its rows."""
+    """Keys that a file does not list are colder than all that it lists."""
     table = _table(f"file:{weights_file}", 10)
 
     assert [table.hottest([9, 0, 3, 1]), table.hottest([9, 0, 3]), table.hottest([9, 0])] == [1, 3, 0]
@@ -330,10 +332,10 @@ def test_hottest_of_a_file(weights_file: Path) -> None:
 def test_tables_are_shared_and_immutable() -> None:
     """Equal skews give the same table, so that users share it, and none of its arrays can be written."""
     table = _table("zipf:0.99", 500)
-    ranks, listed = weighted(np.array(WEIGHTS), 10)
+    ranks, listed = weighted(np.arange(len(WEIGHTS), dtype=np.uint32), np.array(WEIGHTS), 10)
     cumulative = zipf.zipf(0.99, 500).cumulative
 
     assert table is _table("zipf:0.990", 500)
     assert cumulative is not None
-    arrays = [cumulative, ranks.p, ranks.cumulative, listed.order, listed.ranks]
+    arrays = [cumulative, ranks.p, ranks.cumulative, listed.by_rank, listed.listed, listed.ranks]
     assert not any(array.flags.writeable for array in arrays)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hotrow.errors import UsageError
-from hotrow.skew import check_keys, parse_skew
+from hotrow.skew import check_keys, parse_skew, parse_skews
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +36,7 @@ def _refusal(text: str, keys: int = 10, keys_per_transaction: int = 1) -> str:
     with pytest.raises(UsageError) as refusal:
         check_keys(parse_skew(text).table(keys), keys_per_transaction)
     assert "\n" not in str(refusal.value)
+    assert len(str(refusal.value)) < 300
     return str(refusal.value)
 
 
@@ -49,6 +50,14 @@ def _refusal(text: str, keys: int = 10, keys_per_transaction: int = 1) -> str:
         ("zipf:1:2", ["zipf:THETA"]),
         ("uniform:1", ["allowed"]),
         ("file:", ["file:PATH"]),
+        ("zipf:1e4", ["theta", "at most 1000"]),
+        ("zipf:\u0663", ["theta"]),
+        ("zipf:1_0", ["theta"]),
+        ("zipf:1e400", ["theta"]),
+        ("hot:\u0663", ["whole number"]),
+        ("hot:" + "9" * 10**6, ["whole number"]),
+        ("file:a\0b", ["cannot be read"]),
+        ("\ud800", ["uniform"]),
         ("zipf:-0.1", ["theta", "'-0.1'", "at least 0"]),
         ("zipf:nan", ["theta", "at least 0"]),
         ("latest:inf", ["theta", "at least 0"]),
@@ -71,35 +80,10 @@ def test_refused(text: str, names: list[str]) -> None:
     assert [name for name in names if name not in line] == []
 
 
-@pytest.mark.parametrize(
-    ("content", "names"),
-    [
-        ("", ["key,weight"]),
-        ("a,1\nb,2\n", ["first line", "key,weight"]),
-        ("key,weight\n", ["positive"]),
-        ("key,weight\na,0\n", ["positive"]),
-        ("key,weight\na,1\nb,-1\n", ["row 2", "b,-1"]),
-        ("key,weight\na,nan\n", ["row 1", "a,nan"]),
-        ("key,weight\na,inf\n", ["row 1"]),
-        ("key,weight\na\n", ["row 1"]),
-        ("key,weight\na,1,2\n", ["row 1"]),
-        ("key,weight\n\xe9,1\n", ["UTF-8"]),
-    ],
-)
-def test_refused_files(tmp_path: Path, content: str, names: list[str]) -> None:
-    """A file that is not key,weight with usable weights is refused in one line that says where."""
-    path = tmp_path / "weights.csv"
-    path.write_text(content, encoding="latin-1")
-    line = _refusal(f"file:{path}")
-
-    assert line.startswith("--skew")
-    assert [name for name in ["weights.csv", *names] if name not in line] == []
-
-
 def test_refused_counts_of_keys(tmp_path: Path) -> None:
     """A count of keys that is too small or too large is refused by one line that names --keys."""
     path = tmp_path / "weights.csv"
-    path.write_text("key,weight\na,1\nb,2\nc,3\n")
+    path.write_text("key,weight\n0,1\n1,2\n2,3\n")
     lines = [
         _refusal("uniform", keys=0),
         _refusal("uniform", keys=2**32),
@@ -108,3 +92,13 @@ def test_refused_counts_of_keys(tmp_path: Path) -> None:
     ]
 
     assert [line.split(":")[0] for line in lines] == ["--keys 0", "--keys 4294967296", "--keys 1", "--keys 2"]
+
+
+@pytest.mark.parametrize(
+    "texts", [("hot", "hot:1"), ("zipf:0.99", "zipf:.990"), ("uniform", "zipf:0"), ("latest:0", "zipf:-0")]
+)
+def test_skews_that_draw_alike(texts: tuple[str, str]) -> None:
+    """Two spellings of one skew are refused: its cells would be measured twice, under two names."""
+    with pytest.raises(UsageError, match="give each skew once"):
+        parse_skews(texts)
+    assert [skew.spec for skew in parse_skews(["zipf:0", "hot:2", "hot"])] == ["zipf:0", "hot:2", "hot"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hotrow.seal import broken_files
 from tests.commands import exit_code, only_run, run, start, summary_of
 
 if TYPE_CHECKING:
@@ -84,6 +85,14 @@ def test_run_json_says_what_was_run(swept: Path) -> None:
     assert meta["target"]["latency"] == {"rtt_ms": 2.0, "commit_ms": 5.0}
     assert meta["scenario"] == "counter"
     assert len(meta["cells"]) == 4
+
+
+def test_the_last_event_seals_the_files(swept: Path) -> None:
+    """All that was measured is in it, and as it was."""
+    sealed = json.loads((swept / "events.jsonl").read_text().splitlines()[-1])["files"]
+
+    assert sealed.keys() == {"attempts-0.bin", "events.jsonl", "health-0.jsonl", "run.json"}
+    assert broken_files(swept, sealed) == []
 
 
 def test_report_redraws_from_the_ledger(swept: Path) -> None:

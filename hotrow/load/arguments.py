@@ -15,7 +15,7 @@ from hotrow.gate_options import GATE_OPTIONS, VIOLATIONS_HELP, read_gates
 from hotrow.knob import knobs_of
 from hotrow.plan import Settings
 from hotrow.retry import parse_retries
-from hotrow.units import parse_duration_s
+from hotrow.units import parse_duration_s, told, whole_number
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -148,14 +148,14 @@ def _list(option: str, text: str) -> tuple[str, ...]:
     """Values by commas; a single one has none."""
     values = tuple(part.strip() for part in text.split(","))
     if len(values) > 1 and "" in values:
-        raise UsageError(f"{option} {text}: a value is missing between two commas, or at an end")
+        raise UsageError(f"{option} {told(text)}: a value is missing between two commas, or at an end")
     return values
 
 
 def _single_retry(text: str) -> str:
     several = parse_retries(text)
     if len(several) > 1:
-        raise UsageError(f"--retry {text}: one policy here; `hotrow sweep` takes several")
+        raise UsageError(f"--retry {told(text)}: one policy here; `hotrow sweep` takes several")
     return text
 
 
@@ -180,11 +180,8 @@ def _refuse_endless(spawn_rate: float | None) -> None:
         raise UsageError(f"--spawn-rate {spawn_rate}: must be a number of users per second above 0")
 
 
-def _whole(option: str, text: str, least: int) -> int:
-    try:
-        value = int(str(text).replace("_", ""))
-    except ValueError:
-        value = least - 1
-    if not least <= value < MOST_SEED:
-        raise UsageError(f"{option} {text}: must be a whole number from {least}")
+def _whole(option: str, text: object, least: int) -> int:
+    value = whole_number(str(text).replace("_", ""))
+    if value is None or not least <= value < MOST_SEED:
+        raise UsageError(f"{option} {told(str(text))}: must be a whole number from {least}")
     return value

@@ -21,6 +21,7 @@ from hotrow.load.board import DRAIN_TIMEOUT_S
 from hotrow.load.crew import Crew, Trouble
 from hotrow.load.judging import judge, read_attempts
 from hotrow.load.making import Maker, drop
+from hotrow.seal import write_seal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     from hotrow.load.open_run import OpenRun
     from hotrow.plan import Cell
-
 
 READY_TIMEOUT_S = 120.0
 """How long users may take to connect before a cell."""
@@ -166,6 +166,7 @@ class Conductor:
         run.notebook.note("clock", offsets=[offset.as_json() for offset in self._crew.offsets])
         if not ended:
             raise NotWholeError(f"workers did not end within {DRAIN_TIMEOUT_S:.0f} s: records may be missing")
+        write_seal(run.directory)
 
     def _report(self, run: OpenRun) -> None:
         run.faults.append(finish_run(run.directory, run.request.gates))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hotrow.attempt import Flag, Outcome
+from hotrow.acknowledged import count_acknowledged
 from hotrow.clock import align
 from hotrow.ledger import read_ledger
 from hotrow.scenario import Tally
@@ -55,12 +55,7 @@ def tally_cell(attempts: NDArray[np.void], cell: Cell, kinds: int) -> Tally:
 
 
 def _count(attempts: NDArray[np.void], kinds: Sequence[Tally] = ()) -> Tally:
-    final = (attempts["flags"] & Flag.FINAL) != 0
-    return Tally(
-        committed=int(np.count_nonzero(final & (attempts["outcome"] == Outcome.COMMITTED))),
-        unknown=int(np.count_nonzero(attempts["outcome"] == Outcome.UNKNOWN)),
-        kinds=kinds,
-    )
+    return Tally(*count_acknowledged(attempts), kinds=kinds)
 
 
 def missing_records(attempts: NDArray[np.void], written: Mapping[int, int]) -> list[int]:

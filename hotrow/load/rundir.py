@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from hotrow.attempt import ATTEMPT, FORMAT
 from hotrow.errors import UsageError
 from hotrow.masking import show_word
+from hotrow.skew import keep_skews, parse_skews
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,6 +69,7 @@ def write_run_json(
     server_version: str,
 ) -> None:
     """Write run.json, once, before the load starts."""
+    keep_skews(directory, parse_skews(request.settings.skews))
     latency = target.latency
     description = {
         "format": FORMAT,

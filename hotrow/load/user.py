@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
 import gevent
@@ -17,7 +18,7 @@ from hotrow.load.declared import declare_knobs_of, declared_scenario
 from hotrow.load.waiting import COOPERATIVE
 from hotrow.receipts import Receipts
 from hotrow.retry import parse_retry
-from hotrow.skew import KeySource, parse_skew
+from hotrow.skew import KeySource, load_skew
 from hotrow.targets.connection import UserConnection
 from hotrow.transaction import Client, run_transaction
 
@@ -163,7 +164,7 @@ class ContentionUser(User):
         setup, ledger, errors = board.setup, board.ledger, board.errors
         assert setup is not None and ledger is not None and self._connection is not None  # noqa: S101, PT018
         assert errors is not None  # noqa: S101 - made with the ledger
-        table = parse_skew(cell.skew).table(cell.keys)
+        table = load_skew(cell.skew, Path(setup.directory)).table(cell.keys)
         declared = declared_scenario([type(self)], setup.chosen)
         rng = np.random.default_rng([setup.seed, cell.id, board.worker, self._number])
         return Client(

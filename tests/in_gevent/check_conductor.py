@@ -66,7 +66,7 @@ def tables_of(run: OpenRun) -> FakeTables:
 
 
 def events(run: OpenRun, kind: str) -> list[dict[str, Any]]:
-    return [event for event in read_events(run.directory) if event["event"] == kind]
+    return [event for event in read_events(run.directory).objects if event["event"] == kind]
 
 
 def code(conductor: Led) -> int | None:
@@ -81,7 +81,7 @@ def ended(conductor: Led) -> None:
 
 def test_a_sweep_walks_its_cells_and_ends_well(tmp_path: Path) -> None:
     """Each cell has an interval and a verdict with its counts; the exit code is the report's."""
-    run = open_run(tmp_path, cells(0.01, (2, 2)))
+    run = open_run(tmp_path, cells(0.01, repeats=2))
     conductor = led(run, shape=object())
     until(lambda: conductor.wanted_users is None, "walked")
     conductor._runner.quit()
@@ -247,7 +247,7 @@ def test_one_cause_is_said_once(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 def test_a_database_that_goes_away_leaves_the_cell_unjudged(tmp_path: Path) -> None:
     """That is no wrong data and no error of hotrow's: exit code 4."""
-    run = open_run(tmp_path, cells(0.01, (2, 2)))
+    run = open_run(tmp_path, cells(0.01, repeats=2))
     tables_of(run).error = TargetError("cannot read the tables: gone")
     conductor = led(run, shape=object())
     ended(conductor)

@@ -33,7 +33,7 @@ def test_no_line_covers_two_cells(tmp_path: Path) -> None:
     health.cut(None)
     health.stop()
 
-    lines = read_health(tmp_path)[0]
+    lines = read_health(tmp_path)[0].objects
     assert [line["cell"] for line in lines] == [None, 0, None]
     starts = [line["wall_ns"] - line["seconds"] * 1e9 for line in lines]
     assert abs(starts[1] - lines[0]["wall_ns"]) < 5e6
@@ -51,7 +51,7 @@ def test_a_stall_is_one_long_sample(tmp_path: Path) -> None:
     gevent.sleep(0.05)
     health.stop()
 
-    (line,) = read_health(tmp_path)[0]
+    (line,) = read_health(tmp_path)[0].objects
     assert max(line["lags_ms"]) == pytest.approx(line["lag_ms"], abs=0.01)
     assert line["lag_ms"] > 150
     assert len(line["lags_ms"]) > 3
@@ -78,5 +78,5 @@ def test_a_line_that_cannot_be_written_is_in_the_next(
     full[0] = False
     health.stop()
 
-    first = read_health(tmp_path)[0][0]
+    first = read_health(tmp_path)[0].objects[0]
     assert first["seconds"] > 3 * 0.02

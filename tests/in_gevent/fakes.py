@@ -38,9 +38,9 @@ SETTINGS = Settings(
 )
 
 
-def cells(duration_s: float | None = None, levels: tuple[int, ...] = (2,)) -> tuple[Cell, ...]:
+def cells(duration_s: float | None = None, *, repeats: int = 1) -> tuple[Cell, ...]:
     """The cells of a small run of the counter."""
-    settings = Settings(**{**_as_dict(SETTINGS), "duration_s": duration_s, "levels": levels})
+    settings = Settings(**{**_as_dict(SETTINGS), "duration_s": duration_s, "repeats": repeats})
     return plan_cells(settings, Counter(), 1)
 
 

@@ -1,0 +1,153 @@
+"""How run.json and the lines of a run's other files look, declared once. Fields that nobody reads may differ.
+
+What is optional was added after the first runs of format 1.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from analysis.shapes import (
+    anything,
+    flag,
+    list_of,
+    map_of,
+    maybe,
+    number,
+    one_of,
+    plain,
+    record,
+    spelled,
+    text,
+    whole,
+)
+from hotrow.attempt import CELLS_MAX, NO_KEY
+from hotrow.errors import UsageError
+from hotrow.retry import parse_retry
+from hotrow.skew import DRAWN_MAX, is_spelled_right
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from analysis.shapes import Shape
+
+_PARTS_MAX = 256
+"""Kinds or regions: the record counts them in a byte."""
+_USERS_MAX = 10_000_000
+_WORKER = whole(0, 0xFFFF)
+_TIME_NS = whole(0, 2**62)
+
+
+def _is_policy(written: str) -> bool:
+    try:
+        parse_retry(written)
+    except UsageError:
+        return False
+    return True
+
+
+CELL = record(
+    {
+        "id": whole(0, CELLS_MAX - 1),
+        "scenario": text,
+        "skew": spelled("a skew", is_spelled_right),
+        "keys": whole(1, NO_KEY),
+        "users": whole(1, _USERS_MAX),
+        "retry": spelled("a retry policy", _is_policy),
+        "redraw": flag,
+        "repeat": whole(),
+        "keys_per_transaction": whole(0, DRAWN_MAX),
+        "warmup_s": number(),
+        "duration_s": maybe(number()),
+    },
+    {"knobs": map_of(plain), "rows_per_key": whole(1, 1_000_000), "closed_form": flag},
+)
+_TARGET = record(
+    {
+        "kind": text,
+        "label": text,
+        "server_version": maybe(text),
+        "isolation": maybe(text),
+        "latency": maybe(map_of(number())),
+        "conflicts": one_of("commit", "locks"),
+    },
+    {"regions": list_of(text, _PARTS_MAX), "clusters": list_of(map_of(maybe(text)), _PARTS_MAX)},
+)
+RUN = record(
+    {
+        "format": whole(),
+        "scenario": text,
+        "loop": text,
+        "think_s": number(),
+        "target": _TARGET,
+        "cells": list_of(CELL, CELLS_MAX),
+    },
+    {
+        "started_utc": text,
+        "git_revision": maybe(text),
+        "command": text,
+        "seed": whole(),
+        "kinds": list_of(text, _PARTS_MAX),
+        "options": map_of(plain),
+        "packages": map_of(text),
+    },
+)
+_CHECK = record({"name": text, "valid": maybe(flag), "count": whole(), "details": map_of(anything)})
+_OFFSET = record({"worker": _WORKER, "offset_ns": whole(-(2**62), 2**62), "delay_ns": whole()})
+_FOUND = record({"code": text, "message": text, "advice": text})
+
+EVENTS: Mapping[str, Shape] = MappingProxyType(
+    {
+        "begin": record({"cell": whole(), "begin_ns": _TIME_NS}),
+        "window": record(
+            {"cell": whole(), "begin_ns": _TIME_NS, "end_ns": _TIME_NS},
+            {"users": whole(1, _USERS_MAX), "interrupted": text},
+        ),
+        "verdict": record(
+            {"cell": whole(), "checks": list_of(_CHECK)},
+            {
+                "records": map_of(whole()),
+                "acknowledged": record({"committed": whole(), "unknown": whole()}),
+            },
+        ),
+        "lost": record(
+            {"worker": _WORKER, "cell": maybe(whole()), "reason": text},
+            {"from_ns": maybe(_TIME_NS), "to_ns": maybe(_TIME_NS)},
+        ),
+        "clock": record({"offsets": list_of(_OFFSET)}),
+        "rehearsal": record({"findings": list_of(_FOUND)}),
+        "sealed": record({"files": map_of(record({"bytes": whole(), "digest": text}))}),
+    }
+)
+"""By the name of the event; events of other names are let pass."""
+
+_DOOR = record(
+    {
+        "opened": whole(),
+        "retired": whole(),
+        "retries": map_of(whole()),
+        "slot_wait_s": number(),
+        "token_s": number(),
+    }
+)
+HEALTH = record(
+    {"wall_ns": _TIME_NS, "cell": maybe(whole()), "lag_ms": number(), "cpu": number()},
+    {
+        "seconds": number(),
+        "lags_ms": list_of(number()),
+        "machine_cpu": number(),
+        "cores": whole(),
+        "late_wall_ms": number(-1e18),
+        "connections": list_of(_DOOR, _PARTS_MAX),
+    },
+)
+
+
+def event_fault(event: Mapping[str, Any]) -> str | None:
+    """What is wrong with a line of events.jsonl; None if nothing is."""
+    name = event.get("event")
+    if not isinstance(name, str):
+        return "event is missing"
+    return EVENTS.get(name, anything)(event)
