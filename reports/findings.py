@@ -6,8 +6,9 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from analysis.findings import ATTEMPTS_MIN
+from analysis.gates import ERROR_RATE_MAX
 from reports import comparisons, targets, words
-from reports.measures import conflict_rate, goodput_per_s, is_comparable, limit, told_p99
+from reports.measures import conflict_rate, error_rate, goodput_per_s, is_comparable, limit, told_p99
 from reports.series import Series, by_level, cell_name, middle, series, varied
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def headline(summary: Mapping[str, Any]) -> str:
     told = (
         _sentence(hottest[0], run) if len(hottest) == 1 else comparisons.spread(hottest, locks=bool(subject))
     )
-    return f"{told or _sentence(hottest[-1], run)}{waits}"
+    return f"{told or _sentence(hottest[-1], run)}{waits}{_failed(usable)}"
 
 
 def findings(summary: Mapping[str, Any]) -> tuple[str, ...]:
@@ -162,6 +163,16 @@ def _fit(cells: Sequence[Cell]) -> str:
 def _difference(cell: Cell) -> float | None:
     measured, predicted = cell["conflict_rate"]["value"], cell["predicted"]["conflict_rate"]
     return None if measured is None or predicted is None else abs(measured - predicted)
+
+
+def _failed(cells: Sequence[Cell]) -> str:
+    """That transactions failed, if more did than may by default: every other figure is read with that."""
+    worst = max(cells, key=lambda cell: error_rate(cell) or 0.0)
+    rate = error_rate(worst)
+    if rate is None or rate <= ERROR_RATE_MAX:
+        return ""
+    to = f"Up to {words.share(rate)}" if len(cells) > 1 else words.share(rate)
+    return f" {to} of transactions failed in errors."
 
 
 def _gave_up(cells: Sequence[Cell]) -> str:

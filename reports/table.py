@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from reports.words import Cell
 
 UNUSABLE = "not usable"
+RARE_ENDS = ("failed", "unknown", "rejected")
+"""Ends of transactions that most runs do not have."""
 GATE_FAILED = "gate failed"
 REJECTED = "mostly rejected"
 _VERDICTS = {True: "valid", False: "INVALID", None: "not checked"}
@@ -41,6 +43,7 @@ def columns(cells: Sequence[Cell]) -> list[Column]:
     return [
         *setting_columns(cells),
         *_rates(),
+        *_endings(cells),
         *_work(),
         *_times(),
         *(_fairness() if known else []),
@@ -107,11 +110,13 @@ def _rates() -> list[Column]:
         _estimate("conflict rate", "%", "conflict_rate", percent),
         _number("closed form", "%", lambda cell: cell["predicted"]["conflict_rate"], percent),
         _estimate("retry rate", "", "retry_rate", lambda value: fixed(value, 3)),
-        *(
-            _whole(name.replace("_", " "), partial(_transactions, name))
-            for name in ("gave_up", "failed", "unknown", "rejected")
-        ),
     ]
+
+
+def _endings(cells: Sequence[Cell]) -> list[Column]:
+    """How many transactions did not commit, by how they ended; of rare ends only those that some cell has."""
+    rare = [state for state in RARE_ENDS if any(cell["transactions"][state] for cell in cells)]
+    return [_whole(state.replace("_", " "), partial(_transactions, state)) for state in ("gave_up", *rare)]
 
 
 def _transactions(state: str, cell: Cell) -> int:

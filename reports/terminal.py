@@ -14,7 +14,16 @@ from reports.errors import error_lines
 from reports.findings import choices, headline
 from reports.hot_keys import hottest_line
 from reports.measures import limit
-from reports.table import GATE_FAILED, REJECTED, UNUSABLE, fixed, marks, setting_columns, verdict_word
+from reports.table import (
+    GATE_FAILED,
+    RARE_ENDS,
+    REJECTED,
+    UNUSABLE,
+    fixed,
+    marks,
+    setting_columns,
+    verdict_word,
+)
 from reports.verdicts import banners, with_gates
 
 if TYPE_CHECKING:
@@ -105,7 +114,7 @@ def _endings(cells: Sequence[Cell]) -> list[_Column]:
     """How many transactions ended in each of the ways that no rate counts; only ways that some cell has."""
     return [
         _Column(f"{state}\ntxns", partial(_ended, state))
-        for state in ("failed", "unknown", "rejected")
+        for state in RARE_ENDS
         if any(cell["transactions"][state] for cell in cells)
     ]
 

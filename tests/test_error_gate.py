@@ -10,8 +10,11 @@ from analysis.gates import Gates, check_gates, exit_code
 from analysis.summarise import summarise
 from hotrow.attempt import Flag, Outcome
 from reports.errors import error_lines, error_rows
+from reports.findings import headline
+from reports.table import columns
 from reports.terminal import cell_table
 from tests.measured import attempt, cell, run_of, steady_commits
+from tests.sample_summary import sample_summary
 
 TEXT = {
     "cell": 0,
@@ -138,6 +141,30 @@ def test_the_console_and_the_page_show_them() -> None:
     assert (row.attempts, row.place) == ("52", "mine.py:34")
     assert "failed\ntxns" in [str(column.header) for column in cell_table(summary, 80).columns]
     assert "rejected\ntxns" not in [str(column.header) for column in cell_table(summary, 80).columns]
+
+
+@pytest.mark.parametrize(("errors", "told"), [(10, False), (52, True)])
+def test_the_headline_says_that_transactions_failed(errors: int, told: bool) -> None:
+    """Figures of a run in which most failed are read with that in mind."""
+    summary = sample_summary(skews=("hot",), users=(2, 8))
+    for one in summary["cells"]:
+        one["error_rate"] = {"value": errors / 1_000, "low": 0.0, "high": 1.0}
+
+    assert headline(summary).endswith("of transactions failed in errors.") is told
+
+
+def test_the_table_has_a_column_for_each_end_that_occurs() -> None:
+    """Failed, unknown and rejected; a run without them has no such columns."""
+    summary = sample_summary(skews=("hot",), users=(2, 8))
+    ends = ("failed", "unknown", "rejected")
+    for state in ends:
+        summary["cells"][0]["transactions"][state] = 0
+    without = [column.head for column in columns(summary["cells"][:1])]
+    for state in ends:
+        summary["cells"][0]["transactions"][state] = 3
+
+    assert not set(ends) & set(without)
+    assert [column.head for column in columns(summary["cells"]) if column.head in ends] == list(ends)
 
 
 def test_errors_of_the_same_sort_in_several_cells_are_one_row() -> None:
