@@ -8,47 +8,64 @@ from __future__ import annotations
 
 import json
 import sys
-import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hotrow.doctor.command import doctor
-from hotrow.errors import HotrowError
-from hotrow.exit_codes import NOT_USABLE
+from hotrow.errors import in_a_line, in_print
+from hotrow.exit_codes import ERROR, NOT_USABLE
 from hotrow.finite import Finite
 from hotrow.gate_options import gate_options
+from hotrow.interruption import listen
 from hotrow.masking import hide_secrets, secrets_in
+from hotrow.output import is_lost, take_over
 from hotrow.probe.command import probe
 from hotrow.sweeping import sweep
 from hotrow.targets.clean_commands import clean
 from hotrow.targets.local.commands import local
 
+if TYPE_CHECKING:
+    import signal
+    from types import FrameType
+
 
 class _Group(click.Group):
     """A group whose commands end in one line and the error's exit code instead of a traceback."""
 
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run the program: its output takes any text, and a signal ends it in one line."""
+        if take_over():
+            listen(_interrupt)
+        try:
+            return super().main(*args, **extra)
+        finally:
+            if is_lost():
+                sys.exit(ERROR)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except HotrowError as error:
-            _refuse(ctx, str(error), error.exit_code)
         except click.exceptions.NoArgsIsHelpError:
             raise
         except click.UsageError as error:
-            _refuse(ctx, error.format_message(), HotrowError.exit_code)
-        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            _refuse(ctx, error.format_message(), ERROR)
+        except (click.ClickException, click.exceptions.Exit):
             raise
-        except KeyboardInterrupt:
-            _refuse(ctx, "interrupted by SIGINT", NOT_USABLE)
-        except Exception:  # noqa: BLE001 - exit code 1 would say that a gate failed
-            click.echo(hide_secrets(traceback.format_exc(), secrets_in(sys.argv)), err=True)
-            ctx.exit(HotrowError.exit_code)
+        except (KeyboardInterrupt, click.Abort) as error:
+            _refuse(ctx, f"interrupted by {error}" if str(error) else "interrupted", NOT_USABLE)
+        except Exception as error:  # noqa: BLE001 - exit code 1 would say that a gate failed
+            told = in_a_line(error)
+            _refuse(ctx, hide_secrets(str(told), secrets_in(sys.argv)), told.exit_code)
+
+
+def _interrupt(number: signal.Signals, _: FrameType | None) -> None:
+    raise KeyboardInterrupt(number.name)
 
 
 def _refuse(ctx: click.Context, reason: str, code: int) -> None:
-    click.echo(f"hotrow: {reason}", err=True)
+    click.echo(f"hotrow: {in_print(reason)}", err=True)
     ctx.exit(code)
 
 

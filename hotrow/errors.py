@@ -66,12 +66,22 @@ class Rejected(HotrowError):  # noqa: N818 - a verdict of the business rule, not
     """Raised by a scenario whose business rule said no; the attempt is rolled back and counted `rejected`."""
 
 
+def in_print(text: str) -> str:
+    """The text as one line that shows every character: what is not printable is escaped."""
+    line = " ".join(text.split())
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
+
+
 def in_a_line(error: BaseException) -> HotrowError:
-    """The error itself if it is ours; otherwise one line that says what broke, and where in the code."""
+    """The error itself if it is ours; otherwise one line that says what broke, and where in the code.
+
+    Of a file, a disk or a folder it says which and what the system says: that is nothing to report to us.
+    """
     if isinstance(error, HotrowError):
         return error
     if isinstance(error, OSError) and error.strerror:
-        broken = RunError(f"{error.filename or 'a file'}: cannot be read or written ({error.strerror})")
+        what = error.filename or f"a file or connection (at {last_place_in(error)})"
+        broken = RunError(f"{what}: cannot be read or written ({error.strerror})")
         broken.__cause__ = error
         return broken
     text = " ".join(str(error).split())

@@ -12,7 +12,7 @@ from rich.console import Console
 from analysis.gates import Gates, check_gates, exit_code, judged
 from analysis.load import read_run
 from analysis.summarise import summarise, write_summary
-from hotrow.errors import UsageError
+from hotrow.errors import UsageError, in_print
 from hotrow.exit_codes import FINE, GATE_FAILED, INVARIANT_VIOLATED, NOT_USABLE, worst
 from hotrow.gate_options import read_gates
 from reports.report import write_reports
@@ -166,4 +166,4 @@ def _console() -> Console:
 
 def report_error(error: HotrowError) -> None:
     """The one line that a refusal gets."""
-    print(f"hotrow: {error}", file=sys.stderr)
+    print(f"hotrow: {in_print(str(error))}", file=sys.stderr)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 _NAME = re.compile("[a-z0-9]+(-[a-z0-9]+)*")
+_NAME_LETTERS_MAX = 64
+"""A run's directory is called after it."""
 LOST = "records were lost, so acknowledgements could not be counted"
 """Why a check that counts them is undecided."""
 
@@ -202,9 +204,10 @@ def check_name(kind: type[Scenario]) -> None:
         UsageError: so it is, or there is none.
     """
     name = getattr(kind, "name", None)
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        given = "has no name" if name is None else f"has the name {name!r}"
-        raise UsageError(f"scenario {kind.__name__} {given}; give it small letters, digits and hyphens")
+    if not isinstance(name, str) or len(name) > _NAME_LETTERS_MAX or not _NAME.fullmatch(name):
+        given = "has no name" if name is None else f"has the name {str(name)[: _NAME_LETTERS_MAX + 1]!r}"
+        words = f"small letters, digits and hyphens, {_NAME_LETTERS_MAX} at most"
+        raise UsageError(f"scenario {kind.__name__} {given}; give it {words}")
     kinds: Any = kind.kinds
     if not isinstance(kinds, tuple | list) or not _are_names(kinds):
         raise UsageError(

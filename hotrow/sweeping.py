@@ -76,11 +76,24 @@ def sweep(ctx: click.Context, /, scenario: str, hosts: Sequence[str], **options:
       hotrow sweep path/to/mine.py --skew hot -H local -H plain
     """  # noqa: D301 - \b keeps click from joining the lines
     end_while_starting()
+    _refuse_lost_folder()
     kind = _find(scenario)
     words = ["--scenario", scenario, *_words(options), *_knob_words(kind, ctx.args)]
     if len(hosts) == 1:
         run_locust(["--host", hosts[0], *words])
     sys.exit(_one_after_another(kind.name, hosts, words, Path(options["out"])))
+
+
+def _refuse_lost_folder() -> None:
+    """Locust cannot do without a working directory.
+
+    Raises:
+        UsageError: it was deleted.
+    """
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise UsageError(f"the working directory: {error.strerror}; change to another one") from None
 
 
 def _find(scenario: str) -> type[Scenario]:

@@ -30,7 +30,8 @@ def write(
     summary: Mapping[str, Any], charts: Sequence[Chart], path: Path, cost: Mapping[str, Any] | None = None
 ) -> None:
     """Write the page of a summary (format 1), its charts (of `reports.charts`) and its cost.json, if any."""
-    path.write_text(page(summary, charts, cost), encoding="utf-8")
+    # A path may hold bytes that are no text.
+    path.write_text(page(summary, charts, cost), encoding="utf-8", errors="backslashreplace")
 
 
 def page(summary: Mapping[str, Any], charts: Sequence[Chart], cost: Mapping[str, Any] | None = None) -> str:

@@ -98,3 +98,12 @@ def test_a_drawn_work_is_one_that_a_retry_can_repeat() -> None:
 
     assert work == Work((1, 2), (3,), 0)
     assert type(work.writes[0]) is type(work.kind) is int
+
+
+def test_a_name_too_long_for_a_file_is_refused() -> None:
+    """The run's directory is called after the scenario."""
+    check_name(type("Mine", (Honest,), {"name": "a" * 64}))
+
+    with pytest.raises(UsageError, match="64 at most") as caught:
+        check_name(type("Mine", (Honest,), {"name": "a" * 300}))
+    assert len(str(caught.value)) < 200

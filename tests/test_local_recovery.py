@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Barrier
 
+import psutil
 import psycopg
 import pytest
 
@@ -36,6 +37,21 @@ def test_an_interrupted_initdb_leaves_no_trace(home: Path, monkeypatch: pytest.M
     monkeypatch.setenv("HOTROW_PG_BIN", str(real.folder))
     assert value(ensure_up().dsn, "SELECT 1") == 1
     assert not list(home.glob("local/*/data.new-*"))
+
+
+def test_a_start_that_is_interrupted_is_one_line(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGTERM amid initdb: exit code 4, why, and nothing half made stays behind."""
+    monkeypatch.setenv("HOTROW_PG_BIN", str(_bin_with_slow_initdb(home, find_binaries())))
+    starter = python(
+        "from hotrow.cli import main; main(['local', 'up'], prog_name='hotrow')", stderr=subprocess.PIPE
+    )
+    initdb = psutil.Process(int((home / "started").read_text()))  # a FIFO: waits for initdb
+    starter.send_signal(signal.SIGTERM)
+    _, told = starter.communicate(timeout=60)
+
+    assert (starter.returncode, told) == (4, "hotrow: interrupted by SIGTERM\n")
+    assert not list(home.glob("local/*/data*"))
+    assert not initdb.is_running() or initdb.status() == psutil.STATUS_ZOMBIE
 
 
 def _bin_with_slow_initdb(home: Path, real: Binaries) -> Path:

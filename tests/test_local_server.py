@@ -271,6 +271,33 @@ def test_a_home_that_cannot_be_made_is_one_line(monkeypatch: pytest.MonkeyPatch)
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.usefixtures("home")
+def test_an_account_without_a_name_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user id that is not in /etc/passwd, as in some containers: initdb refuses it."""
+
+    def unknown(uid: int) -> None:
+        raise KeyError(uid)
+
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+
+    with pytest.raises(TargetError, match=r"user id \d+, which is not in /etc/passwd"):
+        ensure_up()
+
+
+@pytest.mark.parametrize("given", ["~no-such-user/x", ""])
+def test_no_home_folder_is_one_line(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without HOME and an entry in /etc/passwd there is none; the error names HOTROW_HOME."""
+
+    def homeless(name: str) -> None:
+        raise RuntimeError(name)
+
+    monkeypatch.setenv("HOTROW_HOME", given)
+    monkeypatch.setattr("platformdirs.user_cache_path", homeless)
+
+    with pytest.raises(TargetError, match="HOTROW_HOME"):
+        status()
+
+
 @needs_root
 def test_root_behind_closed_folders_uses_the_systems_cache(
     home: Path, monkeypatch: pytest.MonkeyPatch

@@ -25,6 +25,7 @@ from hotrow.load.orphans import end_with_master
 from hotrow.load.own_exit import take_over
 from hotrow.load.signals import Ending
 from hotrow.load.web import guard
+from hotrow.output import take_over as take_over_output
 from hotrow.targets.target import Targets
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def of(environment: Environment) -> Run:
 
 @events.init_command_line_parser.add_listener
 def _on_start_of_locust(**_: Any) -> None:
+    take_over_output()
     end_while_starting()
 
 

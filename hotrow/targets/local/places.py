@@ -66,7 +66,11 @@ class Places:
 
 
 def find_places(account: Account, major: int) -> Places:
-    """The folders of the server of a major version; makes none of them."""
+    """The folders of the server of a major version; makes none of them.
+
+    Raises:
+        TargetError: HOTROW_HOME cannot be a folder's path, or there is no home folder.
+    """
     home = _home(account)
     root = home / "local" / f"pg{major}"
     return Places(home, root, root / "data", root / "log" / "server.log", _socket_folder(root, account))
@@ -97,16 +101,26 @@ def _given_home() -> Path | None:
     if given and any(ord(character) < ord(" ") for character in given):
         # A PostgreSQL that runs notes its path in a line of a file, and reads the next lines by their number.
         raise TargetError(f"HOTROW_HOME {given!r}: line breaks and other control characters are not allowed")
-    return Path(given).expanduser().resolve() if given else None
+    try:
+        return Path(given).expanduser().resolve() if given else None
+    except RuntimeError:
+        raise TargetError(f"HOTROW_HOME {given}: there is no such user; give a folder of yours") from None
 
 
 def _home(account: Account) -> Path:
     given = _given_home()
-    home = given or platformdirs.user_cache_path("hotrow").resolve()
+    home = given or _cache()
     if can_reach(account, home / "local"):
         return home
     system = platformdirs.site_cache_path("hotrow").resolve()
     return system / "homes" / _hash(home) if given else system
+
+
+def _cache() -> Path:
+    try:
+        return platformdirs.user_cache_path("hotrow").resolve()
+    except RuntimeError:  # HOME is not set, and the account has no entry in /etc/passwd either
+        raise TargetError("you have no home folder: set HOTROW_HOME to a folder that you can write") from None
 
 
 def _socket_folder(root: Path, account: Account) -> Path:

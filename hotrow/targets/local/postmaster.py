@@ -63,7 +63,7 @@ def find_site() -> Site:
     """What this caller's environment leads to; changes nothing.
 
     Raises:
-        TargetError: no usable PostgreSQL, or root without an account to run it.
+        TargetError: no usable PostgreSQL, root without an account to run it, or no folder for it.
     """
     account = server_account()
     binaries = find_binaries()
@@ -154,10 +154,26 @@ def _make_database(site: Site) -> None:
 
 
 def _initdb(site: Site, folder: Path) -> None:
+    _refuse_nameless(site.account)
     _run_initdb(site, "-D", folder, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C")
     configuration = folder / "postgresql.conf"
     text = configuration.read_text(encoding="utf-8")
     write_as(site.account, configuration, f"{text}\ninclude_if_exists = '{FILE_NAME}'\n")
+
+
+def _refuse_nameless(account: Account) -> None:
+    """initdb wants the name of its account.
+
+    Raises:
+        TargetError: it has none.
+    """  # noqa: D403 - so it is spelled
+    try:
+        pwd.getpwuid(account.uid)
+    except KeyError:
+        raise TargetError(
+            f"PostgreSQL cannot make a database for user id {account.uid}, which is not in /etc/passwd: "
+            "add one, run hotrow as another user, or measure another server with -H postgresql://…"
+        ) from None
 
 
 def _becomes_ready(site: Site) -> bool:
