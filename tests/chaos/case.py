@@ -38,6 +38,8 @@ class Case:
     """What the check that does not count may come to."""
     says: str = ""
     """A pattern that has to be found in what the run said, its summary or its report."""
+    one_line: bool = False
+    """Whether it says one line and no more."""
     loses_s: float = 0.0
     """Over how long a time the records may be that are missing; 0 is none."""
     processes: int = 0

@@ -63,6 +63,9 @@ def judge(
         result.wrong.append("a traceback")
     if case.says and not re.search(case.says, told + json.dumps(summary)):
         result.wrong.append(f"does not say {case.says!r}")
+    lines = re.findall("^hotrow: .*", told, re.MULTILINE)
+    if case.one_line and len(lines) != 1:
+        result.wrong.append(f"{len(lines)} lines: {' // '.join(lines)}")
     if result.took_s > case.within_s:
         result.wrong.append(f"ended after {result.took_s:.1f} s, not {case.within_s:.0f} s")
     counting, conserving = (verdict_of(summary, check) for check in (COUNTS, CONSERVES))
