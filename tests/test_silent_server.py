@@ -146,6 +146,30 @@ def test_a_session_without_an_answer_is_lost() -> None:
         assert not session.usable
 
 
+@pytest.mark.parametrize("leaves", [True, False])
+@pytest.mark.parametrize("sqlstate", ["40001", "57P01"])
+def test_an_error_is_believed_though_the_connection_breaks_after_it(sqlstate: str, leaves: bool) -> None:
+    """The server said what became of the statement: that it left or fell silent then changes nothing."""
+
+    def behave(talk: Talk) -> None:
+        talk.greet()
+        talk.send(answers(talk.until_sync()))  # SET search_path
+        talk.send(answers(talk.until_sync()))  # the statement, prepared
+        talk.until_sync()
+        talk.send(error(sqlstate, "no", "FATAL"))
+        if not leaves:
+            talk.stay_silent()
+
+    with serving(behave) as url:
+        session = parse_target(url).connect(BLOCKING, "anywhere", patience_s=PATIENCE_S)
+        with pytest.raises(psycopg.Error) as caught:
+            session.execute("SELECT 1")
+
+        said = session.describe(caught.value)
+        assert (said.sqlstate, said.lost) == (sqlstate, True)
+        session.close()
+
+
 UNDER_GEVENT = """
 import sys
 import hotrow.load

@@ -318,26 +318,35 @@ class PostgresSession:
         return self._transformer.load_rows(0, answer.ntuples, tuple)
 
     def _answer(self, statements: int) -> PGresult:
-        """Wait for the answers of so many statements; return the last, or raise the first error."""
+        """Wait for the answers of so many statements; return the last, or raise the first error.
+
+        An error that did arrive is believed even if the connection broke or fell silent right after it.
+        """
         self._until_s = None if self.patience_s is None else self._waiting.clock() + self.patience_s
         self._pgconn.pipeline_sync()
         if self._pgconn.flush():  # more than the socket takes at once
             flush(self._pgconn, self._wait)
-        results = [self._statement_result() for _ in range(statements)]
-        next_result(self._pgconn, self._wait)  # the end of the pipeline
+        results: list[PGresult] = []
+        try:
+            for _ in range(statements):
+                self._take_statement(results)
+            next_result(self._pgconn, self._wait)  # the end of the pipeline
+        except psycopg.OperationalError:
+            if all(result.status not in _FAILED for result in results):
+                raise
         failed = next((result for result in results if result.status in _FAILED), None)
         if failed is not None:
             raise error_from_result(failed, encoding="utf-8")
         return results[-1]
 
-    def _statement_result(self) -> PGresult:
-        """One statement's result; libpq marks its end with an empty one."""
+    def _take_statement(self, results: list[PGresult]) -> None:
+        """Add one statement's result; libpq marks its end with an empty one."""
         result = next_result(self._pgconn, self._wait)
         if result is None:
             raise psycopg.OperationalError("the connection closed without an answer")
+        results.append(result)
         if next_result(self._pgconn, self._wait) is not None:
             raise psycopg.InterfaceError("a statement answered twice; send one statement at a time")
-        return result
 
     def _wait(self, writing: bool) -> None:
         """Wait for the socket; give the connection up if nobody answers in time."""
