@@ -6,7 +6,7 @@ A client that is late sends late and measures late; a cell in which that happene
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gevent
 import psutil
@@ -43,21 +43,22 @@ class Health:
         self._directory, self._worker, self._clock = directory, worker, clock
         self._each_second, self._connections = each_second, connections
         self._cell: int | None = None
-        self._begin_line(time.perf_counter_ns(), time.process_time())
+        self._begin_line(_Reading.take())
         self._cores = psutil.cpu_count() or 1
         psutil.cpu_percent()  # the first call only begins the interval of the second
         self._greenlets = [gevent.spawn(self._sample), gevent.spawn(self._write)]
 
     def cut(self, cell: int | None) -> None:
         """End the line of the cell that was open; what follows belongs to `cell`, None between cells."""
-        self._append()
-        self._begin_line(time.perf_counter_ns(), time.process_time())
+        now = _Reading.take()
+        self._append(now)
+        self._begin_line(now)  # even if it was not written: the next line is another cell's
         self._cell = cell
 
     def stop(self) -> None:
         """Stop sampling and write the last line."""
         gevent.killall(self._greenlets)
-        self._append()
+        self._append(_Reading.take())
 
     def _sample(self) -> None:
         while True:
@@ -69,19 +70,21 @@ class Health:
     def _write(self) -> None:
         while True:
             gevent.sleep(WRITE_EVERY_S)
-            self._append()
+            now = _Reading.take()
+            if self._append(now):
+                self._begin_line(now)
             self._each_second()
 
-    def _append(self) -> None:
-        now_ns, cpu_s = time.perf_counter_ns(), time.process_time()
-        seconds = max((now_ns - self._since_ns) / 1e9, 1e-9)
+    def _append(self, now: _Reading) -> bool:
+        """Write the line that ends now; say whether it was written."""
+        seconds = max((now.perf_ns - self._since.perf_ns) / 1e9, 1e-9)
         line = {
-            "wall_ns": self._clock.wall_ns + now_ns - self._clock.perf_ns,
+            "wall_ns": self._clock.wall_ns + now.perf_ns - self._clock.perf_ns,
             "cell": self._cell,
             "seconds": seconds,
             "lag_ms": max(self._lags_ms, default=0.0),
             "lags_ms": [round(lag, 2) for lag in self._lags_ms],
-            "cpu": (cpu_s - self._cpu_s) / seconds,
+            "cpu": (now.cpu_s - self._since.cpu_s) / seconds,
             "machine_cpu": psutil.cpu_percent() / 100,
             "cores": self._cores,
             "late_wall_ms": round(self._clock.late_wall_ms(), 3),
@@ -90,9 +93,20 @@ class Health:
         try:
             append_health(self._directory, self._worker, line)
         except RunError:
-            return
-        self._begin_line(now_ns, cpu_s)
+            return False
+        return True
 
-    def _begin_line(self, now_ns: int, cpu_s: float) -> None:
-        self._since_ns, self._cpu_s = now_ns, cpu_s
+    def _begin_line(self, now: _Reading) -> None:
+        self._since = now
         self._lags_ms: list[float] = []
+
+
+class _Reading(NamedTuple):
+    """The clocks of this process at one instant."""
+
+    perf_ns: int
+    cpu_s: float
+
+    @classmethod
+    def take(cls) -> _Reading:
+        return cls(time.perf_counter_ns(), time.process_time())

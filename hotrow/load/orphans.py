@@ -27,13 +27,12 @@ def end_with_master(runner: WorkerRunner, board: Board, *, forked: bool) -> None
     """Look after the master from now on, in a greenlet.
 
     A master that forked this process is there as long as it is the parent; one on another machine, as long
-    as it sends heartbeats. Locust's own rule goes by the wall clock and waits for a minute: it is put out.
+    as it sends heartbeats. Locust's own rule waits for a minute.
     """
     heard_s = [time.monotonic()]
 
     def hear(**_: Any) -> None:
         heard_s[0] = time.monotonic()
-        runner.last_heartbeat_timestamp = None
 
     def is_gone() -> bool:
         if forked:

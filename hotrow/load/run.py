@@ -17,12 +17,12 @@ from hotrow.errors import HotrowError, in_a_line
 from hotrow.exit_codes import ERROR, FINE
 from hotrow.finish import report_error
 from hotrow.interruption import end_while_starting
+from hotrow.load import own_exit, steady_time
 from hotrow.load.board import Board
 from hotrow.load.channel import MODE
 from hotrow.load.conductor import Conductor
 from hotrow.load.making import Maker
 from hotrow.load.orphans import end_with_master
-from hotrow.load.own_exit import take_over
 from hotrow.load.signals import Ending
 from hotrow.load.web import guard
 from hotrow.output import take_over as take_over_output
@@ -41,7 +41,8 @@ _WORKER_PATIENCE_S = 10.0
 """How long a worker that got a signal waits for its master to end the run."""
 
 
-_EXIT = take_over()
+_EXIT = own_exit.take_over()
+steady_time.take_over()
 
 
 class Run:

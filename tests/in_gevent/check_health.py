@@ -36,8 +36,8 @@ def test_no_line_covers_two_cells(tmp_path: Path) -> None:
     lines = read_health(tmp_path)[0].objects
     assert [line["cell"] for line in lines] == [None, 0, None]
     starts = [line["wall_ns"] - line["seconds"] * 1e9 for line in lines]
-    assert abs(starts[1] - lines[0]["wall_ns"]) < 5e6
-    assert abs(starts[2] - lines[1]["wall_ns"]) < 5e6
+    assert abs(starts[1] - lines[0]["wall_ns"]) < 1e4
+    assert abs(starts[2] - lines[1]["wall_ns"]) < 1e4
     assert 0.04 < lines[1]["seconds"] < 60
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 
 import gevent
+import locust.runners
+import locust.stats
 import pytest
 
 from hotrow.load.own_exit import OwnExit
 from hotrow.load.run import _stop_once_at_a_time
+from hotrow.load.steady_time import SteadyTime
 
 
 def test_a_second_stop_waits_for_the_first() -> None:
@@ -56,3 +60,20 @@ def test_exit_codes_are_ours(ours: int | None, given: int | None, expected: int 
 def test_the_rest_of_sys_is_there() -> None:
     """Locust's modules use its other names as before."""
     assert OwnExit().argv is __import__("sys").argv
+
+
+def test_a_step_back_does_not_move_locust_s_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its shape slept for as long as the step, and its workers threw their orders away as old."""
+    steady = SteadyTime()
+    before = steady.time()
+    monkeypatch.setattr(time, "time_ns", lambda: 0)
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+
+    assert 0 <= steady.time() - before < 60
+    assert steady.monotonic is time.monotonic
+
+
+def test_locust_s_runners_use_it() -> None:
+    """Where it measures how long its shape took, dates orders and looks for heartbeats."""
+    assert isinstance(locust.runners.time, SteadyTime)
+    assert isinstance(locust.stats.time, SteadyTime)

@@ -1,0 +1,42 @@
+"""Locust's own timing on a clock that never steps.
+
+Locust subtracts readings of the wall clock. A step back makes its shape sleep for as long as the step, and
+its workers discard their orders as older than the last ones. After a step forward they miss heartbeats.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import ModuleType
+from typing import Any
+
+import locust.runners
+import locust.stats
+
+from hotrow.clock import RunClock
+
+_NS_PER_S = 1e9
+
+
+class SteadyTime(ModuleType):
+    """Stands for the `time` module in Locust's: `time()` reads the wall clock only once."""
+
+    def __init__(self) -> None:
+        super().__init__("time")
+        self._clock = RunClock.start()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(time, name)
+
+    def time(self) -> float:
+        """Seconds since 1970 (UTC), as if the wall clock had not stepped since the start."""
+        return self._clock.now_ns() / _NS_PER_S
+
+
+def take_over() -> None:
+    """Have Locust's modules that measure time do it so; `locust.main` is there if Locust's command runs."""
+    steady = SteadyTime()
+    for module in (locust.runners, locust.stats, sys.modules.get("locust.main")):
+        if module is not None:
+            module.time = steady  # type: ignore[attr-defined]
