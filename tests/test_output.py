@@ -159,3 +159,21 @@ def test_an_error_of_the_system_names_its_file_and_is_not_to_be_reported() -> No
         "/there/summary.json: cannot be read or written (Permission denied)",
         2,
     )
+
+
+def test_a_signal_is_heard_before_the_command_line_is_there() -> None:
+    """Importing it takes a third of a second, in which Ctrl-C ended in a traceback."""
+    code = (
+        "import sys, os, signal\n"
+        "class Told:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'hotrow.cli':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "from hotrow.program import main\n"
+        "sys.meta_path.insert(0, Told())\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    told = "hotrow: interrupted by SIGINT while starting: nothing was measured\n"
+    assert (done.returncode, done.stderr) == (4, told)
