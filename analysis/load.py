@@ -105,7 +105,7 @@ def read_run(directory: Path) -> Run:
     ledger = read_ledger(directory)
     ids = {cell["id"] for cell in meta["cells"]}
     lines = read_events(directory)
-    events = [event for event in lines.objects if _is_event(event, ids)]
+    events = _up_to_seal([event for event in lines.objects if _is_event(event, ids)])
     offsets = offsets_in(events)
     align(ledger.attempts, offsets)
     health, bad_health = _read_health(directory, ids)
@@ -162,6 +162,12 @@ def _read_meta(directory: Path) -> dict[str, Any]:
     if len({cell["id"] for cell in meta["cells"]}) < len(meta["cells"]):
         raise RunError(f"{path}: is damaged: two of its cells have one id")
     return meta
+
+
+def _up_to_seal(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Nothing that stands after the seal is of the run."""
+    place = next((place for place, event in enumerate(events) if event["event"] == EVENT), len(events))
+    return events[: place + 1]
 
 
 def _is_event(event: Mapping[str, Any], cells: set[int]) -> bool:

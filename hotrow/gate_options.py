@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hotrow.errors import UsageError
+from hotrow.units import decimal_number, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -70,12 +71,9 @@ def read_limit(option: GateOption, text: object) -> float | None:
     """A limit; None if there is none. Raises UsageError."""
     if text is None or text == "":
         return None
-    try:
-        value = float(str(text))
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < float("inf"):
-        raise UsageError(f"{option.flag} {text}: must be a number from 0")
+    value = decimal_number(str(text))
+    if value is None or value < 0:
+        raise UsageError(f"{option.flag} {told(str(text))}: must be a number from 0")
     if option.is_share and value > 1:
-        raise UsageError(f"{option.flag} {text}: must be a share from 0 to 1")
+        raise UsageError(f"{option.flag} {told(str(text))}: must be a share from 0 to 1")
     return value

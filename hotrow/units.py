@@ -26,6 +26,9 @@ _LONGEST_S = 36_000_000.0
 _DIGITS_MAX = 30
 """Of a number, the point among them; a longer one is a slip of the hand, and slow to read."""
 _TEXT_SHOWN = 40
+_WHOLE_MAX = 2**63 - 1
+_VALUES_MAX = 1000
+"""Of a list."""
 _TEXT_MAX = 100
 """Of a duration with the blanks around it."""
 _DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -55,6 +58,28 @@ def decimal_number(text: str) -> float | None:
         return None
     number = float(text)
     return number if math.isfinite(number) else None
+
+
+def read_whole(option: str, text: object, *, least: int = 0) -> int:
+    """A whole number from `least` to 2^63 - 1, also with `_` between its digits. Raises UsageError."""
+    value = whole_number(str(text).replace("_", ""))
+    if value is None or not least <= value <= _WHOLE_MAX:
+        raise UsageError(f"{option} {told(str(text))}: must be a whole number from {least}")
+    return value
+
+
+def read_list(option: str, text: str) -> tuple[str, ...]:
+    """Values by commas; a single one has none.
+
+    Raises:
+        UsageError: one is missing, or there are too many.
+    """
+    values = tuple(part.strip() for part in text.split(",", _VALUES_MAX))
+    if len(values) > _VALUES_MAX:
+        raise UsageError(f"{option} {told(text)}: at most {_VALUES_MAX} values")
+    if len(values) > 1 and "" in values:
+        raise UsageError(f"{option} {told(text)}: a value is missing between two commas, or at an end")
+    return values
 
 
 def parse_duration_s(text: str, *, option: str) -> float:

@@ -24,13 +24,19 @@ def write_run(
     conflicts: int = 50,
     errors: Sequence[str] = (),
     checks: Sequence[Mapping[str, Any]] = (),
+    skew: str = "uniform",
 ) -> Path:
     """A run of one cell and one second: so many commits and conflicts, and an error per SQLSTATE."""
     directory.mkdir(parents=True, exist_ok=True)
     target = {"kind": "local", "label": "local", "conflicts": "commit", "latency": None}
     facts = {"server_version": "18", "isolation": "repeatable read", "regions": []}
     meta = {"format": FORMAT, "scenario": "counter", "loop": "closed", "think_s": 0.0, "seed": 1}
-    description = {**meta, "options": dict(options or {}), "target": {**target, **facts}, "cells": [cell()]}
+    description = {
+        **meta,
+        "options": dict(options or {}),
+        "target": {**target, **facts},
+        "cells": [cell(skew=skew)],
+    }
     (directory / "run.json").write_text(json.dumps(description))
     ends = [(Outcome.COMMITTED, "")] * committed + [(Outcome.CONFLICT, "40001")] * conflicts
     _write_attempts(directory, [*ends, *((Outcome.ERROR, state) for state in errors)])

@@ -15,7 +15,7 @@ from hotrow.gate_options import GATE_OPTIONS, VIOLATIONS_HELP, read_gates
 from hotrow.knob import knobs_of
 from hotrow.plan import Settings
 from hotrow.retry import parse_retries
-from hotrow.units import parse_duration_s, told, whole_number
+from hotrow.units import parse_duration_s, read_list, read_whole, told
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from locust.argument_parser import LocustArgumentParser
 
     from hotrow.scenario import Scenario
-
-MOST_SEED = 2**63
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,20 +101,20 @@ def read_request(options: Namespace, scenario: Scenario) -> Request:
     knobs = {knob.name: getattr(options, knob.name) for knob in turned}
     return Request(
         settings=Settings(
-            skews=_list("--skew", options.skew) if is_sweep else (options.skew,),
-            keys=_whole("--keys", options.keys, 1),
+            skews=read_list("--skew", options.skew) if is_sweep else (options.skew,),
+            keys=read_whole("--keys", options.keys, least=1),
             levels=_levels(options) if is_sweep else (_single_level(options),),
             retry=options.retry if is_sweep else _single_retry(options.retry),
             knobs={
-                knob.name: _list(knob.flag, knobs[knob.name]) if is_sweep else (knobs[knob.name],)
+                knob.name: read_list(knob.flag, knobs[knob.name]) if is_sweep else (knobs[knob.name],)
                 for knob in turned
             },
             redraw=bool(options.redraw),
-            repeats=_whole("--repeats", options.repeats, 1) if is_sweep else 1,
+            repeats=read_whole("--repeats", options.repeats, least=1) if is_sweep else 1,
             warmup_s=parse_duration_s(options.warmup, option="--warmup"),
             duration_s=_duration_s(options) if is_sweep else None,
         ),
-        seed=_whole("--seed", options.seed, 0),
+        seed=read_whole("--seed", options.seed),
         out=Path(options.out),
         think_s=parse_duration_s(options.think, option="--think"),
         receipts=bool(options.receipts) or scenario.receipts,
@@ -144,14 +142,6 @@ def _shown(options: Namespace, is_sweep: bool) -> dict[str, Any]:
     return {name: getattr(options, name, None) for name in names}
 
 
-def _list(option: str, text: str) -> tuple[str, ...]:
-    """Values by commas; a single one has none."""
-    values = tuple(part.strip() for part in text.split(","))
-    if len(values) > 1 and "" in values:
-        raise UsageError(f"{option} {told(text)}: a value is missing between two commas, or at an end")
-    return values
-
-
 def _single_retry(text: str) -> str:
     several = parse_retries(text)
     if len(several) > 1:
@@ -160,7 +150,7 @@ def _single_retry(text: str) -> str:
 
 
 def _levels(options: Namespace) -> tuple[int, ...]:
-    return tuple(_whole("--users", text, 1) for text in _list("--users", options.levels))
+    return tuple(read_whole("--users", text, least=1) for text in read_list("--users", options.levels))
 
 
 def _single_level(options: Namespace) -> int:
@@ -178,10 +168,3 @@ def _refuse_endless(spawn_rate: float | None) -> None:
     """Locust takes NaN and infinity for rates."""
     if spawn_rate is not None and not 0 < spawn_rate < float("inf"):
         raise UsageError(f"--spawn-rate {spawn_rate}: must be a number of users per second above 0")
-
-
-def _whole(option: str, text: object, least: int) -> int:
-    value = whole_number(str(text).replace("_", ""))
-    if value is None or not least <= value < MOST_SEED:
-        raise UsageError(f"{option} {told(str(text))}: must be a whole number from {least}")
-    return value

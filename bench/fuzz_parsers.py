@@ -1,0 +1,52 @@
+"""100,000 texts per parser of the command line: each is a value or one line, within bounded time and memory.
+
+From the root of the repository: `python -m bench.fuzz_parsers`. Fails if one raises anything else than a
+UsageError of one printable line, or a text takes longer than a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import resource
+import sys
+import time
+
+from tests.parser_fuzz import PARSERS, Parser, refused, text_for
+
+SECONDS_MAX = 1.0
+HUGE = 1_000_000
+
+
+def main() -> int:
+    """Try every parser; 1 if one was too slow."""
+    wanted = argparse.ArgumentParser(description=__doc__)
+    wanted.add_argument("--texts", type=int, default=100_000)
+    wanted.add_argument("--seed", type=int, default=1)
+    given = wanted.parse_args()
+    slowest_s = max(
+        _try(name, parser, given.texts, random.Random(f"{given.seed} {name}"))  # noqa: S311 - chosen texts, no secrets
+        for name, parser in PARSERS.items()
+    )
+    return int(slowest_s > SECONDS_MAX)
+
+
+def _try(name: str, parser: Parser, texts: int, rng: random.Random) -> float:
+    """Print what came of so many texts, every 1,000th of them huge; return the longest time."""
+    longest_s, refusals, began_s = 0.0, 0, time.perf_counter()
+    for number in range(texts):
+        text = text_for(parser, rng, huge=HUGE if number % 1000 == 0 else 0)
+        start_s = time.process_time()
+        refusals += refused(parser, text)
+        longest_s = max(longest_s, time.process_time() - start_s)
+    memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"{name}: {texts} texts, {refusals} refused, in {time.perf_counter() - began_s:.0f} s; "
+        f"longest {longest_s * 1e3:.1f} ms; at most {memory_mb:.0f} MB",
+        flush=True,
+    )
+    return longest_s
+
+
+if __name__ == "__main__":
+    sys.exit(main())
