@@ -130,8 +130,11 @@ BEGIN
     RAISE 'schema has been updated by another transaction, please retry: (OC001)' USING ERRCODE = '40001';
 END $$;
 
--- Says true where a unique index over just these columns bears an ON CONFLICT on them.
-CREATE FUNCTION hotrow.has_key(relation regclass, VARIADIC names text[]) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+-- Says true where a unique index over just these columns bears an ON CONFLICT on them: of the table that is, or would be, the
+-- base table of what the client named; that may be a view of a table.
+CREATE FUNCTION hotrow.has_key(base text, VARIADIC names text[]) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    relation oid := coalesce(to_regclass(base), hotrow.shown(to_regclass(regexp_replace(base, '__base("?)$', '\1'))));
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_index WHERE indrelid = relation AND indisunique AND indexprs IS NULL AND indpred IS NULL
                       AND ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = relation

@@ -196,6 +196,9 @@ BEGIN
             PERFORM hotrow.adopt(changed.relation);
         END IF;
     END LOOP;
+    PERFORM set_config('hotrow.adopting', 'on', true);
+    PERFORM hotrow.follow_view(d.objid) FROM pg_event_trigger_ddl_commands() d WHERE d.object_type = 'view' AND d.command_tag IN ('CREATE VIEW', 'ALTER VIEW');
+    PERFORM set_config('hotrow.adopting', '', true);
 END $$;
 
 -- A view that is dropped by itself takes its base table with it; a table that lost an index or a foreign key forgets it.
