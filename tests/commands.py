@@ -36,6 +36,12 @@ def start(*words: str, cwd: Path = ROOT) -> subprocess.Popen[str]:
     )
 
 
+def finished(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+    """What a command that was started has said and answered, once it has ended."""
+    out, err = process.communicate(timeout=TIMEOUT_S)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
 def exit_code(done: subprocess.CompletedProcess[str]) -> int:
     """The exit code; 0 in place of a 4 that only says that this machine was too busy to measure."""
     lines = (done.stdout + done.stderr).splitlines()

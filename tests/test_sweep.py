@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hotrow.seal import broken_files
-from tests.commands import exit_code, only_run, run, start, summary_of
+from tests.commands import exit_code, finished, only_run, run, start, summary_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,9 +120,9 @@ def test_two_sweeps_at_the_same_instant(tmp_path: Path) -> None:
     words = ["sweep", "counter", "--skew", "hot", "--users", "4", "--duration", "1500ms", "--warmup", "200ms"]
     processes = [start("hotrow", *words, "--out", str(tmp_path / name)) for name in "ab"]
 
-    ended = [process.communicate(timeout=120) for process in processes]
+    ended = [finished(process) for process in processes]
 
-    assert [process.returncode for process in processes] == [0, 0], ended
+    assert [exit_code(done) for done in ended] == [0, 0], ended
     for name in "ab":
         (cell,) = summary_of(only_run(tmp_path / name))["cells"]
         assert cell["verdict"]["valid"] is True
