@@ -79,6 +79,8 @@ def sweep(ctx: click.Context, /, scenario: str, hosts: Sequence[str], **options:
     _refuse_lost_folder()
     kind = _find(scenario)
     words = ["--scenario", scenario, *_words(options), *_knob_words(kind, ctx.args)]
+    if len(set(hosts)) < len(hosts):
+        raise UsageError("-H: a target is given twice; give each once, and --repeats to measure it again")
     if len(hosts) == 1:
         run_locust(["--host", hosts[0], *words])
     sys.exit(_one_after_another(kind.name, hosts, words, Path(options["out"])))
