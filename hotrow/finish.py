@@ -76,7 +76,7 @@ def finish_side_by_side(
     out.mkdir(parents=True, exist_ok=True)
     write_summary(out, summary)
     show(_console(), summary, write_reports(out, summary))
-    for line in _judgement(summary["gates"]):
+    for line in (*_judgement(summary["gates"]), *_warnings(summary)):
         print(f"hotrow: {line}", file=sys.stderr)
     return worst(code for _, code in found)
 

@@ -60,7 +60,7 @@ def test_runs_can_be_drawn_together_again(swept: Path, tmp_path: Path) -> None:
 
     done = run("hotrow", "report", *runs, "--out", str(tmp_path / "both"))
 
-    assert done.returncode == 0, done.stderr
+    assert exit_code(done) == 0, done.stderr
     assert summary_of(tmp_path / "both") == summary_of(swept)
 
 
