@@ -1,7 +1,7 @@
 """1,000 damages of a run: each is refused in one line (exit code 2) or told of (4, 3 or 1), never believed.
 
 From the root of the repository: `python -m bench.fuzz_runs [--run results/…]`. Without `--run` a small run is
-made up. Every fiftieth damaged run is drawn too. Fails if one ends otherwise, or takes longer than 10 s.
+made up. Every fiftieth damaged run is drawn too. Fails if one ends otherwise, or takes longer than 10 s of CPU.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def main() -> int:
         longest_s, believed = 0.0, 0
         for number in range(wanted.damages):
             rng = random.Random(wanted.seed * 1_000_000 + number)  # noqa: S311 - chosen damages, no secrets
-            began_s = time.perf_counter()
+            began_s = time.process_time()
             trial = try_damage(whole, Path(folder) / "damaged", rng, draw=number % 50 == 0)
-            longest_s = max(longest_s, time.perf_counter() - began_s)
+            longest_s = max(longest_s, time.process_time() - began_s)
             if trial.changed:
                 codes[trial.ended.code] += 1
             if trial.changed and trial.ended.code == 0:
@@ -44,7 +44,9 @@ def main() -> int:
                 print(f"believed: {number}: {trial.damage}")
     memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"a run with exit code {sound}, damaged {codes.total()} times: {dict(sorted(codes.items()))}")
-    print(f"{believed} believed; the longest took {longest_s:.1f} s; at most {memory_mb:.0f} MB of memory")
+    print(
+        f"{believed} believed; the longest took {longest_s:.1f} s of CPU; at most {memory_mb:.0f} MB of memory"
+    )
     return int(believed > 0 or longest_s > SECONDS_MAX)
 
 
