@@ -1,7 +1,7 @@
 """1,000 damages of a run: each is refused in one line (exit code 2) or told of (4, 3 or 1), never believed.
 
 From the root of the repository: `python -m bench.fuzz_runs [--run results/…]`. Without `--run` a small run is
-made up. Every fiftieth damaged run is drawn too. Fails if one ends otherwise, or takes longer than 10 s of CPU.
+made up. Every fiftieth is drawn too. Fails if one ends otherwise, or takes more CPU than 10 s.
 """
 
 from __future__ import annotations
@@ -44,9 +44,7 @@ def main() -> int:
                 print(f"believed: {number}: {trial.damage}")
     memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"a run with exit code {sound}, damaged {codes.total()} times: {dict(sorted(codes.items()))}")
-    print(
-        f"{believed} believed; the longest took {longest_s:.1f} s of CPU; at most {memory_mb:.0f} MB of memory"
-    )
+    print(f"{believed} believed; the longest took {longest_s:.1f} s of CPU; at most {memory_mb:.0f} MB")
     return int(believed > 0 or longest_s > SECONDS_MAX)
 
 
