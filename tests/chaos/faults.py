@@ -133,7 +133,7 @@ def fill_disk(seconds: float | None) -> Fault:
 
 def _fill(ballast: Path) -> None:
     with suppress(OSError), ballast.open("ab", buffering=0) as file:
-        while file.write(bytes(4096)):
+        while file.write(bytes(65536)):
             pass
 
 
@@ -156,9 +156,9 @@ def remove_results(trial: Trial) -> None:
 
 @contextmanager
 def small_disk(trial: Trial) -> Iterator[None]:
-    """A file system of 3 MB for the results."""
+    """A file system of 24 MB for the results: enough for a report."""
     trial.out.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(trial.out)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(trial.out)], check=True)
     try:
         yield
     finally:

@@ -74,15 +74,16 @@ class Harness:
         )
 
     def signalled(self, number: int, rng: random.Random) -> Callable[[], Result]:
-        """A short run; every second one gets a signal at a random moment."""
+        """A short run, of one process or with two workers; every second one gets a signal at a random moment."""
         sent = rng.choice(_SIGNALS) if number % 2 else None
         after_s = rng.uniform(0.1, _LATEST_S)
+        processes = rng.choice((0, 0, 2))
+        return lambda: self._try_signal(sent, after_s, processes)
 
-        return lambda: self._try_signal(sent, after_s)
-
-    def _try_signal(self, sent: signal.Signals | None, after_s: float) -> Result:
+    def _try_signal(self, sent: signal.Signals | None, after_s: float, processes: int) -> Result:
         case = Case(
-            f"{sent.name if sent else 'no signal'} after {after_s:.2f} s",
+            f"{sent.name if sent else 'no signal'} after {after_s:.2f} s, {processes} workers",
+            processes=processes,
             codes=frozenset({0, 4}) if sent else frozenset({0}),
             counting=_ANYTHING,
             conserving=_ANYTHING,
