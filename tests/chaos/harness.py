@@ -74,7 +74,7 @@ class Harness:
         )
 
     def signalled(self, number: int, rng: random.Random) -> Callable[[], Result]:
-        """A short run, of one process or with two workers; every second one gets a signal at a random moment."""
+        """A short run, some with two workers; every second one gets a signal at a random moment."""
         sent = rng.choice(_SIGNALS) if number % 2 else None
         after_s = rng.uniform(0.1, _LATEST_S)
         processes = rng.choice((0, 0, 2))
