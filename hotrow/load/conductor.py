@@ -163,10 +163,14 @@ class Conductor:
         self._crew.broadcast(end=True)
         ended = _comes_true(self._crew.has_ended, DRAIN_TIMEOUT_S)
         _kill(self._watch, self._timer)
-        run.notebook.note("clock", offsets=[offset.as_json() for offset in self._crew.offsets])
+        self._note_clocks(run)
         if not ended:
             raise NotWholeError(f"workers did not end within {DRAIN_TIMEOUT_S:.0f} s: records may be missing")
         write_seal(run.directory)
+
+    def _note_clocks(self, run: OpenRun) -> None:
+        """How far the workers' clocks are off: once at the start, for who reads a run that was killed."""
+        run.notebook.note("clock", offsets=[offset.as_json() for offset in self._crew.offsets])
 
     def _report(self, run: OpenRun) -> None:
         run.faults.append(finish_run(run.directory, run.request.gates))
@@ -283,6 +287,8 @@ class Conductor:
         """Let the open cell run unmeasured; then its interval begins. The event outlives a crash."""
         assert run.open_cell is not None  # noqa: S101 - called for an open cell
         gevent.sleep(run.open_cell.warmup_s)
+        if run.open_cell is run.cells[0]:
+            self._note_clocks(run)
         begin_ns = run.clock.now_ns()
         run.notebook.note("begin", cell=run.open_cell.id, begin_ns=begin_ns)
         run.begin_ns = begin_ns

@@ -94,6 +94,8 @@ def test_a_sweep_walks_its_cells_and_ends_well(tmp_path: Path) -> None:
     assert [lost for _, _, lost in tables_of(run).judged] == [False, False]
     assert tables_of(run).read == [("before", 0), ("after", 0), ("before", 1), ("after", 1)]
     assert tables_of(run).dropped == 1
+    kinds = [event["event"] for event in read_events(run.directory).objects]
+    assert [kinds.index("clock"), kinds[-2]] == [0, "clock"]  # at the start, and before the seal
 
 
 def test_a_step_of_the_wall_clock_moves_no_interval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
