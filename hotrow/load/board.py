@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 from gevent.event import Event
+from gevent.lock import RLock
 
 from hotrow.clock import RunClock
 from hotrow.error_log import ErrorLog
@@ -98,6 +99,7 @@ class Board:
         self._ended = False
         self._users = 0
         self._transactions = 0
+        self._obeying = RLock()
         self._gate = Event()
         self._closing = Event()
         self._reported: dict[str, Any] = {}
@@ -198,13 +200,17 @@ class Board:
             self._records = ledger.appended
 
     def _on_message(self, msg: Any, **_: Any) -> None:
-        """Do what the master says; what cannot be done is told to it, and not only logged by Locust."""
-        try:
-            self._obey(msg.data)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the run cannot go on
-            self.fail(error)
-        self._sequence = msg.data["sequence"]
-        self._sent_ns, self._heard_ns = msg.data["sent_ns"], self._clock.now_ns()
+        """Do what the master says; what cannot be done is told to it, and not only logged by Locust.
+
+        One message at a time: a run may be told to end while this process still prepares for it.
+        """
+        with self._obeying:
+            try:
+                self._obey(msg.data)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the run cannot go on
+                self.fail(error)
+            self._sequence = msg.data["sequence"]
+            self._sent_ns, self._heard_ns = msg.data["sent_ns"], self._clock.now_ns()
 
     def _obey(self, data: dict[str, Any]) -> None:
         if data["setup"] is not None:

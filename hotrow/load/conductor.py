@@ -94,6 +94,8 @@ class Conductor:
             self._beginning = None
         self._run = run
         self._crew.begin(run.clock, self._maker.setup(run, max(self._runner.worker_count, 1)))
+        if self._run is not run:
+            return  # it was ended while the workers were told
         self._watch = gevent.spawn(self._watch_crew, run)
         if self._environment.shape_class is None:
             self._open_cell(run, run.cells[0])
@@ -104,7 +106,12 @@ class Conductor:
             self._walk = gevent.spawn(self._walk_cells, run)
 
     def abandon(self, error: Exception) -> None:
-        """A run that cannot begin or go on: say why, keep what was measured, and stop Locust."""
+        """A run that cannot begin or go on: say why, keep what was measured, and stop Locust.
+
+        What breaks off because the process was told to end before the load is no reason of its own.
+        """
+        if self._quitting and self._run is None:
+            return
         self._end_early(Trouble(str(in_a_line(error)), in_a_line(error).exit_code))
 
     def interrupt(self, signal_name: str) -> None:

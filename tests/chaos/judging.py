@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from tests.chaos.trial import Trial
     from tests.chaos.truth import Process
 
-BUSY = frozenset({"client_saturated"})
-"""Warnings that say only that this machine had too much to do."""
+BUSY = frozenset({"client_saturated", "client_stalled"})
+"""Warnings that say only that this machine had too much to do, if nobody stopped the client."""
 _SPOILERS = frozenset(
-    {"client_stalled", "too_few_samples", "no_conflict_where_certain", "records_lost"}
+    {"too_few_samples", "no_conflict_where_certain", "records_lost"}
     | {"interrupted", "cells_missing", "check_undecided"}
 )
 """All other warnings that end in exit code 4; see docs/exit-codes.md."""

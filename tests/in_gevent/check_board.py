@@ -249,3 +249,31 @@ def test_a_user_that_connects_longer_than_its_cell_runs_nothing_in_it(
 
     assert at_work.successful()
     assert began == []
+
+
+def test_messages_are_obeyed_one_at_a_time(
+    runner: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that is told to end while this process prepares for it still leaves a whole, empty file."""
+    prepared, prepares = Event(), Event()
+    begin = board_module.start
+
+    def slow(target: Any) -> Any:
+        prepares.set()
+        prepared.wait(20)
+        return begin(target)
+
+    monkeypatch.setattr(board_module, "start", slow)
+    board = Board(runner)  # type: ignore[arg-type]
+    setup = message(1, setup=setup_message(tmp_path, cells()))
+    gevent.spawn(runner.send_message, TO_WORKERS, setup)
+    assert prepares.wait(20)
+    ending = gevent.spawn(runner.send_message, TO_WORKERS, message(2, end=True))
+    gevent.sleep(0)
+    assert not ending.dead
+
+    prepared.set()
+    until(says(runner, sequence=2, ended=True), "ended")
+
+    assert board.ledger is None
+    assert len(read_ledger(tmp_path).attempts) == 0

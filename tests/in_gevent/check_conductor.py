@@ -189,6 +189,45 @@ def test_a_signal_before_the_load_ends_it(tmp_path: Path, capsys: pytest.Capture
     assert code(conductor) == 4
 
 
+def test_what_breaks_off_at_a_signal_before_the_load_is_not_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A session that is told to end in mid-statement may raise an error of its own: the code stays 4."""
+    conductor = Led(open_run(tmp_path, cells()), Worker())
+
+    conductor.interrupt("SIGTERM")
+    conductor.abandon(TargetError("the connection closed without an answer"))
+
+    assert code(conductor) == 4
+    assert "without an answer" not in capsys.readouterr().err
+
+
+def test_a_run_that_is_ended_while_its_workers_are_told_opens_no_cell(tmp_path: Path) -> None:
+    """It ends as any run that was interrupted, and what was beginning does not go on with it."""
+
+    class Slow(Worker):
+        def send_message(self, kind: str, data: dict[str, Any], client_id: str | None = None) -> None:
+            super().send_message(kind, data, client_id)
+            if data.get("setup") is not None:
+                conductor.interrupt("SIGINT")
+                ended(conductor)
+
+    run = open_run(tmp_path, cells(600.0))
+    runner = Slow()
+    conductor = Led(run, runner, shape=object())
+    conductor.exit_code = 4
+
+    def end() -> None:
+        conductor.stop()
+        conductor.finish()
+
+    runner.on_quit = end
+    conductor.begin()
+
+    assert code(conductor) == 4
+    assert (conductor._walk, run.open_cell) == (None, None)
+
+
 def test_a_walker_that_breaks_ends_the_run_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One line; what was measured is judged and drawn. A walker that just died left the run for ever."""
     run = open_run(tmp_path, cells(600.0))
