@@ -90,12 +90,10 @@ class Conductor:
             self._environment.parsed_options.run_time = self._run_time_s
         try:
             run = self._maker.make()
+            self._tell_workers(run)
         finally:
             self._beginning = None
         self._run = run
-        self._crew.begin(run.clock, self._maker.setup(run, max(self._runner.worker_count, 1)))
-        if self._run is not run:
-            return  # it was ended while the workers were told
         self._watch = gevent.spawn(self._watch_crew, run)
         if self._environment.shape_class is None:
             self._open_cell(run, run.cells[0])
@@ -104,6 +102,15 @@ class Conductor:
         else:
             self._walked = False
             self._walk = gevent.spawn(self._walk_cells, run)
+
+    def _tell_workers(self, run: OpenRun) -> None:
+        """Have them prepare; this process, too, if it has users. What cannot begin leaves no tables."""
+        self._maker.doing = "preparing the workers"
+        try:
+            self._crew.begin(run.clock, self._maker.setup(run, max(self._runner.worker_count, 1)))
+        except BaseException:  # being told to end, too
+            drop(run.tables)
+            raise
 
     def abandon(self, error: Exception) -> None:
         """A run that cannot begin or go on: say why, keep what was measured, and stop Locust.

@@ -202,30 +202,28 @@ def test_what_breaks_off_at_a_signal_before_the_load_is_not_said(
     assert "without an answer" not in capsys.readouterr().err
 
 
-def test_a_run_that_is_ended_while_its_workers_are_told_opens_no_cell(tmp_path: Path) -> None:
-    """It ends as any run that was interrupted, and what was beginning does not go on with it."""
+def test_a_signal_while_the_workers_prepare_ends_it_before_the_load(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing was measured, there may be no file yet, and the tables go: 4, and no report of nothing."""
+    preparing = gevent.event.Event()
 
     class Slow(Worker):
         def send_message(self, kind: str, data: dict[str, Any], client_id: str | None = None) -> None:
-            super().send_message(kind, data, client_id)
             if data.get("setup") is not None:
-                conductor.interrupt("SIGINT")
-                ended(conductor)
+                preparing.set()
+                gevent.sleep(60)
 
     run = open_run(tmp_path, cells(600.0))
-    runner = Slow()
-    conductor = Led(run, runner, shape=object())
-    conductor.exit_code = 4
+    conductor = Led(run, Slow(), shape=object())
+    beginning = gevent.spawn(conductor.begin)
+    assert preparing.wait(20)
 
-    def end() -> None:
-        conductor.stop()
-        conductor.finish()
+    conductor.interrupt("SIGINT")
+    beginning.join(20)
 
-    runner.on_quit = end
-    conductor.begin()
-
-    assert code(conductor) == 4
-    assert (conductor._walk, run.open_cell) == (None, None)
+    assert "SIGINT while preparing the workers: nothing was measured" in capsys.readouterr().err
+    assert (code(conductor), tables_of(run).dropped, conductor.reported) == (4, 1, [])
 
 
 def test_a_walker_that_breaks_ends_the_run_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
