@@ -22,7 +22,7 @@ from hotrow.targets.session import TABLES_S, Latency
 from hotrow.targets.unseen import calls_any, reacting, routines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from hotrow.rehearsal import Finding
     from hotrow.scenario import Scenario, Work
@@ -34,6 +34,8 @@ _STATEMENTS_MOST = 3000
 """After so many no further work is begun: a batch may be thousands of rows."""
 _TRIES_MOST = 5
 """Of one work that conflicts, perhaps with what another run does to the schema."""
+_PAUSE_S = 0.05
+"""Half of the first pause after a conflict; each is twice the one before. Another run's tables take a second."""
 
 
 def rehearse(
@@ -57,7 +59,7 @@ def rehearse(
         observer = Observer(session, primary_keys(scenario.tables()), routines(made))
         with said_while_slow(scenario, "the rehearsal", detail=lambda: observer.doing):
             done = [
-                _run(scenario, work, session, observer)
+                _run(scenario, work, session, observer, waiting.sleep)
                 for work in observer.drawing(works_of(scenario, keys, seed, WORKS))
                 if observer.statements < _STATEMENTS_MOST
             ]
@@ -174,7 +176,13 @@ class Observer:
         ]
 
 
-def _run(scenario: Scenario, work: Work, session: PostgresSession, observer: Observer) -> Rehearsed:
+def _run(
+    scenario: Scenario,
+    work: Work,
+    session: PostgresSession,
+    observer: Observer,
+    sleep: Callable[[float], None],
+) -> Rehearsed:
     """One work, again after a conflict, and where a statement failed because of what was put into it."""
     tries = 0
     while True:
@@ -186,6 +194,8 @@ def _run(scenario: Scenario, work: Work, session: PostgresSession, observer: Obs
                 observer.left_alone.add(observer.failed)
             elif not _conflicts(error) or tries == _TRIES_MOST:
                 raise TargetError(f"cannot run {scenario.name}: {_said(error, observer.failed)}") from None
+            if _conflicts(error):
+                sleep(_PAUSE_S * 2**tries)
         except HotrowError:
             raise
         except Exception as error:
