@@ -35,7 +35,7 @@ _STATEMENTS_MOST = 3000
 _TRIES_MOST = 5
 """Of one work that conflicts, perhaps with what another run does to the schema."""
 _PAUSE_S = 0.05
-"""Half of the first pause after a conflict; each is twice the one before. Another run's tables take a second."""
+"""Half of the first pause after a conflict; each is twice the one before. Tables are made in a second."""
 
 
 def rehearse(
