@@ -51,7 +51,8 @@ def findings(summary: Mapping[str, Any]) -> tuple[str, ...]:
     """
     usable = _comparable(summary)
     if not usable:
-        return tuple(told for told in (_unknown(_usable(summary)), _resolved(_usable(summary))) if told)
+        known = (_unknown(_usable(summary)), _resolved(_usable(summary)), _replaced(summary))
+        return tuple(told for told in known if told)
     lines = series(usable)
     sentences = (
         "" if len(lines) == 1 or varied(usable) else _sentence(lines[0], summary["run"]),

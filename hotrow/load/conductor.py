@@ -222,6 +222,7 @@ class Conductor:
         def quit_locust() -> None:
             if beginning is not None and beginning is not gevent.getcurrent():
                 beginning.kill()  # it takes its tables away
+            self.stop()  # before Locust does: it reads its own source first, and nobody runs for 50 ms
             if web_ui is None or entirely:
                 self._runner.quit()
             else:

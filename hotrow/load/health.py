@@ -45,7 +45,6 @@ class Health:
         self._cell: int | None = None
         self._begin_line(_Reading.take())
         self._cores = psutil.cpu_count() or 1
-        psutil.cpu_percent()  # the first call only begins the interval of the second
         self._greenlets = [gevent.spawn(self._sample), gevent.spawn(self._write)]
 
     def cut(self, cell: int | None) -> None:
@@ -85,7 +84,7 @@ class Health:
             "lag_ms": max(self._lags_ms, default=0.0),
             "lags_ms": [round(lag, 2) for lag in self._lags_ms],
             "cpu": (now.cpu_s - self._since.cpu_s) / seconds,
-            "machine_cpu": psutil.cpu_percent() / 100,
+            "machine_cpu": now.busy_of(self._since),
             "cores": self._cores,
             "late_wall_ms": round(self._clock.late_wall_ms(), 3),
             **self._connections(),
@@ -106,7 +105,24 @@ class _Reading(NamedTuple):
 
     perf_ns: int
     cpu_s: float
+    machine_s: float
+    """Of all cores together, since the machine started."""
+    idle_s: float
 
     @classmethod
     def take(cls) -> _Reading:
-        return cls(time.perf_counter_ns(), time.process_time())
+        times = psutil.cpu_times()
+        # A guest's time is part of `user` already, and waiting for a disk leaves a core idle.
+        counted = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
+        return cls(
+            time.perf_counter_ns(), time.process_time(), counted, times.idle + getattr(times, "iowait", 0.0)
+        )
+
+    def busy_of(self, since: _Reading) -> float:
+        """Which share of the machine was busy since then, 0 to 1.
+
+        `psutil.cpu_percent` keeps its last reading by thread, and under gevent each greenlet counts as one.
+        """
+        elapsed_s = self.machine_s - since.machine_s
+        idle = (self.idle_s - since.idle_s) / elapsed_s if elapsed_s > 0 else 1.0
+        return min(1.0, max(0.0, 1.0 - idle))  # each core counts in ticks of its own

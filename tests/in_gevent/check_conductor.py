@@ -11,7 +11,7 @@ import pytest
 from hotrow.errors import TargetError
 from hotrow.ledger import read_events
 from hotrow.load import conductor as conductor_module
-from hotrow.load.board import TO_MASTER
+from hotrow.load.board import TO_MASTER, TO_WORKERS
 from hotrow.load.crew import Trouble
 from tests.in_gevent.check_crew import NO_PROCESS, Master, state
 from tests.in_gevent.fakes import FakeTables, Led, Runner, cells, open_run, until
@@ -321,7 +321,7 @@ def test_a_lost_worker_is_said_and_the_cell_undecided(tmp_path: Path) -> None:
     until(lambda: bool(events(run, "begin")), "begun")
 
     runner.hear(TO_MASTER, "b", **state(1, 2, pid=NO_PROCESS))
-    until(lambda: runner.quits == 1, "quit")
+    until(lambda: len(runner.sent[TO_WORKERS]) == 3, "closed")
     runner.hear(TO_MASTER, "a", **state(0, 3, records=0))
     until(lambda: bool(events(run, "verdict")), "judged")
     runner.hear(TO_MASTER, "a", **state(0, 4, records=0, ended=True))

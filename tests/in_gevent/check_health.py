@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import namedtuple
 from typing import TYPE_CHECKING
 
 import gevent
@@ -80,3 +81,20 @@ def test_a_line_that_cannot_be_written_is_in_the_next(
 
     first = read_health(tmp_path)[0].objects[0]
     assert first["seconds"] > 3 * 0.02
+
+
+def test_the_machine_s_load_is_that_of_the_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever greenlet writes it: of 20 s 5 were idle, then, by the cores' ticks, 20.02."""
+    readings = iter([(0.0, 0.0), (20.0, 5.0), (40.0, 25.02)])
+
+    def cpu_times() -> object:
+        total, idle = next(readings)
+        return namedtuple("Times", "user idle")(total - idle, idle)  # noqa: PYI024 - as psutil's are
+
+    monkeypatch.setattr(health_module.psutil, "cpu_times", cpu_times)
+    health = begun(tmp_path)
+    gevent.spawn(health.cut, 0).join()
+    health.stop()
+
+    lines = read_health(tmp_path)[0].objects
+    assert [line["machine_cpu"] for line in lines] == [0.75, 0.0]
