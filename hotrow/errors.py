@@ -84,6 +84,4 @@ def in_a_line(error: BaseException) -> HotrowError:
         broken = RunError(f"{what}: cannot be read or written ({error.strerror})")
         broken.__cause__ = error
         return broken
-    text = " ".join(str(error).split())
-    what = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    return RunError(f"an unexpected error, {what} (at {last_place_in(error)}); please report it")
+    return RunError(f"an unexpected error, {one_line(error)} (at {last_place_in(error)}); please report it")
