@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from analysis.load import Window
+    from analysis.reading import Window
 
     Line = Mapping[str, Any]
 

@@ -10,7 +10,7 @@ from analysis.timing import connect_quantiles, connect_waits_ms
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from analysis.load import Run
+    from analysis.reading import Run
 
 
 def count_connections(run: Run) -> dict[str, dict[str, Any]]:

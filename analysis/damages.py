@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from analysis.finding import Finding
+from hotrow.finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from analysis.load import Damage
+    from analysis.reading import Damage
 
 _RESTORE = "Restore the run's directory from a copy, or run again."
 _SHOWN = 4

@@ -10,9 +10,9 @@ import numpy as np
 from analysis.keysets import key_sets
 from analysis.model import Loop, predict
 from analysis.timing import spread
-from hotrow.attempt import Outcome
+from hotrow.attempt.record import Outcome
+from hotrow.attempt.retry import parse_retry
 from hotrow.errors import RunError, UsageError
-from hotrow.retry import parse_retry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from analysis.keysets import KeySets
     from analysis.tally import Tally
     from analysis.timing import Timing
-    from hotrow.skew import Skew, Table
+    from hotrow.keys.skew import Skew, Table
 
 ABSENT: Mapping[str, None] = {"conflict_rate": None, "goodput_per_s": None}
 REJECTED_SHARE_MAX = 0.05

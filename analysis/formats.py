@@ -22,10 +22,11 @@ from analysis.shapes import (
     text,
     whole,
 )
-from hotrow.attempt import CELLS_MAX, NO_KEY
+from hotrow.attempt.record import CELLS_MAX
+from hotrow.attempt.retry import parse_retry
 from hotrow.errors import UsageError
-from hotrow.retry import parse_retry
-from hotrow.skew import DRAWN_MAX, is_spelled_right
+from hotrow.keys import MAX_KEYS
+from hotrow.keys.skew import DRAWN_MAX, is_spelled_right
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +54,7 @@ CELL = record(
         "id": whole(0, CELLS_MAX - 1),
         "scenario": text,
         "skew": spelled("a skew", is_spelled_right),
-        "keys": whole(1, NO_KEY),
+        "keys": whole(1, MAX_KEYS),
         "users": whole(1, _USERS_MAX),
         "retry": spelled("a retry policy", _is_policy),
         "redraw": flag,

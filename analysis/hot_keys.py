@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hotrow.attempt import NO_KEY, Outcome
+from hotrow.attempt.record import NO_KEY, Outcome
 
 if TYPE_CHECKING:
     from analysis.tally import Tally

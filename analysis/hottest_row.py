@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hotrow.attempt import Flag, Outcome
+from hotrow.attempt.record import Flag, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from analysis.tally import Tally
-    from hotrow.skew import Table
+    from hotrow.keys.skew import Table
 
     Floats = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.hottest_row import UNKNOWN, how_taken
-from hotrow.attempt import Outcome
+from hotrow.attempt.record import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from analysis.tally import Tally
     from analysis.timing import Timing
-    from hotrow.skew import Table
+    from hotrow.keys.skew import Table
 
 BUSY = 0.85
 """From this share on the hottest row is the limit: what is left lies between two commits."""

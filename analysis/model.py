@@ -4,7 +4,7 @@ An attempt takes its snapshot, works for a window R, and loses if a key of its w
 meanwhile. N users spend R in the window and Z outside it. What is assumed: attempts begin on a key like a
 Poisson stream (of the N - 1 others), and the keys of one attempt survive independently of each other.
 
-How far it is off, against a discrete-event simulation (tests/test_model.py holds these): see docs/summary.md.
+docs/summary.md says how far it is off, against a discrete-event simulation (tests/analysis/test_model.py).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from analysis.keysets import KeySets
-    from hotrow.retry import Policy
+    from hotrow.attempt.retry import Policy
 
     Floats = NDArray[np.float64]
 

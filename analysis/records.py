@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hotrow.acknowledged import Acknowledged, are_committed, are_unknown
-from hotrow.attempt import CELLS_MAX, RETRYABLE, Flag, Marker, Outcome
+from hotrow.attempt.record import CELLS_MAX, RETRYABLE, Flag, Marker, Outcome
+from hotrow.run.acknowledged import Acknowledged, are_committed, are_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

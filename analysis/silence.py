@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from analysis.load import Window
+    from analysis.reading import Window
 
 SILENCE_S_MIN = 1.0
 """A shorter pause is none."""

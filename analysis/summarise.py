@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis import measures, timing
+from analysis import rates as measures
+from analysis import timing
+from analysis.breakdown import summarise_kinds, summarise_regions
+from analysis.cell_findings import find, find_in_run
 from analysis.client import clock_step, read_client
 from analysis.connections import count_connections
 from analysis.damages import find_in_cell, find_in_files
-from analysis.errors import count_errors
+from analysis.error_counts import count_errors
 from analysis.expected import expect, lay_out
 from analysis.fairness import fairness
-from analysis.findings import find, find_in_run
 from analysis.hot_keys import hot_keys
 from analysis.limits import limit
-from analysis.parts import summarise_kinds, summarise_regions
 from analysis.silence import silences
 from analysis.steady import is_steady
 from analysis.tally import (
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from analysis.load import Run, Window
+    from analysis.reading import Run, Window
 
 FORMAT = 1
 """Version of summary.json. History: 1 — first format."""

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hotrow.attempt import Flag, Outcome
+from hotrow.attempt.record import Flag, Outcome
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from analysis.load import Window
+    from analysis.reading import Window
 
 STATES = ("committed", "rejected", "gave_up", "failed", "unknown", "cut_off")
 """How a transaction can have ended."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hotrow.attempt import Flag, Outcome
+from hotrow.attempt.record import Flag, Outcome
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

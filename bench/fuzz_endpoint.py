@@ -15,11 +15,11 @@ import psutil
 import psycopg
 
 from hotrow.errors import TargetError
-from hotrow.targets.endpoint.control import ask_control
-from hotrow.targets.endpoint.faults import Faults
-from hotrow.targets.endpoint.lifecycle import Endpoint, find_control, find_endpoint, make_token
-from hotrow.targets.endpoint.state import Folder, read_state
-from tests.wire_fuzz import Fuzz
+from hotrow.standin.endpoint.control import ask_control
+from hotrow.standin.endpoint.faults import Faults
+from hotrow.standin.endpoint.lifecycle import Endpoint, find_control, find_endpoint, make_token
+from hotrow.standin.endpoint.state import Folder, read_state
+from tests.support.wire_fuzz import Fuzz
 
 GROWTH_BYTES_MAX = 20_000_000
 

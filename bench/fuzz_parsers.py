@@ -12,7 +12,7 @@ import resource
 import sys
 import time
 
-from tests.parser_fuzz import PARSERS, Parser, refused, text_for
+from tests.support.parser_fuzz import PARSERS, Parser, refused, text_for
 
 SECONDS_MAX = 1.0
 HUGE = 1_000_000

@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tests.run_fuzz import judge, try_damage, whole_run
+from tests.support.run_fuzz import judge, try_damage, whole_run
 
 SECONDS_MAX = 10.0
 

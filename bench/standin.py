@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from hotrow.targets.endpoint.lifecycle import ensure_endpoint, make_token, stop_endpoint
-from hotrow.targets.local.binaries import find_binaries
-from hotrow.targets.local.server import down, ensure_up
+from hotrow.standin.binaries import find_binaries
+from hotrow.standin.endpoint.lifecycle import ensure_endpoint, make_token, stop_endpoint
+from hotrow.standin.server import down, ensure_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,22 +10,20 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from analysis.gates import Gates, check_gates, exit_code, judged
-from analysis.load import read_run
+from analysis.reading import read_run
 from analysis.summarise import summarise, write_summary
-from hotrow.errors import UsageError, in_print
+from hotrow.errors import UsageError
 from hotrow.exit_codes import FINE, GATE_FAILED, INVARIANT_VIOLATED, NOT_USABLE, worst
-from hotrow.gate_options import read_gates
-from reports.report import write_reports
-from reports.series import cell_name
-from reports.targets import merge
-from reports.terminal import show
-from reports.verdicts import violations
+from hotrow.run.gate_options import read_gates
+from reports.output.bundle import write_reports
+from reports.output.terminal import show
+from reports.words.series import cell_name
+from reports.words.side_by_side import merge
+from reports.words.verdict_lines import violations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-    from hotrow.errors import HotrowError
 
 _LINES_MOST = 20
 """About gates; a sweep has many cells."""
@@ -162,8 +160,3 @@ def _console() -> Console:
     """The user's console; if output goes to a file or a log, lines of 120."""
     console = Console()
     return console if console.is_terminal else Console(width=120)
-
-
-def report_error(error: HotrowError) -> None:
-    """The one line that a refusal gets."""
-    print(f"hotrow: {in_print(str(error))}", file=sys.stderr)

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from tests.local_home import new_home
+from tests.support.local_home import new_home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.faulty import Faulty
+    from tests.support.faulty import Faulty
 
 
 for number in (signal.SIGINT, signal.SIGHUP):
@@ -33,7 +33,7 @@ def hotrow_home() -> Iterator[Path]:
     home.chmod(0o755)
     os.environ["HOTROW_HOME"] = str(home)
     yield home
-    from hotrow.targets.local.server import down  # noqa: PLC0415 - psycopg only after the home is set
+    from hotrow.standin.server import down  # noqa: PLC0415 - psycopg only after the home is set
 
     down()
     shutil.rmtree(home, ignore_errors=True)
@@ -42,7 +42,7 @@ def hotrow_home() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def dsn(hotrow_home: Path) -> str:
     """The conninfo of the running stand-in."""
-    from hotrow.targets.local.server import ensure_up  # noqa: PLC0415 - the same
+    from hotrow.standin.server import ensure_up  # noqa: PLC0415 - the same
 
     return str(ensure_up().dsn)
 
@@ -60,7 +60,7 @@ def schema(dsn: str) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def dsns(dsn: str) -> Iterator[list[str]]:
     """The stand-in's endpoint, running: the conninfo of each region, its token included."""
-    from tests.faulty import running  # noqa: PLC0415 - the same
+    from tests.support.faulty import running  # noqa: PLC0415 - the same
 
     assert dsn
     with running() as found:
@@ -70,7 +70,7 @@ def dsns(dsn: str) -> Iterator[list[str]]:
 @pytest.fixture
 def faulty(dsns: list[str], dsn: str, schema: str) -> Iterator[Faulty]:
     """That endpoint, its faults for the test to set, and a counter to commit to."""
-    from tests.faulty import counting  # noqa: PLC0415 - the same
+    from tests.support.faulty import counting  # noqa: PLC0415 - the same
 
     with counting(dsns, dsn, schema) as made:
         yield made

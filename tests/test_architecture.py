@@ -2,114 +2,165 @@
 
 from __future__ import annotations
 
-import ast
+import subprocess
+import sys
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.commands import ROOT
+from tests.architecture import FLOORS, LEAVES, House, circles, imports, name_of, read_house, room_of, sources
+from tests.support.commands import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
     from pathlib import Path
 
-PACKAGES = ("hotrow", "scenarios", "locustfiles", "analysis", "reports")
-SHARED_WITH_ANALYSIS = {
-    "acknowledged",
-    "attempt",
-    "clock",
-    "error_log",
-    "errors",
-    "exit_codes",
-    "json_lines",
-    "ledger",
-    "retry",
-    "scenario",
-    "seal",
-    "skew",
-}
-RIM = {"hotrow/finish.py", "hotrow/cli.py", "hotrow/load/arguments.py"}
-"""The modules of the engine that may use analysis and reports: they end a run and speak to the user."""
+HOUSE = read_house()
+ARROWS: Mapping[str, set[str]] = MappingProxyType(
+    {
+        LEAVES: set(),
+        "hotrow.keys": {LEAVES},
+        "hotrow.standin": {LEAVES},
+        "hotrow.scenario": {LEAVES, "hotrow.keys"},
+        "hotrow.attempt": {LEAVES, "hotrow.keys", "hotrow.scenario"},
+        "scenarios": {LEAVES, "hotrow.scenario"},
+        "hotrow.run": {LEAVES, "hotrow.attempt", "hotrow.keys", "hotrow.scenario"},
+        "hotrow.targets": {LEAVES, "hotrow.scenario", "hotrow.standin"},
+        "hotrow.tables": {LEAVES, "hotrow.attempt", "hotrow.scenario", "hotrow.standin", "hotrow.targets"},
+        "analysis": {LEAVES, "hotrow.attempt", "hotrow.keys", "hotrow.run"},
+        "hotrow.probe": {LEAVES, "hotrow.attempt", "hotrow.tables", "hotrow.targets"},
+        "reports": {LEAVES, "analysis"},
+        "hotrow.doctor": {LEAVES, "hotrow.probe", "hotrow.targets"},
+        "hotrow.finish": {LEAVES, "analysis", "hotrow.run", "reports"},
+        "hotrow.load": {
+            LEAVES,
+            "analysis",
+            "hotrow.attempt",
+            "hotrow.finish",
+            "hotrow.keys",
+            "hotrow.run",
+            "hotrow.scenario",
+            "hotrow.tables",
+            "hotrow.targets",
+        },
+        "hotrow.commands": {
+            LEAVES,
+            "analysis",
+            "hotrow.doctor",
+            "hotrow.finish",
+            "hotrow.load",
+            "hotrow.probe",
+            "hotrow.run",
+            "hotrow.scenario",
+            "hotrow.standin",
+            "hotrow.tables",
+            "hotrow.targets",
+            "reports",
+            "scenarios",
+        },
+        "locustfiles": {"hotrow.load", "scenarios"},
+    }
+)
+"""By room: the rooms that it may import."""
 
 
-def sources() -> list[Path]:
-    """Every source file of the packages."""
-    return sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+@pytest.mark.parametrize("room", ARROWS)
+def test_a_room_imports_just_the_rooms_of_the_table(room: str) -> None:
+    """An arrow that the table lacks was not meant; one that only the table has is no longer needed."""
+    assert HOUSE.arrows[room] == ARROWS[room]
 
 
-def imports(path: Path) -> Iterator[str]:
-    """The dotted names that a file imports, wherever in it."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+def test_every_room_has_a_floor_and_a_line_in_the_table() -> None:
+    """A new folder has to be given its place."""
+    rooms = {room_of(module) for module in HOUSE.modules}
+
+    assert rooms == set(ARROWS) == {room for floor in FLOORS for room in floor}
 
 
-def name_of(path: Path) -> str:
-    """The file's path from the root."""
-    return path.relative_to(ROOT).as_posix()
+def test_no_arrow_runs_upwards() -> None:
+    """Each room imports only rooms on floors below its own."""
+    assert HOUSE.upward() == []
+
+
+def test_no_circle() -> None:
+    """Neither rooms nor modules import each other in a circle, not even for type checkers."""
+    assert circles(HOUSE.arrows) == []
+    assert circles(HOUSE.modules) == []
+
+
+def test_a_circle_and_an_upward_arrow_would_be_found() -> None:
+    """The two tests above can fail."""
+    house = House({"hotrow.keys.skew": frozenset({"hotrow.run.plan"}), "hotrow.run.plan": frozenset()})
+
+    assert house.upward() == ["hotrow.keys.skew -> hotrow.run.plan"]
+    assert circles({"a": {"b"}, "b": {"a"}, "c": {"d"}, "d": {"c"}, "e": {"a"}}) == [
+        ["a", "b", "a"],
+        ["c", "d", "c"],
+    ]
 
 
 @pytest.mark.parametrize(
-    ("library", "allowed"),
+    ("library", "rooms"),
     [
-        ("locust", ("hotrow/load/", "hotrow/sweeping.py")),
-        ("gevent", ("hotrow/load/",)),
-        ("psycopg", ("hotrow/targets/",)),
-        ("boto3", ("hotrow/targets/",)),
-        ("matplotlib", ("reports/png.py",)),
-        ("plotly", ("reports/",)),
+        ("locust", {"hotrow.load"}),
+        ("gevent", {"hotrow.load"}),
+        ("psycopg", {"hotrow.targets", "hotrow.tables", "hotrow.doctor", "hotrow.probe", "hotrow.standin"}),
+        ("boto3", {"hotrow.targets", "hotrow.standin"}),
+        ("sqlglot", {"hotrow.standin"}),
+        ("matplotlib", {"reports"}),
+        ("plotly", {"reports"}),
+        ("click", {"hotrow.commands", "hotrow.run"}),
     ],
 )
-def test_a_library_stays_in_its_place(library: str, allowed: tuple[str, ...]) -> None:
+def test_a_library_stays_in_its_rooms(library: str, rooms: set[str]) -> None:
     """Each big library is known to one part of the project only."""
-    users = [
-        name_of(path) for path in sources() if any(name.split(".")[0] == library for name in imports(path))
-    ]
+    users = {room_of(name_of(path)) for path in sources() if _uses(path, library)}
 
-    assert [user for user in users if not user.startswith(allowed)] == []
-
-
-def test_analysis_knows_only_the_record_of_the_engine() -> None:
-    """A run can be re-analysed with no database and no load tool installed."""
-    for path in (ROOT / "analysis").rglob("*.py"):
-        for name in imports(path):
-            parts = name.split(".")
-            assert parts[0] not in {"scenarios", "locustfiles", "reports", "locust", "psycopg"}, name_of(path)
-            assert parts[0] != "hotrow" or len(parts) == 1 or parts[1] in SHARED_WITH_ANALYSIS, name_of(path)
+    assert users
+    assert users <= rooms
 
 
-def test_reports_know_analysis_and_not_the_engine() -> None:
-    """Pictures are drawn from a summary."""
-    for path in (ROOT / "reports").rglob("*.py"):
-        assert not {name.split(".")[0] for name in imports(path)} & {
-            "scenarios",
-            "locustfiles",
-            "locust",
-            "psycopg",
-        }
+@pytest.mark.parametrize(
+    ("library", "module"), [("matplotlib", "png"), ("plotly", "html"), ("jinja2", "html")]
+)
+def test_a_library_that_draws_is_known_to_one_module(library: str, module: str) -> None:
+    """All else in `reports` is values."""
+    users = [name_of(path) for path in sources() if _uses(path, library)]
+
+    assert users == [f"reports.output.{module}"]
 
 
-def test_scenarios_know_only_the_engine_s_interface() -> None:
-    """A scenario is written against `hotrow.scenario`, `hotrow.knob` and `hotrow.errors`, as a user's is."""
-    for path in (ROOT / "scenarios").glob("*.py"):
-        ours = {name.split(".")[1] for name in imports(path) if name.startswith("hotrow.")}
-        assert ours <= {"scenario", "errors", "knob"}, name_of(path)
+def test_analysis_reads_a_run_without_a_database_and_a_load_tool() -> None:
+    """So a run can be analysed on a machine that has neither."""
+    assert _imported("analysis.summarise") & {"locust", "psycopg", "numpy"} == {"numpy"}
 
 
-def test_nothing_imports_locustfiles() -> None:
-    """They are the outermost layer."""
-    assert [name_of(p) for p in sources() if any(n.split(".")[0] == "locustfiles" for n in imports(p))] == []
+def test_importing_load_imports_nothing_that_draws() -> None:
+    """A worker never draws, and should start fast."""
+    modules = _imported("hotrow.load")
+
+    assert modules & {"matplotlib", "plotly", "scipy", "boto3", "sqlglot", "rich", "locust"} == {"locust"}
 
 
-def test_only_the_rim_of_the_engine_uses_analysis_and_reports() -> None:
-    """The engine does not depend on what reads its ledger."""
-    users = {
-        name_of(path)
-        for path in (ROOT / "hotrow").rglob("*.py")
-        if any(name.split(".")[0] in {"analysis", "reports"} for name in imports(path))
+def test_scenarios_know_only_what_a_user_s_scenario_may_know() -> None:
+    """A scenario is written against `hotrow.scenario`, `hotrow.knob` and `hotrow.errors`."""
+    ours = {
+        other
+        for module, imported in HOUSE.modules.items()
+        if room_of(module) == "scenarios"
+        for other in imported
+        if not other.startswith("scenarios")
     }
 
-    assert users <= RIM
+    assert ours == {"hotrow.scenario", "hotrow.errors", "hotrow.knob"}
+
+
+def _imported(module: str) -> set[str]:
+    """The modules that are there once this one has been imported."""
+    words = [sys.executable, "-c", f"import {module}, sys; print(*sys.modules)"]
+    return set(subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split())
+
+
+def _uses(path: Path, library: str) -> bool:
+    return any(name.split(".")[0] == library for name in imports(path))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hotrow.errors import TargetError
 
 if TYPE_CHECKING:
-    from hotrow.targets.examining import Place
+    from hotrow.doctor.sessions import Place
 
 TIMEOUT_S = 10.0
 _SSL_REQUEST = (8).to_bytes(4, "big") + (80877103).to_bytes(4, "big")

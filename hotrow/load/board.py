@@ -17,13 +17,13 @@ import gevent
 from gevent.event import Event
 from gevent.lock import RLock
 
-from hotrow.clock import RunClock
-from hotrow.error_log import ErrorLog
+from hotrow.console import report_error
 from hotrow.errors import HotrowError, RunError, in_a_line
-from hotrow.finish import report_error
-from hotrow.ledger import LedgerWriter
 from hotrow.load.health import Health
-from hotrow.plan import Cell
+from hotrow.run.clock import RunClock
+from hotrow.run.error_log import ErrorLog
+from hotrow.run.ledger import LedgerWriter
+from hotrow.run.plan import Cell
 from hotrow.targets.target import Target, Targets, start
 
 if TYPE_CHECKING:

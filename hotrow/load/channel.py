@@ -22,8 +22,8 @@ from locust import events
 from locust.rpc import zmqrpc
 from zmq.utils import z85
 
+from hotrow.console import report_error
 from hotrow.errors import UsageError
-from hotrow.finish import report_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -14,14 +14,14 @@ import gevent
 from gevent.lock import RLock
 from locust import events
 
+from hotrow.console import report_error
 from hotrow.errors import HotrowError, RunError, in_a_line
 from hotrow.exit_codes import ERROR, NOT_USABLE, worst
-from hotrow.finish import finish_run, report_error
 from hotrow.load.board import DRAIN_TIMEOUT_S
+from hotrow.load.cell_verdicts import judge, read_attempts
 from hotrow.load.crew import Crew, Trouble
-from hotrow.load.judging import judge, read_attempts
 from hotrow.load.making import Maker, drop
-from hotrow.seal import write_seal
+from hotrow.run.seal import write_seal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from locust.env import Environment
 
     from hotrow.load.open_run import OpenRun
-    from hotrow.plan import Cell
+    from hotrow.run.plan import Cell
 
 READY_TIMEOUT_S = 120.0
 """How long users may take to connect before a cell."""
@@ -187,6 +187,8 @@ class Conductor:
         run.notebook.note("clock", offsets=[offset.as_json() for offset in self._crew.offsets])
 
     def _report(self, run: OpenRun) -> None:
+        from hotrow.finish import finish_run  # noqa: PLC0415 - drawing takes a second to import, and only the end draws
+
         run.faults.append(finish_run(run.directory, run.request.gates))
 
     def _note_fault(self, run: OpenRun, error: HotrowError) -> None:

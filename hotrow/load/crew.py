@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import psutil
 from locust.runners import STATE_MISSING, MasterRunner
 
-from hotrow.clock import Offset, RunClock, estimate
 from hotrow.exit_codes import NOT_USABLE
 from hotrow.load.board import TO_MASTER, TO_WORKERS
+from hotrow.run.clock import Offset, RunClock, estimate
 
 if TYPE_CHECKING:
     from hotrow.load.board import Setup

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from locust import events
 
-from hotrow.calling import made
+from hotrow.console import report_error
 from hotrow.errors import HotrowError, UsageError
-from hotrow.finish import report_error
 from hotrow.knob import knobs_of
-from hotrow.load.arguments import env_var
-from hotrow.scenario_file import MODULE_PREFIX, find_scenario
+from hotrow.load.options import env_var
+from hotrow.scenario.calling import made
+from hotrow.scenario.loading import MODULE_PREFIX, find_scenario
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,13 +12,13 @@ import gevent
 import psutil
 
 from hotrow.errors import RunError
-from hotrow.ledger import append_health
+from hotrow.run.ledger import append_health
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from hotrow.clock import RunClock
+    from hotrow.run.clock import RunClock
 
 SAMPLE_EVERY_S = 0.01
 WRITE_EVERY_S = 1.0

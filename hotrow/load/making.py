@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hotrow.clock import RunClock
+from hotrow.console import report_error
 from hotrow.errors import HotrowError
-from hotrow.finish import report_error
-from hotrow.load import rundir
-from hotrow.load.arguments import Request, read_request
 from hotrow.load.board import Setup
 from hotrow.load.declared import declared_scenario
 from hotrow.load.open_run import Notebook, OpenRun
+from hotrow.load.options import Request, read_request
 from hotrow.load.progress import Progress
 from hotrow.load.waiting import COOPERATIVE
-from hotrow.plan import Cell, plan_cells
-from hotrow.targets import schema_name
-from hotrow.targets.tables import Tables
+from hotrow.run import directory as rundir
+from hotrow.run.clock import RunClock
+from hotrow.run.plan import Cell, plan_cells
+from hotrow.tables import schema_name
+from hotrow.tables.tables import Tables
 from hotrow.targets.target import Targets, check_reachable, start
 
 if TYPE_CHECKING:
@@ -70,11 +70,13 @@ class Maker:
         notebook = Notebook(self.directory)
         rundir.write_run_json(
             notebook.directory,
-            request=request,
             scenario=scenario,
             cells=cells,
-            target=target,
-            server_version=server_version,
+            target=target.description(server_version),
+            settings=request.settings,
+            seed=request.seed,
+            think_s=request.think_s,
+            options=request.options,
         )
         self._prepare(tables, request, notebook)
         return OpenRun(

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 import gevent
 
 from hotrow.errors import RunError
-from hotrow.ledger import append_event
+from hotrow.run.ledger import append_event
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hotrow.clock import RunClock
-    from hotrow.load.arguments import Request
+    from hotrow.load.options import Request
     from hotrow.load.progress import Progress
-    from hotrow.plan import Cell
+    from hotrow.run.clock import RunClock
+    from hotrow.run.plan import Cell
     from hotrow.scenario import Scenario
-    from hotrow.targets.tables import Tables
+    from hotrow.tables.tables import Tables
 
 _PATIENCE_S = 30.0
 """How long a disk may be full before the run is given up."""

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 
+from hotrow.console import report_error
 from hotrow.errors import RunError
 from hotrow.exit_codes import ERROR
-from hotrow.finish import report_error
 
 if TYPE_CHECKING:
     from locust.runners import WorkerRunner

@@ -6,6 +6,7 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import locust.main
 import locust.runners
 
 from hotrow.exit_codes import ERROR, FINE
@@ -32,9 +33,8 @@ class OwnExit(ModuleType):
 
 
 def take_over() -> OwnExit:
-    """Have Locust's modules that end the process ask us; `locust.main` is there if Locust's command runs."""
+    """Have Locust's modules that end the process ask us."""
     own = OwnExit()
-    for module in (locust.runners, sys.modules.get("locust.main")):
-        if module is not None:
-            module.sys = own  # type: ignore[attr-defined]
+    for module in (locust.runners, locust.main):
+        module.sys = own  # type: ignore[attr-defined]
     return own

@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, TextColumn
-from rich.progress import Progress as Bar
 
-from hotrow.attempt import Outcome
-from hotrow.plan import planned_seconds
+from hotrow.attempt.record import Outcome
+from hotrow.run.plan import planned_seconds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from rich.progress import Progress as Bar
 
-    from hotrow.plan import Cell
+    from hotrow.run.plan import Cell
 
 _CHANGE_S = 1.5
 """Roughly what the change from one cell to the next takes; only the estimate of the time left uses it."""
@@ -90,6 +88,10 @@ def _users(cell: Cell) -> str:
 
 
 def _make_bar() -> Bar:
+    from rich.console import Console  # noqa: PLC0415 - only the process that shows a bar pays for its import
+    from rich.progress import BarColumn, TextColumn  # noqa: PLC0415 - the same
+    from rich.progress import Progress as Bar  # noqa: PLC0415 - the same
+
     return Bar(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -13,9 +13,10 @@ from gevent.lock import RLock
 from locust import events
 from locust.runners import MasterRunner, WorkerRunner
 
+from hotrow.console import report_error
+from hotrow.console import take_over as take_over_output
 from hotrow.errors import HotrowError, in_a_line
 from hotrow.exit_codes import ERROR, FINE
-from hotrow.finish import report_error
 from hotrow.interruption import end_while_starting
 from hotrow.load import own_exit, steady_time
 from hotrow.load.board import Board
@@ -25,7 +26,6 @@ from hotrow.load.making import Maker
 from hotrow.load.orphans import end_with_master
 from hotrow.load.signals import Ending
 from hotrow.load.web import guard
-from hotrow.output import take_over as take_over_output
 from hotrow.targets.target import Targets
 
 if TYPE_CHECKING:

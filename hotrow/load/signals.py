@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 
 import gevent
 
+from hotrow.console import report_error
 from hotrow.errors import RunError
 from hotrow.exit_codes import NOT_USABLE
-from hotrow.finish import report_error
 from hotrow.interruption import listen
 
 if TYPE_CHECKING:

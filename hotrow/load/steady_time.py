@@ -6,15 +6,15 @@ its workers discard their orders as older than the last ones. After a step forwa
 
 from __future__ import annotations
 
-import sys
 import time
 from types import ModuleType
 from typing import Any
 
+import locust.main
 import locust.runners
 import locust.stats
 
-from hotrow.clock import RunClock
+from hotrow.run.clock import RunClock
 
 _NS_PER_S = 1e9
 
@@ -35,8 +35,7 @@ class SteadyTime(ModuleType):
 
 
 def take_over() -> None:
-    """Have Locust's modules that measure time do it so; `locust.main` is there if Locust's command runs."""
+    """Have Locust's modules that measure time do it so."""
     steady = SteadyTime()
-    for module in (locust.runners, locust.stats, sys.modules.get("locust.main")):
-        if module is not None:
-            module.time = steady  # type: ignore[attr-defined]
+    for module in (locust.runners, locust.stats, locust.main):
+        module.time = steady  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from locust import LoadTestShape, events
 
 from hotrow.load import run as run_module
-from hotrow.load.arguments import env_var
+from hotrow.load.options import env_var
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +27,7 @@ OPTIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "--repeats": ("1", "how often each cell is measured"),
     }
 )
-"""Default and meaning of the options that a sweep has besides `hotrow.load.arguments.OPTIONS`."""
+"""Default and meaning of the options that a sweep has besides `hotrow.load.options.OPTIONS`."""
 PROGRESS_HELP = "show a progress bar instead of Locust's own log and tables"
 
 

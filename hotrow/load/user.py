@@ -12,15 +12,15 @@ import numpy as np
 from locust import User, task
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
-from hotrow.attempt import Outcome
+from hotrow.attempt.loop import Client, run_transaction
+from hotrow.attempt.receipts import Receipts
+from hotrow.attempt.record import Outcome
+from hotrow.attempt.retry import parse_retry
+from hotrow.keys.skew import KeySource, load_skew
 from hotrow.load import run as run_module
 from hotrow.load.declared import declare_knobs_of, declared_scenario
 from hotrow.load.waiting import COOPERATIVE
-from hotrow.receipts import Receipts
-from hotrow.retry import parse_retry
-from hotrow.skew import KeySource, load_skew
 from hotrow.targets.connection import UserConnection
-from hotrow.transaction import Client, run_transaction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from locust.env import Environment
 
     from hotrow.load.board import Board
-    from hotrow.plan import Cell
+    from hotrow.run.plan import Cell
     from hotrow.scenario import Scenario
     from hotrow.targets.target import Target
 

@@ -18,8 +18,8 @@ from flask import abort, jsonify, make_response, request
 from locust import argument_parser, events
 from werkzeug.datastructures import ImmutableMultiDict
 
+from hotrow.console import report_error
 from hotrow.errors import UsageError
-from hotrow.finish import report_error
 from hotrow.load.hosts import HIDDEN, Hosts, Scrubbing
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from hotrow.errors import TargetError
 from hotrow.probe.notation import ANY_ROWS, Step
-from hotrow.targets.probing import NO_ROWS, Answer, Kind, SilentError, playground
+from hotrow.probe.sessions import NO_ROWS, Answer, Kind, SilentError, playground
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from hotrow.probe.notation import Probe
-    from hotrow.targets.probing import ProbeSession
+    from hotrow.probe.sessions import ProbeSession
     from hotrow.targets.target import Target
 
 DEADLINE_S = 3.0

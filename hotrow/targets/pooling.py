@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import psycopg
 
 if TYPE_CHECKING:
-    from hotrow.targets.session import Waiting
-    from hotrow.targets.target import Target
+    from collections.abc import Callable
+
+    from hotrow.targets.session import PostgresSession
 
 PATIENCE_S = 5.0
 """For one answer: a pooler with a single connection never gives the second session one."""
@@ -38,8 +39,8 @@ def explain_pooling(error: Exception) -> str | None:
     return STATEMENTS_LOST if lost else None
 
 
-def find_pooling(target: Target, waiting: Waiting) -> str | None:
-    """Why sessions of this target are not kept apart and what to do; None if they are.
+def find_pooling(open_session: Callable[[], PostgresSession]) -> str | None:
+    """Why the sessions that this opens are not kept apart and what to do; None if they are.
 
     One session prepares a statement and sets `search_path`. While another has a transaction open, which takes
     the server connection that was free last, the first uses both again.
@@ -48,8 +49,8 @@ def find_pooling(target: Target, waiting: Waiting) -> str | None:
         psycopg.Error: it cannot be told.
     """
     with (
-        closing(target.connect(waiting, patience_s=PATIENCE_S)) as first,
-        closing(target.connect(waiting, patience_s=PATIENCE_S)) as second,
+        closing(open_session()) as first,
+        closing(open_session()) as second,
     ):
         try:
             first.run(_SET)

@@ -125,7 +125,7 @@ def next_result(pgconn: PGconn, wait: Callable[[bool], None]) -> PGresult | None
 
 @dataclass(frozen=True, slots=True)
 class DriverFailure:
-    """What an error means, without its class: all that `hotrow.outcome.classify` wants."""
+    """What an error means, without its class: all that `hotrow.attempt.outcome.classify` wants."""
 
     sqlstate: str | None
     message: str

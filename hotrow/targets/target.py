@@ -14,11 +14,12 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from hotrow.errors import TargetError, UsageError
 from hotrow.masking import hide_secrets, one_line, show_name
+from hotrow.standin.rewriting.rewrite import rewrite
+from hotrow.standin.rewriting.sql_text import prepare
+from hotrow.standin.server import ensure_up
 from hotrow.targets.dsql.cluster import SCHEME, label, parse_clusters
 from hotrow.targets.dsql.opening import CONNECT_TIMEOUT_S, Door
-from hotrow.targets.local.rewriting.rewrite import rewrite
-from hotrow.targets.local.server import ensure_up
-from hotrow.targets.pooling import explain_pooling, find_pooling
+from hotrow.targets.pooling import PATIENCE_S, explain_pooling, find_pooling
 from hotrow.targets.session import BEGIN, OPENING_S, Latency, PostgresSession, Waiting, unchanged
 from hotrow.targets.url import VANISHED, refuse_unprintable, split_url
 from hotrow.units import format_duration, parse_duration_s
@@ -101,6 +102,20 @@ class Target:
             )
         )
 
+    def description(self, server_version: str) -> dict[str, Any]:
+        """What run.json says about this target; JSON values, free of secrets."""
+        latency = self.latency
+        return {
+            "kind": self.kind,
+            "label": self.label,
+            "server_version": server_version,
+            "isolation": self.isolation.replace("-", " "),
+            "latency": latency and {"rtt_ms": latency.rtt_s * 1e3, "commit_ms": latency.commit_s * 1e3},
+            "conflicts": self.conflicts,
+            "regions": list(self.regions),
+            "clusters": [door.cluster.description() for door in self.doors],
+        }
+
     def explain(self, error: Exception, region: int = 0) -> str:
         """In one line, why `connect` failed and what to change."""
         if self.doors:
@@ -113,11 +128,12 @@ class Target:
         return f"{told}: {meaning}" if meaning else told
 
     def begin_run(self, processes: int) -> None:
-        """Prepare this process, one of so many, for the users of a run; nothing to do but on `dsql`.
+        """Prepare this process, one of so many, for the users of a run.
 
         Raises:
             TargetError: there are no credentials to connect with.
         """
+        prepare()
         for door in self.doors:
             door.begin_run(processes)
             door.prepare()
@@ -202,10 +218,19 @@ def check_reachable(target: Target, waiting: Waiting) -> str:
     return versions[0]
 
 
+def pooling_of(target: Target, waiting: Waiting) -> str | None:
+    """What a pooler in front of this target loses, and what to do; None if there is no such pooler.
+
+    Raises:
+        psycopg.Error: it cannot be told.
+    """
+    return find_pooling(partial(target.connect, waiting, patience_s=PATIENCE_S))
+
+
 def _refuse_pooling(target: Target, waiting: Waiting) -> None:
     """Refuse a pooler that loses what a session needs; what cannot be told here will be met by the run."""
     with suppress(psycopg.Error):
-        pooling = find_pooling(target, waiting)
+        pooling = pooling_of(target, waiting)
         if pooling is not None:
             raise TargetError(f"{target.label}: {pooling}")
 

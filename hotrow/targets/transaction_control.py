@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hotrow.targets.local.rewriting.sql_text import NotUnderstood, Statement, parse
+from hotrow.standin.rewriting.sql_text import NotUnderstood, Statement, parse
 
 _SUSPECT = re.compile(
     r"\b(?:COMMIT|END|ABORT|ROLLBACK|BEGIN|START|PREPARE|TRANSACTION|SESSION)\b", re.IGNORECASE

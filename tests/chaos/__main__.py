@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NoReturn
 from tests.chaos.cases import CASES
 from tests.chaos.harness import Harness
 from tests.chaos.table import show
-from tests.local_home import new_home
+from tests.support.local_home import new_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

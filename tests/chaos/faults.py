@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from tests.local_home import crash
+from tests.support.local_home import crash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

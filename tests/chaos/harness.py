@@ -17,7 +17,7 @@ from tests.chaos.case import ABSENT, Case
 from tests.chaos.judging import Result, judge, read_summary
 from tests.chaos.trial import BIN, NeverCameError, Trial, trial
 from tests.chaos.truth import make_witnesses, read_truth
-from tests.dsql_endpoint import offered
+from tests.support.dsql_endpoint import offered
 
 if TYPE_CHECKING:
     import random
@@ -166,7 +166,7 @@ class Harness:
 
     def _dsn(self) -> str:
         """The stand-in's, started if need be, by a process of its own: no trial's mark, no faked clock."""
-        from hotrow.targets.local.server import ensure_up  # noqa: PLC0415 - after HOTROW_HOME is set
+        from hotrow.standin.server import ensure_up  # noqa: PLC0415 - after HOTROW_HOME is set
 
         return ensure_up().dsn
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from hotrow.ledger import HEADER
+from hotrow.run.ledger import HEADER
 from tests.chaos.witness import MARK
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import psycopg
 
-from hotrow.attempt import ATTEMPT, Flag, Outcome
-from hotrow.ledger import HEADER
+from hotrow.attempt.record import ATTEMPT, Flag, Outcome
+from hotrow.run.ledger import HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

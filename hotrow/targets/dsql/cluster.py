@@ -85,6 +85,11 @@ class Cluster:
         """Host and port, the usual port left out."""
         return self.host if self.port == PORT else f"{self.host}:{self.port}"
 
+    def description(self) -> dict[str, str | None]:
+        """What run.json says about it, and CloudWatch needs; only Aurora DSQL itself has an id there."""
+        cluster_id = self.host.partition(".")[0] if self.is_aws else None
+        return {"host": self.host, "region": self.region, "id": cluster_id}
+
 
 def parse_clusters(text: str) -> tuple[Cluster, ...]:
     """The endpoints that `--host dsql://…` names, in its order.

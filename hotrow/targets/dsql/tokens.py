@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from hotrow.errors import TargetError
 from hotrow.masking import one_line
-from hotrow.targets.aws import open_session
+from hotrow.targets.dsql.aws import open_session
 from hotrow.targets.dsql.cluster import ADMIN
 
 if TYPE_CHECKING:

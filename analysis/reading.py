@@ -1,0 +1,261 @@
+"""A run directory as one value, read without a database, and checked where it is read.
+
+What cannot be read at all is refused in one line. What is damaged in part is left out and told of, so that
+nothing is made of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analysis.formats import HEALTH, RUN, event_fault
+from analysis.records import NO_DOUBTS, Doubts, find_lost, near, possible
+from hotrow.attempt.record import FORMAT
+from hotrow.errors import RunError
+from hotrow.json_lines import parse_json, read_bounded
+from hotrow.keys.skew import keeps_weights, load_skew
+from hotrow.run.clock import align, align_health, offsets_in
+from hotrow.run.error_log import read_errors
+from hotrow.run.ledger import read_events, read_health, read_ledger
+from hotrow.run.seal import EVENT, broken_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from hotrow.keys.skew import Skew
+    from hotrow.run.ledger import Ledger
+
+_RUN_BYTES_MAX = 2**27
+_WINDOW_NS_MAX = 100 * 86_400_000_000_000
+"""A hundred days."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The measured window of a cell, [begin_ns, end_ns) of wall-clock ns."""
+
+    begin_ns: int
+    end_ns: int
+    closed: bool = True
+    """False if a signal or a crash cut it short; after a crash it ends with the cell's last attempt."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return (self.end_ns - self.begin_ns) / 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """What of a run is missing, changed or unreadable."""
+
+    weights: Sequence[str] = ()
+    """Why the weights of a `file:` skew cannot be used; older versions kept none, which is no damage."""
+    files: Sequence[str] = ()
+    """Names of files that are not as they were when the run ended; runs of older versions do not say."""
+    unsealed: bool = False
+    """Whether the run did not get to its end: nothing says that its files are all there. Older versions never
+    did."""
+    lines: int = 0
+    """Lines of events.jsonl and health-*.jsonl that were left out."""
+    overlapping: frozenset[int] = frozenset()
+    """Cells whose windows overlap: they were measured one after another, so one of them is wrong."""
+    records: Doubts = NO_DOUBTS
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Run:
+    """All that a run left behind."""
+
+    meta: Mapping[str, Any]
+    """run.json, whole."""
+    cells: Sequence[Mapping[str, Any]]
+    """The cells of run.json, in its order."""
+    attempts: NDArray[np.void]
+    """`ATTEMPT` records of all cells; each worker's in the order they ended; times are wall-clock ns."""
+    windows: Mapping[int, Window]
+    """By cell id; cells that were never measured have none."""
+    verdicts: Mapping[int, Sequence[Mapping[str, Any]]]
+    """By cell id: the checks. A cell that was not judged has none."""
+    health: Mapping[int, Sequence[Mapping[str, Any]]]
+    """By worker: one mapping a second."""
+    torn_bytes: int
+    rehearsal: Sequence[Mapping[str, Any]] = ()
+    """What the rehearsal of the scenario found before the run: warnings, as they stand in summary.json."""
+    errors: Sequence[Mapping[str, Any]] = ()
+    """What the first error of each sort in a cell said; runs of older versions have none."""
+    skews: Mapping[str, Skew] = field(default_factory=dict)
+    """By the texts of the cells; a `file:` whose weights are not there has none."""
+    damage: Damage = field(default_factory=Damage)
+
+
+def read_run(directory: Path) -> Run:
+    """Read run.json, attempts, events and health of `directory`.
+
+    Raises:
+        RunError: the directory is missing, or not a run of this format, or a file of it cannot be read.
+    """
+    meta = _read_meta(directory)
+    ledger = read_ledger(directory)
+    ids = {cell["id"] for cell in meta["cells"]}
+    lines = read_events(directory)
+    events = _up_to_seal([event for event in lines.objects if _is_event(event, ids)])
+    offsets = offsets_in(events)
+    align(ledger.attempts, offsets)
+    health, bad_health = _read_health(directory, ids)
+    right = possible(ledger.attempts, ledger.records, meta["cells"], meta)
+    windows = _windows(events, ledger.attempts[right])
+    right &= near(ledger.attempts, {cell: (each.begin_ns, each.end_ns) for cell, each in windows.items()})
+    skews, missing = _read_skews(directory, meta["cells"])
+    return Run(
+        meta=meta,
+        cells=[_with_users_seen(cell, events) for cell in meta["cells"]],
+        attempts=ledger.attempts if right.all() else ledger.attempts[right],
+        windows=windows,
+        verdicts={event["cell"]: event["checks"] for event in events if event["event"] == "verdict"},
+        health=align_health(health, offsets),
+        torn_bytes=ledger.torn_bytes,
+        rehearsal=[found for event in events if event["event"] == "rehearsal" for found in event["findings"]],
+        errors=read_errors(directory),
+        skews=skews,
+        damage=Damage(
+            weights=missing,
+            unsealed=_is_unsealed(events),
+            files=[
+                name
+                for event in events
+                if event["event"] == EVENT
+                for name in broken_files(directory, event["files"])
+            ],
+            lines=lines.unreadable + len(lines.objects) - len(events) + bad_health,
+            overlapping=_overlapping(windows),
+            records=_doubts(ledger, right, ids, events),
+        ),
+    )
+
+
+def _read_meta(directory: Path) -> dict[str, Any]:
+    path = directory / "run.json"
+    try:
+        meta = parse_json(read_bounded(path, _RUN_BYTES_MAX))
+    except RunError as error:
+        runs = ", ".join(str(inside.parent) for inside in sorted(path.parent.glob("*/run.json"))[:4])
+        give = f"give one of the runs in it: {runs}" if runs else "give the directory of a run"
+        raise RunError(f"{error}; {give}") from error
+    except ValueError as error:
+        raise RunError(f"{path}: is not JSON") from error
+    if not isinstance(meta, dict) or not {"format", "cells", "target"} <= meta.keys():
+        raise RunError(f"{path}: is not the description of a run of hotrow")
+    if meta["format"] != FORMAT:
+        raise RunError(
+            f"{path}: a run of format {repr(meta['format'])[:40]}; this hotrow reads format {FORMAT}"
+        )
+    fault = RUN(meta)
+    if fault is not None:
+        raise RunError(f"{path}: is damaged: {fault}")
+    if len({cell["id"] for cell in meta["cells"]}) < len(meta["cells"]):
+        raise RunError(f"{path}: is damaged: two of its cells have one id")
+    return meta
+
+
+def _up_to_seal(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Nothing that stands after the seal is of the run."""
+    place = next((place for place, event in enumerate(events) if event["event"] == EVENT), len(events))
+    return events[: place + 1]
+
+
+def _is_event(event: Mapping[str, Any], cells: set[int]) -> bool:
+    """Whether a line is one that hotrow writes, about a cell of the run if about any."""
+    if event_fault(event) is not None or event.get("cell") not in {None, *cells}:
+        return False
+    if event["event"] != "window":
+        return True
+    return bool(0 <= event["end_ns"] - event["begin_ns"] <= _WINDOW_NS_MAX)
+
+
+def _read_health(directory: Path, cells: set[int]) -> tuple[dict[int, list[dict[str, Any]]], int]:
+    """The health lines of each worker, and how many lines were left out."""
+    every = read_health(directory)
+    known = {None, *cells}
+    kept = {
+        worker: [line for line in lines.objects if HEALTH(line) is None and line["cell"] in known]
+        for worker, lines in every.items()
+    }
+    bad = sum(lines.unreadable + len(lines.objects) for lines in every.values())
+    return kept, bad - sum(len(lines) for lines in kept.values())
+
+
+def _is_unsealed(events: Sequence[Mapping[str, Any]]) -> bool:
+    return any("acknowledged" in event for event in events) and all(
+        event["event"] != EVENT for event in events
+    )
+
+
+def _read_skews(directory: Path, cells: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Skew], list[str]]:
+    """The skews of the cells by their texts, and why those are missing that are."""
+    skews: dict[str, Skew] = {}
+    missing = []
+    for spec in dict.fromkeys(cell["skew"] for cell in cells):
+        try:
+            skews[spec] = load_skew(spec, directory)
+        except RunError as error:
+            if keeps_weights(spec):
+                missing.append(str(error))
+    return skews, missing
+
+
+def _doubts(
+    ledger: Ledger, right: NDArray[np.bool_], cells: set[int], events: Sequence[Mapping[str, Any]]
+) -> Doubts:
+    wrong = ledger.attempts["cell"][~right]
+    numbers, counts = np.unique(wrong, return_counts=True)
+    by_cell = dict(zip(numbers.tolist(), counts.tolist(), strict=True))
+    impossible = {cell: count for cell, count in by_cell.items() if cell in cells}
+    lost = find_lost(ledger.attempts[right], ledger.records, events)
+    return Doubts(lost, impossible, strays=sum(by_cell.values()) - sum(impossible.values()))
+
+
+def _with_users_seen(cell: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """A cell with the users that its window had: at the web page they can be changed during a run."""
+    seen = [event["users"] for event in events if event.get("cell") == cell["id"] and "users" in event]
+    return {**cell, "users": seen[-1]} if seen else cell
+
+
+def _windows(events: Iterable[Mapping[str, Any]], attempts: NDArray[np.void]) -> dict[int, Window]:
+    """The last window written for each cell; one that only began ends with the cell's last attempt."""
+    windows: dict[int, Window] = {}
+    begun: dict[int, int] = {}
+    for event in events:
+        if event["event"] == "window":
+            begun.pop(event["cell"], None)
+            windows[event["cell"]] = Window(
+                event["begin_ns"], event["end_ns"], closed="interrupted" not in event
+            )
+        elif event["event"] == "begin":
+            begun[event["cell"]] = event["begin_ns"]
+    for cell, begin_ns in begun.items():
+        windows[cell] = _open_window(begin_ns, attempts["started"][attempts["cell"] == cell])
+    return {cell: window for cell, window in windows.items() if window.end_ns > window.begin_ns}
+
+
+def _open_window(begin_ns: int, started_ns: NDArray[np.int64]) -> Window:
+    last_ns = int(started_ns.max()) + 1 if len(started_ns) else begin_ns
+    return Window(begin_ns, min(last_ns, begin_ns + _WINDOW_NS_MAX), closed=False)
+
+
+def _overlapping(windows: Mapping[int, Window]) -> frozenset[int]:
+    """The cells whose windows share a moment with another's."""
+    found: set[int] = set()
+    longest: int | None = None  # of those before, the cell whose window ends last
+    for cell in sorted(windows, key=lambda cell: windows[cell].begin_ns):
+        if longest is not None and windows[cell].begin_ns < windows[longest].end_ns:
+            found |= {cell, longest}
+        if longest is None or windows[cell].end_ns > windows[longest].end_ns:
+            longest = cell
+    return frozenset(found)

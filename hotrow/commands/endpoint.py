@@ -1,0 +1,209 @@
+"""The endpoint's part of `hotrow local`: `token`, `faults`, and what `up --endpoint` and `status` add."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hotrow.commands.finite import Finite
+from hotrow.errors import UsageError
+from hotrow.standin.endpoint.control import Report, ask_control
+from hotrow.standin.endpoint.faults import Fault, Faults
+from hotrow.standin.endpoint.lifecycle import (
+    Endpoint,
+    Wish,
+    ensure_endpoint,
+    find_control,
+    find_endpoints,
+    keys_are_guessable,
+    make_token,
+)
+from hotrow.standin.endpoint.talk import Profile
+from hotrow.standin.endpoint.token import ADMIN
+from hotrow.units import format_duration, parse_duration_s
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_ABOUT = {
+    Fault.CONFLICT: "COMMIT, or a write outside of a transaction, gets 40001 OC000 and is rolled back.",
+    Fault.SCHEMA_CONFLICT: "The same with OC001.",
+    Fault.DROP_BEFORE: "The connection breaks before COMMIT reaches the server.",
+    Fault.DROP_DURING: "It breaks before the answer to COMMIT; a coin says if the server got it.",
+    Fault.DROP_AFTER: "It breaks after the server committed, before the client hears.",
+    Fault.UNAVAILABLE: "A statement gets XX000 server unavailable; a coin says if a COMMIT was applied.",
+    Fault.REFUSE: "A new connection is refused: waking up cluster, please retry later.",
+    Fault.REJECT_TOKEN: "A good token is denied: access denied.",
+    Fault.EXPIRE_TOKEN: "The same with the hint that its signature has expired.",
+}
+_SEED_BITS = 63
+_GUESSABLE = (
+    "hotrow: warning: AWS_SECRET_ACCESS_KEY is short or well known: every user of this machine "
+    "may guess it and get in as admin; use a random one, or unset it for keys that the endpoint makes itself"
+)
+
+
+@click.command()
+@click.option("--user", default=ADMIN, show_default=True, help="The user that the token is for.")
+@click.option("--expires", default=900, show_default=True, help="Its life in seconds.")
+@click.option("--region", default="", help="The region that it is for; the first one unless told otherwise.")
+def token(user: str, expires: int, region: str) -> None:
+    """Print a token, the password for the running endpoint.
+
+    Exit code 0; 2 where no endpoint runs.
+
+    \b
+    Example:
+      hotrow local token
+      PGPASSWORD=$(hotrow local token) psql "$(hotrow local status --json | jq -r .endpoint.dsn)"
+    """  # noqa: D301 - click wants the character
+    click.echo(make_token(user, expires, region))
+
+
+def _with_probabilities(command: Callable[..., None]) -> Callable[..., None]:
+    for fault, text in reversed(_ABOUT.items()):
+        command = click.option(fault.option, type=float, metavar="P", help=text)(command)
+    return command
+
+
+@click.command()
+@_with_probabilities
+@click.option("--delay", metavar="P:DURATION", help="An answer comes so much later: 0.1:200ms.")
+@click.option("--connect-rate", type=float, metavar="N", help="New connections a second; more get 53400.")
+@click.option(
+    "--connect-burst", type=Finite(), metavar="M", help="New connections at once; N unless told otherwise."
+)
+@click.option("--session-life", metavar="DURATION", help="A connection is closed when it is so old: 60s.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**_SEED_BITS - 1), help="The same faults again.  [default: 0]"
+)
+@click.option("--off", is_flag=True, help="No faults.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object: faults, fired.")
+def faults(off: bool, as_json: bool, **options: Any) -> None:
+    """Let the running endpoint fail, at once and for all its connections, with probability P (0 to 1).
+
+    What is not named is off. Without any option: the faults in force, and how often each has fired since they
+    were set.
+
+    Exit code 0; 2 where no endpoint runs.
+
+    \b
+    Example:
+      hotrow local faults --conflict 0.2
+      hotrow local faults --drop-during 0.05 --seed 7
+      hotrow local faults
+      hotrow local faults --off
+    """  # noqa: D301 - click wants the character
+    given = {name: value for name, value in options.items() if value is not None}
+    if off and given:
+        raise UsageError("--off means no faults: leave out the other options, or leave out --off")
+    report = ask_control(find_control(), _read_options(given) if given or off else None)
+    if as_json:
+        fired = {fault.value: count for fault, count in report.fired.items()}
+        click.echo(json.dumps({"faults": asdict(report.faults), "fired": fired}))
+        return
+    for line in _lines(report):
+        click.echo(line)
+
+
+def _read_options(given: dict[str, Any]) -> Faults:
+    values = dict(given)
+    if "delay" in values:
+        share, _, duration = values["delay"].partition(":")
+        values["delay"] = _read_share(share)
+        values["delay_s"] = parse_duration_s(duration, option="--delay")
+    if "session_life" in values:
+        values["session_life"] = parse_duration_s(values["session_life"], option="--session-life")
+    if "connect_rate" in values:
+        if not 0 < values["connect_rate"] < float("inf"):
+            raise UsageError("--connect-rate: give the new connections a second, more than 0")
+        values.setdefault("connect_burst", max(values["connect_rate"], 1.0))
+    return Faults(**values)
+
+
+def _read_share(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise UsageError(
+            f"--delay: {text!r} is not a probability; write P:DURATION, for example 0.1:200ms"
+        ) from error
+
+
+def _lines(report: Report) -> list[str]:
+    """A row for each fault in force, and for each that has fired."""
+    if not report.faults.any:
+        return ["No faults are in force."]
+    rows = [
+        f"{fault.option[2:]:<16}{_value(fault, report.faults):<16}fired {report.fired[fault]}"
+        for fault in Fault
+        if report.faults.share(fault)
+    ]
+    return [*rows, f"{'seed':<16}{report.faults.seed}"]
+
+
+def _value(fault: Fault, faults: Faults) -> str:
+    if fault is Fault.DELAY:
+        return f"{faults.delay:g}:{format_duration(faults.delay_s)}"
+    if fault is Fault.CONNECT_RATE:
+        return f"{faults.connect_rate:g}/s, {faults.connect_burst:g}"
+    if fault is Fault.SESSION_LIFE:
+        return format_duration(faults.session_life)
+    return f"{faults.share(fault):g}"
+
+
+def read_wish(port: int | None, rules: bool | None, regions: Sequence[str], rtt: str, commit: str) -> Wish:
+    """How `up` asks for the endpoint.
+
+    Raises:
+        UsageError: a region twice, or durations that are none or not one for each region.
+    """
+    if len(set(regions)) != len(regions) or not all(_is_region(region) for region in regions):
+        raise UsageError("--region: name each region once, in small letters, digits and -, as us-east-1")
+    places = max(len(regions), 1)
+    rtts, commits = _read_each(rtt, places, "--rtt"), _read_each(commit, places, "--commit")
+    profiles = tuple(Profile(*pair) for pair in zip(rtts, commits, strict=True)) if rtt or commit else ()
+    return Wish(port or 0, rules, tuple(regions), profiles)
+
+
+def _is_region(text: str) -> bool:
+    return text.isascii() and text.replace("-", "").isalnum() and text == text.lower()
+
+
+def _read_each(text: str, places: int, option: str) -> list[float]:
+    """Durations by commas, one for each region or one for all."""
+    found = [parse_duration_s(part, option=option) for part in text.split(",")] if text else [0.0]
+    if len(found) not in {1, places}:
+        raise UsageError(f"{option} {text}: give one duration, or one for each of the {places} regions")
+    return found * places if len(found) == 1 else found
+
+
+def start_endpoint(wish: Wish) -> None:
+    """Start the endpoint, or find it running; print how to connect."""
+    ensure_endpoint(wish=wish)
+    for endpoint in find_endpoints():
+        click.echo(
+            f"The endpoint listens on {endpoint.host}, port {endpoint.port}, "
+            f"as Aurora DSQL in {endpoint.region}."
+        )
+        click.echo(f"  dsn      {endpoint.dsn}")
+    click.echo("  password hotrow local token")
+    if keys_are_guessable():
+        click.echo(_GUESSABLE, err=True)
+
+
+def endpoint_facts() -> dict[str, str] | None:
+    """What `status --json` says about the endpoint, its first region; None where none runs."""
+    return next((_facts(endpoint) for endpoint in find_endpoints()), None)
+
+
+def endpoints_facts() -> list[dict[str, str]]:
+    """The same for every region."""
+    return [{"region": endpoint.region, **_facts(endpoint)} for endpoint in find_endpoints()]
+
+
+def _facts(endpoint: Endpoint) -> dict[str, str]:
+    return {"dsn": endpoint.dsn, "ca": str(endpoint.ca)}

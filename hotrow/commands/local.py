@@ -1,0 +1,200 @@
+"""`hotrow local …`: the stand-in and its endpoint by hand; a run on `-H local` starts the server itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import click
+
+from hotrow.commands.clean import local_clean
+from hotrow.commands.endpoint import (
+    endpoint_facts,
+    endpoints_facts,
+    faults,
+    read_wish,
+    start_endpoint,
+    token,
+)
+from hotrow.errors import TargetError, UsageError
+from hotrow.standin.binaries import find_binaries
+from hotrow.standin.endpoint.lifecycle import stop_endpoint
+from hotrow.standin.server import Server, ensure_up, shut_down
+from hotrow.standin.server import status as read_status
+
+
+@click.group()
+def local() -> None:
+    """The stand-in: a PostgreSQL of hotrow's own, whose conflicts come at COMMIT.
+
+    It listens on a Unix socket only; `up --endpoint` adds a TLS port for any client, with IAM tokens. Its
+    data lie in your cache folder, or in HOTROW_HOME. HOTROW_PG_BIN, the bin folder of a PostgreSQL 15 or
+    newer, replaces the one that came with hotrow.
+
+    \b
+    Example:
+      hotrow local up
+      hotrow local psql -c 'SELECT version()'
+      hotrow local down
+    """  # noqa: D301 - click wants the character
+
+
+@local.command()
+@click.option("--endpoint", is_flag=True, help="Also listen as Aurora DSQL does: TLS, a token as password.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Port of the endpoint on the loopback; 0: any free one."
+)
+@click.option(
+    "--rules/--no-rules",
+    default=None,
+    help="Whether the endpoint refuses what Aurora DSQL refuses. It does unless told otherwise.",
+)
+@click.option(
+    "--region",
+    "regions",
+    multiple=True,
+    help="A region of the endpoint, with a port of its own; may be given again.  [default: us-east-1]",
+)
+@click.option("--rtt", default="", help="What a round trip to the endpoint takes; by commas, one a region.")
+@click.option("--commit", default="", help="What a COMMIT at the endpoint takes; by commas, one a region.")
+@click.option(
+    "--fsync/--no-fsync",
+    default=None,
+    help="Whether COMMIT waits for the disk. A server that starts does, unless told otherwise.",
+)
+def up(  # noqa: PLR0917 - click gives them by name
+    endpoint: bool,
+    port: int | None,
+    rules: bool | None,
+    regions: tuple[str, ...],
+    rtt: str,
+    commit: str,
+    fsync: bool | None,
+) -> None:
+    """Start the server, or find it running; print how to connect.
+
+    It stays up until `hotrow local down`. Exit code 0; 2 where it cannot start, or runs with the other fsync.
+
+    \b
+    Example:
+      hotrow local up
+      hotrow local up --endpoint --port 5432
+      hotrow local up --endpoint --region us-east-1 --region us-east-2 --rtt 2ms,30ms --commit 5ms,20ms
+      hotrow local up --no-fsync
+    """  # noqa: D301 - click wants the character
+    given = {"--port": port, "--rules": rules, "--region": regions, "--rtt": rtt, "--commit": commit}
+    option = next((name for name, value in given.items() if value not in {None, (), ""}), None)
+    if option and not endpoint:
+        raise UsageError(f"{option} is the endpoint's: add --endpoint")
+    wish = read_wish(port, rules, regions, rtt, commit)
+    server = ensure_up(fsync=fsync)
+    click.echo(f"PostgreSQL {server.server_version} is up.")
+    if server.fsync is False:
+        click.echo("fsync is off: a crash of this machine may lose committed transactions, or all data.")
+    click.echo(f"  dsn      {server.dsn}")
+    click.echo("  psql     hotrow local psql")
+    click.echo(f'  Python   psycopg.connect("{server.dsn}")')
+    click.echo("  stop     hotrow local down")
+    if endpoint:
+        start_endpoint(wish)
+
+
+@local.command()
+def down() -> None:
+    """Stop the server and its endpoint, and wait until they have ended.
+
+    Runs that use them lose their connections.
+
+    Exit code 0, also where it was not running; 2 where it cannot be stopped.
+
+    \b
+    Example:
+      hotrow local down
+    """  # noqa: D301 - click wants the character
+    if stop_endpoint():
+        click.echo("Stopped the endpoint.")
+    closed = shut_down()
+    if closed is None:
+        click.echo("It was not running.")
+    else:
+        click.echo(f"Stopped; {closed} connection{'' if closed == 1 else 's'} closed.")
+
+
+@local.command()
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="One JSON object: running, dsn, data_directory, server_version, fsync, endpoint, endpoints.",
+)
+def status(as_json: bool) -> None:
+    """Say whether the server runs, and where.
+
+    Exit code 0 whether it runs or not (read `running`); 2 where no PostgreSQL is found.
+
+    \b
+    Example:
+      hotrow local status --json
+    """  # noqa: D301 - click wants the character
+    server = read_status()
+    if as_json:
+        click.echo(json.dumps(_facts(server)))
+        return
+    rows = {
+        **_facts(server),
+        "endpoint": (endpoint_facts() or {}).get("dsn"),
+        "endpoints": ", ".join(each["region"] for each in endpoints_facts()) or None,
+        "running": "yes" if server.running else "no",
+        "fsync": None if server.fsync is None else "on" if server.fsync else "off",
+        "log": server.log,
+        "pid": server.pid,
+    }
+    for name, value in rows.items():
+        click.echo(f"{name:<15} {'-' if value is None else value}")
+
+
+def _facts(server: Server) -> dict[str, object]:
+    return {
+        "running": server.running,
+        "dsn": server.dsn if server.running else None,
+        "data_directory": str(server.data_directory),
+        "server_version": server.server_version,
+        "fsync": server.fsync,
+        "endpoint": endpoint_facts(),
+        "endpoints": endpoints_facts(),
+    }
+
+
+@local.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def psql(arguments: tuple[str, ...]) -> None:
+    """Open psql on the server, started if need be; ARGUMENTS are psql's own.
+
+    Exit code: psql's.
+
+    \b
+    Example:
+      hotrow local psql -c 'SELECT version()'
+    """  # noqa: D301 - click wants the character
+    server = ensure_up()
+    program = _find_psql()
+    sys.stdout.flush()
+    os.execv(program, [str(program), "--dbname", server.dsn, *arguments])  # noqa: S606 - psql takes this process's place
+
+
+def _find_psql() -> Path:
+    beside = find_binaries().program("psql")
+    found = beside if beside.exists() else shutil.which("psql")
+    if found is None:
+        raise TargetError(
+            f"there is no psql in {beside.parent} or on PATH: install one, or use any other client"
+        )
+    return Path(found)
+
+
+local.add_command(local_clean)
+local.add_command(token)
+local.add_command(faults)

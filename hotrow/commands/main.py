@@ -1,0 +1,222 @@
+"""The `hotrow` command: thin, one function a verb. What a verb needs is imported when it runs.
+
+`sweep` imports locust, which patches the standard library and must come before psycopg; the other verbs
+never do.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hotrow.commands.clean import clean
+from hotrow.commands.doctor import doctor
+from hotrow.commands.finite import Finite
+from hotrow.commands.local import local
+from hotrow.commands.probe import probe
+from hotrow.commands.sweep import sweep
+from hotrow.console import is_lost, take_over
+from hotrow.errors import in_a_line, in_print
+from hotrow.exit_codes import ERROR, NOT_USABLE
+from hotrow.interruption import listen
+from hotrow.masking import hide_secrets, secrets_in
+from hotrow.run.gate_options import gate_options
+
+if TYPE_CHECKING:
+    import signal
+    from types import FrameType
+
+
+class _Group(click.Group):
+    """A group whose commands end in one line and the error's exit code instead of a traceback."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run the program: its output takes any text, and a signal ends it in one line."""
+        if take_over():
+            listen(_interrupt)
+        try:
+            return super().main(*args, **extra)
+        finally:
+            if is_lost():
+                sys.exit(ERROR)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except click.exceptions.NoArgsIsHelpError:
+            raise
+        except click.UsageError as error:
+            _refuse(ctx, error.format_message(), ERROR)
+        except (click.ClickException, click.exceptions.Exit):
+            raise
+        except (KeyboardInterrupt, click.Abort) as error:
+            _refuse(ctx, f"interrupted by {error}" if str(error) else "interrupted", NOT_USABLE)
+        except Exception as error:  # noqa: BLE001 - exit code 1 would say that a gate failed
+            told = in_a_line(error)
+            _refuse(ctx, hide_secrets(str(told), secrets_in(sys.argv)), told.exit_code)
+
+
+def _interrupt(number: signal.Signals, _: FrameType | None) -> None:
+    raise KeyboardInterrupt(number.name)
+
+
+def _refuse(ctx: click.Context, reason: str, code: int) -> None:
+    click.echo(f"hotrow: {in_print(reason)}", err=True)
+    ctx.exit(code)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="hotrow")
+def main() -> None:
+    """Measure what happens to transactions when they meet on the same rows."""
+
+
+@main.command()
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Where the page of several runs goes.")
+@gate_options
+def report(runs: tuple[Path, ...], out: Path | None, **limits: Any) -> None:
+    """Summarise RUN again, redraw its pictures and page and judge it again; no database is needed.
+
+    It is judged by the gates that it was run with; a gate that is given here takes the place of the run's.
+    Several runs of one scenario, such as on several targets, are drawn side by side on one page. The exit
+    code is that of the run, of several the worst.
+
+    \b
+    Examples:
+      hotrow report results/20261123T071500Z-transfer
+      hotrow report results/20261123T071500Z-transfer results/20261123T072000Z-transfer --out both
+    """  # noqa: D301 - \b keeps click from joining the lines
+    from hotrow.finish import finish_side_by_side, report_run  # noqa: PLC0415 - see the module
+
+    if len(runs) == 1:
+        sys.exit(report_run(runs[0], limits))
+    sys.exit(finish_side_by_side(runs, out or runs[0].parent / f"{runs[0].name}-side-by-side", limits))
+
+
+@main.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@gate_options
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+def check(run: Path, as_json: bool, **limits: Any) -> None:
+    """Judge RUN: 0 fine, 1 a gate failed, 3 an invariant was violated, 4 the measurement is not usable.
+
+    It is judged by the gates that it was run with; a gate that is given here takes the place of the run's.
+
+    \b
+    Example:
+      hotrow check results/20261123T071500Z-transfer --max-conflict-rate 0.10
+    """  # noqa: D301 - \b keeps click from joining the lines
+    from hotrow.finish import check_run  # noqa: PLC0415 - see the module
+
+    sys.exit(check_run(run, limits, as_json=as_json))
+
+
+@main.command(context_settings={"show_default": True})
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--dpu-price", type=Finite(0, min_open=True), default=8.0, help="Dollars a million DPU.")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def cost(run: Path, dpu_price: float, as_json: bool) -> None:
+    """Say what RUN on Aurora DSQL cost, from CloudWatch, and write cost.json into its directory.
+
+    CloudWatch is some minutes late. Where it cannot be asked, or has nothing yet, one line says so.
+    Exit code 0 either way; 2 where RUN is no run.
+
+    \b
+    Example:
+      hotrow cost results/20261123T071500Z-transfer --dpu-price 8.00
+    """  # noqa: D301 - \b keeps click from joining the lines
+    from analysis.dpu import write_cost  # noqa: PLC0415 - see the module
+    from hotrow.targets.dsql.cloudwatch import NoMetricsError  # noqa: PLC0415 - the same
+    from reports.words.dpu_lines import tell  # noqa: PLC0415 - the same
+
+    try:
+        reckoned = _reckon_cost(run, dpu_price)
+    except NoMetricsError as reason:
+        click.echo(f"hotrow: no cost: {reason}", err=True)
+        if as_json:
+            click.echo(json.dumps({"cost": None, "reason": str(reason)}, indent=2))
+        return
+    write_cost(run, reckoned)
+    if as_json:
+        click.echo(json.dumps({"cost": reckoned, "reason": None}, indent=2, allow_nan=False))
+    else:
+        click.echo("\n".join(tell(reckoned)))
+
+
+def _reckon_cost(directory: Path, price: float) -> dict[str, Any]:
+    """The cost of a run, its metrics fetched now."""
+    from analysis.dpu import METRICS, Metered, clusters_of, reckon, span_of  # noqa: PLC0415 - see the module
+    from analysis.reading import read_run  # noqa: PLC0415 - the same
+    from hotrow.targets.dsql.cloudwatch import NoMetricsError, make_client, read_metrics  # noqa: PLC0415 - the same
+
+    run = read_run(directory)
+    clusters, span = clusters_of(run.meta), span_of(run.attempts)
+    if not clusters or span is None:
+        raise NoMetricsError("this run was not on a cluster of Aurora DSQL, or made no attempt")
+    metered = [
+        Metered(each.region, each.id, *read_metrics(make_client(each.region), each.id, METRICS, span.touched))
+        for each in clusters
+    ]
+    silent = [each.id for each in metered if each.dimension is None]
+    if silent:
+        raise NoMetricsError(f"CloudWatch has nothing of cluster {silent[0]} in these minutes yet: ask later")
+    return reckon(run.attempts, metered, price, span)
+
+
+@main.command()
+@click.argument("path", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def scenarios(path: str | None, as_json: bool) -> None:
+    """List the built-in scenarios, or that of the file PATH, with their knobs.
+
+    \b
+    Example:
+      hotrow scenarios
+      hotrow scenarios path/to/mine.py
+    """  # noqa: D301 - \b keeps click from joining the lines
+    from hotrow.scenario.loading import describe, find_scenario, listed  # noqa: PLC0415 - see the module
+    from scenarios import ALL  # noqa: PLC0415 - the same
+
+    if path is None:
+        kinds = list(ALL.values())
+    elif path.endswith(".py"):
+        kinds = list(listed(Path(path)).values())
+    else:
+        kinds = [find_scenario(path, ALL)]
+    if as_json:
+        click.echo(json.dumps({kind.name: describe(kind) for kind in kinds}, indent=2))
+        return
+    for kind in kinds:
+        told = describe(kind)
+        click.echo(f"{kind.name:<12} {told['meaning']}")
+        for knob in told["knobs"]:
+            given = f"{knob['flag']} {knob['default']}"
+            click.echo(f"  {given:<22} {knob['meaning']} ({knob['allowed']})")
+
+
+@main.command()
+@click.argument("name")
+def new(name: str) -> None:
+    """Write NAME.py, a scenario of your own to begin with, into this directory.
+
+    \b
+    Example:
+      hotrow new booking
+      hotrow sweep booking.py --skew uniform,hot --users 1,8
+    """  # noqa: D301 - \b keeps click from joining the lines
+    from hotrow.scenario.template import write_scenario  # noqa: PLC0415 - see the module
+
+    path = write_scenario(name, Path())
+    click.echo(f"{path}: try it with  hotrow sweep {path} --skew uniform,hot --users 1,8")
+
+
+main.add_command(sweep)
+main.add_command(doctor)
+main.add_command(clean)
+main.add_command(local)
+main.add_command(probe)

@@ -1,0 +1,19 @@
+"""Starts Locust as its own command would."""
+
+from __future__ import annotations
+
+import sys
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from locust.main import main as locust_main
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def run_locust(words: Sequence[str]) -> None:
+    """Hand over to Locust, headless and quiet; it ends the process with the run's exit code."""
+    locustfile = files("locustfiles") / "sweep.py"
+    sys.argv = ["locust", "-f", str(locustfile), "--headless", "--progress", "--loglevel", "WARNING", *words]
+    locust_main()

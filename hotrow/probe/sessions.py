@@ -1,0 +1,264 @@
+"""The connections of a probe: a schema of its own, sessions with a client-side deadline, and a clean end."""
+
+from __future__ import annotations
+
+import re
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Self
+
+import psycopg
+from psycopg import pq
+
+from hotrow.attempt.outcome import marker_of
+from hotrow.attempt.record import Marker
+from hotrow.errors import TargetError
+from hotrow.masking import one_line
+from hotrow.tables import schema_name
+from hotrow.targets.parameters import encode
+from hotrow.targets.session import BLOCKING, flush, next_result, unchanged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from psycopg.pq.abc import PGresult
+
+    from hotrow.targets.target import Target
+
+SETUP_DEADLINE_S = 60.0
+"""DDL on a cluster takes seconds; more than this is a fault."""
+_CONNECT_TIMEOUT_S = 10
+_CANCEL_TIMEOUT_S = 2.0
+_SETTLE_ATTEMPTS = 10
+"""How often a statement of the set-up is tried again after OC001: the schema has just changed."""
+_CREATED_TABLE = re.compile(r"\s*CREATE TABLE (\w+)", re.IGNORECASE)
+
+NO_ROWS = "no rows"
+"""The text of an answer that has columns and no row."""
+
+
+class Kind(Enum):
+    """What sort of answer a step got."""
+
+    TAG = "tag"
+    ROWS = "rows"
+    ERROR = "error"
+    WAITS = "waits"
+    """No answer within the deadline: the step waits for another session."""
+    LOST = "lost"
+    """The connection broke."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server said to one statement, as the notation writes it."""
+
+    kind: Kind
+    text: str
+    """The command tag; `no rows`, or values by `, ` and rows by `; `; SQLSTATE, perhaps with ` OCnnn`."""
+    message: str = ""
+    """The error's own words: for people, never compared."""
+
+
+class SilentError(TargetError):
+    """The server no longer answers: nothing more can be asked of it."""
+
+
+class ProbeSession:
+    """One connection, whose statements are sent as simple queries and answered within a deadline."""
+
+    def __init__(
+        self,
+        connection: psycopg.Connection[Any],
+        deadline_s: float,
+        rewrite: Callable[[str], str] = unchanged,
+    ) -> None:
+        self._connection = connection
+        self._rewrite = rewrite
+        self._pgconn = connection.pgconn
+        self._deadline_s = deadline_s
+        self._waits = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    @property
+    def waits(self) -> bool:
+        """Whether a statement was not answered within the deadline, so that no other can be sent."""
+        return self._waits
+
+    def answer(self, sql: str) -> Answer:
+        """Send one statement and wait for its answer, or for the deadline."""
+        try:
+            self._pgconn.send_query(encode(self._rewrite(sql)))
+            results = self._results(self._deadline_s)
+        except psycopg.Error as error:
+            return Answer(Kind.LOST, "lost", one_line(str(error)))
+        if results is None:
+            self._waits = True
+            return Answer(Kind.WAITS, "waits")
+        return _read(results)
+
+    def end(self) -> None:
+        """Cancel what waits, and close; the server rolls back what was open."""
+        if self._waits:
+            with suppress(psycopg.Error):
+                self._connection.cancel_safe(timeout=_CANCEL_TIMEOUT_S)
+                self._results(_CANCEL_TIMEOUT_S)
+        self._connection.close()
+
+    def _results(self, within_s: float) -> list[PGresult] | None:
+        """The results of the statement in flight; None where they are not all there in time."""
+        ends_s = BLOCKING.clock() + within_s
+
+        def wait(writing: bool) -> None:
+            if not BLOCKING.ready(self._pgconn.socket, writing, max(ends_s - BLOCKING.clock(), 0.0)):
+                raise TimeoutError
+
+        results: list[PGresult] = []
+        try:
+            flush(self._pgconn, wait)
+            while (result := next_result(self._pgconn, wait)) is not None:
+                results.append(result)
+        except TimeoutError:
+            return None
+        return results
+
+
+@contextmanager
+def playground(
+    target: Target, setup: Sequence[str], names: Sequence[str], deadline_s: float
+) -> Iterator[dict[str, ProbeSession]]:
+    """Sessions of these names over a fresh schema with the tables of `setup`; all of it is gone afterwards.
+
+    Where the target has several regions, the sessions are dealt over them.
+
+    Raises:
+        TargetError: a statement of the set-up was refused, or no connection was to be had.
+        SilentError: the server gave no answer to one of them.
+    """
+    schema = schema_name.new_name()
+    with _open(target, SETUP_DEADLINE_S) as owner:
+        if target.kind == "local":
+            _settle(owner, "SET hotrow.rules TO off")  # no event for transactions elsewhere
+        _settle(owner, f"CREATE SCHEMA {schema}")
+        try:
+            tables = _build(owner, schema, setup)
+            with ExitStack() as stack:
+                yield {
+                    name: stack.enter_context(_entered(target, schema, tables, deadline_s, number))
+                    for number, name in enumerate(names)
+                }
+        finally:
+            if not owner.waits:
+                _settle(owner, f"DROP SCHEMA {schema} CASCADE")
+
+
+def _open(target: Target, deadline_s: float, number: int = 0) -> ProbeSession:
+    """The session of this number, in its region where the target has some."""
+
+    def enter(connection: psycopg.Connection[Any]) -> ProbeSession:
+        return ProbeSession(connection, deadline_s, target.rewrite)
+
+    try:
+        if target.doors:
+            return target.doors[number % len(target.doors)].open(BLOCKING, enter)
+        return enter(
+            psycopg.connect(
+                target.conninfo,
+                autocommit=True,
+                connect_timeout=_CONNECT_TIMEOUT_S,
+                application_name="hotrow probe",
+            )
+        )
+    except psycopg.Error as error:
+        raise TargetError(target.explain(error, number % max(len(target.doors), 1))) from None
+
+
+def _entered(
+    target: Target, schema: str, tables: Sequence[str], deadline_s: float, number: int
+) -> ProbeSession:
+    """A fresh session at the target's isolation level that has seen the tables as they are now.
+
+    On Aurora DSQL a session that was open during DDL, or that is new to a table, may be answered OC001.
+    """
+    session = _open(target, deadline_s, number)
+    preparation = [f"SET search_path TO {schema}"]
+    if target.kind == "postgresql":
+        preparation.append(f"SET default_transaction_isolation TO '{target.isolation.replace('-', ' ')}'")
+    preparation += [f"SELECT 1 FROM {table} LIMIT 1" for table in tables]  # noqa: S608 - our own set-up's names
+    try:
+        for sql in preparation:
+            _settle(session, sql)
+    except TargetError:
+        session.end()
+        raise
+    return session
+
+
+def _build(owner: ProbeSession, schema: str, setup: Sequence[str]) -> list[str]:
+    """Make and fill the tables; return their names."""
+    _settle(owner, f"SET search_path TO {schema}")
+    for sql in setup:
+        _settle(owner, sql)
+    return [match.group(1) for match in map(_CREATED_TABLE.match, setup) if match]
+
+
+def _settle(session: ProbeSession, sql: str) -> Answer:
+    """Run a statement of the set-up, again where the schema has just changed.
+
+    Raises:
+        TargetError: it was refused.
+        SilentError: it got no answer.
+    """
+    for _ in range(_SETTLE_ATTEMPTS):
+        answer = session.answer(sql)
+        if answer.kind in (Kind.TAG, Kind.ROWS):
+            return answer
+        if answer.kind is Kind.WAITS:
+            raise SilentError(f"timed out: the server gave no answer to: {sql}")
+        if not answer.text.endswith(Marker.OC001.name):
+            break
+    raise TargetError(f"set-up refused: {answer.text} {answer.message}".rstrip())
+
+
+def _read(results: Sequence[PGresult]) -> Answer:
+    """The first error among the results, or else the last of them; a server that says nothing is lost."""
+    if not results:
+        return Answer(Kind.LOST, "lost", "the server ended its answer without a result")
+    for result in results:
+        if result.status in (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE):
+            return _error(result)
+    last = results[-1]
+    if last.status == pq.ExecStatus.TUPLES_OK:
+        return Answer(Kind.ROWS, _rows(last))
+    return Answer(Kind.TAG, _decoded(last.command_status))
+
+
+def _error(result: PGresult) -> Answer:
+    state = _decoded(result.error_field(pq.DiagnosticField.SQLSTATE))
+    message = _decoded(result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY))
+    marker = marker_of(message)
+    text = state if marker is Marker.NONE else f"{state} {marker.name}"
+    return Answer(Kind.ERROR, text, one_line(message))
+
+
+def _rows(result: PGresult) -> str:
+    values = [
+        ", ".join(_value(result.get_value(row, column)) for column in range(result.nfields))
+        for row in range(result.ntuples)
+    ]
+    return "; ".join(values) if values else NO_ROWS
+
+
+def _value(value: bytes | None) -> str:
+    return "null" if value is None else _decoded(value)
+
+
+def _decoded(text: bytes | None) -> str:
+    """What a server said; its encoding may not be ours."""
+    return (text or b"").decode(errors="replace")

@@ -1,0 +1,39 @@
+"""How many transactions records acknowledge: what checks count by, and what a report counts again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from hotrow.attempt.record import Flag, Outcome
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class Acknowledged(NamedTuple):
+    """Transactions by what is known of their COMMIT."""
+
+    committed: int
+    """Those whose last attempt committed."""
+    unknown: int
+    """Those of which nobody knows."""
+
+
+def count_acknowledged(attempts: NDArray[np.void]) -> Acknowledged:
+    """The counts of `ATTEMPT` records, warm-up included."""
+    return Acknowledged(
+        committed=int(np.count_nonzero(are_committed(attempts))),
+        unknown=int(np.count_nonzero(are_unknown(attempts))),
+    )
+
+
+def are_committed(attempts: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Which records acknowledge a commit, bool[n]."""
+    return np.asarray(((attempts["flags"] & Flag.FINAL) != 0) & (attempts["outcome"] == Outcome.COMMITTED))
+
+
+def are_unknown(attempts: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Which records are of a COMMIT of which nobody knows, bool[n]."""
+    return np.asarray(attempts["outcome"] == Outcome.UNKNOWN)

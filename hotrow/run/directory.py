@@ -1,0 +1,112 @@
+"""The directory of a run, and run.json: what was run, with what, on what. Never a token, never a password."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hotrow.attempt.record import ATTEMPT, FORMAT
+from hotrow.errors import UsageError
+from hotrow.keys.skew import keep_skews, parse_skews
+from hotrow.masking import show_word
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from hotrow.run.plan import Cell, Settings
+    from hotrow.scenario import Scenario
+
+_COMMANDS = ("hotrow", "locust")
+_PACKAGES = ("hotrow", "locust", "psycopg", "gevent", "numpy", "scipy")
+
+
+def refuse_unwritable(out: Path) -> None:
+    """Make sure that a run's directory can be made under `out`.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    probe = out / f".hotrow-{datetime.now(UTC):%H%M%S%f}"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe.mkdir()
+        probe.rmdir()
+    except OSError as error:
+        raise UsageError(
+            f"--out {out}: cannot be written ({error.strerror}); give a directory that can"
+        ) from None
+
+
+def make_directory(out: Path, scenario: str) -> Path:
+    """A new `<utc>-<scenario>` directory under `out`; runs of the same second get a number."""
+    stem = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{scenario}"
+    for attempt in range(1, 1000):
+        directory = out / (stem if attempt == 1 else f"{stem}-{attempt}")
+        try:
+            directory.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return directory
+    raise UsageError(f"--out {out}: a thousand runs of one second; give another directory")
+
+
+def write_run_json(
+    directory: Path,
+    *,
+    scenario: Scenario,
+    cells: Sequence[Cell],
+    target: Mapping[str, Any],
+    settings: Settings,
+    seed: int,
+    think_s: float,
+    options: Mapping[str, Any],
+) -> None:
+    """Write run.json, once, before the load starts.
+
+    `target` describes the database, and `options` are the user's as they were given: both without a secret.
+    """
+    keep_skews(directory, parse_skews(settings.skews))
+    description = {
+        "format": FORMAT,
+        "schema": [[name, ATTEMPT[name].str] for name in ATTEMPT.names or ()],
+        "started_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+        "git_revision": _git_revision(),
+        "command": _command(sys.orig_argv),
+        "seed": seed,
+        "scenario": scenario.name,
+        "kinds": list(scenario.kinds),
+        "loop": "closed",
+        "think_s": think_s,
+        "target": dict(target),
+        "options": dict(options),
+        "packages": {name: version(name) for name in _PACKAGES},
+        "cells": [cell.as_json() for cell in cells],
+    }
+    (directory / "run.json").write_text(json.dumps(description, indent=2) + "\n")
+
+
+def _command(words: Sequence[str]) -> str:
+    """What the user typed, as far as the interpreter knows, without folders, users and passwords."""
+    own = next((place for place, word in enumerate(words) if Path(word).name in _COMMANDS), 0)
+    return shlex.join([Path(words[own]).name, *map(show_word, words[own + 1 :])])
+
+
+def _git_revision() -> str | None:
+    """The revision of the checkout that runs, with `+` where it has changes; None outside a checkout."""
+    here = Path(__file__).parent
+    try:
+        revision = _git(here, "rev-parse", "--short", "HEAD")
+        return revision + ("+" if _git(here, "status", "--porcelain") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _git(folder: Path, *words: str) -> str:
+    answer = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True)  # noqa: S603, S607 - fixed words
+    return answer.stdout.strip()

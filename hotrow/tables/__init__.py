@@ -1,0 +1,1 @@
+"""The tables of a run: made, seeded, observed, rehearsed on and dropped."""

@@ -1,0 +1,232 @@
+"""The rehearsal: a few transactions of a scenario, run and rolled back, and the rows that they touched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Never
+
+import psycopg
+
+from hotrow.attempt.body import run_body
+from hotrow.attempt.outcome import Phase, classify
+from hotrow.attempt.record import RETRYABLE
+from hotrow.errors import HotrowError, Rejected, TargetError
+from hotrow.masking import one_line
+from hotrow.scenario import Result
+from hotrow.scenario.calling import blame
+from hotrow.scenario.declarations import Rehearsed, Touch, Unseen, chance, findings, shortened, works_of
+from hotrow.scenario.slow import said_while_slow
+from hotrow.standin.rewriting.sql_text import NotUnderstood
+from hotrow.tables.returning import Watched, primary_keys, watch
+from hotrow.tables.unseen import calls_any, reacting, routines
+from hotrow.targets.pooling import explain_pooling
+from hotrow.targets.session import TABLES_S, Latency
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from hotrow.scenario import Scenario, Work
+    from hotrow.scenario.declarations import Finding
+    from hotrow.targets.session import DriverFailure, PostgresSession, Waiting
+    from hotrow.targets.target import Target
+
+WORKS = 24
+_STATEMENTS_MOST = 3000
+"""After so many no further work is begun: a batch may be thousands of rows."""
+_TRIES_MOST = 5
+"""Of one work that conflicts, perhaps with what another run does to the schema."""
+_PAUSE_S = 0.05
+"""Half of the first pause after a conflict; each is twice the one before. Tables are made in a second."""
+
+
+def rehearse(
+    scenario: Scenario, target: Target, schema: str, waiting: Waiting, *, keys: int, seed: int
+) -> list[Finding]:
+    """Run some seeded works on the tables in `schema`, each rolled back, and compare them with their writes.
+
+    Nothing is left behind but gaps in sequences. Injected latency and think time are left out.
+
+    Raises:
+        UsageError: draw() or run() raised, or a work cannot be; one line says why and where.
+        TargetError: the server refused a statement, or cannot be reached.
+    """
+    plain = replace(target, latency=Latency()) if target.latency is not None else target
+    try:
+        session = plain.connect(waiting, schema, patience_s=TABLES_S)
+    except psycopg.Error as error:
+        raise TargetError(f"cannot rehearse {scenario.name}: {target.explain(error)}") from None
+    made = [*scenario.tables(), *scenario.seed(keys)]
+    try:
+        observer = Observer(session, primary_keys(scenario.tables()), routines(made))
+        with said_while_slow(scenario, "the rehearsal", detail=lambda: observer.doing):
+            done = [
+                _run(scenario, work, session, observer, waiting.sleep)
+                for work in observer.drawing(works_of(scenario, keys, seed, WORKS))
+                if observer.statements < _STATEMENTS_MOST
+            ]
+    finally:
+        session.close()
+    unseen = Unseen([*reacting(made), *observer.unseen], sorted(observer.own_chance))
+    return findings(scenario, done, unseen)
+
+
+@dataclass(slots=True)
+class Observer:
+    """The session that the scenario sees: it notes which rows each statement wrote or locked."""
+
+    session: PostgresSession
+    keys: Mapping[str, Sequence[str]]
+    routines: frozenset[str] = frozenset()
+    """Functions whose calls may write."""
+    statements: int = 0
+    touches: list[Touch] = field(default_factory=list)
+    complete: bool = True
+    failed: str = ""
+    """The statement that failed last, unless only because of an earlier one."""
+    failed_changed: bool = False
+    """Whether that was run with the keys in it."""
+    left_alone: set[str] = field(default_factory=set)
+    """Statements that failed with the keys in them: they are run as they are."""
+    unseen: dict[str, None] = field(default_factory=dict)
+    """Statements that may write or lock what is not noted, in their order."""
+    own_chance: set[str] = field(default_factory=set)
+    """Methods of the scenario that moved a generator which they were not given."""
+    doing: str = ""
+    """What the scenario is at, as the end of a sentence."""
+    _chance: object = None
+
+    def drawing(self, works: Iterator[Work]) -> Iterator[Work]:
+        """The works, while it is watched whether their draws take chance of their own."""
+        while True:
+            self._chance, self.doing = chance(), ", in draw()"
+            work = next(works, None)
+            self.note_chance("draw")
+            if work is None:
+                return
+            yield work
+
+    def note_chance(self, method: str) -> None:
+        """Whether the method moved a generator since somebody else last had the floor."""
+        if chance() != self._chance:
+            self.own_chance.add(method)
+
+    def start(self) -> None:
+        """Start a transaction, of which nothing is noted yet."""
+        self.touches, self.complete, self.failed, self.failed_changed = [], True, "", False
+        self.session.begin()
+        self._chance, self.doing = chance(), ", in run()"
+
+    def execute(self, sql: str, *parameters: Any) -> Result:
+        """Run it, note the rows that it touched, and return what it would have returned without that."""
+        self.note_chance("run")
+        self.doing = f", in run(), waiting for the answer to {shortened(sql)}"
+        try:
+            return self._execute(sql, parameters)
+        finally:
+            self.doing = f", in run(), after {shortened(sql)}"
+            self._chance = chance()  # while it waits, others may run
+
+    def _execute(self, sql: str, parameters: Sequence[Any]) -> Result:
+        self.statements += 1
+        watched = self._watched(sql)
+        try:
+            result = self.session.execute(sql if watched is None else watched.text, *parameters)
+        except psycopg.errors.InFailedSqlTransaction:
+            raise
+        except psycopg.Error:
+            self.failed, self.failed_changed = sql, watched is not None
+            raise
+        if watched is None:
+            return result
+        self._note(sql, watched, result)
+        rows = [row[: -watched.columns] for row in result.rows] if watched.returns else []
+        return Result(rows, result.count)
+
+    def think(self, seconds: float) -> None:
+        """No time passes."""
+
+    @property
+    def aborted_by(self) -> psycopg.Error | None:
+        """As the session's."""
+        return self.session.aborted_by
+
+    def describe(self, error: Exception) -> DriverFailure:
+        """As the session does."""
+        return self.session.describe(error)
+
+    def __getattr__(self, name: str) -> Never:
+        raise AttributeError(f"session.{name}: use execute() and think(); hotrow does all else")
+
+    def _watched(self, sql: str) -> Watched | None:
+        if calls_any(sql, self.routines):
+            self.unseen[sql] = None
+        try:
+            if sql not in self.left_alone:
+                return watch(sql, self.keys)
+        except NotUnderstood:
+            pass
+        self.complete = False
+        self.unseen[sql] = None
+        return None
+
+    def _note(self, sql: str, watched: Watched, result: Result) -> None:
+        self.complete &= not watched.skips
+        self.touches += [
+            Touch(watched.table, tuple(map(str, row[-watched.columns :])), sql, watched.inserts)
+            for row in result.rows
+        ]
+
+
+def _run(
+    scenario: Scenario,
+    work: Work,
+    session: PostgresSession,
+    observer: Observer,
+    sleep: Callable[[float], None],
+) -> Rehearsed:
+    """One work, again after a conflict, and where a statement failed because of what was put into it."""
+    tries = 0
+    while True:
+        try:
+            return _run_once(scenario, work, session, observer)
+        except psycopg.Error as error:
+            tries += _conflicts(error)
+            if observer.failed_changed and not _conflicts(error):
+                observer.left_alone.add(observer.failed)
+            elif not _conflicts(error) or tries == _TRIES_MOST:
+                raise TargetError(f"cannot run {scenario.name}: {_said(error, observer.failed)}") from None
+            if _conflicts(error):
+                sleep(_PAUSE_S * 2**tries)
+        except HotrowError:
+            raise
+        except Exception as error:
+            raise blame(scenario, "run", error) from error
+
+
+def _run_once(scenario: Scenario, work: Work, session: PostgresSession, observer: Observer) -> Rehearsed:
+    observer.start()
+    rejected = False
+    try:
+        run_body(scenario, observer, work)
+    except Rejected:
+        if observer.aborted_by is not None and observer.failed_changed:
+            raise observer.aborted_by from None  # perhaps the rule said no because of what was put in
+        rejected = True
+    finally:
+        observer.note_chance("run")
+        if session.usable:
+            session.rollback()
+    complete = observer.complete and not rejected
+    return Rehearsed(frozenset(work.writes), tuple(observer.touches), complete, work.kind, rejected)
+
+
+def _conflicts(error: psycopg.Error) -> bool:
+    message = error.diag.message_primary or ""
+    return classify(Phase.BODY, error.sqlstate, message, lost=False).outcome in RETRYABLE
+
+
+def _said(error: psycopg.Error, statement: str) -> str:
+    reason = one_line(error.diag.message_primary or str(error))
+    meaning = explain_pooling(error)
+    told = f"{type(error).__name__}: {reason}: {shortened(statement)}"
+    return f"{told}: {meaning}" if meaning else told

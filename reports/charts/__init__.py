@@ -1,0 +1,1 @@
+"""Charts as values; no drawing library is known here."""

@@ -1,0 +1,108 @@
+"""From a summary to charts, as values: every line, interval and word, with no drawing library."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from reports.charts import footer, panels, scales, scatter
+from reports.charts import part_lines as parts
+from reports.charts import tries_chart as tries
+from reports.charts.marks import Band, Chart, Line, Panel, Tint
+from reports.charts.plans import Plan, locks, plans
+from reports.words import wording as words
+from reports.words.series import by_level, levels, middle, series
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from reports.charts.panels import Groups, Slot
+    from reports.charts.scales import Axis
+
+_ORDER = (
+    "conflict-rate",
+    "retry-rate",
+    "give-up-rate",
+    "attempts-per-commit",
+    "goodput",
+    "latency",
+    "goodput-latency",
+    "attempt-time",
+    "fairness",
+    "wasted-share",
+)
+
+__all__ = ["Band", "Chart", "Line", "Panel", "Tint", "charts"]
+
+
+def charts(summary: Mapping[str, Any]) -> list[Chart]:
+    """The charts of a summary (format 1), in reading order; none where nothing was measured.
+
+    A chart whose figures no cell has is left out. A run of several regions or kinds of transaction has
+    further ones, each behind the one that it splits.
+    """
+    summary = words.redact(summary)
+    if not summary["cells"]:
+        return []
+    all_series = series(summary["cells"])
+    groups = panels.slots(all_series)
+    foot = footer.footer(summary["run"], summary["cells"])
+    split: dict[parts.Field | None, Groups] = {
+        field: parts.slots(all_series, field) for field in parts.FIELDS
+    }
+    split[None] = groups
+    drawn = [
+        _chart(plan, split[plan.by], foot)
+        for plan in plans(summary["run"], summary["cells"])
+        if split[plan.by]
+    ]
+    waits = locks(summary["run"])
+    others = [scatter.chart(groups, foot, waits), tries.chart(groups, foot, waits)]
+    return sorted([*drawn, *(chart for chart in others if chart)], key=_place)
+
+
+def _place(chart: Chart) -> int:
+    """Charts by part have the place of the one that they split: sorting keeps their order."""
+    return _ORDER.index(chart.name.partition("-by-")[0])
+
+
+def _chart(plan: Plan, groups: Groups, foot: tuple[str, ...]) -> Chart:
+    ran = levels(cell for _, group in groups for slot in group for cell in slot.series.cells)
+    named = len(ran) == 1
+    dealt = panels.apart(groups) if plan.banded and not named else groups
+    drawn = tuple(
+        panels.panel(title, group, plan.quantities, named=named, banded=plan.banded) for title, group in dealt
+    )
+    lines = [line for one in drawn for line in one.lines]
+    return Chart(
+        name=plan.name,
+        title=plan.title,
+        subtitle=plan.subtitle,
+        footer=foot,
+        x=_x_axis(groups[0][1], ran),
+        y=plan.axis(panels.extent(lines)),
+        panels=drawn,
+        key=panels.key(lines, named=named, banded=plan.banded),
+        alt=_alt(plan, groups, ran[-1]),
+        compact=_chart(plan.compact, groups, foot) if plan.compact else None,
+    )
+
+
+def _x_axis(group: Sequence[Slot], ran: Sequence[int]) -> Axis:
+    return (
+        scales.level_axis(ran) if len(ran) > 1 else scales.name_axis([slot.label for slot in group], ran[0])
+    )
+
+
+def _alt(plan: Plan, groups: Groups, users: int) -> str:
+    """Say the first quantity of every line at the highest concurrency."""
+    quantity, write = plan.quantities[0], plan.axis([]).write
+    ends = [
+        (slot.series.label, dict(by_level(slot.series.cells)).get(users))
+        for _, group in groups
+        for slot in group
+    ]
+    told = [
+        f"{label} {write(quantity.value(middle(cells, quantity.value)))}" for label, cells in ends if cells
+    ]
+    meaning = f", {quantity.meaning}" if quantity.meaning else ""
+    return f"{plan.title}{meaning}, against concurrency. At {words.users(users)}: {'; '.join(told)}."

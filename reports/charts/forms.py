@@ -1,0 +1,125 @@
+"""How much room a chart and its texts take, in inches: all of a picture that needs no drawing. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reports.charts import layout
+from reports.charts.layout import wrapped
+from reports.charts.marks import Chart, Line, Sign
+
+MARGIN_IN, LEFT_IN, GAP_IN = 0.3, 0.85, 0.3
+LINE_IN, KEY_ROW_IN, TITLE_IN = 0.2, 0.24, 0.24
+_LABEL_IN = 0.18
+_PLOT_IN, _PANEL_IN = 3.4, 2.6
+_CHARACTERS_AN_INCH = 11.5  # of text of the ordinary size, on the safe side
+_SMALL_CHARACTERS_AN_INCH = 13.0
+_LABEL_CHARACTERS = 28
+
+Entry = tuple[Sign | Line, str]
+"""One entry of the key: what is shown, and its words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How much room the parts of a chart take, in inches; its texts broken into lines."""
+
+    width: float
+    height: float
+    head: float
+    foot: float
+    subtitle: tuple[str, ...]
+    key: tuple[tuple[Entry, ...], ...]
+    """Rows."""
+    titles: int
+    """Lines that the panels' titles need."""
+    direct: bool
+    """Whether lines are named at their ends and not in the key."""
+
+
+def form(chart: Chart, width: float) -> Form:
+    """Give a chart of a certain width its height."""
+    direct = len(chart.panels) == 1 and chart.x.kind == "levels"
+    subtitle = wrapped(chart.subtitle, int((width - 2 * MARGIN_IN) * _CHARACTERS_AN_INCH))
+    key = _key_rows(chart, width, coloured=not direct and chart.x.kind != "names")
+    panel_in = _panel_width(chart, width)
+    titles = max(
+        (len(title_lines(panel.title, panel_in)) for panel in chart.panels if panel.title), default=0
+    )
+    head = 0.88 + LINE_IN * len(subtitle) + KEY_ROW_IN * len(key) + TITLE_IN * titles
+    foot = 0.5 + 0.16 * max(len(tick_lines(name, chart, panel_in)) for _, name in chart.x.ticks)
+    height = _plots(chart, direct=direct, titles=titles) + head + foot
+    return Form(width, height, head, foot, tuple(subtitle), key, titles, direct)
+
+
+def width_in(chart: Chart) -> float:
+    """The width of a chart's own picture."""
+    return 10.0 if layout.columns(len(chart.panels)) < 3 else 12.5  # noqa: PLR2004 - two panels fit as one does
+
+
+def row_gap_in(titles: int) -> float:
+    """The distance between rows of panels whose titles have so many lines."""
+    return 0.45 + TITLE_IN * titles
+
+
+def tick_lines(name: str, chart: Chart, panel_in: float) -> list[str]:
+    """A name as it stands below its place: broken so that it does not touch the next one."""
+    if chart.x.kind != "names":
+        return [name]
+    return wrapped(name, int(panel_in / len(chart.x.ticks) * _CHARACTERS_AN_INCH))
+
+
+def title_lines(title: str, panel_in: float) -> list[str]:
+    """A panel's title, broken to the panel's width."""
+    return wrapped(title, int(panel_in * 10.5))
+
+
+def label_lines(label: str) -> list[str]:
+    """A line's name as it stands at the line's end."""
+    return wrapped(label, _LABEL_CHARACTERS)
+
+
+def label_height_in(label: str) -> float:
+    """The height that a line's name needs at the line's end."""
+    return _LABEL_IN * len(label_lines(label)) + 0.04
+
+
+def note_lines(lines: tuple[str, ...], width: float) -> list[str]:
+    """The footer, broken to the picture's width."""
+    return [
+        part
+        for line in lines
+        for part in wrapped(line, int(_SMALL_CHARACTERS_AN_INCH * (width - 2 * MARGIN_IN)))
+    ]
+
+
+def notes_in(lines: tuple[str, ...], width: float) -> float:
+    """The height of the footer."""
+    return 0.22 + 0.2 * len(note_lines(lines, width))
+
+
+def _panel_width(chart: Chart, width: float) -> float:
+    across = layout.columns(len(chart.panels))
+    return (width - LEFT_IN - MARGIN_IN - GAP_IN * (across - 1)) / across
+
+
+def _plots(chart: Chart, *, direct: bool, titles: int) -> float:
+    """The height of all panels; one panel grows with the names at its lines' ends."""
+    if direct:
+        return max(_PLOT_IN, sum(map(label_height_in, {line.label for line in chart.panels[0].lines})))
+    down = -(-len(chart.panels) // layout.columns(len(chart.panels)))
+    return _PLOT_IN if len(chart.panels) == 1 else _PANEL_IN * down + row_gap_in(titles) * (down - 1)
+
+
+def _key_rows(chart: Chart, width: float, *, coloured: bool) -> tuple[tuple[Entry, ...], ...]:
+    """The signs in one row or more, then (where names do not stand at the lines) the colours in theirs."""
+    lines = {line.label: line for line in reversed(chart.panels[0].lines)}
+    colours: list[Entry] = [(line, label) for label, line in reversed(lines.items())]
+    parts: tuple[list[Entry], ...] = (list(chart.key), colours if coloured and len(colours) > 1 else [])
+    return tuple(
+        tuple(part[index] for index in row)
+        for part in parts
+        for row in layout.rows(
+            [0.85 + len(words) / _SMALL_CHARACTERS_AN_INCH for _, words in part], width - 2 * MARGIN_IN
+        )
+    )

@@ -1,0 +1,143 @@
+"""The page: one self-contained report.html. The only module that knows Plotly and Jinja."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from reports.charts.footer import settings
+from reports.output import palette
+from reports.output import plotly_figures as interactive
+from reports.words import dpu_lines as costs
+from reports.words import facts
+from reports.words import wording as words
+from reports.words.cell_table import Column, columns
+from reports.words.error_lines import error_rows
+from reports.words.hot_key_table import hot_keys
+from reports.words.sentences import findings, headline
+from reports.words.verdict_lines import banners, with_gates
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from reports.charts.marks import Chart, Line
+    from reports.words.wording import Cell
+
+
+def write(
+    summary: Mapping[str, Any], charts: Sequence[Chart], path: Path, cost: Mapping[str, Any] | None = None
+) -> None:
+    """Write the page of a summary (format 1), its charts and its cost.json, if any."""
+    # A path may hold bytes that are no text.
+    path.write_text(page(summary, charts, cost), encoding="utf-8", errors="backslashreplace")
+
+
+def page(summary: Mapping[str, Any], charts: Sequence[Chart], cost: Mapping[str, Any] | None = None) -> str:
+    """The page as HTML: every text of the summary escaped, every secret in it withheld."""
+    summary = with_gates(words.redact(summary))
+    run, cells = summary["run"], summary["cells"]
+    html: str = (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            title=headline(summary),
+            settings=settings(run, cells) if cells else [str(run["target"]["label"]), str(run["scenario"])],
+            banners=banners(summary) if cells else (),
+            findings=findings(summary),
+            terms=facts.terms(run),
+            charts=[_chart(chart) for chart in charts],
+            heads=columns(cells) if cells else [],
+            rows=_rows(cells) if cells else [],
+            errors=error_rows(summary),
+            hot_keys=hot_keys(summary),
+            advice=facts.advice(summary),
+            facts=facts.facts(summary),
+            cost=_cost(cost),
+            colours=_colours(),
+            style=_source("report.css"),
+            script=_source("report.js"),
+            plotly=Markup(get_plotlyjs()),  # noqa: S704 - Plotly's own bundle; a test holds that it ends no script
+        )
+    )
+    return html
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _source(name: str) -> Markup:
+    """A file of ours beside the template, put into the page as it is."""
+    return Markup((resources.files("reports") / "templates" / name).read_text("utf-8"))  # noqa: S704 - ours
+
+
+def _chart(chart: Chart) -> dict[str, Any]:
+    """What the template shows of a chart; its panels as JSON that the page's script draws."""
+    return {
+        "chart": chart,
+        "panels": [(panel.title, interactive.figure(chart, panel)) for panel in chart.panels],
+        "legend": [
+            (line.label, interactive.css_name(line.tint), interactive.symbol(line.tint))
+            for line in _named(chart)
+        ],
+        "settings": chart.footer[0],
+    }
+
+
+def _cost(cost: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What the template shows of a cost.json; None where there is none."""
+    if cost is None:
+        return None
+    shown = words.redact(cost)
+    return {"facts": costs.facts(shown), "notes": costs.notes(shown)}
+
+
+def _named(chart: Chart) -> list[Line]:
+    """The lines that the key must name: not those that a panel's title or a tick names already."""
+    lines = {line.label: line for line in reversed(chart.panels[0].lines)}
+    told = chart.x.kind == "names" or (len(lines) == 1 and len(chart.panels) > 1)
+    return [] if told else list(reversed(lines.values()))
+
+
+def _rows(cells: Sequence[Cell]) -> list[dict[str, Any]]:
+    shown = columns(cells)
+    return [
+        {
+            "state": "unusable"
+            if not cell["usable"]
+            else "wrong"
+            if cell["verdict"]["valid"] is False
+            else "",
+            "fields": [_field(column, cell) for column in shown],
+        }
+        for cell in cells
+    ]
+
+
+def _field(column: Column, cell: Cell) -> dict[str, Any]:
+    value = column.value(cell)
+    return {
+        "text": column.text(cell),
+        "below": column.below(cell) if column.below else "",
+        "value": "" if value is None else value,
+        "numeric": column.numeric,
+    }
+
+
+def _colours() -> dict[str, dict[str, str]]:
+    """Custom properties for the palette, light and dark."""
+    return {
+        mode: {f"c{index}": colour for index, colour in enumerate(colours)}
+        for mode, colours in (("light", palette.LIGHT), ("dark", palette.DARK))
+    }

@@ -1,0 +1,44 @@
+"""The colours of every picture and page: ordered from cool (spread out) to hot, told apart by all eyes.
+
+Neighbours differ in lightness as well as in hue, and each line has a marker of its own, so that no reading
+rests on hue alone. tests/reports/test_palette.py measures distances as colour-blind eyes see them (Machado,
+Oliveira and Fernandes 2009).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from reports.charts.marks import Tint
+
+LIGHT = ("#6A1FA8", "#1F77E0", "#005D80", "#0AA388", "#3D4F00", "#B58800", "#D0662F", "#A3123F")
+DARK = ("#D9B8FF", "#57A9FF", "#1B8FA6", "#3FE0B4", "#D1F7A3", "#E0B44C", "#D9772B", "#F0506E")
+
+INK = "#1B2026"
+MUTED = "#5B6570"
+FAINT = "#C9CFD6"
+GRID = "#E7EAED"
+PAPER = "#FFFFFF"
+
+_CHOICES = (
+    (1,),
+    (1, 7),
+    (1, 5, 7),
+    (1, 3, 5, 7),
+    (0, 1, 3, 5, 7),
+    (0, 1, 2, 3, 5, 7),
+    (0, 1, 2, 3, 4, 5, 7),
+    (0, 1, 2, 3, 4, 5, 6, 7),
+)
+
+
+def hue(tint: Tint) -> int:
+    """Index into LIGHT and DARK: for few lines, colours far apart; beyond eight, from the start again."""
+    choice = _CHOICES[min(tint.places, len(_CHOICES)) - 1]
+    return choice[tint.index % len(choice)]
+
+
+def shape(tint: Tint) -> int:
+    """Index of the marker, of eight: lines that share a colour do not share it."""
+    return (tint.index + tint.index // len(LIGHT)) % len(LIGHT)

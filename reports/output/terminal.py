@@ -1,0 +1,162 @@
+"""The end of a run on the console: a table of its cells and a paragraph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+from rich.text import Text
+
+from reports.words import wording as words
+from reports.words.cell_table import (
+    GATE_FAILED,
+    RARE_ENDS,
+    REJECTED,
+    UNUSABLE,
+    fixed,
+    marks,
+    setting_columns,
+    verdict_word,
+)
+from reports.words.error_lines import error_lines
+from reports.words.hot_key_table import hottest_line
+from reports.words.metrics import limit
+from reports.words.sentences import choices, headline
+from reports.words.verdict_lines import banners, with_gates
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from reports.words.wording import Cell
+
+_STYLES = {
+    "INVALID": "bold red",
+    "unusable": "bold yellow",
+    GATE_FAILED: "bold red",
+    "rejected": "yellow",
+    "valid": "green",
+}
+_SHORT = {UNUSABLE: "unusable", REJECTED: "rejected"}
+"""Marks of a cell that are too long for the console."""
+
+
+def show(console: Console, summary: Mapping[str, Any], report: Path) -> None:
+    """Print the table of cells, what was found, the verdict and the path of the report."""
+    console.print(cell_table(summary, console.width))
+    console.print(Text(ending(summary)))
+    for line in details(summary):
+        console.print(Text(f"  {line}"))
+    console.print(Text(f"Report: {report}"), soft_wrap=True)
+
+
+def cell_table(summary: Mapping[str, Any], width: int) -> Table:
+    """The table of cells, narrow enough for a console of 80 columns; unusable cells are dimmed."""
+    summary = with_gates(words.redact(summary))
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+    limits = _LIMITS if width >= _WIDE and any(limit(cell) for cell in summary["cells"]) else ()
+    chosen = [*_settings(summary["cells"]), *_MEASURED, *_endings(summary["cells"]), *limits, _VERDICT]
+    for column in chosen:
+        table.add_column(Text(column.head), justify="right" if column.numeric else "left", no_wrap=True)
+    for cell in summary["cells"]:
+        table.add_row(*(_written(column, cell) for column in chosen), style="" if cell["usable"] else "dim")
+    return table
+
+
+def ending(summary: Mapping[str, Any]) -> str:
+    """One paragraph: the headline, then the verdict and the cells that are not usable."""
+    summary = words.redact(summary)
+    return " ".join([headline(summary), *(banner.text for banner in banners(summary))])
+
+
+def details(summary: Mapping[str, Any]) -> list[str]:
+    """What a reader should see at once.
+
+    What was violated and why a check could not decide; gates; errors; what alternatives made of goodput; the
+    hottest keys.
+    """
+    summary = words.redact(summary)
+    hottest = hottest_line(summary)
+    return [
+        *(told for banner in banners(summary) for told in banner.told),
+        *error_lines(summary),
+        *choices(summary)[:1],
+        *([hottest] if hottest else []),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """One column of the console's table: a head of one or two lines, and what is written."""
+
+    head: str
+    text: Callable[[Cell], str]
+    numeric: bool = True
+
+
+def _settings(cells: Sequence[Cell]) -> list[_Column]:
+    """Skew, D_eff and users, and which of the other settings vary, named as in the page's table."""
+    return [
+        part
+        for column in setting_columns(cells)
+        for part in (
+            _Column(column.head, column.text, column.numeric),
+            *([_Column("D_eff", _d_eff)] if column.head == "skew" else []),
+        )
+    ]
+
+
+def _endings(cells: Sequence[Cell]) -> list[_Column]:
+    """How many transactions ended in each of the ways that no rate counts; only ways that some cell has."""
+    return [
+        _Column(f"{state}\ntxns", partial(_ended, state))
+        for state in RARE_ENDS
+        if any(cell["transactions"][state] for cell in cells)
+    ]
+
+
+def _ended(state: str, cell: Cell) -> str:
+    return words.count(cell["transactions"][state])
+
+
+def _d_eff(cell: Cell) -> str:
+    return words.d_eff(cell["d_eff"]).removeprefix("D_eff ")
+
+
+def _interval(cell: Cell) -> str:
+    low, high = cell["conflict_rate"]["low"], cell["conflict_rate"]["high"]
+    return words.ABSENT if low is None or high is None else f"{100 * low:.1f}-{100 * high:.1f}"
+
+
+def _percent(value: float | None) -> str:
+    return fixed(None if value is None else 100 * value, 1)
+
+
+def _verdict(cell: Cell) -> str:
+    """The worst that is to be said of a cell: wrong data, a measurement that is not usable, a failed gate."""
+    valid = cell["verdict"]["valid"]
+    worst = next(iter(marks(cell)), "")
+    return verdict_word(valid) if valid is False or not worst else _SHORT.get(worst, worst)
+
+
+_MEASURED = (
+    _Column("conflict\n%", lambda cell: _percent(cell["conflict_rate"]["value"])),
+    _Column("95 %\ninterval", _interval),
+    _Column("retry\nrate", lambda cell: fixed(cell["retry_rate"]["value"], 2)),
+    _Column("goodput\n/s", lambda cell: words.number(cell["goodput_per_s"]["value"])),
+    _Column("p50\nms", lambda cell: words.number(cell["latency_ms"]["p50"])),
+    _Column("p99\nms", lambda cell: words.number(cell["latency_ms"]["p99"])),
+)
+_LIMITS = (_Column("held back\nby", lambda cell: words.held_back(limit(cell)), numeric=False),)
+_WIDE = 100
+"""A console of fewer columns has no room for them."""
+_VERDICT = _Column("verdict", _verdict, numeric=False)
+
+
+def _written(column: _Column, cell: Cell) -> Text:
+    text = column.text(cell)
+    return Text(text, style=next((style for word, style in _STYLES.items() if word in text), ""))

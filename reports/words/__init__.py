@@ -1,0 +1,1 @@
+"""Words and numbers: sentences, verdicts, advice and tables. Pure."""

@@ -1,0 +1,243 @@
+"""What a run found, in sentences that claim no more than was measured. Pure."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from analysis.cell_findings import ATTEMPTS_MIN
+from analysis.gates import ERROR_RATE_MAX
+from reports.words import comparisons
+from reports.words import side_by_side as targets
+from reports.words import wording as words
+from reports.words.metrics import conflict_rate, error_rate, goodput_per_s, is_comparable, limit, told_p99
+from reports.words.series import Series, by_level, cell_name, middle, series, varied
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from reports.words.wording import Cell
+
+_AT_BEST = 0.95
+"""Goodput has stopped growing at the first level that reaches this share of the highest one measured."""
+_FALLEN = 0.9
+_ENDED_MIN = 20
+"""Of fewer transactions the share that gave up is chance."""
+
+
+def headline(summary: Mapping[str, Any]) -> str:
+    """The finding in one sentence: what contention did to the hottest line, in comparable cells only."""
+    if not summary["cells"]:
+        return "Nothing was measured."
+    usable = _comparable(summary)
+    if not usable and _usable(summary):
+        return "In every usable cell the business rule refused most attempts: there is nothing to compare."
+    if not usable:
+        return "No cell is usable: see the warnings before quoting any figure."
+    run, hottest = summary["run"], comparisons.hottest(series(usable))
+    if "target" in varied(usable):
+        return comparisons.by_target(hottest, run)
+    subject = targets.waiting(run)
+    waits = f" {subject} for row locks, and decides when the wait is over." if subject else ""
+    told = (
+        _sentence(hottest[0], run) if len(hottest) == 1 else comparisons.spread(hottest, locks=bool(subject))
+    )
+    return f"{told or _sentence(hottest[-1], run)}{waits}{_failed(usable)}"
+
+
+def findings(summary: Mapping[str, Any]) -> tuple[str, ...]:
+    """Further sentences: the spread-out line beside the hot one, the model's fit, give-ups, lost answers.
+
+    Between them what the alternatives, regions and kinds did on the hot line, what held goodput back, and
+    whether users got their share; at the end what replaced sessions took.
+    """
+    usable = _comparable(summary)
+    if not usable:
+        known = (_unknown(_usable(summary)), _resolved(_usable(summary)), _replaced(summary))
+        return tuple(told for told in known if told)
+    lines = series(usable)
+    sentences = (
+        "" if len(lines) == 1 or varied(usable) else _sentence(lines[0], summary["run"]),
+        *choices(summary),
+        comparisons.by_part(lines[-1], "regions", "region"),
+        comparisons.by_part(_most_conflicting(comparisons.hottest(lines)), "kinds", "kind"),
+        comparisons.unfair(usable),
+        _fit(usable),
+        _gave_up(usable),
+        _unknown(_usable(summary)),
+        _resolved(_usable(summary)),
+        _replaced(summary),
+    )
+    return tuple(sentence for sentence in sentences if sentence)
+
+
+def choices(summary: Mapping[str, Any]) -> list[str]:
+    """What policies and knobs made of goodput on the hottest skew, and what held it back."""
+    usable = _comparable(summary)
+    if not usable:
+        return []
+    hottest = comparisons.hottest(series(usable))
+    thinks = summary["run"].get("think_s") not in {None, 0}
+    found = (comparisons.alternatives(hottest), comparisons.limits(hottest, thinks=thinks))
+    return [told for told in found if told]
+
+
+def stopped_growing(line: Series) -> Cell | None:
+    """The cell of the lowest concurrency with goodput within 5 % of the line's best; None for one level."""
+    cells = _per_level(line, goodput_per_s)
+    present = [cell for cell in cells if goodput_per_s(cell) is not None]
+    if len(present) < 2:  # noqa: PLR2004 - growth needs two levels
+        return None
+    best = max(goodput_per_s(cell) or 0.0 for cell in present)
+    return next(cell for cell in present if (goodput_per_s(cell) or 0.0) >= _AT_BEST * best)
+
+
+def _most_conflicting(lines: Sequence[Series]) -> Series:
+    """The line on which most attempts conflicted at its highest concurrency."""
+    return max(lines, key=lambda line: conflict_rate(_per_level(line, conflict_rate)[-1]) or 0.0)
+
+
+def _sentence(line: Series, run: Mapping[str, Any]) -> str:
+    """What happened on one line as its concurrency rose."""
+    locks = targets.locks(run, line.cells[0])
+    parts = [part for part in (_waiting(line) if locks else _conflicts(line), _growth(line)) if part]
+    where = words.skew_words(line.cells[0])
+    if line.variant not in where:  # keys are said already
+        where += f" ({line.variant})"
+    return f"On {where}, {'; '.join(parts)}." if parts else "Nothing was measured."
+
+
+def _conflicts(line: Series) -> str:
+    cell = _per_level(line, conflict_rate)[-1]
+    rate = conflict_rate(cell)
+    if rate is None:
+        return f"no attempt ended at {words.users(cell['users'])}"
+    return f"{words.share(rate)} of attempts conflicted at {words.users(cell['users'])}"
+
+
+def _waiting(line: Series) -> str:
+    cells = [cell for cell in _per_level(line, told_p99) if told_p99(cell) is not None]
+    if not cells:
+        return ""
+    first, last = cells[0], cells[-1]
+    end = f"{words.milliseconds(told_p99(last))} at {words.users(last['users'])}"
+    if first is last:
+        return f"p99 latency was {end}"
+    start = f"{words.milliseconds(told_p99(first))} at {words.users(first['users'])}"
+    return f"p99 latency went from {start} to {end}"
+
+
+def _growth(line: Series) -> str:
+    """Where goodput stopped growing, and whether it fell after that."""
+    cells = _per_level(line, goodput_per_s)
+    knee, last = stopped_growing(line), cells[-1]
+    if knee is None:
+        return (
+            f"goodput was {words.per_second(goodput_per_s(last))}" if goodput_per_s(last) is not None else ""
+        )
+    at = f"{words.users(knee['users'])} ({words.per_second(goodput_per_s(knee))})"
+    if knee is last:
+        held = limit(last)  # a row that is always taken yields no more, whatever the last step still won
+        full = held is not None and held[0] == "hottest_row"
+        return f"goodput was {'highest' if full else 'still growing'} at {at}"
+    low = (goodput_per_s(last) or 0.0) < _FALLEN * (goodput_per_s(knee) or 0.0)
+    fell = (
+        f" and fell to {words.per_second(goodput_per_s(last))} at {words.users(last['users'])}" if low else ""
+    )
+    grew = "did not grow beyond" if knee is cells[0] else "stopped growing at"
+    return f"goodput {grew} {at}{fell}"
+
+
+def _fit(cells: Sequence[Cell]) -> str:
+    """How far the closed form is from the measured conflict rate."""
+    enough = [cell for cell in cells if cell["attempts"]["total"] >= ATTEMPTS_MIN]
+    both = [cell for cell in enough if _difference(cell) is not None]
+    if not both:
+        return ""
+    worst = max(both, key=lambda cell: _difference(cell) or 0.0)
+    points = [100 * (_difference(cell) or 0.0) for cell in both]
+    return (
+        f"The closed form differs from the measured conflict rate by up to {max(points):.1f} points "
+        f"(median {median(points):.1f} over {words.counted(len(both), 'usable cell')}; "
+        f"the most at {cell_name(worst, cells)})."
+    )
+
+
+def _difference(cell: Cell) -> float | None:
+    measured, predicted = cell["conflict_rate"]["value"], cell["predicted"]["conflict_rate"]
+    return None if measured is None or predicted is None else abs(measured - predicted)
+
+
+def _failed(cells: Sequence[Cell]) -> str:
+    """That transactions failed, if more did than may by default: every other figure is read with that."""
+    worst = max(cells, key=lambda cell: error_rate(cell) or 0.0)
+    rate = error_rate(worst)
+    if rate is None or rate <= ERROR_RATE_MAX:
+        return ""
+    to = f"Up to {words.share(rate)}" if len(cells) > 1 else words.share(rate)
+    return f" {to} of transactions failed in errors."
+
+
+def _gave_up(cells: Sequence[Cell]) -> str:
+    retried = [cell for cell in cells if cell["retry"] != "none"]  # without retries every conflict gives up
+    worst = max(retried, key=_gave_up_share, default=None)
+    if worst is None or not _gave_up_share(worst):
+        return ""
+    retries = "With retries, up" if len(retried) < len(cells) else "Up"
+    return (
+        f"{retries} to {words.share(_gave_up_share(worst))} of transactions gave up "
+        f"(at {cell_name(worst, cells)})."
+    )
+
+
+def _gave_up_share(cell: Cell) -> float:
+    ended = cell["transactions"]["started"] - cell["transactions"]["cut_off"]
+    return float(cell["transactions"]["gave_up"] / ended) if ended >= _ENDED_MIN else 0.0
+
+
+def _unknown(cells: Sequence[Cell]) -> str:
+    total = sum(cell["transactions"]["unknown"] for cell in cells)
+    lost = "The outcome of {} is unknown: the connection was lost while COMMIT was in flight."
+    return lost.format(words.counted(total, "transaction")) if total else ""
+
+
+def _resolved(cells: Sequence[Cell]) -> str:
+    applied, not_applied, unknown = (
+        sum(cell["in_doubt"][name] for cell in cells) for name in ("applied", "not_applied", "unknown")
+    )
+    if not applied + not_applied:
+        return ""
+    told = words.counted(applied + not_applied, "attempt")
+    return (
+        f"{told} lost the answer to COMMIT, and their receipts told: "
+        f"{applied:,} had been applied, {not_applied:,} had not; "
+        f"{unknown:,} {'is' if unknown == 1 else 'are'} left unknown."
+    )
+
+
+def _replaced(summary: Mapping[str, Any]) -> str:
+    """Sessions that came of age: what replacing them took stands apart from latency."""
+    counts = summary.get("connections")
+    if not counts or not counts["retired"]:
+        return ""
+    one, waits = counts["retired"] == 1, counts["connect_ms"]
+    replaced = (
+        f"{words.counted(counts['retired'], 'session')} "
+        f"{'was replaced before its' if one else 'were replaced before their'} age limit"
+    )
+    if not waits["n"]:
+        return f"{replaced}."
+    p50, longest = words.milliseconds(waits["p50"]), words.milliseconds(waits["max"])
+    return f"{replaced}; waits for a connection (p50 {p50}, at most {longest}) are apart from latency."
+
+
+def _per_level(line: Series, value: Callable[[Cell], float | None]) -> list[Cell]:
+    return [middle(cells, value) for _, cells in by_level(line.cells)]
+
+
+def _comparable(summary: Mapping[str, Any]) -> list[Cell]:
+    return [cell for cell in summary["cells"] if is_comparable(cell)]
+
+
+def _usable(summary: Mapping[str, Any]) -> list[Cell]:
+    return [cell for cell in summary["cells"] if cell["usable"]]

@@ -1,0 +1,150 @@
+"""Which cells make one line: grouping, naming and ordering. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from reports.words import wording as words
+from reports.words.metrics import is_comparable
+from reports.words.wording import Cell
+
+Value = Callable[[Cell], float | None]
+Plain = int | float | str
+
+_BEFORE, _AFTER = ("target", "scenario", "keys"), ("retry", "redraw")
+"""Settings that name a line before and after the scenario's knobs."""
+_KNOB = "--"
+"""What a knob's name begins with among the settings: a knob called `retry` is not the retry policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The cells of one line: they differ in users and repeat only."""
+
+    label: str
+    """What varies over the run, the skew first: `zipf:0.99  (D_eff 84)`."""
+    skew: str
+    """The skew's part of the label."""
+    variant: str
+    """The rest of it; empty where the run varies nothing but the skew."""
+    cells: tuple[Cell, ...]
+    """By users, then by repeat."""
+
+
+def series(cells: Sequence[Cell]) -> tuple[Series, ...]:
+    """Group cells into lines, the most spread-out skew (largest D_eff) first, then by what else varies.
+
+    Numbers of a knob ascend; targets, policies and words stand in the order in which they were run.
+    """
+    names, varying = _names(cells), varied(cells)
+    groups: dict[tuple[object, ...], list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault((cell["skew"], *(setting(cell, name) for name in names)), []).append(cell)
+    ranks = {name: _ranks(name, cells) for name in varying}
+    ordered = sorted(
+        groups.values(),
+        key=lambda group: (
+            -(group[0]["d_eff"] or 0.0),
+            *(ranks[name][setting(group[0], name)] for name in varying),
+        ),
+    )
+    return tuple(_series(group, varying, cells) for group in ordered)
+
+
+def varied(cells: Iterable[Cell]) -> tuple[str, ...]:
+    """Names of the settings, other than skew, users and repeat, that take more than one value."""
+    rows = list(cells)
+    return tuple(name for name in _names(rows) if len({setting(cell, name) for cell in rows}) > 1)
+
+
+def setting(cell: Cell, name: str) -> Plain | None:
+    """One setting of a cell by its name in `varied`; a knob's begins with `--`; None where it has none."""
+    value: Plain | None = knobs(cell).get(name) if name.startswith(_KNOB) else cell.get(name)
+    return value
+
+
+def knobs(cell: Cell) -> Mapping[str, Plain]:
+    """Where a cell's knobs stand, by option: `{"--for-update": "on"}`; older runs have none."""
+    return {_KNOB + str(name).replace("_", "-"): value for name, value in (cell.get("knobs") or {}).items()}
+
+
+def knob_words(name: str, value: Plain | None) -> str:
+    """Say a knob: `shards 4`, `for-update on`."""
+    return f"{name.removeprefix(_KNOB)} {words.ABSENT if value is None else value}"
+
+
+def setting_words(cell: Cell, name: str, retries: Mapping[str, str]) -> str:
+    """Say one setting of a cell; `retries` are the short names of the policies."""
+    if name.startswith(_KNOB):
+        return knob_words(name, setting(cell, name))
+    said = {
+        "keys": lambda: f"{words.count(cell['keys'])} keys",
+        "retry": lambda: words.retry_words(retries[cell["retry"]]),
+        "redraw": lambda: words.redraw_words(cell["redraw"]),
+    }
+    return said[name]() if name in said else str(setting(cell, name) or words.ABSENT)
+
+
+def cell_name(cell: Cell, cells: Sequence[Cell]) -> str:
+    """A cell's name within its run: `hot, 8 users`, with what else varies."""
+    retries = short_retries(cells)
+    varying = [setting_words(cell, name, retries) for name in varied(cells)]
+    repeat = [f"repeat {cell['repeat']}"] if any(other["repeat"] != cell["repeat"] for other in cells) else []
+    return ", ".join([str(cell["skew"]), words.users(cell["users"]), *varying, *repeat])
+
+
+def levels(cells: Iterable[Cell]) -> tuple[int, ...]:
+    """The concurrency levels, ascending."""
+    return tuple(sorted({int(cell["users"]) for cell in cells}))
+
+
+def by_level(cells: Sequence[Cell]) -> tuple[tuple[int, tuple[Cell, ...]], ...]:
+    """The repeats of each concurrency level, ascending; `cells` are those of one series."""
+    ordered = sorted(cells, key=lambda cell: int(cell["users"]))
+    return tuple((users, tuple(group)) for users, group in groupby(ordered, lambda cell: int(cell["users"])))
+
+
+def middle(cells: Sequence[Cell], value: Value) -> Cell:
+    """The repeat whose value is the median (of an even number, the lower of the two).
+
+    Quantiles and rates of repeats are never averaged: what is drawn was measured. Cells that compare go
+    before others and present values before absent ones.
+    """
+    measured = [cell for cell in cells if value(cell) is not None] or list(cells)
+    comparable = [cell for cell in measured if is_comparable(cell)] or measured
+    ordered = sorted(comparable, key=lambda cell: value(cell) or 0.0)
+    return ordered[(len(ordered) - 1) // 2]
+
+
+def short_retries(cells: Iterable[Cell]) -> Mapping[str, str]:
+    """Each retry policy's shortest clear name: without parameters where the name alone tells them apart."""
+    specs = {str(cell["retry"]) for cell in cells}
+    names = [spec.partition(":")[0] for spec in specs]
+    return {
+        spec: name if names.count(name) == 1 else spec for spec in specs for name in [spec.partition(":")[0]]
+    }
+
+
+def _names(cells: Iterable[Cell]) -> tuple[str, ...]:
+    """All settings that a cell may have, in the order in which they name a line."""
+    return (*_BEFORE, *dict.fromkeys(name for cell in cells for name in knobs(cell)), *_AFTER)
+
+
+def _ranks(name: str, cells: Iterable[Cell]) -> Mapping[Plain | None, float]:
+    """Where the values of a setting stand: numbers of a knob by their size, all else as it was run."""
+    values = list(dict.fromkeys(setting(cell, name) for cell in cells))
+    if name.startswith(_KNOB) and all(isinstance(value, int | float) for value in values):
+        values.sort(key=lambda value: float(value or 0))
+    return {value: rank for rank, value in enumerate(values)}
+
+
+def _series(group: list[Cell], varying: Sequence[str], cells: Sequence[Cell]) -> Series:
+    first, retries = group[0], short_retries(cells)
+    skew = f"{first['skew']}  ({words.d_eff(first['d_eff'])})"
+    variant = ", ".join(setting_words(first, name, retries).removesuffix(" on retry") for name in varying)
+    only_variant = variant and len({cell["skew"] for cell in cells}) == 1 and "keys" not in varying
+    label = variant if only_variant else ", ".join(part for part in (skew, variant) if part)
+    ordered = sorted(group, key=lambda cell: (cell["users"], cell["repeat"]))
+    return Series(label, skew, variant, tuple(ordered))

@@ -1,0 +1,185 @@
+"""Several runs of one scenario on different targets as one summary: conflicts here, waiting there. Pure."""
+
+from __future__ import annotations
+
+import re
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
+
+from hotrow.errors import UsageError
+from reports.words import wording as words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from reports.words.wording import Cell
+
+_SEVERAL = "several"
+"""`conflicts` of a merged target of which some wait for row locks and others do not."""
+
+
+def merge(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One summary (format 1) with the cells of all, so that every chart has a line a target.
+
+    Each cell gets `target`, its target's name among the others; `run.targets` has the targets with these
+    names, in order. Of the run's other facts, those that differ are joined.
+
+    Raises:
+        UsageError: none at all, or runs of different scenarios.
+    """
+    if not summaries:
+        raise UsageError("no run to report on: name at least one run directory")
+    scenarios = list(dict.fromkeys(str(summary["run"]["scenario"]) for summary in summaries))
+    if len(scenarios) > 1:
+        raise UsageError(
+            f"these runs are of different scenarios ({', '.join(scenarios)}): report on each alone"
+        )
+    if len(summaries) == 1:
+        return dict(summaries[0])
+    names = _names([summary["run"]["target"] for summary in summaries])
+    cells = [
+        {**cell, "target": name}
+        for name, summary in zip(names, summaries, strict=True)
+        for cell in summary["cells"]
+    ]
+    return {
+        "format": summaries[0]["format"],
+        "run": _run([summary["run"] for summary in summaries], names),
+        "torn_bytes": sum(summary["torn_bytes"] for summary in summaries),
+        "cells": [{**cell, "id": number} for number, cell in enumerate(cells)],
+        "warnings": [
+            {**warning, "message": f"{name}: {warning['message']}"}
+            for name, summary in zip(names, summaries, strict=True)
+            for warning in summary["warnings"]
+        ],
+        "gates": _gates(summaries, names),
+    }
+
+
+def _gates(summaries: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, Any]:
+    """What the gates of all runs found, with the targets' names and the numbers of the merged cells."""
+    firsts = accumulate((len(summary["cells"]) for summary in summaries), initial=0)
+    each = list(zip(names, summaries, firsts, strict=False))
+    found = {
+        what: [
+            {**one, "cell": _moved(one["cell"], summary, first), "text": f"{name}: {one['text']}"}
+            for name, summary, first in each
+            for one in (summary.get("gates") or {}).get(what, ())
+        ]
+        for what in ("breaches", "doubts")
+    }
+    return {
+        "limits": _joined_pairs((summary.get("gates") or {}).get("limits") for summary in summaries),
+        **found,
+    }
+
+
+def _moved(number: int | None, summary: Mapping[str, Any], first: int) -> int | None:
+    """The number that a cell has in the merged summary."""
+    ids = [cell["id"] for cell in summary["cells"]]
+    return first + ids.index(number) if number in ids else None
+
+
+def each(run: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """The targets of a run as (name, target); the name is empty where there is one."""
+    return [(target["name"], target) for target in run.get("targets", ())] or [("", run["target"])]
+
+
+def locks(run: Mapping[str, Any], cell: Cell) -> bool:
+    """Whether a cell's target makes the second writer wait for the first."""
+    target = dict(each(run)).get(str(cell.get("target", "")), run["target"])
+    return bool(target["conflicts"] == "locks")
+
+
+def waiting(run: Mapping[str, Any]) -> str:
+    """Which target waits for row locks, as the subject of a sentence; empty where none does."""
+    names = [name for name, target in each(run) if target["conflicts"] == "locks"]
+    if not names:
+        return ""
+    return (
+        f"{words.joined(names)} {'waits' if len(names) == 1 else 'wait'}" if names[0] else "This target waits"
+    )
+
+
+def conflicting(run: Mapping[str, Any]) -> bool:
+    """Whether any target detects conflicts at COMMIT."""
+    return any(target["conflicts"] != "locks" for _, target in each(run))
+
+
+def _names(targets: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Short names that tell the targets apart: by kind, by what differs in their labels, or by number."""
+    ways: tuple[Callable[[Mapping[str, Any]], str], ...] = (
+        _plain_name,
+        _differing([str(target["label"]) for target in targets]),
+        lambda target: str(target["label"]),
+    )
+    tried = ([way(target) for target in targets] for way in ways)
+    clear = next((names for names in tried if all(names) and len(set(names)) == len(names)), None)
+    return clear or [f"run {number}" for number, _ in enumerate(targets, start=1)]
+
+
+def _plain_name(target: Mapping[str, Any]) -> str:
+    """What stands before the brackets of a label, `local` or `plain PostgreSQL`; else the kind."""
+    name, bracket, _ = str(target["label"]).partition(" (")
+    return name if bracket else str(target["kind"])
+
+
+def _differing(labels: Sequence[str]) -> Callable[[Mapping[str, Any]], str]:
+    shared = set.intersection(*(set(_parts(label)) for label in labels))
+    return lambda target: ", ".join(part for part in _parts(str(target["label"])) if part not in shared)
+
+
+def _parts(label: str) -> list[str]:
+    """What stands between the commas and brackets of a label: `local`, `rtt 2 ms`, `commit 5 ms`."""
+    return [part.strip() for part in re.split(r"[(),]", label) if part.strip()]
+
+
+def _run(runs: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, Any]:
+    targets = [{**run["target"], "name": name} for run, name in zip(runs, names, strict=True)]
+    joined = {name: _joined([run.get(name) for run in runs]) for name in runs[0] if name not in _OWN}
+    pairs = {name: _joined_pairs([run.get(name) for run in runs]) for name in ("options", "packages")}
+    return {
+        **joined,
+        **pairs,
+        "format": runs[0].get("format", 1),
+        "target": _target(targets),
+        "targets": targets,
+    }
+
+
+_OWN = frozenset({"format", "target", "options", "packages"})
+"""Facts of a run that are not joined as texts."""
+
+
+def _target(targets: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """All targets as one; what is no text and differs is absent."""
+    conflicts = {target["conflicts"] for target in targets}
+    return {
+        "kind": _joined([target["kind"] for target in targets]),
+        "label": words.joined(dict.fromkeys(str(target["label"]) for target in targets)),
+        "server_version": _joined([target["server_version"] for target in targets]),
+        "isolation": _joined([target["isolation"] for target in targets]),
+        "latency": _same([target["latency"] for target in targets]),
+        "conflicts": conflicts.pop() if len(conflicts) == 1 else _SEVERAL,
+        "regions": _same([list(target.get("regions") or ()) for target in targets]) or [],
+    }
+
+
+def _joined(values: Sequence[Any]) -> Any:
+    """The value that all share, else all of them as one text."""
+    same = _same(values)
+    if same is not None or all(value is None for value in values):
+        return same
+    return " / ".join(dict.fromkeys(words.ABSENT if value is None else str(value) for value in values))
+
+
+def _same(values: Sequence[Any]) -> Any:
+    return values[0] if all(value == values[0] for value in values) else None
+
+
+def _joined_pairs(values: Iterable[Mapping[str, Any] | None]) -> dict[str, Any]:
+    rows = [row or {} for row in values]
+    return {
+        name: _joined([row.get(name) for row in rows])
+        for name in dict.fromkeys(n for row in rows for n in row)
+    }

@@ -1,0 +1,85 @@
+"""What few events say is not told: sentences need enough of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from reports.charts.panels import slots
+from reports.charts.scatter import chart
+from reports.words.sentences import choices, findings, headline
+from reports.words.series import series
+from tests.support.sample_summary import sample_summary
+
+
+def run_with(**changes: Any) -> dict[str, Any]:
+    """A run whose cells are all usable."""
+    summary = sample_summary(skews=("hot",), users=(2, 8), full=True, **changes)
+    for cell in summary["cells"]:
+        cell["usable"] = True
+        cell["latency_ms"]["p99"] = cell["latency_ms"]["p99"] or 50.0
+    return summary
+
+
+def told(summary: dict[str, Any]) -> str:
+    return " ".join([headline(summary), *findings(summary), *choices(summary)])
+
+
+@pytest.mark.parametrize(("commits", "quoted"), [(19, False), (20, True)])
+def test_the_p99_of_a_few_commits_is_not_quoted(commits: int, quoted: bool) -> None:
+    """Of 19 transactions it is the slowest by chance, and the best of its skew by chance too."""
+    summary = run_with(retries=("none", "immediate"))
+    for cell in summary["cells"]:
+        cell["latency_ms"]["n"] = commits
+    drawn = chart(slots(series(summary["cells"])), ("", ""))
+
+    assert ("p99 latency of commits" in told(summary)) is quoted
+    assert drawn is not None
+    for cell in summary["cells"]:
+        cell["give_up_rate"], cell["fairness"]["jain"] = {"value": 0.0, "low": 0.0, "high": 0.0}, 1.0
+    drawn = chart(slots(series(summary["cells"])), ("", ""))
+    assert drawn is not None
+    assert any(panel.fronts for panel in drawn.panels) is quoted
+
+
+@pytest.mark.parametrize(("attempts", "quoted"), [(99, False), (100, True)])
+def test_the_closed_form_is_not_judged_by_a_few_attempts(attempts: int, quoted: bool) -> None:
+    """40 points off with 30 attempts is chance."""
+    summary = run_with()
+    for cell in summary["cells"]:
+        cell["attempts"]["total"] = attempts
+
+    assert ("The closed form differs" in told(summary)) is quoted
+
+
+def test_a_kind_with_few_attempts_has_no_rate() -> None:
+    """One conflict in one attempt is not 100 %."""
+    summary = run_with(kinds=("order", "transfer"))
+    for cell in summary["cells"]:
+        cell["kinds"][1]["attempts"]["total"] = 1
+        cell["kinds"][1]["conflict_rate"]["value"] = 1.0
+
+    (by_kind,) = [sentence for sentence in findings(summary) if sentence.startswith("By kind")]
+    assert by_kind.endswith("transfer \N{EN DASH} (1 attempt).")
+
+
+@pytest.mark.parametrize(("committed", "quoted"), [(39, False), (40, True)])
+def test_luck_is_told_from_enough_commits(committed: int, quoted: bool) -> None:
+    """8 users need 40 commits: with fewer, some have none by chance."""
+    summary = run_with()
+    for cell in summary["cells"]:
+        cell["transactions"]["committed"] = committed
+        cell["fairness"] = {**cell["fairness"], "users": 8, "jain": 0.4, "max_over_median": 9.0}
+
+    assert ("Commits were dealt unevenly" in told(summary)) is quoted
+
+
+@pytest.mark.parametrize(("ended", "quoted"), [(19, False), (20, True)])
+def test_give_ups_are_told_from_enough_transactions(ended: int, quoted: bool) -> None:
+    """One of one is not 100 %."""
+    summary = run_with()
+    for cell in summary["cells"]:
+        cell["transactions"] |= {"started": ended, "cut_off": 0, "gave_up": 1}
+
+    assert ("gave up" in told(summary)) is quoted

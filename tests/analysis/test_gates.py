@@ -1,0 +1,175 @@
+"""Gates and exit codes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from analysis.gates import Breach, Gates, check_gates, exit_code
+from analysis.summarise import summarise
+from hotrow.attempt.record import Outcome
+from tests.support.measured import attempt, cell, run_of, steady_commits
+
+
+def _summary(**changes: Any) -> dict[str, Any]:
+    """Cell 3 of a run: in one second 150 transactions committed and 50 gave up, 10 ms each."""
+    commits = steady_commits(150, 1.0, cell=3)
+    conflicts = [attempt(1_000 + n, n, Outcome.CONFLICT, cell=3, user=1) for n in range(50)]
+    return summarise(run_of([*commits, *conflicts], cells=[cell(3, users=2)], **changes))
+
+
+_FAST = Gates(min_goodput_per_s=1_000)
+
+
+def _empty() -> dict[str, Any]:
+    return summarise(run_of([], cells=[cell(3)]))
+
+
+def test_without_limits_nothing_is_breached() -> None:
+    """No gate, no breach, exit 0."""
+    summary = _summary()
+
+    assert check_gates(summary, Gates()) == []
+    assert exit_code(summary, []) == 0
+
+
+@pytest.mark.parametrize(
+    ("gates", "gate", "measured"),
+    [
+        (Gates(max_conflict_rate=0.24), "--max-conflict-rate", 0.25),
+        (Gates(max_give_up_rate=0.24), "--max-give-up-rate", 0.25),
+        (Gates(max_p99_ms=9.0), "--max-p99-ms", 10.0),
+        (Gates(min_goodput_per_s=151.0), "--min-goodput", 150.0),
+    ],
+)
+def test_each_gate_breaks_on_its_own_value(gates: Gates, gate: str, measured: float) -> None:
+    """The breach names the option, the cell, the limit and what was measured; exit 1."""
+    summary = _summary()
+    (breach,) = check_gates(summary, gates)
+
+    assert (breach.gate, breach.cell) == (gate, 3)
+    assert breach.measured == pytest.approx(measured, rel=1e-6)
+    assert exit_code(summary, [breach]) == 1
+
+
+def test_a_value_on_its_limit_passes() -> None:
+    """`--max-conflict-rate 0.25` allows 0.25."""
+    limits = Gates(max_conflict_rate=0.25, max_give_up_rate=0.25, max_p99_ms=10.001, min_goodput_per_s=150)
+
+    assert check_gates(_summary(), limits) == []
+
+
+def test_a_limit_of_zero_is_a_limit() -> None:
+    """Zero is not "no limit"."""
+    assert len(check_gates(_summary(), Gates(max_conflict_rate=0.0, max_p99_ms=0.0))) == 2
+
+
+def test_a_breach_is_one_line_for_a_person() -> None:
+    """It says which option, limit, value and cell."""
+    (breach,) = check_gates(_summary(), Gates(max_conflict_rate=0.1))
+
+    assert str(breach) == "--max-conflict-rate 0.1: 0.25 measured in cell 3 (counter, uniform, 2 users, none)"
+
+
+def test_a_breach_names_where_the_knobs_stand() -> None:
+    """Cells that differ in nothing else are told apart."""
+    turned = cell(3, knobs={"shards": 4, "for_update": "on"})
+    (breach,) = check_gates(summarise(run_of(steady_commits(150, 1.0, cell=3), cells=[turned])), _FAST)
+
+    assert breach.where == "cell 3 (counter, shards 4, for update on, uniform, 1 user, none)"
+
+
+def test_a_gate_with_nothing_to_measure_is_not_a_pass() -> None:
+    """No attempts: the gate breaks without a value, and the run is not usable rather than bad."""
+    summary = _empty()
+    (breach,) = check_gates(summary, Gates(max_p99_ms=100))
+
+    assert breach.measured is None
+    assert "nothing measured" in str(breach)
+    assert exit_code(summary, [breach]) == 4
+    assert exit_code(_summary(), [breach]) == 4
+
+
+def test_an_unusable_cell_exits_4() -> None:
+    """A saturated client, with every gate passed."""
+    assert exit_code(_summary(health=[(0.99, 1.0)]), []) == 4
+
+
+def test_an_undecided_check_exits_4() -> None:
+    """Not knowing whether the data is right is no pass."""
+    assert exit_code(_summary(checks=[None]), []) == 4
+
+
+def test_an_interrupted_cell_exits_4() -> None:
+    """Also if the run is judged again: it did not measure what was asked."""
+    run = run_of(steady_commits(150, 1.0), cells=[cell()])
+    (window,) = run.windows.values()
+    cut = replace(run, windows={0: replace(window, closed=False)})
+
+    assert exit_code(summarise(run), []) == 0
+    assert exit_code(summarise(cut), []) == 4
+
+
+def test_a_scenario_without_checks_exits_0() -> None:
+    """What claims nothing violates nothing."""
+    assert exit_code(_summary(checks=[]), []) == 0
+
+
+def test_a_run_without_cells_exits_4() -> None:
+    """Nothing was measured at all."""
+    assert exit_code({"cells": [], "warnings": []}, []) == 4
+
+
+def test_missing_cells_exit_4() -> None:
+    """A sweep that ended early did not measure what was asked."""
+    summary = _summary()
+
+    assert exit_code({**summary, "warnings": [{"code": "cells_missing"}]}, []) == 4
+
+
+def test_wrong_data_comes_before_a_gate_and_a_gate_before_usability() -> None:
+    """Priority 3, 1, 4."""
+    measured = Breach("--max-p99-ms", 3, 1.0, 2.0, "")
+
+    assert exit_code(_summary(checks=[False], health=[(0.99, 1.0)]), [measured]) == 3
+    assert exit_code(_summary(health=[(0.99, 1.0)]), [measured]) == 1
+
+
+def _cells(*checks: bool | None) -> dict[str, Any]:
+    """A cell for each of these, its only check."""
+    each = [_summary(checks=[valid])["cells"][0] for valid in checks]
+    return {"cells": each, "warnings": []}
+
+
+def test_an_expected_violation_is_no_failure() -> None:
+    """A run that was to show wrong data, and did in one of its cells, is fine."""
+    summary = _cells(True, False)
+    breaches = check_gates(summary, Gates(expect_violations=True))
+
+    assert (breaches, exit_code(summary, breaches, expect_violations=True)) == ([], 0)
+    assert exit_code(summary, breaches) == 3
+
+
+def test_an_expected_violation_that_did_not_come_exits_1() -> None:
+    """Every check is right: what the run was to show is not there, in one line."""
+    summary = _cells(True, True)
+    (breach,) = check_gates(summary, Gates(expect_violations=True))
+
+    assert str(breach) == "--expect-violations: no violation was found in any cell"
+    assert exit_code(summary, [breach], expect_violations=True) == 1
+    assert check_gates(summary, Gates()) == []
+
+
+def test_a_scenario_without_checks_violates_nothing() -> None:
+    """It cannot show what was expected, so the expectation fails."""
+    assert len(check_gates(_summary(checks=[]), Gates(expect_violations=True))) == 1
+
+
+def test_a_violation_may_hide_where_it_is_not_known() -> None:
+    """An undecided check and a missing cell are exit 4, not the claim that nothing was violated."""
+    for summary in (_cells(True, None), {**_cells(True), "warnings": [{"code": "cells_missing"}]}):
+        breaches = check_gates(summary, Gates(expect_violations=True))
+
+        assert (breaches, exit_code(summary, breaches, expect_violations=True)) == ([], 4)

@@ -1,0 +1,90 @@
+"""A cell in which the business rule refused most attempts is marked, and compared with no other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from reports.charts.charts import charts
+from reports.charts.panels import slots
+from reports.charts.scatter import chart
+from reports.output import html
+from reports.output.terminal import cell_table, ending
+from reports.words.cell_table import columns
+from reports.words.sentences import choices, findings, headline
+from reports.words.series import middle, series
+from reports.words.verdict_lines import banners
+from tests.support.sample_summary import sample_summary
+
+
+def sold_out(*levels: int, **changes: Any) -> dict[str, Any]:
+    """A run on one hot row; at these levels of users 90 % of attempts were refused, and goodput is 1/s."""
+    summary = sample_summary(skews=("hot",), users=(1, 2, 8, 16, 32), **changes)
+    for cell in summary["cells"]:
+        cell["usable"] = True
+        if cell["users"] in levels:
+            cell["attempts"]["rejected"] = round(0.9 * cell["attempts"]["total"])
+            cell["transactions"]["rejected"] = cell["attempts"]["rejected"]
+            cell["goodput_per_s"] = {"value": 1.0, "low": 1.0, "high": 1.0}
+    return summary
+
+
+def test_no_sentence_compares_it() -> None:
+    """Neither the headline nor what follows names the level at which the stock was gone."""
+    summary = sold_out(32)
+
+    told = [headline(summary), *findings(summary), *choices(summary)]
+    assert told
+    assert not [sentence for sentence in told if "32 users" in sentence]
+
+
+def test_it_is_marked() -> None:
+    """In the table's verdict, on the console, as a hollow point and in a line about the run."""
+    summary = sold_out(32)
+    cell = summary["cells"][-1]
+
+    verdict = columns(summary["cells"])[-1]
+    assert verdict.below is not None
+    assert verdict.below(cell) == "mostly rejected"
+    assert list(cell_table(summary, 80).columns[-1].cells)[-1].plain == "rejected"  # type: ignore[union-attr]
+    assert "1 of 5 cells the business rule refused most attempts" in ending(summary)
+    goodput = next(one for one in charts(summary) if one.name == "goodput")
+    assert goodput.panels[0].lines[0].hollow == (False, False, False, False, True)
+
+
+def test_it_is_none_of_the_best() -> None:
+    """Nothing is quicker than to be refused: its p99 would win every comparison."""
+    summary = sold_out(32)
+    summary["cells"][-1]["latency_ms"]["p99"] = 0.1
+    drawn = chart(slots(series(summary["cells"])), ("", ""))
+
+    assert drawn is not None
+    assert not [point for front in drawn.panels[0].fronts for point in front if point[1] == 0.1]
+
+
+def test_of_repeats_another_one_stands_for_the_level() -> None:
+    """The first repeat emptied the stock: the others do not make the line."""
+    cells = [{**sold_out()["cells"][0], "repeat": n} for n in range(3)]
+    for cell in cells[1:]:
+        cell["attempts"] = {**cell["attempts"], "rejected": cell["attempts"]["total"]}
+
+    assert middle(cells, lambda cell: cell["goodput_per_s"]["value"])["repeat"] == 0
+
+
+def test_if_all_are_so_there_is_nothing_to_compare() -> None:
+    """Said in the headline, instead of a goodput of 0/s."""
+    summary = sold_out(1, 2, 8, 16, 32)
+
+    assert headline(summary) == (
+        "In every usable cell the business rule refused most attempts: there is nothing to compare."
+    )
+    assert findings(summary) == ()
+    assert choices(summary) == []
+    assert "mostly rejected" in html.page(summary, charts(summary))
+
+
+@pytest.mark.parametrize("levels", [(), (32,)])
+def test_only_such_a_cell_is_told_of(levels: tuple[int, ...]) -> None:
+    """A run without one has no such line."""
+    assert any(banner.state == "doubtful" for banner in banners(sold_out(*levels))) is bool(levels)

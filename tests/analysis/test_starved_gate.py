@@ -1,0 +1,82 @@
+"""A gate that was met because most users starved is marked: met, but …, with Jain's index."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from analysis.gates import Gates, check_gates, doubts, exit_code, judged
+from analysis.summarise import summarise
+from hotrow.attempt.record import Outcome
+from reports.charts.charts import charts
+from reports.output import html
+from reports.output.terminal import details, ending
+from tests.support.measured import attempt, cell, run_of, steady_commits
+from tests.support.sample_summary import sample_summary
+
+
+def _starved(commits: int = 1_000, others: int = 0) -> dict[str, Any]:
+    """Four users, of whom one commits nearly everything; the others lose now and then."""
+    fed = [attempt(7_000 + n, 3.0 * n, user=1 + n % 3) for n in range(others)]
+    lost = [attempt(5_000 + n, 90.0 * n, Outcome.CONFLICT, user=1 + n % 3) for n in range(3)]
+    return summarise(run_of([*steady_commits(commits, 1.0), *fed, *lost], cells=[cell(skew="hot", users=4)]))
+
+
+@pytest.mark.parametrize(
+    ("gates", "names"),
+    [
+        (Gates(max_conflict_rate=0.05), ["--max-conflict-rate"]),
+        (Gates(max_give_up_rate=0.05, max_p99_ms=50.0), ["--max-give-up-rate", "--max-p99-ms"]),
+        (Gates(min_goodput_per_s=900), ["--min-goodput"]),
+        (Gates(), []),
+    ],
+)
+def test_a_gate_that_one_user_met_is_marked(gates: Gates, names: list[str]) -> None:
+    """Met, and so no breach and exit 0; but the line says why that means little."""
+    summary = _starved()
+    found = doubts(summary, gates)
+
+    assert [doubt.gate for doubt in found] == names
+    assert check_gates(summary, gates) == []
+    assert exit_code(summary, []) == 0
+    for doubt in found:
+        assert "met in cell 0" in doubt.text
+        assert "Jain's index 0.25" in doubt.text
+
+
+def test_a_gate_that_failed_is_not_met() -> None:
+    """It is a breach and nothing else."""
+    assert doubts(_starved(), Gates(max_conflict_rate=0.0)) == []
+
+
+def test_even_users_raise_no_doubt() -> None:
+    """Nor do too few commits to tell: chance leaves some users without one."""
+    assert doubts(_starved(300, others=300), Gates(max_conflict_rate=0.05)) == []
+    assert doubts(_starved(19), Gates(max_conflict_rate=0.5)) == []
+
+
+def test_console_and_page_show_the_doubt() -> None:
+    """As a line of its own, beside the verdict."""
+    gates = Gates(max_conflict_rate=0.05)
+    summary = sample_summary(skews=("hot",))
+    summary["gates"] = judged(_starved(), gates, [])
+
+    assert "1 gate met, but only because most users hardly committed." in ending(summary)
+    assert any("Jain's index 0.25" in line for line in details(summary))
+    assert "met in cell 0" in html.page(summary, charts(summary))
+
+
+def test_a_failed_gate_does_not_stand_beside_valid_alone() -> None:
+    """All data is right, and still the run did not pass."""
+    summary = sample_summary(skews=("hot",))
+    for one in summary["cells"]:
+        one["verdict"] = {"valid": True, "checks": []}
+    breaches = check_gates(_starved(), Gates(max_conflict_rate=0.0))
+    summary["gates"] = judged(_starved(), Gates(max_conflict_rate=0.0), breaches)
+
+    text = ending(summary)
+    assert "1 gate failed." in text
+    assert "The data is valid (every invariant held in 6 cells), but the run did not pass." in text
+    assert "Valid:" not in text
+    assert "--max-conflict-rate 0: " in html.page(summary, charts(summary))

@@ -1,0 +1,199 @@
+"""`hotrow cost RUN`: what it writes and says, and that it never fails a run."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+
+from analysis.dpu import MINUTE_NS, read_cost
+from hotrow.attempt.record import Outcome
+from hotrow.commands.main import main
+from hotrow.run.ledger import LedgerWriter
+from hotrow.targets.dsql import cloudwatch
+from reports.charts.charts import charts
+from reports.output import html
+from tests.reports.test_html import Page
+from tests.support.measured import WALL_NS, run_json
+from tests.support.sample_summary import sample_summary
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from click.testing import Result
+
+CLUSTER = {"host": "abc.dsql.us-east-1.on.aws", "region": "us-east-1", "id": "abc"}
+BEGIN_NS = (WALL_NS // MINUTE_NS) * MINUTE_NS
+VALUES = {"TotalDPU": 60.0, "WriteDPU": 20.0, "OccConflicts": 1.0, "CommitLatency": 6.0}
+
+
+class Client:
+    """Answers every minute of every metric in VALUES, under `dimension`; or raises."""
+
+    def __init__(self, dimension: str = "ClusterId", error: Exception | None = None) -> None:
+        self.dimension = dimension
+        self.error = error
+
+    def get_metric_data(self, **request: Any) -> dict[str, Any]:
+        if self.error:
+            raise self.error
+        minutes = range(int(request["StartTime"].timestamp()), int(request["EndTime"].timestamp()), 60)
+        return {"MetricDataResults": [self._result(each, minutes) for each in request["MetricDataQueries"]]}
+
+    def _result(self, query: dict[str, Any], minutes: range) -> dict[str, Any]:
+        (dimension,) = query["MetricStat"]["Metric"]["Dimensions"]
+        known = query["Label"] in VALUES and dimension == {"Name": self.dimension, "Value": "abc"}
+        times = [datetime.fromtimestamp(second, UTC) for second in minutes if known]
+        return {
+            "Label": query["Label"],
+            "Timestamps": times,
+            "Values": [VALUES.get(query["Label"])] * len(times),
+        }
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run of two minutes on a cluster: an attempt each half-minute from second 30, the third a conflict."""
+    write_run(tmp_path, {"kind": "dsql", "conflicts": "commit", "clusters": [CLUSTER]})
+    return tmp_path
+
+
+def write_run(directory: Path, target: dict[str, Any]) -> None:
+    meta = run_json()
+    (directory / "run.json").write_text(json.dumps({**meta, "target": {**meta["target"], **target}}))
+    writer = LedgerWriter(directory, 0, wall_ns=BEGIN_NS, perf_ns=0)
+    for number in range(5):
+        writer.append(
+            transaction=number,
+            attempt=1,
+            scheduled_ns=0,
+            started_ns=(number + 1) * 30_000_000_000,
+            begin_ns=0.0,
+            body_ns=2e6,
+            commit_ns=5e6,
+            backoff_ns=0,
+            connect_ns=0,
+            key=0,
+            user=0,
+            cell=0,
+            outcome=Outcome.CONFLICT if number == 2 else Outcome.COMMITTED,
+            marker=0,
+            sqlstate="40001" if number == 2 else "",
+            flags=1,
+        )
+    writer.close()
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """CloudWatch, as it should be."""
+    monkeypatch.setattr(cloudwatch, "make_client", lambda region: Client())
+    return monkeypatch
+
+
+def cost(run: Path, *words: str) -> Result:
+    return CliRunner().invoke(main, ["cost", str(run), *words])
+
+
+@pytest.mark.usefixtures("answers")
+def test_cost_is_said_and_written(run: Path) -> None:
+    """The whole minute 1 has 60 DPU, and two of our attempts, one of them a conflict."""
+    result = cost(run, "--dpu-price", "10")
+
+    assert result.exit_code == 0, result.output
+    written = read_cost(run)
+    assert written is not None
+    assert written["price_dollars_per_million_dpu"] == 10.0
+    assert written["rates"]["attempts"] == 2
+    assert written["rates"]["dollars_per_million_commits"] == 600.0
+    assert "$300.00 at most: 50.0 % of attempts" in result.stdout
+    assert "1 by hotrow, 1 by CloudWatch" in result.stdout
+
+
+@pytest.mark.usefixtures("answers")
+def test_json_is_what_was_written(run: Path) -> None:
+    """For a machine; there is no reason where there is a cost."""
+    facts = json.loads(cost(run, "--json").stdout)
+
+    assert facts == {"cost": read_cost(run), "reason": None}
+
+
+def test_the_other_dimension_is_told(run: Path, answers: pytest.MonkeyPatch) -> None:
+    """In cost.json."""
+    answers.setattr(cloudwatch, "make_client", lambda region: Client("ResourceId"))
+
+    assert cost(run).exit_code == 0
+    written = read_cost(run)
+    assert written is not None
+    assert written["clusters"] == [{"region": "us-east-1", "id": "abc", "dimension": "ResourceId"}]
+
+
+@pytest.mark.parametrize(
+    ("client", "says"),
+    [
+        (Client("Other"), "nothing of cluster abc"),
+        (Client(error=cloudwatch.NoMetricsError("CloudWatch denies access")), "denies access"),
+    ],
+    ids=["no data", "no permission"],
+)
+def test_off_is_one_line_and_no_failure(
+    run: Path, answers: pytest.MonkeyPatch, client: Client, says: str
+) -> None:
+    """Exit code 0, and nothing is written."""
+    answers.setattr(cloudwatch, "make_client", lambda region: client)
+
+    result = cost(run)
+
+    assert result.exit_code == 0
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("hotrow: no cost: ")
+    assert says in line
+    assert result.stdout == ""
+    assert read_cost(run) is None
+    assert says in json.loads(cost(run, "--json").stdout)["reason"]
+
+
+def test_without_credentials_it_is_off(run: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """By the real client: it finds none and asks nobody."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+    result = cost(run)
+
+    assert result.exit_code == 0
+    assert "no AWS credentials" in result.stderr
+
+
+def test_a_run_on_the_stand_in_costs_nothing_to_ask_for(tmp_path: Path) -> None:
+    """One line, exit code 0: a script may ask after every run."""
+    write_run(tmp_path, {"kind": "local", "conflicts": "commit"})
+
+    result = cost(tmp_path)
+
+    assert result.exit_code == 0
+    assert "was not on a cluster of Aurora DSQL" in result.stderr
+
+
+def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
+    """As by `hotrow report`."""
+    assert cost(tmp_path / "nowhere").exit_code == 2
+
+
+@pytest.mark.usefixtures("answers")
+def test_the_page_shows_the_cost_where_it_is_there(run: Path) -> None:
+    """A card of its own, with the same words; without cost.json there is none."""
+    cost(run)
+    summary = sample_summary(users=(1, 2))
+    drawn = charts(summary)
+
+    page = html.page(summary, drawn, read_cost(run))
+
+    assert "What it cost" in Page(page).texts["h2"]
+    assert "1 by hotrow, 1 by CloudWatch (OccConflicts)" in page
+    assert "What it cost" not in html.page(summary, drawn)

@@ -1,0 +1,148 @@
+"""`hotrow check` and `hotrow report`: what they name, their gates, and which numbers they refuse."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+
+from hotrow.commands.main import main
+from hotrow.commands.sweep import sweep
+from hotrow.finish import _judgement
+from tests.support.run_files import violated, write_run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from click.testing import Result
+
+GATED = {"max_conflict_rate": "0.1", "max_give_up_rate": "", "expect_violations": False}
+
+
+def hotrow(*words: str) -> Result:
+    return CliRunner().invoke(main, list(words))
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports without pictures."""
+    monkeypatch.setattr("hotrow.finish.write_reports", lambda directory, summary: directory / "report.html")
+
+
+def test_check_names_the_violated_check_its_count_and_the_first(tmp_path: Path) -> None:
+    """Not just that some invariant was violated."""
+    run = write_run(tmp_path / "run", checks=[violated(3, account=17, balance=-5)])
+
+    done = hotrow("check", str(run))
+
+    assert done.exit_code == 3
+    assert "no money was made: 3 violations: account 17, balance -5" in done.output
+
+
+def test_check_as_json_has_violations_breaches_and_doubts(tmp_path: Path) -> None:
+    """A machine reads the same."""
+    run = write_run(tmp_path / "run", options=GATED, checks=[violated(3, account=17)])
+
+    found = json.loads(hotrow("check", str(run), "--json").output)
+
+    assert found["exit_code"] == 3
+    (wrong,) = found["violations"]
+    assert (wrong["cell"], wrong["name"]) == (0, "no money was made")
+    assert (wrong["count"], wrong["first"]) == (3, {"account": 17})
+    assert [breach["gate"] for breach in found["breaches"]] == ["--max-conflict-rate"]
+    assert (found["doubts"], found["warnings"]) == ([], [])
+
+
+@pytest.mark.parametrize("command", ["check", "report"])
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ([], 1),
+        (["--max-conflict-rate", "0.5"], 0),
+        (["--max-give-up-rate", "0.9"], 1),
+        (["--min-goodput", "1"], 1),
+    ],
+)
+@pytest.mark.usefixtures("undrawn")
+def test_a_run_is_judged_by_its_own_gates_again(
+    command: str, given: list[str], code: int, tmp_path: Path
+) -> None:
+    """25 % of its attempts conflicted, and --max-conflict-rate was 0.1; a new limit replaces that."""
+    run = write_run(tmp_path / "run", options=GATED)
+
+    assert hotrow(command, str(run), *given).exit_code == code
+
+
+def test_a_sweep_of_many_cells_does_not_fill_the_console() -> None:
+    """Twenty gates are named, the others counted."""
+    found = [{"text": f"gate {number}"} for number in range(30)]
+
+    lines = _judgement({"breaches": found[:25], "doubts": found[25:]})
+
+    assert len(lines) == 21
+    assert lines[-1] == "and 10 more gates; summary.json has all"
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_report_of_several_runs_has_the_worst_exit_code(tmp_path: Path) -> None:
+    """One of them breached its gate; the page names it with its target."""
+    fine, breached = write_run(tmp_path / "a"), write_run(tmp_path / "b", options=GATED)
+
+    done = hotrow("report", str(fine), str(breached), "--out", str(tmp_path / "both"))
+
+    assert done.exit_code == 1
+    (found,) = json.loads((tmp_path / "both" / "summary.json").read_text())["gates"]["breaches"]
+    assert found["cell"] == 1
+    assert found["text"].startswith("run 2: --max-conflict-rate 0.1")
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_run_that_was_to_find_wrong_data_is_judged_so_again(tmp_path: Path) -> None:
+    """`--expect-violations` is in its options."""
+    expecting = {**GATED, "max_conflict_rate": "", "expect_violations": True}
+
+    assert hotrow("check", str(write_run(tmp_path / "none", options=expecting))).exit_code == 1
+    found = write_run(tmp_path / "found", options=expecting, checks=[violated(1, account=1)])
+    done = hotrow("report", str(found))
+    assert done.exit_code == 0
+    assert "found" in hotrow("check", str(found)).output
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e999", "-1", "x", "NaN"])
+@pytest.mark.parametrize(
+    "flag", ["--max-conflict-rate", "--max-give-up-rate", "--max-error-rate", "--max-p99-ms", "--min-goodput"]
+)
+def test_a_limit_that_is_no_number_is_refused(flag: str, value: str, tmp_path: Path) -> None:
+    """NaN compares with nothing, so that every gate would pass."""
+    done = hotrow("check", str(write_run(tmp_path / "run")), flag, value)
+
+    assert done.exit_code == 2
+    assert f"{flag} {value}: must be a number from 0" in done.output
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_a_price_that_is_no_number_is_refused(value: str, tmp_path: Path) -> None:
+    """Nothing costs NaN dollars."""
+    done = hotrow("cost", str(write_run(tmp_path / "run")), "--dpu-price", value)
+
+    assert done.exit_code == 2
+    assert "--dpu-price" in done.output
+
+
+def test_a_burst_without_end_is_refused() -> None:
+    """Before any endpoint is asked."""
+    done = hotrow("local", "faults", "--connect-rate", "5", "--connect-burst", "inf")
+
+    assert (done.exit_code, "--connect-burst" in done.output) == (2, True)
+
+
+def test_every_command_has_every_gate() -> None:
+    """Declared once, so that no command lacks one."""
+    commands: list[Any] = [main.commands["report"], main.commands["check"], sweep]
+    gates = [
+        {flag for option in command.params for flag in option.opts if "-rate" in flag} for command in commands
+    ]
+
+    assert gates == [{"--max-conflict-rate", "--max-give-up-rate", "--max-error-rate"}] * 3

@@ -1,0 +1,1 @@
+"""The commands and examples of docs/ are run."""

@@ -1,0 +1,78 @@
+"""docs/scenarios.md: its scenario runs as it stands there, and its table names what there is."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hotrow.knob import knobs_of
+from hotrow.run.plan import turned
+from scenarios import ALL
+from tests.support.commands import ROOT, exit_code, only_run, run, summary_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PAGE = (ROOT / "docs" / "scenarios.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+ROWS = {
+    row[0].strip("` "): row for row in re.findall(r"^\|(.*?)\|(.*?)\|(.*?)\|(.*?)\|$", PAGE, re.MULTILINE)
+}
+
+
+def test_the_scenario_of_the_page_runs(hotrow_home: Path, tmp_path: Path) -> None:
+    """In 40 lines of code, under `locust -f`, with a valid verdict and no warning of the rehearsal."""
+    assert hotrow_home
+    (tmp_path / "likes.py").write_text("\n\n".join(BLOCKS))
+    words = [
+        "--headless",
+        "-H",
+        "local",
+        "-u",
+        "4",
+        "-r",
+        "4",
+        "-t",
+        "2s",
+        "--warmup",
+        "200ms",
+        "--most",
+        "5",
+    ]
+
+    done = run(
+        "locust", "-f", str(tmp_path / "likes.py"), *words, "--only-summary", "--out", str(tmp_path / "r")
+    )
+
+    assert exit_code(done) in {0, 4}, done.stderr
+    summary = summary_of(only_run(tmp_path / "r"))
+    (cell,) = summary["cells"]
+    assert cell["verdict"]["valid"] is True
+    assert cell["transactions"]["committed"] > 20
+    assert not [warning for warning in summary["warnings"] if warning["code"].startswith("writes_")]
+
+
+def test_the_scenario_of_the_page_has_40_lines_at_most() -> None:
+    """Empty lines aside."""
+    assert len([line for line in "".join(BLOCKS).splitlines() if line.strip()]) <= 40
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_table_has_each_scenario_with_all_its_knobs(name: str) -> None:
+    """And a command whose knobs and values it takes."""
+    _, _, flags, command = ROWS[name]
+    given = dict(re.findall(r"(--[\w-]+) (\S+)", command.strip("` ")))
+    known = {knob.flag: knob.name for knob in knobs_of(ALL[name]).values()}
+    knobs = {known[flag]: values.split(",") for flag, values in given.items() if flag in known}
+
+    assert set(re.findall(r"--[\w-]+", flags)) == set(known)
+    assert command.strip("` ").startswith(f"hotrow sweep {name} ")
+    assert set(given) <= {"--skew", "--users", *known}
+    assert turned(ALL[name](), knobs)
+
+
+def test_the_table_names_no_scenario_that_there_is_not() -> None:
+    """Each command of the page is for one that exists, or for a file, and each scenario has one."""
+    assert {name for name in re.findall(r"hotrow sweep (\S+)", PAGE) if ".py" not in name} == set(ALL)

@@ -1,0 +1,1 @@
+"""Tests of the modules that know no other: numbers, JSON lines, console, exit codes."""

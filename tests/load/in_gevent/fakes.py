@@ -1,0 +1,184 @@
+"""A runner, tables and a run without Locust's loop and without a database."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import gevent
+
+from hotrow.load.conductor import Conductor
+from hotrow.load.hosts import Hosts
+from hotrow.load.making import Maker
+from hotrow.load.open_run import Notebook, OpenRun
+from hotrow.load.progress import Progress
+from hotrow.run.clock import RunClock
+from hotrow.run.plan import Settings, plan_cells
+from hotrow.scenario import Tally, Verdict
+from hotrow.targets.target import Targets
+from scenarios.counter import Counter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from hotrow.run.plan import Cell
+
+SETTINGS = Settings(
+    skews=("hot",),
+    keys=10,
+    levels=(2,),
+    retry="none",
+    knobs={},
+    redraw=False,
+    repeats=1,
+    warmup_s=0.0,
+    duration_s=None,
+)
+
+
+def cells(duration_s: float | None = None, *, repeats: int = 1) -> tuple[Cell, ...]:
+    """The cells of a small run of the counter."""
+    settings = Settings(**{**_as_dict(SETTINGS), "duration_s": duration_s, "repeats": repeats})
+    return plan_cells(settings, Counter(), 1)
+
+
+def _as_dict(settings: Settings) -> dict[str, Any]:
+    return {name: getattr(settings, name) for name in Settings.__dataclass_fields__}
+
+
+def setup_message(directory: Path, planned: tuple[Cell, ...]) -> dict[str, Any]:
+    """What a board is told of a run on a target that is never connected to."""
+    return {
+        "directory": str(directory),
+        "host": "postgresql://127.0.0.1:1/nobody",
+        "chosen": None,
+        "schemas": tuple("s" for _ in planned),
+        "seed": 1,
+        "think_s": 0.0,
+        "receipts": False,
+        "cells": [cell.as_json() for cell in planned],
+        "workers": 1,
+    }
+
+
+class Runner:
+    """Delivers messages to whoever registered for them, as Locust's local runner does, and keeps them."""
+
+    def __init__(self, worker_count: int = 1) -> None:
+        self.worker_count = worker_count
+        self.worker_index = 0
+        self.clients: dict[str, Any] = {}
+        self.sent: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        self.listeners: dict[str, Callable[..., None]] = {}
+        self.quits = 0
+        self.on_quit: Callable[[], None] = lambda: None
+
+    def register_message(self, kind: str, listener: Callable[..., None]) -> None:
+        self.listeners[kind] = listener
+
+    def send_message(self, kind: str, data: dict[str, Any], client_id: str | None = None) -> None:
+        assert client_id is None
+        self.sent[kind].append(data)
+        if kind in self.listeners:
+            self.listeners[kind](msg=SimpleNamespace(data=data, node_id="local"))
+
+    def hear(self, kind: str, node: str, **data: Any) -> None:
+        """A message comes in from a worker of this id."""
+        self.listeners[kind](msg=SimpleNamespace(data=data, node_id=node))
+
+    def quit(self) -> None:
+        self.quits += 1
+        self.on_quit()
+
+    def stop(self) -> None:
+        self.quits += 1
+        self.on_quit()
+
+
+class FakeTables:
+    """Tables whose check counts as often as it is told, and which note what they were asked for."""
+
+    schemas = ("s", "s", "s")
+
+    def __init__(self) -> None:
+        self.judged: list[tuple[int, Tally, bool]] = []
+        self.read: list[tuple[str, int]] = []
+        self.dropped = 0
+        self.error: Exception | None = None
+
+    def prepare(self, cell: int) -> None:
+        self.read.append(("before", cell))
+
+    def judge(self, cell: int, tally: Tally, *, records_lost: bool) -> list[Verdict]:
+        self.read.append(("after", cell))
+        self.judged.append((cell, tally, records_lost))
+        if self.error is not None:
+            raise self.error
+        return [Verdict("all is well", valid=None if records_lost else True)]
+
+    def drop(self) -> None:
+        self.dropped += 1
+
+
+def environment(*, shape: object | None = None) -> Any:
+    """As much of Locust's environment as a conductor looks at."""
+    return SimpleNamespace(
+        shape_class=shape,
+        process_exit_code=None,
+        parsed_options=SimpleNamespace(headless=True, run_time=None),
+        web_ui=None,
+        host="local",
+        user_classes=[],
+    )
+
+
+def open_run(directory: Path, planned: tuple[Cell, ...]) -> OpenRun:
+    """A run on fake tables whose events go to `directory`."""
+    return OpenRun(
+        scenario=Counter(),
+        request=SimpleNamespace(  # type: ignore[arg-type]  # as much of it as a conductor reads
+            gates=None, seed=1, think_s=0.0, receipts=False
+        ),
+        cells=planned,
+        notebook=Notebook(directory),
+        tables=FakeTables(),  # type: ignore[arg-type]  # the same interface
+        progress=Progress(planned, shown=False),
+        clock=RunClock.start(),
+        users=planned[0].users,
+        wanted_users=planned[0].users,
+    )
+
+
+class Given(Maker):
+    """Makes the run that it was given."""
+
+    def __init__(self, run: OpenRun, environment: Any) -> None:
+        super().__init__(environment, Targets(), Hosts())
+        self.run = run
+
+    def make(self) -> OpenRun:
+        return self.run
+
+
+class Led(Conductor):
+    """A conductor whose run is given, and whose reports are kept instead of drawn."""
+
+    def __init__(self, run: OpenRun, runner: Runner, *, shape: object | None = None, **options: Any) -> None:
+        self.environment = environment(shape=shape)
+        self.maker = Given(run, self.environment)
+        super().__init__(self.environment, runner, self.maker, **options)
+        self.reported: list[Path] = []
+        self.exit_code = 0
+
+    def _report(self, run: OpenRun) -> None:
+        self.reported.append(run.directory)
+        run.faults.append(self.exit_code)
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    """Let the greenlets run until it is so; fail if it never is."""
+    with gevent.Timeout(20, AssertionError(f"never: {what}")):
+        while not condition():
+            gevent.sleep(0.005)

@@ -1,0 +1,183 @@
+"""The notation of probes: what is read, what is refused, and what the probes that come with hotrow cover."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from hotrow.errors import UsageError
+from hotrow.probe.matrix import Matrix, Row, cell, decisive, markdown, steps
+from hotrow.probe.notation import SOURCES, Probe, Step, load_probes, parse, select
+from hotrow.probe.play import Observed, Played
+from hotrow.probe.sessions import Answer, Kind
+from tests.support.commands import ROOT
+
+TEXT = """
+# a remark
+tables pair: CREATE TABLE pair (id bigint PRIMARY KEY)
+tables pair: INSERT INTO pair VALUES (1), (2)
+
+probe: a sentence
+tags: conflict read
+source: DOC, with a remark
+tables: pair
+a: BEGIN -> BEGIN
+b: SELECT '{}'::jsonb -> 'x' -> null
+a: COMMIT -> 40001 OC000 | COMMIT
+some: 40001 OC000
+"""
+HEAD = "probe: p\ntags: t\nsource: PG\n"
+
+
+def probe_of(*answers: str, some: str | None = None) -> Probe:
+    """A probe of one session, one step for each text of expected answers."""
+    all_steps = tuple(
+        Step("a", f"SELECT {number}", tuple(text.split(" | "))) for number, text in enumerate(answers)
+    )
+    return Probe("p", ("t",), "PG", (), all_steps, some)
+
+
+def played(probe: Probe, *answers: Answer | None) -> Played:
+    return Played(probe, tuple(map(Observed, probe.steps, answers)))
+
+
+def test_a_probe_is_read_with_its_tables() -> None:
+    """Every line arrives in its place; the last arrow of a line is the notation's, `|` parts answers."""
+    (probe,) = parse([("x.probes", TEXT)])
+
+    assert probe == Probe(
+        name="a sentence",
+        tags=("conflict", "read"),
+        source="DOC, with a remark",
+        setup=("CREATE TABLE pair (id bigint PRIMARY KEY)", "INSERT INTO pair VALUES (1), (2)"),
+        steps=(
+            Step("a", "BEGIN", ("BEGIN",)),
+            Step("b", "SELECT '{}'::jsonb -> 'x'", ("null",)),
+            Step("a", "COMMIT", ("40001 OC000", "COMMIT")),
+        ),
+        some="40001 OC000",
+    )
+    assert probe.origin == "DOC"
+    assert probe.sessions == ("a", "b")
+
+
+def test_tables_of_one_file_serve_the_next() -> None:
+    """So that probes of several files start from the same tables."""
+    first, second = ("tables t: SELECT 1", f"{HEAD}tables: t\na: SELECT 2 -> 2")
+
+    (probe,) = parse([("tables.probes", first), ("x.probes", second)])
+
+    assert probe.setup == ("SELECT 1",)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("what is this", "x.probes:1: no line of a probe"),
+        ("a: SELECT 1 -> 1", "x.probes:1: a probe starts with"),
+        (f"{HEAD}a: SELECT 1", "x.probes:4: a step is"),
+        (f"{HEAD}a: SELECT 1 -> 1 |", "x.probes:4: a step is"),
+        (f"{HEAD}tags: again\na: SELECT 1 -> 1", "x.probes:4: unknown or repeated: 'tags'"),
+        (f"{HEAD}wait: 5", "x.probes:4: unknown or repeated: 'wait'"),
+        (f"{HEAD}tables: none\na: SELECT 1 -> 1", "x.probes:1: unknown tables none"),
+        ("probe: p\nsource: PG\na: SELECT 1 -> 1", "x.probes:1: the probe lacks tags"),
+        (HEAD, "x.probes:1: the probe lacks steps"),
+        ("probe: p\ntags: t\nsource: ME\na: SELECT 1 -> 1", "x.probes:1: source is one of OBS, DOC, PG"),
+        (f"{HEAD}a: SELECT 1 -> 1\n{HEAD}a: SELECT 1 -> 1", "two probes are named 'p'"),
+    ],
+)
+def test_what_is_no_notation_is_refused_with_its_line(text: str, said: str) -> None:
+    """A typing error never makes a probe that tests less than it says."""
+    with pytest.raises(UsageError) as refused:
+        parse([("x.probes", text)])
+
+    assert said in str(refused.value)
+
+
+def test_only_chooses_by_name_pattern_or_tag() -> None:
+    """A part of the name in any case, a pattern over all of it, or one tag."""
+    probes = load_probes()
+
+    assert {"deadlock"} <= set(select(probes, "CROSSED updates")[0].tags)
+    assert all(probe.name.startswith("FOR KEY SHARE") for probe in select(probes, "for key share ag*"))
+    assert all("savepoint" in probe.tags for probe in select(probes, "savepoint"))
+    with pytest.raises(UsageError, match="tags are abort, "):
+        select(probes, "no such probe")
+
+
+def test_the_probes_cover_what_they_must() -> None:
+    """Each tag that stands for a part of the conflict matrix, the rules and the limits has its probes."""
+    probes = load_probes()
+    tags = Counter(tag for probe in probes for tag in probe.tags)
+
+    assert len(probes) >= 45
+    assert {probe.origin for probe in probes} == set(SOURCES)
+    for tag in (
+        *("insert", "update", "delete", "key", "lock", "keyshare", "foreign", "unique", "skew", "read"),
+        *("isolation", "savepoint", "ddl", "index", "schema", "grant", "limit", "upsert", "abort"),
+        *("type", "uuid", "text", "null", "jsonb", "deadlock", "setting", "returning", "retry"),
+    ):
+        assert tags[tag] > 0, tag
+
+
+def test_no_expectation_waits_and_every_conflict_has_two_sessions() -> None:
+    """Nothing waits on Aurora DSQL, and nobody conflicts with himself."""
+    for probe in load_probes():
+        assert not any("waits" in step.expected for step in probe.steps), probe.name
+        if any(answer.startswith("40001") for step in probe.steps for answer in step.expected):
+            assert len(probe.sessions) > 1 or "index" in probe.tags, probe.name
+
+
+def test_a_step_holds_with_any_of_its_answers() -> None:
+    """Alternatives are equal; `rows` stands for rows whatever they say, but for at least one."""
+    step = Step("a", "SELECT 1", ("40001 OC001", "rows"))
+
+    assert Observed(step, Answer(Kind.ERROR, "40001 OC001")).holds
+    assert Observed(step, Answer(Kind.ROWS, "7, x")).holds
+    assert not Observed(step, Answer(Kind.ROWS, "no rows")).holds
+    assert not Observed(step, Answer(Kind.ERROR, "40001")).holds
+    assert not Observed(step, Answer(Kind.TAG, "COMMIT")).holds
+    assert not Observed(step, None).holds
+
+
+def test_some_step_must_get_the_answer_that_may_come_anywhere() -> None:
+    """A probe all of whose answers are allowed fails where the one that it is about never came."""
+    probe = probe_of("1 | 40001 OC001", "2 | 40001 OC001", some="40001 OC001")
+    one, two, conflict = Answer(Kind.ROWS, "1"), Answer(Kind.ROWS, "2"), Answer(Kind.ERROR, "40001 OC001")
+
+    assert played(probe, one, conflict).holds
+    assert not played(probe, one, two).holds
+    assert cell(played(probe, one, two)) == "never 40001 OC001"
+
+
+def test_the_matrix_shows_the_first_difference() -> None:
+    """A cell names the step and what came instead; steps and Markdown say the same; JSON has it all."""
+    probe = probe_of("0", "40001 OC000", "2")
+    good = played(probe, Answer(Kind.ROWS, "0"), Answer(Kind.ERROR, "40001 OC000"), Answer(Kind.ROWS, "2"))
+    waits = played(probe, Answer(Kind.ROWS, "0"), Answer(Kind.WAITS, "waits"), None)
+    matrix = Matrix(("one", "two"), (Row(probe, (good, waits)),))
+
+    assert decisive(probe) == "a: SELECT → 40001 OC000"
+    assert cell(waits) == "a: SELECT → waits"
+    assert markdown(matrix).splitlines()[-1] == (
+        "| p | PG | a: SELECT → 40001 OC000 | same | a: SELECT → waits |"
+    )
+    assert list(steps(matrix))[:4] == [
+        "p · two",
+        "  a: SELECT 0 -> 0",
+        "! a: SELECT 1 -> 40001 OC000",
+        "    observed: waits",
+    ]
+    assert matrix.as_json()["targets"] == [
+        {"target": "one", "probes": 1, "hold": 1},
+        {"target": "two", "probes": 1, "hold": 0},
+    ]
+    assert not matrix.holds
+
+
+def test_the_document_shows_every_probe() -> None:
+    """docs/probe.md is made with `hotrow probe --markdown`; a new or renamed probe makes it stale."""
+    shown = (ROOT / "docs" / "probe.md").read_text(encoding="utf-8")
+
+    assert [probe.name for probe in load_probes() if f"| {probe.name} |" not in shown] == []

@@ -1,0 +1,94 @@
+"""Charts by kind of transaction, and those of give-ups and fairness."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reports.charts.charts import Chart, charts
+from reports.words.sentences import findings
+from tests.support.sample_summary import sample_summary
+
+KINDS = ("order", "transfer")
+
+
+def chart(name: str, **settings: Any) -> Chart:
+    """One chart of a sample summary."""
+    return next(each for each in charts(sample_summary(**settings)) if each.name == name)
+
+
+def test_kinds_have_three_charts_behind_those_that_they_split() -> None:
+    """Conflict rate, goodput and latency by kind."""
+    names = [each.name for each in charts(sample_summary(kinds=KINDS))]
+
+    assert [name for name in names if "kind" in name] == [
+        "conflict-rate-by-kind",
+        "goodput-by-kind",
+        "latency-by-kind",
+    ]
+    assert names.index("goodput-by-kind") == names.index("goodput") + 1
+
+
+def test_a_line_a_kind_with_the_kind_s_own_figures() -> None:
+    """Level by level; nothing is predicted of a kind."""
+    summary = sample_summary(kinds=KINDS, skews=("hot",))
+
+    every = {each.name: each for each in charts(summary)}
+    drawn = every["goodput-by-kind"]
+    order, transfer = every["conflict-rate-by-kind"].panels[0].lines
+
+    assert (order.label, transfer.label) == KINDS
+    assert transfer.y == tuple(cell["kinds"][1]["conflict_rate"]["value"] for cell in summary["cells"])
+    assert order.y != transfer.y
+    assert [line.label for line in drawn.panels[0].lines] == list(KINDS)
+    assert not order.predicted_x
+    assert drawn.panels[0].bands == ()
+
+
+def test_the_hot_line_is_told_kind_by_kind() -> None:
+    """In one sentence; without kinds there is none."""
+    told = [each for each in findings(sample_summary(kinds=KINDS)) if each.startswith("By kind")]
+
+    assert len(told) == 1
+    assert "order 77." in told[0]
+    assert not any("By kind" in each for each in findings(sample_summary()))
+
+
+def test_give_ups_have_their_interval() -> None:
+    """Value and ends are the summary's."""
+    summary = sample_summary(full=True, skews=("hot",))
+
+    line = next(each for each in charts(summary) if each.name == "give-up-rate").panels[0].lines[0]
+
+    assert line.y == tuple(cell["give_up_rate"]["value"] for cell in summary["cells"])
+    assert line.high == tuple(cell["give_up_rate"]["high"] for cell in summary["cells"])
+
+
+def test_a_policy_without_an_end_that_never_gave_up_has_no_such_chart() -> None:
+    """Nothing could be given up."""
+    summary = sample_summary(full=True, skews=("hot",), retries=("immediate:max=unlimited",))
+    for cell in summary["cells"]:
+        cell["transactions"]["gave_up"] = 0
+
+    assert "give-up-rate" not in [each.name for each in charts(summary)]
+
+
+def test_fairness_runs_from_0_to_1_and_tells_who_was_ahead() -> None:
+    """One user has no value: among one there is no fairness."""
+    drawn = chart("fairness", full=True, skews=("hot",))
+
+    line = drawn.panels[0].lines[0]
+
+    assert line.y[0] is None
+    assert drawn.y.low == 0
+    assert drawn.y.high >= 1
+    assert line.told[1] == "most / median commits a user 1.57"
+    assert "1/n where one of n users" in drawn.subtitle
+
+
+def test_uneven_commits_are_told_where_they_are_far_apart() -> None:
+    """Above three times the median user; only of usable cells."""
+    hot = findings(sample_summary(full=True, skews=("hot",)))
+    uniform = findings(sample_summary(full=True, skews=("uniform",)))
+
+    assert [each for each in hot if "dealt unevenly: at hot, 16 users, one user committed 4." in each]
+    assert not any("unevenly" in each for each in uniform)

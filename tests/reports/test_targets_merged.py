@@ -1,0 +1,136 @@
+"""Runs on several targets side by side."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rich.console import Console
+
+from hotrow.errors import UsageError
+from reports.charts.charts import charts
+from reports.output import terminal
+from reports.output.bundle import write_reports
+from reports.words import facts
+from reports.words.sentences import findings, headline
+from reports.words.side_by_side import merge
+from tests.support.sample_summary import sample_summary
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def of(conflicts: str, **settings: Any) -> dict[str, Any]:
+    """A run on one hot row."""
+    return sample_summary(full=True, skews=("hot",), users=(2, 8, 16), conflicts=conflicts, **settings)
+
+
+@pytest.fixture
+def both() -> dict[str, Any]:
+    """The stand-in and plain PostgreSQL."""
+    return merge([of("commit"), of("locks")])
+
+
+def test_every_chart_has_a_line_a_target(both: dict[str, Any]) -> None:
+    """In the order in which they were given, each with its own figures."""
+    chart = charts(both)[0]
+    local, plain = chart.panels[0].lines
+
+    assert (local.label, plain.label) == ("local", "postgresql")
+    assert plain.y == tuple(cell["conflict_rate"]["value"] for cell in of("locks")["cells"])
+    assert local.predicted_x
+    assert not plain.predicted_x
+
+
+def test_the_headline_says_what_happened_on_each(both: dict[str, Any]) -> None:
+    """Conflicts here, waiting there, at the highest level that is usable on both."""
+    told = headline(both)
+
+    assert told.startswith("On one hot row with 8 users: local: 8")
+    assert "of attempts conflicted, attempts took" in told
+    assert "postgresql: 0 % of attempts conflicted, attempts waited: p50" in told
+
+
+def test_waiting_has_a_chart_of_its_own(both: dict[str, Any]) -> None:
+    """p50 and p99 of attempts; a run that only conflicts has none."""
+    chart = next(each for each in charts(both) if each.name == "attempt-time")
+
+    assert [(line.label, line.meaning) for line in chart.panels[0].lines] == [
+        ("local", "p50"),
+        ("local", "p99"),
+        ("postgresql", "p50"),
+        ("postgresql", "p99"),
+    ]
+    assert "attempt-time" not in [each.name for each in charts(of("commit"))]
+
+
+def test_words_about_locks_name_the_target_that_has_them(both: dict[str, Any]) -> None:
+    """`This target` would be wrong for the other one."""
+    subtitles = [chart.subtitle for chart in charts(both)]
+    told = [
+        *subtitles,
+        *(meaning for _, meaning in facts.terms(both["run"])),
+        *findings(both),
+        headline(both),
+    ]
+
+    assert not any("This target" in text for text in told)
+    assert any("postgresql waits for row locks" in text for text in subtitles)
+    assert {"dashed line", "row locks"} <= {term for term, _ in facts.terms(both["run"])}
+
+
+def test_facts_that_differ_are_joined(both: dict[str, Any]) -> None:
+    """Each with its target's name; those that are alike stand once."""
+    known = dict(facts.facts(both))
+
+    assert known["target"] == "local: local (rtt 2 ms, commit 5 ms); postgresql: postgresql db.example"
+    assert known["server"] == "18.1"
+    assert known["conflicts"] == "local: at COMMIT; postgresql: the second writer waits for a row lock"
+
+
+def test_warnings_of_a_run_name_its_target(both: dict[str, Any]) -> None:
+    """Which of the two runs ended early?"""
+    assert [warning["message"].partition(":")[0] for warning in both["warnings"]] == ["local", "postgresql"]
+
+
+def test_targets_of_one_kind_are_named_by_what_differs() -> None:
+    """The profile, where the rest of the label is the same; a number where all is the same."""
+    slow, fast = of("commit"), of("commit")
+    fast["run"]["target"]["label"] = "local (rtt 0 ms, commit 5 ms)"
+
+    assert {cell["target"] for cell in merge([slow, fast])["cells"]} == {"rtt 2 ms", "rtt 0 ms"}
+    again = {cell["target"] for cell in merge([slow, slow])["cells"]}
+    assert again == {"run 1", "run 2"}
+
+
+def test_think_times_that_differ_are_told() -> None:
+    """A fact that is a number in one run is a text in two."""
+    slow, fast = of("commit"), of("locks")
+    slow["run"]["think_s"] = 0.5
+
+    chart = charts(merge([slow, fast]))[0]
+
+    assert "think time 0.5 / 0.0 s" in chart.footer[0]
+
+
+def test_different_scenarios_do_not_merge() -> None:
+    """Their lines would compare nothing."""
+    with pytest.raises(UsageError, match="counter, transfer"):
+        merge([of("commit"), of("commit", scenario="transfer")])
+
+
+def test_one_run_stays_as_it_is() -> None:
+    """So that a command needs no special case."""
+    assert merge([of("commit")]) == of("commit")
+
+
+def test_the_report_and_the_console_show_both(both: dict[str, Any], tmp_path: Path) -> None:
+    """All pictures, the page with a column for the target, and the console's table."""
+    page = write_reports(tmp_path, both).read_text("utf-8")
+    stream = io.StringIO()
+    terminal.show(Console(file=stream, width=160), both, tmp_path / "report.html")
+
+    assert (tmp_path / "attempt-time.png").is_file()
+    assert '<button type="button">target</button>' in page
+    assert stream.getvalue().splitlines()[1].startswith("target")

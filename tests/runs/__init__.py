@@ -1,0 +1,1 @@
+"""Whole runs from the command line to the exit code."""

@@ -1,0 +1,128 @@
+"""`hotrow sweep` from end to end: cells, figures, pictures, and two at the same instant."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hotrow.run.seal import broken_files
+from tests.support.commands import exit_code, finished, only_run, run, start, summary_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.usefixtures("hotrow_home")
+
+CELLS = [
+    "--skew",
+    "uniform,hot",
+    "--users",
+    "1,4",
+    "--keys",
+    "1000",
+    "--duration",
+    "1.5s",
+    "--warmup",
+    "300ms",
+]
+
+
+@pytest.fixture(scope="module")
+def swept(hotrow_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of one small sweep without retries."""
+    out = tmp_path_factory.mktemp("swept")
+    done = run("hotrow", "sweep", "counter", *CELLS, "--retry", "none", "--out", str(out))
+    assert exit_code(done) == 0, done.stderr
+    assert "report.html" in done.stdout
+    return only_run(out)
+
+
+def test_every_cell_is_measured(swept: Path) -> None:
+    """Skews by users, in order, each for the time asked."""
+    cells = summary_of(swept)["cells"]
+
+    assert [(cell["skew"], cell["users"]) for cell in cells] == [
+        ("uniform", 1),
+        ("uniform", 4),
+        ("hot", 1),
+        ("hot", 4),
+    ]
+    assert all(1.4 < cell["seconds"] < 2.5 for cell in cells)
+
+
+def test_the_equations_hold(swept: Path) -> None:
+    """Every count adds up, and no acknowledged increment is lost."""
+    for cell in summary_of(swept)["cells"]:
+        ended = {name: count for name, count in cell["transactions"].items() if name != "started"}
+        assert cell["transactions"]["started"] == sum(ended.values())
+        outcomes = {name: count for name, count in cell["attempts"].items() if name != "total"}
+        assert cell["attempts"]["total"] == sum(outcomes.values())
+        assert cell["verdict"]["valid"] is True
+
+
+def test_one_hot_row_conflicts_as_the_closed_form_says(swept: Path) -> None:
+    """Alone nobody conflicts; of four users on one row three quarters lose; spread out nearly nobody."""
+    alone, spread, hot_alone, hot = (
+        cell["conflict_rate"]["value"] for cell in (summary_of(swept)["cells"][i] for i in (0, 1, 2, 3))
+    )
+
+    assert alone == hot_alone == 0
+    assert spread < 0.05
+    assert hot == pytest.approx(0.75, abs=0.05)
+
+
+def test_the_pictures_and_the_page_are_there(swept: Path) -> None:
+    """One PNG a chart, and the page."""
+    assert {"report.html", "conflict-rate.png"} <= {path.name for path in swept.iterdir()}
+
+
+def test_run_json_says_what_was_run(swept: Path) -> None:
+    """The run can be understood without the command line that made it."""
+    meta = json.loads((swept / "run.json").read_text())
+
+    assert meta["target"]["latency"] == {"rtt_ms": 2.0, "commit_ms": 5.0}
+    assert meta["scenario"] == "counter"
+    assert len(meta["cells"]) == 4
+
+
+def test_the_last_event_seals_the_files(swept: Path) -> None:
+    """All that was measured is in it, and as it was."""
+    sealed = json.loads((swept / "events.jsonl").read_text().splitlines()[-1])["files"]
+
+    assert sealed.keys() == {"attempts-0.bin", "events.jsonl", "health-0.jsonl", "run.json"}
+    assert broken_files(swept, sealed) == []
+
+
+def test_report_redraws_from_the_ledger(swept: Path) -> None:
+    """The same ledger gives the same summary again, with no database asked."""
+    before = summary_of(swept)
+    (swept / "summary.json").unlink()
+
+    done = run("hotrow", "report", str(swept))
+
+    assert exit_code(done) == 0, done.stderr
+    assert summary_of(swept) == before
+
+
+def test_check_judges(swept: Path) -> None:
+    """A gate that is broken exits 1 and is named; one that holds exits 0."""
+    failed = run("hotrow", "check", str(swept), "--max-conflict-rate", "0.1")
+    passed = run("hotrow", "check", str(swept), "--max-conflict-rate", "0.9")
+
+    assert (exit_code(failed), exit_code(passed)) == (1, 0)
+    assert "--max-conflict-rate" in failed.stdout
+
+
+def test_two_sweeps_at_the_same_instant(tmp_path: Path) -> None:
+    """Both work, in schemas of their own; neither sees the other's increments."""
+    words = ["sweep", "counter", "--skew", "hot", "--users", "4", "--duration", "1500ms", "--warmup", "200ms"]
+    processes = [start("hotrow", *words, "--out", str(tmp_path / name)) for name in "ab"]
+
+    ended = [finished(process) for process in processes]
+
+    assert [exit_code(done) for done in ended] == [0, 0], ended
+    for name in "ab":
+        (cell,) = summary_of(only_run(tmp_path / name))["cells"]
+        assert cell["verdict"]["valid"] is True

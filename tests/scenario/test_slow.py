@@ -1,0 +1,88 @@
+"""While a scenario's own code takes long, it is said what is under way, and in which line."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hotrow.scenario.slow import said_while_slow
+from tests.support.liars import Honest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Endless(Honest):
+    """A scenario with a method that never ends by itself."""
+
+    def spin(self) -> None:
+        while True:
+            pass
+
+
+class Heard(Exception):  # noqa: N818 - no error
+    """The alarm that somebody had set before has been heard."""
+
+
+@pytest.fixture
+def alarm() -> Iterator[None]:
+    """An alarm of somebody else's, by which an endless loop ends."""
+
+    def hear(*_: object) -> None:
+        raise Heard
+
+    before = signal.signal(signal.SIGALRM, hear)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0.0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.usefixtures("alarm")
+def test_an_endless_loop_is_named_with_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """In one line; whoever had the alarm before hears it too, and has it again."""
+    scenario = Endless()
+
+    with pytest.raises(Heard), said_while_slow(scenario, "draw()", 0.01, detail=lambda: ", by itself"):
+        scenario.spin()
+
+    said = capsys.readouterr().err
+    assert said.startswith("hotrow: draw() of mine has taken 0 s so far, by itself, in spin() (")
+    assert f"{__file__}, line " in said
+    assert said.count("\n") == 1
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    with pytest.raises(Heard):
+        signal.raise_signal(signal.SIGALRM)
+
+
+@pytest.mark.usefixtures("alarm")
+def test_an_alarm_that_is_set_is_left_alone() -> None:
+    """Before or meanwhile: by whoever waits for the end of the process, say."""
+    scenario = Endless()
+    signal.setitimer(signal.ITIMER_REAL, 1000.0)
+    with said_while_slow(scenario, "draw()", first_s=2000.0):
+        before = signal.getitimer(signal.ITIMER_REAL)[0]
+    signal.setitimer(signal.ITIMER_REAL, 0.0)
+    with said_while_slow(scenario, "draw()", first_s=2000.0):
+        signal.setitimer(signal.ITIMER_REAL, 1000.0)
+    after = signal.getitimer(signal.ITIMER_REAL)[0]
+
+    assert 0 < before <= 1000
+    assert 0 < after <= 1000
+
+
+def test_in_another_thread_nothing_is_said() -> None:
+    """Python lets only the main one listen; the code in question runs all the same."""
+    done = []
+
+    def work() -> None:
+        with said_while_slow(Endless(), "draw()"):
+            done.append(1)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+    assert done == [1]

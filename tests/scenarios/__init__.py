@@ -1,0 +1,1 @@
+"""Tests of the built-in scenarios, each on a server."""

@@ -1,0 +1,42 @@
+"""The counter: its increments add up, its shards share them, and its check finds what is wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from hotrow.attempt.record import Outcome
+from scenarios.counter import Counter
+from tests.support.playing import staged
+
+pytestmark = pytest.mark.usefixtures("hotrow_home")
+
+
+@pytest.mark.parametrize("shards", [1, 4])
+def test_every_increment_is_counted(shards: int) -> None:
+    """Clients that meet on one counter lose none, whatever the number of its rows."""
+    with staged(Counter(shards=shards)) as stage:
+        before = stage.observe()
+        played = stage.play(200, clients=4, skew="hot")
+        (verdict,) = stage.check(before, played.tally())
+        rows = stage.sql("SELECT count(*) FROM counter WHERE value > 0").rows[0][0]
+
+    assert verdict.valid is True
+    assert verdict.details["counted"] == 200
+    assert rows == shards
+    assert (played.outcomes(Outcome.CONFLICT) > 0) or shards > 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "found"),
+    [("UPDATE counter SET value = value - 1", "lost"), ("UPDATE counter SET value = value + 1", "doubled")],
+)
+def test_a_wrong_counter_is_found(wrong: str, found: str) -> None:
+    """An increment that was taken back, or made twice, is counted as that."""
+    with staged(Counter(), keys=1) as stage:
+        before = stage.observe()
+        played = stage.play(20)
+        stage.sql(wrong)
+        (verdict,) = stage.check(before, played.tally())
+
+    assert verdict.valid is False
+    assert (verdict.count, verdict.details[found]) == (1, 1)

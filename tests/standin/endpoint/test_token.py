@@ -1,0 +1,161 @@
+"""Tokens: what AWS's own library makes is accepted, anything else is not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+
+from hotrow.standin.endpoint.token import Cluster, Credentials, Denied, sign, verify
+
+CREDENTIALS = Credentials("AKIAEXAMPLE", "secret/with+signs")
+CLUSTER = Cluster(("localhost", "127.0.0.1"), "eu-west-1", CREDENTIALS)
+
+
+def make(  # a token has many parts
+    host: str = "localhost",
+    *,
+    user: str = "admin",
+    region: str = "eu-west-1",
+    life_s: int = 900,
+    credentials: Credentials = CREDENTIALS,
+    session_token: str | None = None,
+) -> str:
+    """A token by boto3, made now."""
+    session = boto3.Session(credentials.access_key, credentials.secret_key, session_token)
+    client: Any = session.client("dsql", region_name=region)
+    admin = user == "admin"
+    generate = client.generate_db_connect_admin_auth_token if admin else client.generate_db_connect_auth_token
+    return str(generate(Hostname=host, Region=region, ExpiresIn=life_s))
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def denial(token: str, user: str = "admin", at: datetime | None = None) -> Denied:
+    """How the token is refused."""
+    with pytest.raises(Denied) as caught:
+        verify(token, CLUSTER, user, at or now())
+    return caught.value
+
+
+@pytest.mark.parametrize("user", ["admin", "app"])
+@pytest.mark.parametrize("host", CLUSTER.hosts)
+def test_what_boto3_makes_is_accepted(user: str, host: str) -> None:
+    """Each action for its users, each name of the endpoint."""
+    verify(make(host, user=user), CLUSTER, user, now())
+
+
+def test_temporary_credentials_are_accepted() -> None:
+    """Their session token is part of what is signed."""
+    verify(make(session_token="a+/=b"), CLUSTER, "admin", now())  # noqa: S106 - nobody's
+
+
+def test_the_order_of_the_query_is_the_signer_s() -> None:
+    """Other languages' libraries write it otherwise; the signature is over the sorted one."""
+    host, _, query = make().partition("/?")
+    verify(f"{host}/?{'&'.join(reversed(query.split('&')))}", CLUSTER, "admin", now())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"host": "other.dsql.eu-west-1.on.aws"},
+        {"host": "LOCALHOST"},
+        {"host": "localhost:5432"},
+        {"region": "us-east-1"},
+        {"user": "app"},
+        {"credentials": Credentials("AKIAEXAMPLE", "another")},
+        {"credentials": Credentials("AKIAOTHER", CREDENTIALS.secret_key)},
+    ],
+)
+def test_tokens_for_something_else_are_denied_without_a_hint(wrong: dict[str, Any]) -> None:
+    """Host, region, action, key and key id must be right."""
+    error = denial(make(**wrong))
+
+    assert (str(error), error.sqlstate, error.hint) == ("access denied", "28000", "")
+
+
+@pytest.mark.parametrize(
+    "token", ["", "secret", "localhost/?", "localhost/?Action=DbConnectAdmin", "é" * 100]
+)
+def test_what_is_no_token_is_denied(token: str) -> None:
+    """The same answer."""
+    assert denial(token).hint == ""
+
+
+def test_an_admin_token_is_no_other_user_s() -> None:
+    """The action is the user's, both ways."""
+    denial(make(), "app")
+
+
+def test_no_byte_can_be_changed_left_out_or_added() -> None:
+    """At every place: other characters, the other case, one less, one more, one twice."""
+    token = make()
+    for place, character in enumerate(token):
+        others = {"x", "0", "%", "&", "=", "+", "\0", character.swapcase()} - {character}
+        for other in others:
+            denial(f"{token[:place]}{other}{token[place + 1 :]}")
+        denial(token[:place] + token[place + 1 :])
+        for added in (character, "x", " "):
+            denial(f"{token[:place]}{added}{token[place:]}")
+    denial(f"{token}x")
+    denial(f"{token}&x=y")
+    denial(f"{token}&Action=DbConnectAdmin")
+
+
+def test_an_expired_token_is_told_so_as_aws_does() -> None:
+    """The hint is what tells a client to come back with a new one."""
+    token = make(life_s=900)
+    verify(token, CLUSTER, "admin", now() + timedelta(seconds=890))
+    hint = denial(token, at=now() + timedelta(seconds=902)).hint
+
+    assert hint.startswith("Signature expired: ")
+    assert " is now earlier than " in hint
+    assert hint.endswith(" - 15 min.)")
+
+
+def test_an_expired_token_with_a_bad_signature_gets_no_hint() -> None:
+    """A stranger learns nothing from the clock."""
+    token = make(life_s=1, credentials=Credentials("AKIAEXAMPLE", "another"))
+    assert denial(token, at=now() + timedelta(days=1)).hint == ""
+
+
+def test_a_token_from_the_future_is_denied() -> None:
+    """Five minutes of a wrong clock are forgiven, no more."""
+    verify(make(), CLUSTER, "admin", now() - timedelta(minutes=4))
+    assert denial(make(), at=now() - timedelta(minutes=6)).hint.startswith("Signature not yet current")
+
+
+@pytest.mark.parametrize("life", ["0", "604801", "-1", "1e3", "", "9999999", "09", "٣"])
+def test_a_life_that_aws_does_not_allow_is_denied_though_signed(life: str) -> None:
+    """A week at most, in plain digits."""
+    assert denial(_signed(life)).hint == ""
+
+
+def test_our_own_signature_is_the_same() -> None:
+    """What the test above signs is accepted where the life is good."""
+    verify(_signed("604800"), CLUSTER, "admin", now())
+
+
+def _signed(life: str) -> str:
+    date = now().strftime("%Y%m%dT%H%M%SZ")
+    values = {
+        "Action": "DbConnectAdmin",
+        "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+        "X-Amz-Credential": f"AKIAEXAMPLE/{date[:8]}/eu-west-1/dsql/aws4_request",
+        "X-Amz-Date": date,
+        "X-Amz-Expires": life,
+        "X-Amz-SignedHeaders": "host",
+    }
+    signature = sign("localhost", values, CREDENTIALS.secret_key)
+    query = "&".join(f"{name}={text.replace('/', '%2F')}" for name, text in values.items())
+    return f"localhost/?{query}&X-Amz-Signature={signature}"
+
+
+def test_a_secret_key_is_not_shown() -> None:
+    """Not in a traceback that shows values either."""
+    assert CREDENTIALS.secret_key not in repr(CLUSTER)

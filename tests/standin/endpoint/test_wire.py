@@ -1,0 +1,202 @@
+"""The wire protocol without a wire: startup packets, messages cut and rewritten, limits."""
+
+from __future__ import annotations
+
+import random
+import struct
+
+import pytest
+
+from hotrow.standin.endpoint import wire
+from hotrow.standin.endpoint.wire import (
+    Ask,
+    ClientStream,
+    WireError,
+    build_message,
+    build_startup,
+    parse_first,
+)
+
+SHOUT = wire.remembering(str.upper)
+
+
+def startup(body: bytes) -> wire.FirstPacket:
+    """A startup packet of protocol 3.0 with this behind its version."""
+    return parse_first(b"\x00\x03\x00\x00" + body)
+
+
+def parse(name: bytes, statement: bytes, rest: bytes = b"\0\0") -> bytes:
+    """A Parse message."""
+    return build_message(b"P", name + b"\0" + statement + b"\0" + rest)
+
+
+def query(statement: bytes) -> bytes:
+    """A Query message."""
+    return build_message(b"Q", statement + b"\0")
+
+
+# Startup
+
+
+def test_a_startup_packet_is_read_as_it_was_built() -> None:
+    """Names and values come back; the length in front counts itself."""
+    parameters = {"user": "admin", "database": "postgres", "options": "-c search_path=é"}
+    packet = build_startup(parameters)
+
+    assert parse_first(packet[4:]) == wire.FirstPacket(Ask.STARTUP, parameters)
+    assert wire.startup_bytes(packet[:4]) == len(packet) - 4
+
+
+@pytest.mark.parametrize(("code", "ask"), [(5678, Ask.CANCEL), (5679, Ask.TLS), (5680, Ask.GSS)])
+def test_requests_are_told_by_their_code(code: int, ask: Ask) -> None:
+    """Cancel, TLS and GSS come in place of a startup."""
+    assert parse_first(struct.pack("!HH", 1234, code)).ask is ask
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"user\0admin\0", b"user\0admin", b"user\0\0admin\0\0", b"\0x\0\0", b"user\0\xff\0\0", b"user\0"],
+)
+def test_a_startup_that_is_not_pairs_of_strings_is_refused(body: bytes) -> None:
+    """A missing end, a name without value, an empty name, text that is not UTF-8."""
+    with pytest.raises(WireError) as caught:
+        startup(body)
+    assert caught.value.sqlstate == "08P01"
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"\x00\x03", b"\x00\x02\x00\x00\0", b"\x04\xd2\x00\x00", b"\x16\x03\x01\x00"]
+)
+def test_other_protocols_are_refused(body: bytes) -> None:
+    """Version 2, an unknown request, bytes of something else."""
+    with pytest.raises(WireError):
+        parse_first(body)
+
+
+@pytest.mark.parametrize("length", [0, 4, 7, 10_001, 2**31, 2**32 - 1])
+def test_a_startup_length_out_of_bounds_is_refused_before_it_is_read(length: int) -> None:
+    """Nothing is kept for a packet that cannot be."""
+    with pytest.raises(WireError, match="length"):
+        wire.startup_bytes(struct.pack("!I", length))
+
+
+@pytest.mark.parametrize("header", [b"Q\0\0\0\x08", b"p\0\0\0\x03", b"p\0\0\x27\x11", b"p\xff\xff\xff\xff"])
+def test_only_a_password_of_sane_length_is_read(header: bytes) -> None:
+    """Another kind of message, and lengths below four or above the limit, are refused."""
+    with pytest.raises(WireError):
+        wire.message_bytes(header, b"p", 10_000)
+
+
+@pytest.mark.parametrize("body", [b"", b"token", b"to\0ken\0"])
+def test_a_password_is_one_string(body: bytes) -> None:
+    """It ends in the only zero."""
+    with pytest.raises(WireError):
+        wire.parse_password(body)
+
+
+def test_a_fatal_answer_carries_code_message_and_hint() -> None:
+    """The fields of ErrorResponse, each ended by a zero, then one more; no hint, no field."""
+    error = WireError("access denied", sqlstate="28000", hint="again")
+    without = wire.build_fatal(WireError("no"))
+
+    assert wire.build_fatal(error) == b"E\0\0\0\x30SFATAL\0VFATAL\0C28000\0Maccess denied\0Hagain\0\0"
+    assert without[5:] == b"SFATAL\0VFATAL\0C08P01\0Mno\0\0"
+
+
+# Messages
+
+
+def test_statements_are_rewritten_and_lengths_follow() -> None:
+    """Query, and Parse with its name and parameter types kept; what surrounds them stays."""
+    stream = ClientStream(wire.remembering(lambda text: f"{text}; --"))
+    sync = build_message(b"S", b"")
+
+    assert stream.feed(sync + query(b"select 1") + sync) == sync + query(b"select 1; --") + sync
+    sent = parse(b"name", b"select $1", b"\0\1\0\0\0\x17")
+    assert stream.feed(sent) == parse(b"name", b"select $1; --", b"\0\1\0\0\0\x17")
+
+
+def test_bytes_that_are_not_utf_8_come_out_as_they_went_in() -> None:
+    """The client's encoding is its own."""
+    assert ClientStream(SHOUT).feed(query(b"select '\xe9\xff'")) == query(b"SELECT '\xe9\xff'")
+
+
+@pytest.mark.parametrize("body", [b"", b"no end", b"name\0no end"])
+def test_a_statement_that_is_not_laid_out_as_one_passes(body: bytes) -> None:
+    """PostgreSQL answers it."""
+    for kind in (b"Q", b"P"):
+        message = build_message(kind, body.replace(b"\0", b"") if kind == b"Q" else body)
+        assert ClientStream(SHOUT).feed(message) == message
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_how_the_bytes_arrive_does_not_matter(seed: int) -> None:
+    """Messages cut anywhere give what they give in one piece."""
+    rng = random.Random(seed)  # noqa: S311 - chosen bytes, no secrets
+    given, expected = b"", b""
+    for _ in range(60):
+        size = rng.choice((0, 3, 40, 3000))
+        statement = bytes(rng.choices(b"abc $1'", k=size))
+        kind = rng.choice(b"BCDEHSXdcfQPQP")
+        given += _message(kind, statement)
+        expected += _message(kind, statement.upper() if kind in b"QP" else statement)
+    stream, got, at = ClientStream(SHOUT), b"", 0
+    while at < len(given):
+        step = rng.choice((1, 2, 5, 100, 5000))
+        got += stream.feed(given[at : at + step])
+        at += step
+
+    assert got == expected
+
+
+def _message(kind: int, statement: bytes) -> bytes:
+    if kind == ord("Q"):
+        return query(statement)
+    return parse(b"n", statement) if kind == ord("P") else build_message(bytes((kind,)), statement)
+
+
+def test_what_is_not_a_statement_passes_before_it_is_complete() -> None:
+    """A gigabyte of COPY needs no memory; the message after it is read as one again."""
+    stream = ClientStream(SHOUT)
+    head = build_message(b"d", b"x" * 1_000_000)
+
+    assert stream.feed(head[:70_000]) == head[:70_000]
+    assert stream.feed(head[70_000:-1]) == head[70_000:-1]
+    assert stream.feed(head[-1:] + query(b"a")[:3]) == head[-1:]
+    assert stream.feed(query(b"a")[3:]) == query(b"A")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"Q\0\0\0\x03",
+        b"Q\xff\xff\xff\xff",
+        b"d\x04\0\0\1",
+        b"p\0\0\0\x08abc\0",
+        b"\0\0\0\0\x08",
+        b"Z\0\0\0\5I",
+    ],
+)
+def test_impossible_messages_end_the_stream(message: bytes) -> None:
+    """Lengths below four or above 64 MiB, a second password, a server's or nobody's message."""
+    with pytest.raises(WireError):
+        ClientStream(SHOUT).feed(build_message(b"S", b"") + message)
+
+
+def test_a_statement_is_rewritten_once_unless_it_is_long_or_long_ago() -> None:
+    """The memory is bounded in number and in size."""
+    seen: list[str] = []
+    edit = wire.remembering(lambda text: seen.append(text) or text)  # type: ignore[func-returns-value]
+    for _ in range(3):
+        assert edit(b"select 1") == b"select 1"
+    assert seen == ["select 1"]
+
+    for number in range(wire.STATEMENTS_CACHED):
+        edit(str(number).encode())
+    edit(b"select 1")
+    assert seen[-1] == "select 1"
+
+    seen.clear()
+    for _ in range(2):
+        edit(b"x" * (wire.CACHED_STATEMENT_BYTES_MAX + 1))
+    assert len(seen) == 2

@@ -1,0 +1,218 @@
+"""Rewriting FOR UPDATE and FOR KEY SHARE: each row that a query returns goes to a function."""
+
+# ruff: noqa: S608 - texts of statements that nobody runs
+
+from __future__ import annotations
+
+import pytest
+
+from hotrow.standin.rewriting.rewrite import rewrite
+
+
+def refused(message: str) -> str:
+    """The call that a refusal becomes."""
+    return f"SELECT hotrow.refuse('0A000', '{message}')"
+
+
+JOIN = refused("the stand-in locks the rows of one table only: FOR UPDATE of a join is not supported")
+KIND = refused("locking clauses other than FOR UPDATE/FOR KEY SHARE are not supported")
+ORDER = refused("the stand-in takes columns of the table in ORDER BY of a locking read with LIMIT")
+
+
+def locked(query: str, alias: str = "account", *, table: str = "account", kind: str = "for_update") -> str:
+    """FROM as it becomes: `query` is what stands in the fence, from FROM on."""
+    fence = f"SELECT COALESCE({alias}.*) AS __row {query}"
+    return f"FROM (SELECT (__l.__row).* FROM ({fence}) AS __l WHERE {table}__{kind}(__l.__row)) AS {alias}"
+
+
+ACCOUNT = locked("FROM account WHERE id = 1 OFFSET 0")
+
+
+@pytest.mark.parametrize(
+    ("read", "expected"),
+    [
+        ("SELECT balance FROM account WHERE id = 1 FOR UPDATE", f"SELECT balance {ACCOUNT}"),
+        ("SELECT * FROM account FOR UPDATE", f"SELECT * {locked('FROM account OFFSET 0')}"),
+        ("select * from account for update", f"select * {locked('from account OFFSET 0')}"),
+        ("SELECT * FROM account WHERE id = 1 FOR UPDATE OF account", f"SELECT * {ACCOUNT}"),
+        ("SELECT * FROM account WHERE id = 1 FOR UPDATE NOWAIT", f"SELECT * {ACCOUNT}"),
+        ("SELECT * FROM account WHERE id = 1 FOR UPDATE OF account SKIP LOCKED", f"SELECT * {ACCOUNT}"),
+        (
+            "SELECT 1 FROM account WHERE id = $1 FOR KEY SHARE",
+            f"SELECT 1 {locked('FROM account WHERE id = $1 OFFSET 0', kind='for_key_share')}",
+        ),
+        (
+            "SELECT a.id FROM account AS a WHERE a.id = 1 FOR UPDATE OF a",
+            f"SELECT a.id {locked('FROM account AS a WHERE a.id = 1 OFFSET 0', 'a')}",
+        ),
+        (
+            "SELECT 1 FROM ONLY account a FOR UPDATE",
+            f"SELECT 1 {locked('FROM ONLY account a OFFSET 0', 'a')}",
+        ),
+        (
+            "SELECT x FROM account AS a (x, y) FOR UPDATE",
+            f"SELECT x {locked('FROM account AS a (x, y) OFFSET 0', 'a')}",
+        ),
+        (
+            'SELECT o.id FROM s."Order" o FOR UPDATE',
+            "SELECT o.id "
+            + locked('FROM s."Order" o OFFSET 0', "o", table='s."Order"').replace(
+                '"__for_update', '__for_update"'
+            ),
+        ),
+    ],
+)
+def test_the_function_is_called_for_the_rows_that_are_returned(read: str, expected: str) -> None:
+    """The query stands behind a fence, and the list knows the table by the name it knew."""
+    assert rewrite(read) == expected
+
+
+@pytest.mark.parametrize(
+    ("read", "inner", "outer"),
+    [
+        ("ORDER BY id FOR UPDATE", "OFFSET 0", " ORDER BY id"),
+        ("ORDER BY 1 DESC FOR UPDATE", "OFFSET 0", " ORDER BY 1 DESC"),
+        ("ORDER BY id LIMIT 1 FOR UPDATE", "ORDER BY id LIMIT 1 OFFSET 0", " ORDER BY id"),
+        ("ORDER BY id FOR UPDATE LIMIT 1", "ORDER BY id LIMIT 1 OFFSET 0", " ORDER BY id"),
+        ("LIMIT $1 OFFSET $2 FOR UPDATE", "LIMIT $1 OFFSET $2", ""),
+        ("OFFSET 2 LIMIT 1 FOR UPDATE SKIP LOCKED", "OFFSET 2 LIMIT 1", ""),
+        ("FETCH FIRST 2 ROWS ONLY FOR UPDATE", "FETCH FIRST 2 ROWS ONLY OFFSET 0", ""),
+        (
+            "ORDER BY account.id + 1, (SELECT 1) LIMIT 1 FOR UPDATE",
+            "ORDER BY account.id + 1, (SELECT 1) LIMIT 1 OFFSET 0",
+            " ORDER BY account.id + 1, (SELECT 1)",
+        ),
+    ],
+)
+def test_limits_go_inside_and_the_order_where_they_need_it(read: str, inner: str, outer: str) -> None:
+    """Rows beyond LIMIT are never touched; the result keeps its order."""
+    expected = locked(f"FROM account {inner}")
+
+    assert rewrite(f"SELECT id FROM account {read}") == f"SELECT id {expected}{outer}"
+
+
+@pytest.mark.parametrize(
+    ("columns", "order", "refused"),
+    [
+        ("id", "1", True),
+        ("id", "1 DESC NULLS LAST", True),
+        ("balance AS b", "b", True),
+        ("balance b", "b DESC", True),
+        ("-balance AS balance", "balance", True),
+        ("count(1) OVERALL", "overall", True),
+        ("balance + id", "id", False),
+        ("account.id AS id", "id", False),
+        ("balance AS b", "balance", False),
+        ("balance AS b", "b + 1", False),
+    ],
+)
+def test_an_order_by_the_list_cannot_go_inside(columns: str, order: str, refused: bool) -> None:
+    """Numbers and names of computed columns mean nothing there: refused where LIMIT needs them."""
+    read = f"SELECT {columns} FROM account ORDER BY {order} LIMIT 1 FOR UPDATE".replace("count", "abs")
+
+    assert (rewrite(read) == ORDER) is refused
+
+
+def test_a_schema_is_dropped_where_the_table_has_an_alias() -> None:
+    """PostgreSQL knows no `public.account.id` where account is an alias."""
+    read = (
+        "SELECT s.account.id FROM s.account WHERE s.account.id = 1 ORDER BY s.account.id, s.b.id FOR UPDATE"
+    )
+    inner = "FROM s.account WHERE s.account.id = 1 OFFSET 0"
+
+    assert (
+        rewrite(read) == f"SELECT account.id {locked(inner, table='s.account')} ORDER BY account.id, s.b.id"
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("WITH next AS (", ") UPDATE account SET balance = 0 FROM next WHERE next.id = account.id"),
+        ("UPDATE account SET balance = 0 WHERE id = (", ") RETURNING id"),
+        ("DELETE FROM job WHERE id IN (", ")"),
+        ("EXPLAIN ", ""),
+        ("DECLARE c CURSOR FOR ", ""),
+        ("PREPARE p AS ", ""),
+        ("INSERT INTO job ", " RETURNING id"),
+        ("CREATE VIEW v AS ", ""),
+        ("SELECT 1 FROM job WHERE a IS DISTINCT FROM (", ") AND true"),
+    ],
+)
+def test_a_locking_read_may_be_part_of_a_statement(before: str, after: str) -> None:
+    """The clause belongs to the SELECT within the same parentheses; what stands around it stays."""
+    read = "SELECT id FROM account WHERE id = 1 FOR UPDATE"
+
+    assert rewrite(before + read + after) == f"{before}SELECT id {ACCOUNT}{after}"
+
+
+def test_locking_reads_in_each_other() -> None:
+    """A subquery in WHERE is rewritten before it goes behind the fence of the outer one."""
+    read = "SELECT id FROM job WHERE id = (SELECT id FROM account WHERE id = 1 FOR UPDATE) FOR KEY SHARE"
+    query = f"FROM job WHERE id = (SELECT id {ACCOUNT}) OFFSET 0"
+
+    assert rewrite(read) == f"SELECT id {locked(query, 'job', table='job', kind='for_key_share')}"
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        "SELECT owner FROM account GROUP BY owner FOR UPDATE",
+        "SELECT owner FROM account GROUP BY owner HAVING true FOR UPDATE",
+        "SELECT DISTINCT owner FROM account FOR UPDATE",
+        "SELECT id FROM account UNION ALL SELECT id FROM job FOR UPDATE",
+        "SELECT id FROM account EXCEPT SELECT id FROM job FOR UPDATE",
+        "SELECT count(*) FROM account FOR UPDATE",
+        "SELECT coalesce(max(id), 0) FROM account FOR KEY SHARE",
+        "SELECT rank() OVER (ORDER BY id) FROM account FOR UPDATE",
+        "SELECT 1 FOR UPDATE",
+        "SELECT id FROM account FOR UPDATE OF other",
+        "SELECT id FROM account WHERE id IN (SELECT id FROM job FOR UPDATE) GROUP BY id FOR UPDATE",
+    ],
+)
+def test_what_postgresql_refuses_itself_stays(read: str) -> None:
+    """It has its own words for it, and locks nothing."""
+    assert rewrite(read) == read
+
+
+def test_an_aggregate_of_a_subquery_is_no_aggregate_of_the_list() -> None:
+    """Each row of the list is still a row of the table."""
+    read = "SELECT id, (SELECT max(id) FROM job) FROM account WHERE id = 1 FOR UPDATE"
+
+    assert rewrite(read) == f"SELECT id, (SELECT max(id) FROM job) {ACCOUNT}"
+
+
+@pytest.mark.parametrize("rules", [True, False])
+@pytest.mark.parametrize(
+    ("read", "refusal"),
+    [
+        ("SELECT * FROM account a JOIN job j ON a.id = j.id FOR UPDATE", JOIN),
+        ("SELECT * FROM account, job FOR UPDATE OF job", JOIN),
+        ("SELECT * FROM account NATURAL JOIN job FOR UPDATE", JOIN),
+        ("SELECT * FROM (SELECT * FROM account) a FOR UPDATE", JOIN),
+        ("SELECT * FROM generate_series(1, 2) FOR UPDATE", JOIN),
+        ("SELECT * FROM (VALUES (1)) v FOR UPDATE", JOIN),
+        ("SELECT * FROM account TABLESAMPLE system (1) FOR UPDATE", JOIN),
+        ("WITH a AS (SELECT 1) SELECT * FROM a FOR UPDATE", JOIN),
+        ("WITH b AS (SELECT 1), a (x) AS MATERIALIZED (SELECT 1) SELECT * FROM a FOR UPDATE", JOIN),
+        ("SELECT * FROM account FOR UPDATE FOR KEY SHARE", JOIN),
+        ("SELECT * FROM account FOR SHARE", KIND),
+        ("SELECT * FROM account FOR NO KEY UPDATE NOWAIT", KIND),
+        ("SELECT * FROM account a JOIN job j ON a.id = j.id FOR SHARE OF a", KIND),
+        ("DELETE FROM job WHERE id = (SELECT id FROM account FOR SHARE)", KIND),
+    ],
+)
+def test_what_the_stand_in_cannot_lock_is_refused(read: str, refusal: str, rules: bool) -> None:
+    """In one clear line, whether Aurora DSQL's own rules are on or off."""
+    assert rewrite(read, rules=rules) == refusal
+
+
+@pytest.mark.parametrize(
+    "read",
+    ["TABLE account FOR UPDATE", "(SELECT * FROM account) FOR UPDATE", "TABLE account FOR KEY SHARE NOWAIT"],
+)
+def test_a_clause_that_is_no_select_s_own_is_refused_and_never_locks(read: str) -> None:
+    """PostgreSQL would lock the base table's rows for these: not what Aurora DSQL does."""
+    assert rewrite(read) == refused(
+        "the stand-in takes FOR UPDATE as the last clause of a SELECT of one table only"
+    )

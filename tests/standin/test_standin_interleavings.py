@@ -1,0 +1,177 @@
+"""Random interleavings of up to four sessions: every answer is the oracle's, and nothing waits."""
+
+# ruff: noqa: S311, S608 - seeded; names and numbers of our own
+
+from __future__ import annotations
+
+import random
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from hotrow.standin.rewriting.rewrite import rewrite
+from tests.support import si_oracle as oracle
+from tests.support.interleaving import play
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CASES = 40
+"""Interleavings of one test: a second or less."""
+TABLES = ("item", *oracle.CHILDREN)
+
+
+@dataclass
+class Stage:
+    """Four sessions on one set of tables, and one that resets them."""
+
+    setup: psycopg.Connection[Any]
+    sessions: list[psycopg.Connection[Any]]
+
+    def reset(self, rng: random.Random, ids: int) -> oracle.Database:
+        """Fill the tables with some rows; a database of the oracle with the same rows."""
+        database = oracle.Database()
+        rows = oracle.Transaction(database)
+        for number in range(1, ids + 1):
+            if rng.random() < 0.7:
+                rows.insert("item", [(number, rng.choice((None, number)), 0)])
+        for table in oracle.CHILDREN:
+            for number in range(1, ids + 1):
+                item = rng.randint(1, ids)
+                if rng.random() < 0.4 and ("item", item) in rows.rows:
+                    rows.insert(table, [(number, item, 0)])
+        self._fill(rows.rows)
+        rows.commit()
+        return database
+
+    def _fill(self, rows: dict[oracle.Key, oracle.Row]) -> None:
+        with self.setup.transaction():
+            for table in reversed(TABLES):
+                self.setup.execute(f"DELETE FROM {table}".encode())
+            for (table, number), (other, v) in rows.items():
+                value = "NULL" if other is None else other
+                self.setup.execute(f"INSERT INTO {table} VALUES ({number}, {value}, {v})".encode())
+
+    def contents(self) -> dict[oracle.Key, oracle.Row]:
+        """All rows that are there."""
+        found: dict[oracle.Key, oracle.Row] = {}
+        for table in TABLES:
+            for number, other, v in self.setup.execute(f"SELECT * FROM {table}".encode()).fetchall():
+                found[table, number] = (other, v)
+        return found
+
+    def ask(self, session: int, sql: str) -> str:
+        """The answer, in the notation of tests/support/interleaving.py; a wait of two seconds is an error."""
+        try:
+            cursor = self.sessions[session].execute(rewrite(sql).encode())
+        except psycopg.Error as error:
+            marker = " OC000" if str(error.diag.message_primary).endswith("(OC000)") else ""
+            return f"{error.sqlstate}{marker}"
+        if cursor.description is None:
+            return str(cursor.statusmessage)
+        return "; ".join(", ".join(map(str, row)) for row in cursor.fetchall())
+
+
+def connect(dsn: str, schema: str) -> psycopg.Connection[Any]:
+    options = f"-c search_path={schema} -c statement_timeout=2s"
+    return psycopg.connect(dsn, autocommit=True, options=options)
+
+
+@pytest.fixture(scope="module")
+def stage(dsn: str) -> Iterator[Stage]:
+    schema = "interleavings"
+    with ExitStack() as stack:
+        setup = stack.enter_context(connect(dsn, schema))
+        setup.execute(f"CREATE SCHEMA {schema}".encode())
+        for statement in oracle.SCHEMA:
+            setup.execute(rewrite(statement).encode())
+        yield Stage(setup, [stack.enter_context(connect(dsn, schema)) for _ in range(4)])
+        setup.execute(f"DROP SCHEMA {schema} CASCADE".encode())
+
+
+def plan(rng: random.Random, ids: int) -> list[list[oracle.Step]]:
+    """What each session does: some transactions, and statements by themselves."""
+    plans = []
+    for _ in range(rng.choice((2, 2, 3, 4))):
+        steps: list[oracle.Step] = []
+        for _ in range(rng.choice((1, 2, 3, 5))):
+            body = [oracle.random_step(rng, ids) for _ in range(rng.randint(1, 4))]
+            end = rng.choices((oracle.COMMIT, oracle.ROLLBACK), (9, 1))[0]
+            steps += body[:1] if rng.random() < 0.15 else [oracle.BEGIN, *body, end]
+        plans.append(steps)
+    return plans
+
+
+def difference(stage: Stage, seed: int) -> str | None:
+    """The first answer of a random interleaving that is not the oracle's, with all before it."""
+    rng = random.Random(seed)
+    ids = rng.choice((2, 3, 4))
+    database, plans = stage.reset(rng, ids), plan(rng, ids)
+    models = [oracle.Session(database) for _ in plans]
+    done = [f"-- seed {seed}, rows {database.rows}"]
+    while any(plans):
+        turn = rng.choice([i for i, steps in enumerate(plans) if steps])
+        step = plans[turn].pop(0)
+        expected, found = models[turn].answer(step), stage.ask(turn, step.sql)
+        done.append(f"{'abcd'[turn]}: {step.sql} -> {expected}")
+        if found not in expected.split(" or "):
+            for session in stage.sessions:
+                session.rollback()
+            return "\n".join((*done, f"-- but the stand-in said {found}"))
+    if stage.contents() != database.rows:
+        return "\n".join((*done, f"-- left {stage.contents()} instead of {database.rows}"))
+    return None
+
+
+@pytest.mark.parametrize("seed", range(0, 20 * CASES, CASES))
+def test_random_interleavings_are_answered_as_the_oracle_says(stage: Stage, seed: int) -> None:
+    """Reads, counts, errors and every COMMIT, by snapshot isolation and the conflict matrix."""
+    assert [found for case in range(seed, seed + CASES) if (found := difference(stage, case))] == []
+
+
+TWO_PARENTS = """
+    setup: CREATE TABLE parent (id int PRIMARY KEY)                                 -> CREATE TABLE
+    setup: CREATE TABLE child (id int PRIMARY KEY, parent int REFERENCES parent)    -> CREATE TABLE
+    setup: INSERT INTO parent VALUES (1), (2)                                       -> INSERT 0 2
+"""
+
+
+def played(dsn: str, schema: str, script: str) -> list[tuple[str, str, str]]:
+    """The steps of a script that are not answered as it says."""
+    steps = play(dsn, schema, "\n".join(rewritten(line) for line in script.splitlines()))
+    return [step for step in steps if step[1] != step[2]]
+
+
+def rewritten(line: str) -> str:
+    """A line of a script with its statement rewritten."""
+    session, colon, rest = line.partition(": ")
+    sql, arrow, answer = rest.rpartition("->")
+    return f"{session}{colon}{rewrite(sql.strip())} {arrow}{answer}"
+
+
+def test_a_session_that_refers_to_two_parents_in_turn_leaves_no_orphan(dsn: str, schema: str) -> None:
+    """A committed FOR KEY SHARE conflicts with an older DELETE, whatever its session reads next."""
+    script = """
+        a: BEGIN                                -> BEGIN
+        a: DELETE FROM parent WHERE id = 1      -> DELETE 1
+        b: INSERT INTO child VALUES (1, 1)      -> INSERT 0 1
+        b: INSERT INTO child VALUES (2, 2)      -> INSERT 0 1
+        a: COMMIT                               -> 40001 OC000
+    """
+    assert played(dsn, schema, TWO_PARENTS + script) == []
+
+
+def test_a_row_that_refers_to_its_own_table_is_no_orphan(dsn: str, schema: str) -> None:
+    """A foreign key of a table to itself reads its row FOR KEY SHARE as any other does."""
+    script = """
+        a: CREATE TABLE node (id int PRIMARY KEY, up int REFERENCES node)   -> CREATE TABLE
+        a: INSERT INTO node VALUES (1)                                      -> INSERT 0 1
+        a: BEGIN                                                            -> BEGIN
+        a: DELETE FROM node WHERE id = 1                                    -> DELETE 1
+        b: INSERT INTO node VALUES (2, 1)                                   -> INSERT 0 1
+        a: COMMIT                                                           -> 40001 OC000
+    """
+    assert played(dsn, schema, script) == []

@@ -1,0 +1,1 @@
+"""What tests use: fakes, oracles, samples, and commands started as a user starts them."""

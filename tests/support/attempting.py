@@ -1,0 +1,202 @@
+"""A client of the attempt loop on fakes: a session that answers as it is told, and what was recorded."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hotrow.attempt.loop import Client, run_transaction
+from hotrow.attempt.receipts import PATIENCE_S, Receipts
+from hotrow.attempt.retry import parse_retry
+from hotrow.keys.skew import KeySource, parse_skew
+from hotrow.scenario import Keys, Result, Scenario, Session, Work
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hotrow.attempt.record import Outcome
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a session says of an error."""
+
+    sqlstate: str | None
+    message: str = ""
+    lost: bool = False
+
+
+class Broken(Exception):  # noqa: N818 - a stand-in for a driver's error
+    """An error that carries what the session will say of it."""
+
+    def __init__(self, said: Said) -> None:
+        super().__init__(said.message)
+        self.said = said
+
+
+CONFLICT = Broken(Said("40001", "change conflicts with another transaction (OC000)"))
+SCHEMA_CONFLICT = Broken(Said("40001", "schema has been updated by another transaction (OC001)"))
+DEADLOCK = Broken(Said("40P01", "deadlock detected"))
+LOST = Broken(Said(None, "server closed the connection", lost=True))
+BLIP = Broken(Said("XX000", "server unavailable"))
+UNIQUE = Broken(Said("23505", "duplicate key"))
+
+
+class FakeSession:
+    """Answers each COMMIT by the next of `commits`: a tag, or an error to raise; each look-up by `found`."""
+
+    def __init__(self, commits: list[str | BaseException], found: list[bool | BaseException | None]) -> None:
+        self.commits = commits
+        self.found = found
+        self.sent: list[str] = []
+        self.usable = True
+        self.last_statement: str | None = None
+        self.aborted_by: Exception | None = None
+
+    def begin(self) -> None:
+        self.sent.append("BEGIN")
+
+    def execute(self, sql: str, *parameters: Any) -> Result:
+        self.last_statement = sql
+        self.sent.append(f"{sql} {parameters}")
+        if not sql.startswith("SELECT applied"):
+            return Result([], 1)
+        answer = self.found.pop(0)
+        if isinstance(answer, BaseException):
+            raise answer
+        return Result([] if answer is None else [(answer,)], 1)
+
+    def commit(self) -> str:
+        self.last_statement = "COMMIT"
+        self.sent.append("COMMIT")
+        answer = self.commits.pop(0)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def rollback(self) -> None:
+        self.sent.append("ROLLBACK")
+
+    def close(self) -> None:
+        self.usable = False
+
+    def describe(self, error: Exception) -> Said:
+        return error.said if isinstance(error, Broken) else Said(None, str(error))
+
+
+class Draws(Scenario):
+    """Writes the next number; raises `raises` from its body where that is set. Its kinds take turns."""
+
+    name = "draws"
+
+    def __init__(self, raises: BaseException | None = None, kinds: int = 1) -> None:
+        self.raises = raises
+        self.many = kinds
+        self.kinds = tuple(f"k{kind}" for kind in range(kinds)) if kinds > 1 else ()  # type: ignore[misc]
+        self.drawn = 0
+
+    def tables(self) -> list[str]:
+        return []
+
+    def seed(self, keys: int) -> list[str]:
+        return []
+
+    def draw(self, keys: Keys, rng: np.random.Generator) -> Work:
+        self.drawn += 1
+        return Work(parameters=(self.drawn,), writes=(self.drawn,), kind=self.drawn % self.many)
+
+    def run(self, session: Session, work: Work) -> None:
+        session.execute("WRITE", *work.parameters)
+        if self.raises is not None:
+            raise self.raises
+
+    def observe(self, session: Session) -> dict[str, int]:
+        return {}
+
+    def check(self, before: Any, after: Any, tally: Any) -> list[Any]:
+        return []
+
+
+class FakeConnections:
+    """Hands out one session, or the error of opening it."""
+
+    def __init__(self, session: FakeSession, refusal: Exception | None) -> None:
+        self._session = session
+        self._refusal = refusal
+        self.closed = 0
+
+    def session(self) -> FakeSession:
+        if self._refusal is not None:
+            raise self._refusal
+        return self._session
+
+    def describe(self, error: Exception) -> Said:
+        return Said(None, str(error), lost=True)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@dataclass
+class Run:
+    """A client on fakes, and what it recorded."""
+
+    commits: list[str | BaseException]
+    retry: str = "immediate:max=3"
+    redraw: bool = False
+    kinds: int = 1
+    raises: BaseException | None = None
+    refusal: Exception | None = None
+    pauses_until_closed: int = 1000
+    found: list[bool | BaseException | None] | None = None
+    """What the look-ups of receipts will find; None is a run without receipts."""
+    records: list[dict[str, Any]] = field(default_factory=list)
+    pauses: list[float] = field(default_factory=list)
+    notes: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.session = FakeSession(self.commits, self.found or [])
+        self.connections = FakeConnections(self.session, self.refusal)
+        self.scenario = Draws(self.raises, self.kinds)
+        self.client = self._client()
+
+    def go(self) -> Outcome | None:
+        """One more transaction of the same client."""
+        return run_transaction(self.client, transaction=7)
+
+    def _client(self) -> Client:
+        ticks = iter(range(10, 10**9, 10))
+        return Client(
+            scenario=self.scenario,
+            keys=KeySource(parse_skew("uniform").table(1000), np.random.default_rng(1)),
+            rng=np.random.default_rng(1),
+            policy=parse_retry(self.retry),
+            redraw=self.redraw,
+            connections=self.connections,
+            record=lambda **fields: self.records.append(fields),
+            hottest=lambda keys: keys[0],
+            clock_ns=lambda: next(ticks),
+            pause=self._pause,
+            receipts=None if self.found is None else self._receipts(ticks),
+            note_error=lambda **fields: self.notes.append(fields),
+        )
+
+    def _receipts(self, ticks: Iterator[int]) -> Receipts:
+        """On the run's clock, of which a tick is a quarter of a look-up's patience."""
+        return Receipts(
+            worker=0,
+            rng=np.random.default_rng(2),
+            sleep=lambda seconds: None,
+            clock_s=lambda: next(ticks) * PATIENCE_S / 40,
+            time_limit=lambda seconds: nullcontext(),
+        )
+
+    def _pause(self, seconds: float) -> bool:
+        self.pauses.append(seconds)
+        return len(self.pauses) < self.pauses_until_closed
+
+    def column(self, name: str) -> list[Any]:
+        return [record[name] for record in self.records]

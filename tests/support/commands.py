@@ -1,0 +1,62 @@
+"""Starts our own commands as a user does, and reads what they leave."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+TIMEOUT_S = 120
+OTHER_SPOILERS = {"cells_missing", "too_few_samples", "no_conflict_where_certain"}
+"""Warnings but those of `BUSY` that make a measurement unusable."""
+BUSY = {"client_saturated", "client_stalled"}
+"""What a machine that others use does to a measurement."""
+
+
+def run(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run a command of the environment that the tests run in, and wait for it."""
+    return subprocess.run(
+        [str(BIN / words[0]), *words[1:]],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+
+
+def start(*words: str, cwd: Path = ROOT) -> subprocess.Popen[str]:
+    """Start a command and return at once."""
+    return subprocess.Popen(
+        [str(BIN / words[0]), *words[1:]], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def finished(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+    """What a command that was started has said and answered, once it has ended."""
+    out, err = process.communicate(timeout=TIMEOUT_S)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def exit_code(done: subprocess.CompletedProcess[str]) -> int:
+    """The exit code; 0 in place of a 4 that only says that this machine was too busy to measure."""
+    lines = (done.stdout + done.stderr).splitlines()
+    said = {line.split(": ")[1] for line in lines if line.startswith("hotrow: ")}
+    busy = done.returncode == 4 and bool(said & BUSY) and not said & OTHER_SPOILERS
+    return 0 if busy else done.returncode
+
+
+def only_run(out: Path) -> Path:
+    """The one run directory under `out`."""
+    (directory,) = out.iterdir()
+    return directory
+
+
+def summary_of(directory: Path) -> dict[str, Any]:
+    """The summary.json of a run."""
+    summary: dict[str, Any] = json.loads((directory / "summary.json").read_text())
+    return summary

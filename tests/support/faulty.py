@@ -1,0 +1,154 @@
+"""An endpoint whose faults a test sets, and the ways in which a client may commit."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from hotrow.standin.endpoint.control import Report, ask_control
+from hotrow.standin.endpoint.faults import Fault, Faults
+from hotrow.standin.endpoint.lifecycle import (
+    Wish,
+    ensure_endpoint,
+    find_control,
+    find_endpoints,
+    make_token,
+    stop_endpoint,
+)
+from hotrow.targets.session import BLOCKING, Latency, PostgresSession
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+Connection = psycopg.Connection[Any]
+UPDATE = "UPDATE counter SET v = v + 1 WHERE id = 1"
+
+
+@dataclass(frozen=True)
+class Faulty:
+    """A running endpoint, a counter in a schema of the test's own, and a way around the endpoint."""
+
+    dsns: list[str]
+    """Of each region, the token included."""
+    socket: str
+
+    def connect(self, region: int = 0, **options: Any) -> Connection:
+        """A connection in autocommit, so that a test says BEGIN and COMMIT itself."""
+        # psycopg takes a statement for prepared whose Parse was skipped after an error in a pipeline
+        options = {"prepare_threshold": 1_000_000, **options}
+        return psycopg.connect(self.dsns[region], autocommit=True, **options)
+
+    def set(self, **values: Any) -> Report:
+        """Put faults in force."""
+        return ask_control(find_control(), Faults(**values))
+
+    def fired(self, fault: str) -> int:
+        """How often it has fired since the faults were set."""
+        return ask_control(find_control(), None).fired[Fault(fault)]
+
+    def value(self) -> int:
+        """The counter, as the stand-in has it."""
+        with psycopg.connect(self.socket) as connection:
+            row = connection.execute("SELECT v FROM counter WHERE id = 1").fetchone()
+        assert row
+        return int(row[0])
+
+
+@contextmanager
+def running(wish: Wish | None = None) -> Iterator[list[str]]:
+    """An endpoint of the shared stand-in; the conninfos of its regions."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION"):
+            patch.delenv(name, raising=False)
+        stop_endpoint()
+        ensure_endpoint(wish=wish)
+        yield [make_conninfo(each.dsn, password=make_token(region=each.region)) for each in find_endpoints()]
+        stop_endpoint()
+
+
+@contextmanager
+def counting(dsns: list[str], dsn: str, schema: str) -> Iterator[Faulty]:
+    """A counter at 0; no faults before and after."""
+    options = f"-c search_path={schema}"
+    faulty = Faulty(
+        [make_conninfo(each, options=options) for each in dsns], make_conninfo(dsn, options=options)
+    )
+    with psycopg.connect(faulty.socket, autocommit=True) as connection:
+        connection.execute("CREATE TABLE counter (id int PRIMARY KEY, v int)")
+        connection.execute("INSERT INTO counter VALUES (1, 0)")
+    faulty.set()
+    yield faulty
+    faulty.set()
+
+
+# Ways to commit an increment
+
+
+def simply(connection: Connection) -> str:
+    """Simple queries."""
+    for statement in ("BEGIN", UPDATE):
+        connection.execute(statement.encode())
+    return _tag(connection.execute("COMMIT"))
+
+
+def in_one_text(connection: Connection) -> str:
+    """One simple query with all of it, COMMIT last."""
+    return _tag(connection.execute(f"/* app; */ BEGIN; {UPDATE}; -- really; \n commit work".encode()))
+
+
+def prepared(connection: Connection) -> str:
+    """Prepared statements, one at a time."""
+    connection.execute("BEGIN", prepare=True)
+    connection.execute(UPDATE.encode(), prepare=True)
+    return _tag(connection.execute("END", prepare=True))
+
+
+def in_a_pipeline(connection: Connection) -> str:
+    """All at once; what stands behind COMMIT must count for nothing where COMMIT fails."""
+    with connection.pipeline():
+        connection.execute("BEGIN")
+        connection.execute(UPDATE.encode())
+        done = connection.execute("COMMIT")
+        connection.execute("SELECT 1")
+    return _tag(done)
+
+
+def by_the_driver(connection: Connection) -> str:
+    """The driver's own BEGIN and COMMIT."""
+    with connection.transaction():
+        connection.execute(UPDATE.encode())
+    return "COMMIT"
+
+
+def by_hotrow(connection: Connection) -> str:
+    """A session of hotrow: everything prepared, in libpq's pipeline mode."""
+    connection.execute("DEALLOCATE ALL")  # a session counts its statements from 0
+    session = PostgresSession(connection, Latency(), BLOCKING)
+    try:
+        session.begin()
+        session.execute(UPDATE)
+        return session.commit()
+    finally:
+        if not connection.closed:
+            connection.pgconn.exit_pipeline_mode()
+
+
+def _tag(cursor: psycopg.Cursor[Any]) -> str:
+    while cursor.nextset():
+        pass
+    return cursor.statusmessage or ""
+
+
+WAYS: list[Callable[[Connection], str]] = [
+    simply,
+    in_one_text,
+    prepared,
+    in_a_pipeline,
+    by_the_driver,
+    by_hotrow,
+]

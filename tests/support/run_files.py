@@ -1,0 +1,78 @@
+"""Runs on disk, made attempt by attempt: what the tests of `report` and `check` read."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from hotrow.attempt.record import FORMAT, Outcome
+from hotrow.run.ledger import LedgerWriter, append_event, append_health
+from tests.support.measured import WALL_NS, cell
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+MS = 1_000_000
+
+
+def write_run(
+    directory: Path,
+    *,
+    options: Mapping[str, Any] | None = None,
+    committed: int = 150,
+    conflicts: int = 50,
+    errors: Sequence[str] = (),
+    checks: Sequence[Mapping[str, Any]] = (),
+    skew: str = "uniform",
+) -> Path:
+    """A run of one cell and one second: so many commits and conflicts, and an error per SQLSTATE."""
+    directory.mkdir(parents=True, exist_ok=True)
+    target = {"kind": "local", "label": "local", "conflicts": "commit", "latency": None}
+    facts = {"server_version": "18", "isolation": "repeatable read", "regions": []}
+    meta = {"format": FORMAT, "scenario": "counter", "loop": "closed", "think_s": 0.0, "seed": 1}
+    description = {
+        **meta,
+        "options": dict(options or {}),
+        "target": {**target, **facts},
+        "cells": [cell(skew=skew)],
+    }
+    (directory / "run.json").write_text(json.dumps(description))
+    ends = [(Outcome.COMMITTED, "")] * committed + [(Outcome.CONFLICT, "40001")] * conflicts
+    _write_attempts(directory, [*ends, *((Outcome.ERROR, state) for state in errors)])
+    append_event(
+        directory, {"event": "window", "cell": 0, "begin_ns": WALL_NS, "end_ns": WALL_NS + 1000 * MS}
+    )
+    append_event(directory, {"event": "verdict", "cell": 0, "checks": list(checks)})
+    append_health(directory, 0, {"wall_ns": WALL_NS + 990 * MS, "cell": 0, "lag_ms": 1.0, "cpu": 0.2})
+    return directory
+
+
+def violated(count: int, **first: Any) -> dict[str, Any]:
+    """A check that found so many violations."""
+    found = {"count": count, "first": first, "worst": first, "last": first}
+    return {"name": "no money was made", "valid": False, "details": {}, **found}
+
+
+def _write_attempts(directory: Path, ends: Sequence[tuple[Outcome, str]]) -> None:
+    writer = LedgerWriter(directory, 0, wall_ns=WALL_NS, perf_ns=0)
+    for number, (outcome, sqlstate) in enumerate(ends):
+        writer.append(
+            transaction=number,
+            attempt=1,
+            scheduled_ns=number * MS,
+            started_ns=number * MS,
+            begin_ns=0.0,
+            body_ns=2e6,
+            commit_ns=5e6,
+            backoff_ns=0,
+            connect_ns=0,
+            key=0,
+            user=0,
+            cell=0,
+            outcome=outcome,
+            marker=0,
+            sqlstate=sqlstate,
+            flags=1,
+        )
+    writer.close()

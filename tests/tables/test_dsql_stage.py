@@ -1,0 +1,146 @@
+"""The tables of a run on Aurora DSQL's rules: one statement a transaction, asynchronous indexes, OC001."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from hotrow.errors import TargetError
+from hotrow.tables.stage import Stage
+from hotrow.targets.session import BLOCKING, PostgresSession, Waiting
+from hotrow.targets.target import Target, parse_target
+from scenarios.counter import Counter
+from tests.support.dsql_endpoint import offered
+from tests.support.local_home import value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from hotrow.scenario import Result
+
+KEYS = 7000
+SCHEMA = "hotrow_stage_test"
+HASTE = Waiting(ready=BLOCKING.ready, sleep=lambda _: None)
+
+
+class Indexed(Counter):
+    """Counters with a second index."""
+
+    def tables(self) -> Sequence[str]:
+        return [*super().tables(), "CREATE INDEX ASYNC by_value ON counter (value)"]
+
+
+@pytest.fixture(scope="module")
+def target(dsn: str) -> Iterator[Target]:
+    """The stand-in's endpoint, which enforces the rules."""
+    assert dsn
+    with offered() as offer:
+        yield parse_target(offer.host())
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every statement of tables and seeds that was sent, in order."""
+    statements: list[str] = []
+    run = PostgresSession.run
+
+    def noting(session: PostgresSession, sql: str) -> Result:
+        statements.append(sql)
+        return run(session, sql)
+
+    monkeypatch.setattr(PostgresSession, "run", noting)
+    return statements
+
+
+def schemas(dsn: str) -> object:
+    """How many schemas of this test there are."""
+    return value(dsn, f"SELECT count(*) FROM pg_namespace WHERE nspname = '{SCHEMA}'")  # noqa: S608 - ours
+
+
+def test_tables_are_built_read_and_dropped(target: Target, dsn: str, said: list[str]) -> None:
+    """Under DSQL's limits: 7,000 rows come in three statements, and the index's job is waited for."""
+    stage = Stage(target, SCHEMA, Indexed(), BLOCKING)
+
+    stage.build(KEYS)
+    state = stage.observe(Indexed())
+    stage.drop()
+
+    assert state == {"total": 0}
+    assert schemas(dsn) == 0
+    assert len([sql for sql in said if sql.startswith("INSERT")]) == 3
+    index = next(place for place, sql in enumerate(said) if "ASYNC" in sql)
+    assert said[index + 1].startswith("CALL sys.wait_for_job('")
+
+
+def test_a_schema_that_just_changed_is_waited_out(
+    target: Target, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OC001 may come at any statement, of DDL, seed, check or end; each is sent once more."""
+    refused: set[str] = set()
+    run, execute = PostgresSession.run, PostgresSession.execute
+
+    def refuse_first(sql: str) -> None:
+        if sql not in refused:
+            refused.add(sql)
+            raise psycopg.errors.SerializationFailure(
+                "schema has been updated by another transaction (OC001)"
+            )
+
+    def late_run(session: PostgresSession, sql: str) -> Result:
+        if not sql.startswith("SET"):
+            refuse_first(sql)
+        return run(session, sql)
+
+    def late_execute(session: PostgresSession, sql: str, *parameters: object) -> Result:
+        refuse_first(sql)
+        return execute(session, sql, *parameters)
+
+    monkeypatch.setattr(PostgresSession, "run", late_run)
+    monkeypatch.setattr(PostgresSession, "execute", late_execute)
+    stage = Stage(target, SCHEMA, Counter(), HASTE)
+
+    stage.build(KEYS)
+    assert stage.observe(Counter()) == {"total": 0}
+    stage.drop()
+
+    assert len(refused) == 7  # schema, table, three seeds, the check's query, the drop
+    assert schemas(dsn) == 0
+
+
+def test_what_is_wrong_is_said_in_one_line(target: Target, dsn: str) -> None:
+    """Another error than a conflict is not tried again."""
+
+    class Wrong(Counter):
+        def seed(self, keys: int) -> Sequence[str]:
+            return ["INSERT INTO counter SELECT id, 0, 0 FROM generate_series(0, 3000) AS id"]
+
+    stage = Stage(target, SCHEMA, Wrong(), HASTE)
+
+    with pytest.raises(TargetError, match="transaction row limit exceeded") as caught:
+        stage.build(KEYS)
+
+    assert str(caught.value).startswith("cannot set up the tables of counter: ")
+    assert "\n" not in str(caught.value)
+    stage.drop()
+    assert schemas(dsn) == 0
+
+
+@pytest.mark.parametrize(("progress", "shown"), [(True, True), (False, False)])
+def test_a_bar_shows_the_filling_where_it_is_wanted(
+    target: Target,
+    progress: bool,
+    shown: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """On a terminal, which the environment claims here, and on standard error."""
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    stage = Stage(target, SCHEMA, Counter(), BLOCKING)
+
+    stage.build(KEYS, progress=progress)
+    stage.drop()
+
+    said = capsys.readouterr()
+    assert ("filling the tables" in said.err, said.out) == (shown, "")

@@ -1,0 +1,308 @@
+"""The tables of a run: shared where knobs do not matter to them, and judged even where a check crashes."""
+
+from __future__ import annotations
+
+import os
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
+
+import pytest
+
+from hotrow.errors import Rejected, UsageError
+from hotrow.knob import Switch
+from hotrow.scenario import State, Tally, Verdict, judge
+from hotrow.tables.tables import Tables
+from hotrow.targets.session import BLOCKING
+from hotrow.targets.target import parse_target, start
+from scenarios.counter import Counter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from hotrow.scenario import Scenario, Session, Work
+
+pytestmark = pytest.mark.usefixtures("hotrow_home")
+
+NOTHING = Tally(committed=0, unknown=0)
+
+
+def iter_once() -> Iterator[int]:
+    """Values that can be read once."""
+    yield 1
+
+
+class Crashing(Counter):
+    """A counter whose check crashes."""
+
+    name = "crashing"
+
+    def check(self, before: State, after: State, tally: Tally) -> Sequence[Verdict]:
+        raise KeyError("total")
+
+
+class Blind(Counter):
+    """A counter that can be read twice only."""
+
+    name = "blind"
+    reads = 0
+
+    def observe(self, session: Session) -> State:
+        Blind.reads += 1
+        if Blind.reads == 2:
+            raise ZeroDivisionError
+        return super().observe(session)
+
+
+@pytest.fixture
+def lay_out() -> Iterator[Callable[..., Tables]]:
+    """Make tables for some scenarios; they are dropped at the end."""
+    made: list[Tables] = []
+
+    def make(*scenarios: Scenario, receipts: bool = False) -> Tables:
+        target = start(parse_target("local:rtt=0,commit=0"))
+        schema = f"hotrow_tables_{os.urandom(4).hex()}"
+        made.append(Tables(target, schema, scenarios, BLOCKING, keys=3, receipts=receipts))
+        made[-1].build(progress=False)
+        return made[-1]
+
+    yield make
+    for tables in made:
+        tables.drop()
+
+
+def test_cells_share_tables_where_these_are_alike(lay_out: Callable[..., Tables]) -> None:
+    """One schema for each number of shards, whatever else differs."""
+    tables = lay_out(Counter(shards=1), Counter(shards=4), Counter(shards=1))
+
+    one, four, again = tables.schemas
+    assert one == again != four
+
+
+def test_each_is_judged_on_its_own(lay_out: Callable[..., Tables]) -> None:
+    """What was done to one is not held against the other."""
+    tables = lay_out(Counter(shards=1), Counter(shards=4))
+    _increment(tables.schemas[1])
+
+    first, second = (tables.judge(cell, Tally(committed=0, unknown=0))[0] for cell in (0, 1))
+
+    assert (first.valid, second.valid) == (True, False)
+
+
+def test_a_cell_is_judged_by_what_changed_in_it(lay_out: Callable[..., Tables]) -> None:
+    """The end of a cell is the beginning of the next one on the same tables."""
+    tables = lay_out(Counter(), Counter())
+    _increment(tables.schemas[0])
+
+    one = Tally(committed=1, unknown=0)
+    assert [tables.judge(cell, tally)[0].valid for cell, tally in enumerate((one, NOTHING))] == [True, True]
+
+
+def test_a_check_that_crashes_has_found_nothing(lay_out: Callable[..., Tables]) -> None:
+    """Its verdict is None, which is no pass, and says what happened."""
+    (verdict,) = lay_out(Crashing()).judge(0, NOTHING)
+
+    assert verdict.valid is None
+    assert "KeyError" in verdict.details["error"]
+
+
+class Forgetful(Counter):
+    """A counter whose seeding returns nothing."""
+
+    name = "forgetful"
+
+    def seed(self, keys: int) -> Sequence[str]:
+        return cast("Sequence[str]", None)
+
+
+class Illegible(Counter):
+    """A counter that can never be read."""
+
+    name = "illegible"
+
+    def observe(self, session: Session) -> State:
+        raise KeyError("colour")
+
+
+@pytest.mark.parametrize(("scenario", "method"), [(Forgetful(), "seed"), (Illegible(), "observe")])
+def test_what_cannot_run_is_refused_before_any_load(
+    scenario: Scenario, method: str, lay_out: Callable[..., Tables]
+) -> None:
+    """In one line that names the method, not by a crash that leaves the run waiting."""
+    with pytest.raises(UsageError, match=rf"{scenario.name}: {method}\(\)"):
+        lay_out(scenario)
+
+
+def test_a_verdict_may_name_what_json_has_no_value_for() -> None:
+    """A uuid or a decimal of the database stands as text."""
+    verdict = Verdict("x", valid=False, count=1, first={"id": UUID(int=1), "sum": Decimal("1.50")})
+
+    assert verdict.as_json()["first"] == {"id": "00000000-0000-0000-0000-000000000001", "sum": "1.50"}
+
+
+def test_a_reading_that_crashes_is_no_verdict_either(lay_out: Callable[..., Tables]) -> None:
+    """Nor has a cell one whose beginning is not known; one that is prepared begins anew."""
+    Blind.reads = 0
+    tables = lay_out(Blind())
+
+    unprepared = [tables.judge(0, NOTHING)[0].valid for _ in range(3)]
+    Blind.reads = 1
+    failed = tables.judge(0, NOTHING)[0].valid
+    tables.prepare(0)
+
+    assert unprepared == [None, None, True]
+    assert (failed, tables.judge(0, NOTHING)[0].valid) == (None, True)
+
+
+class Selective(Counter):
+    """A counter that is read as a knob says, which does not matter to its tables."""
+
+    name = "selective"
+    sharp = Switch("see all that was counted")
+
+    def observe(self, session: Session) -> State:
+        total = super().observe(session)
+        return total if self.sharp else {"total": 0}
+
+    def check(self, before: State, after: State, tally: Tally) -> Sequence[Verdict]:
+        return [judge("nothing was counted", [after] if after != before else [])]
+
+
+@pytest.mark.parametrize("order", [("off", "on"), ("on", "off"), ("on", "off", "on")])
+def test_each_cell_is_observed_with_its_own_knobs(
+    order: Sequence[str], lay_out: Callable[..., Tables]
+) -> None:
+    """Before and after it, whichever comes first; a change between cells is no matter of either."""
+    tables = lay_out(*(Selective(sharp=sharp) for sharp in order))
+    verdicts = []
+    for cell in range(len(order)):
+        tables.prepare(cell)
+        _increment(tables.schemas[cell])
+        verdicts.append(tables.judge(cell, NOTHING)[0].valid)
+
+    assert len(set(tables.schemas)) == 1
+    assert verdicts == [sharp == "off" for sharp in order]
+
+
+def test_a_state_that_an_equal_scenario_read_is_not_read_again(lay_out: Callable[..., Tables]) -> None:
+    """Unless a COMMIT in doubt may have come after it: that is no matter of the next cell."""
+    tables = lay_out(Counter(), Counter(), Counter(), receipts=True)
+    for cell, tally in enumerate((NOTHING, Tally(0, unknown=1))):
+        tables.prepare(cell)
+        assert [verdict.valid for verdict in tables.judge(cell, tally)] == [True, True]
+    _increment(tables.schemas[1])
+    tables.prepare(2)
+
+    assert tables.judge(2, NOTHING)[0].valid is True
+
+
+def test_without_all_records_no_count_is_judged(lay_out: Callable[..., Tables]) -> None:
+    """Neither the scenario's own nor that of receipts."""
+    tables = lay_out(Counter(), Counter(), receipts=True)
+    _increment(tables.schemas[0])
+
+    verdicts = tables.judge(0, NOTHING, records_lost=True)
+    tables.prepare(1)
+
+    assert [verdict.valid for verdict in verdicts] == [None, None]
+    assert [verdict.valid for verdict in tables.judge(1, NOTHING)] == [True, True]
+
+
+class Clumsy(Counter):
+    """A counter whose check changes what it is given."""
+
+    name = "clumsy"
+
+    def check(self, before: State, after: State, tally: Tally) -> Sequence[Verdict]:
+        cast("dict[str, int]", after)["total"] += 1
+        return super().check(before, {**after, "total": after["total"] - 1}, tally)
+
+
+def test_a_check_may_change_what_it_is_given(lay_out: Callable[..., Tables]) -> None:
+    """The next cell begins with what was read all the same."""
+    tables = lay_out(Clumsy())
+
+    assert [tables.judge(0, NOTHING)[0].valid for _ in range(2)] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [
+        (None, "TypeError: returned a NoneType"),
+        ([1], "TypeError: returned a list"),
+        ({"rows": iter_once()}, "TypeError: cannot pickle 'generator' object"),
+        ({"mean": [("all", Decimal("NaN"))]}, "ValueError: returned NaN"),
+        ({"total": 0}, "LookupError: returned values without reading any"),
+    ],
+)
+def test_what_cannot_be_compared_later_is_refused(
+    state: Any, why: str, lay_out: Callable[..., Tables]
+) -> None:
+    """A state is values that stay as they are until the cell has ended."""
+
+    class Fleeting(Counter):
+        name = "fleeting"
+
+        def observe(self, session: Session) -> State:
+            if state != {"total": 0}:
+                session.execute("SELECT 1")
+            return cast("State", state)
+
+    with pytest.raises(UsageError, match=rf"fleeting: observe\(\): {why}"):
+        lay_out(Fleeting())
+
+
+@pytest.mark.parametrize("error", [SystemExit(0), Rejected("sold out")])
+@pytest.mark.parametrize("method", ["seed", "observe", "tables"])
+def test_a_scenario_that_wants_to_leave_is_refused(
+    method: str, error: BaseException, lay_out: Callable[..., Tables]
+) -> None:
+    """In a line, not by leaving with exit code 0."""
+
+    def leave(*_: Any) -> Any:
+        raise error
+
+    leaving = type("Leaving", (Counter,), {"name": "leaving", method: leave})
+
+    with pytest.raises(UsageError, match=rf"leaving: {method}\(\): {type(error).__name__}"):
+        lay_out(leaving())
+
+
+def test_receipts_are_counted_even_where_the_check_crashes(lay_out: Callable[..., Tables]) -> None:
+    """They need to know nothing of the scenario."""
+    verdicts = lay_out(Crashing(), receipts=True).judge(0, NOTHING)
+
+    assert [verdict.valid for verdict in verdicts] == [None, True]
+
+
+def _increment(schema: str) -> None:
+    session = start(parse_target("local:rtt=0,commit=0")).connect(BLOCKING, schema)
+    session.begin()
+    session.execute("UPDATE counter SET value = value + 1 WHERE id = 0 AND shard = 0")
+    assert session.commit() == "COMMIT"
+    session.close()
+
+
+class Leaks(Counter):
+    """A counter that is also counted through a connection of its own, in no transaction of the run's."""
+
+    name = "leaks"
+    schema = ""
+
+    def run(self, session: Session, work: Work) -> None:
+        super().run(session, work)
+        _increment(self.schema)
+
+
+def test_a_write_past_the_transaction_is_refused_before_any_load(lay_out: Callable[..., Tables]) -> None:
+    """What was rolled back leaves nothing to find; after an honest rehearsal the cells begin as they were."""
+    honest, leaking = lay_out(Counter()), lay_out(Leaks())
+    Leaks.schema = leaking.schemas[0]
+    honest.rehearse(seed=1)
+
+    with pytest.raises(
+        UsageError, match=r"leaks: check.* does not hold, though .* rolled back: value equals"
+    ):
+        leaking.rehearse(seed=1)
+    honest.prepare(0)
+    assert honest.judge(0, NOTHING)[0].valid is True

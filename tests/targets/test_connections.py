@@ -1,0 +1,222 @@
+"""What connecting took: apart from latency, summed over workers and regions, and said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from analysis.summarise import summarise
+from hotrow.attempt.record import Outcome
+from hotrow.targets.dsql.refusal import Cause
+from reports.charts.charts import charts
+from reports.words import facts
+from reports.words.sentences import findings
+from reports.words.wording import redact
+from tests.support.measured import attempt, run_of, steady_commits
+from tests.support.sample_summary import sample_summary
+
+if TYPE_CHECKING:
+    from analysis.reading import Run
+
+CONFLICT = Outcome.CONFLICT
+NOBODY = {"n": 0, "p50": None, "p99": None, "max": None}
+
+
+def only_cell(run: Run) -> dict[str, Any]:
+    """The summary of a run's single cell."""
+    (cell,) = summarise(run)["cells"]
+    return cell
+
+
+def door(**counts: Any) -> dict[str, Any]:
+    """What one region's line in a worker's health says."""
+    none = {
+        "region": "us-east-1",
+        "opened": 0,
+        "retired": 0,
+        "retries": {},
+        "slot_wait_s": 0.0,
+        "token_s": 0.0,
+    }
+    return {**none, **counts}
+
+
+def with_health(run: Run, *workers: list[list[dict[str, Any]]]) -> Run:
+    """A run whose workers wrote such `connections`, a line each; `[]` is a line without any."""
+    base = run.health[0][0]
+    lines = [
+        [{**base, **({"connections": doors} if doors else {})} for doors in worker] for worker in workers
+    ]
+    return replace(run, health=dict(enumerate(lines)))
+
+
+def test_latency_leaves_out_the_waits_for_a_connection() -> None:
+    """Due at 0, conflict at 30 after a wait of 30, retry at 100 after one of 40, 10 ms long: 110 - 70 ms."""
+    run = run_of(
+        [
+            attempt(1, 30, CONFLICT, final=False, scheduled_ms=0, connect_ms=30),
+            attempt(1, 100, number=2, scheduled_ms=0, connect_ms=40),
+            attempt(2, 200, scheduled_ms=195),
+        ]
+    )
+    latency = only_cell(run)["latency_ms"]
+
+    assert (latency["n"], latency["max"]) == (2, pytest.approx(40, rel=1e-5))
+    assert latency["p50"] == pytest.approx((40 + 15) / 2, rel=1e-5)
+
+
+def test_a_wait_before_the_window_is_left_out_too() -> None:
+    """The transaction was due before the window: what its earlier attempt waited belongs to its latency."""
+    run = run_of(
+        [
+            attempt(9, 90, scheduled_ms=80, connect_ms=10, worker=1),
+            attempt(7, 60, CONFLICT, final=False, scheduled_ms=0, connect_ms=60),
+            attempt(8, 70, connect_ms=5),
+            attempt(7, 150, number=2, scheduled_ms=0),
+            attempt(9, 160),
+        ],
+        window_ms=(100, 1_100),
+    )
+    latency = only_cell(run)["latency_ms"]
+
+    assert (latency["n"], latency["max"]) == (2, pytest.approx(160 - 60, rel=1e-5))
+    assert latency["p50"] == pytest.approx((100 + 10) / 2, rel=1e-5)
+
+
+def test_waits_have_quantiles_of_their_own() -> None:
+    """Of the attempts that waited: the microseconds of a look at an open connection are no wait."""
+    waits = {5: 10.0, 50: 20.0, 95: 60.0}
+    run = run_of(
+        [
+            attempt(n, n, CONFLICT if n == 50 else Outcome.COMMITTED, connect_ms=waits.get(n, 0.005))
+            for n in range(100)
+        ]
+    )
+    cell = only_cell(run)
+
+    assert (cell["connect_ms"]["n"], cell["connect_ms"]["p50"]) == (3, pytest.approx(20))
+    assert cell["connect_ms"]["max"] == pytest.approx(60)
+    assert cell["connect_ms"].keys() == NOBODY.keys()
+    assert only_cell(run_of(steady_commits(100, 1.0)))["connect_ms"] == NOBODY
+
+
+def test_counts_are_summed_over_workers_and_regions() -> None:
+    """Each worker's last counts hold all before them, whatever lines without any follow."""
+    first = [
+        [door(opened=1)],
+        [
+            door(opened=8, retired=3, retries={"rate": 2}, slot_wait_s=1.5, token_s=0.25),
+            door(opened=8, retired=1, retries={"full": 1, "rate": 1}),
+        ],
+        [],
+    ]
+    second = [[door(opened=4, retired=2, slot_wait_s=0.5)]]
+    attempts = [*steady_commits(100, 1.0), attempt(900, 2_000, connect_ms=30)]
+
+    summary = summarise(with_health(run_of(attempts), first, second))
+
+    assert summary["connections"] == {
+        "opened": 20,
+        "retired": 6,
+        "retries": {"full": 1, "rate": 3},
+        "slot_wait_s": 2.0,
+        "signing_s": 0.25,
+        "connect_ms": {"n": 1, "p50": pytest.approx(30), "p99": pytest.approx(30), "max": pytest.approx(30)},
+    }
+
+
+def test_where_nobody_counted_there_is_nothing() -> None:
+    """A target that is no Aurora DSQL has no `connections`, rather than zeros."""
+    assert "connections" not in summarise(run_of(steady_commits(100, 1.0)))
+
+
+def counted(**changes: Any) -> dict[str, Any]:
+    """A summary whose run replaced sessions."""
+    counts = {
+        "opened": 128,
+        "retired": 64,
+        "retries": {"full": 2, "rate": 7},
+        "slot_wait_s": 3.21,
+        "signing_s": 0.41,
+        "connect_ms": {"n": 64, "p50": 30.0, "p99": 55.0, "max": 61.5},
+    }
+    return {**sample_summary(), "connections": {**counts, **changes}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {},
+            (
+                "64 sessions were replaced before their age limit; "
+                "waits for a connection (p50 30 ms, at most 61.5 ms) are apart from latency."
+            ),
+        ),
+        ({"retired": 1, "connect_ms": NOBODY}, "1 session was replaced before its age limit."),
+    ],
+)
+def test_replaced_sessions_are_said(changes: dict[str, Any], sentence: str) -> None:
+    """With what the waits came to, where any attempt had to wait."""
+    assert findings(counted(**changes))[-1] == sentence
+
+
+def test_where_no_session_came_of_age_nothing_is_said() -> None:
+    """Nor where nobody counted."""
+    assert not any("session" in said for said in findings(counted(retired=0)) + findings(sample_summary()))
+
+
+def test_the_facts_have_a_line_of_counts() -> None:
+    """No name in it is one that reports withhold."""
+    assert dict(facts.facts(redact(counted())))["connections"] == (
+        "128 opened; 64 sessions replaced before their age limit; 9 tried again (full 2, rate 7); "
+        "users waited 3.21 s for their turn, all together; signing took 410 ms"
+    )
+    assert "tried again" not in dict(facts.facts(counted(retries={})))["connections"]
+    assert "connections" not in dict(facts.facts(sample_summary()))
+
+
+def test_the_facts_have_a_line_of_waits_where_there_were_any() -> None:
+    """Quantiles of cells are not merged, but given from the least to the most."""
+    summary = sample_summary()
+    assert "waits for a connection" not in dict(facts.facts(summary))
+
+    summary["cells"][1]["connect_ms"] = {"n": 1, "p50": 20.0, "p99": 20.0, "max": 20.0}
+    one = dict(facts.facts(summary))["waits for a connection"]
+    summary["cells"][2]["connect_ms"] = {"n": 63, "p50": 30.0, "p99": 50.0, "max": 61.5}
+    two = dict(facts.facts(summary))["waits for a connection"]
+
+    assert one == "1 attempt waited 1 ms or more: p50 20 ms, at most 20 ms; latency leaves these waits out"
+    assert two.startswith("64 attempts waited 1 ms or more: p50 20 ms to 30 ms (by cell), at most 61.5 ms; ")
+
+
+def test_the_latency_chart_says_that_waits_are_left_out() -> None:
+    """Where there were none, it says nothing of them."""
+    summary = sample_summary()
+    quiet = next(each for each in charts(summary) if each.name == "latency").subtitle
+    summary["cells"][1]["connect_ms"] = {"n": 1, "p50": 20.0, "p99": 20.0, "max": 20.0}
+    told = next(each for each in charts(summary) if each.name == "latency").subtitle
+
+    assert told == f"{quiet} Waits for a new connection are left out."
+
+
+def test_a_summary_of_before_is_still_drawn() -> None:
+    """Summaries that have none of these fields make the same page as those where nothing was to be said."""
+    summary = sample_summary()
+    older = {
+        **summary,
+        "cells": [{k: v for k, v in cell.items() if k != "connect_ms"} for cell in summary["cells"]],
+    }
+
+    assert [each.subtitle for each in charts(older)] == [each.subtitle for each in charts(summary)]
+    assert facts.facts(older) == facts.facts(summary)
+
+
+def test_no_cause_of_trying_again_is_taken_for_a_secret() -> None:
+    """The page withholds what is named like a token; it once withheld a count, and failed at it."""
+    retries = {cause.value: 1 for cause in Cause}
+
+    assert redact(retries) == retries
+    assert "tried again" in dict(facts.facts(counted(retries=retries)))["connections"]

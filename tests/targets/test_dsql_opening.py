@@ -1,0 +1,345 @@
+"""Opening connections to the stand-in's endpoint: TLS, tokens, what is tried again and what is not."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from hotrow.standin.endpoint.control import ask_control
+from hotrow.standin.endpoint.faults import Faults
+from hotrow.standin.endpoint.lifecycle import find_control
+from hotrow.standin.endpoint.token import sign
+from hotrow.targets.connection import UserConnection
+from hotrow.targets.dsql.cluster import ADMIN, Cluster, parse_clusters
+from hotrow.targets.dsql.opening import RETRY_FOR_S, Door, conninfo_of
+from hotrow.targets.dsql.refusal import Cause, cause_of
+from hotrow.targets.dsql.tokens import Signer
+from hotrow.targets.session import BLOCKING, Waiting
+from hotrow.targets.target import Targets, parse_target
+from tests.support.dsql_endpoint import ACCESS_KEY, REGION, SECRET_KEY, Offer, offered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@pytest.fixture(scope="module")
+def offer(dsn: str) -> Iterator[Offer]:
+    """The endpoint, for the tests of this module."""
+    assert dsn
+    with offered() as offer:
+        yield offer
+
+
+@pytest.fixture
+def cluster(offer: Offer) -> Cluster:
+    """As `--host` names it."""
+    (cluster,) = parse_clusters(offer.host())
+    return cluster
+
+
+class Timer:
+    """A clock that only sleep moves."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def waiting(self) -> Waiting:
+        return Waiting(ready=BLOCKING.ready, sleep=self.sleep, clock=lambda: self.now_s)
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+def enter(connection: psycopg.Connection[Any]) -> int:
+    """What a session would be made of: the backend's process, and no connection left behind."""
+    with connection:
+        return connection.info.backend_pid
+
+
+def expired(cluster: Cluster) -> str:
+    """A token that was good in January 2025."""
+    values = {
+        "Action": "DbConnectAdmin",
+        "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+        "X-Amz-Credential": f"{ACCESS_KEY}/20250102/{REGION}/dsql/aws4_request",
+        "X-Amz-Date": "20250102T030405Z",
+        "X-Amz-Expires": "900",
+        "X-Amz-SignedHeaders": "host",
+    }
+    values["X-Amz-Signature"] = sign(cluster.host, values, SECRET_KEY)
+    return f"{cluster.host}/?{urlencode(values)}"
+
+
+# TLS
+
+
+def test_tls_is_verified_and_begins_at_once(cluster: Cluster) -> None:
+    """verify-full with the authority named, direct TLS where libpq can, no password in the conninfo."""
+    conninfo = conninfo_to_dict(conninfo_of(cluster, "ca.pem"))
+
+    assert (conninfo["sslmode"], conninfo["sslrootcert"]) == ("verify-full", "ca.pem")
+    assert (conninfo.get("sslnegotiation") == "direct") == (psycopg.pq.version() >= 170_000)
+    assert "password" not in conninfo
+    assert Door(cluster).open(BLOCKING, lambda connection: (connection.pgconn.ssl_in_use, enter(connection)))[
+        0
+    ]
+
+
+# What is tried again
+
+
+def test_an_expired_token_is_replaced_at_once(cluster: Cluster) -> None:
+    """The server's hint is enough: the next try has a new token, and later connections keep it."""
+    made = [expired(cluster), Signer()(cluster)]
+    door = Door(cluster, sign=lambda _: made.pop(0))
+
+    door.open(Timer().waiting(), enter)
+    door.open(Timer().waiting(), enter)
+
+    assert door.counts.retries == Counter({Cause.EXPIRED: 1})
+    assert (door.counts.opened, made) == (2, [])
+
+
+def test_it_is_given_up_at_the_deadline(cluster: Cluster) -> None:
+    """Tokens that are always expired: tries for half a minute, then one line that names clock and life."""
+    timer = Timer()
+    door = Door(cluster, sign=expired, rng=random.Random(1))  # noqa: S311 - seeded
+
+    with pytest.raises(psycopg.OperationalError) as caught:
+        door.open(timer.waiting(), enter)
+
+    assert RETRY_FOR_S / 2 < timer.now_s <= RETRY_FOR_S
+    assert 5 < door.counts.retries[Cause.EXPIRED] < 100
+    assert "clock" in door.explain(caught.value)
+    assert "token_life=" in door.explain(caught.value)
+
+
+def test_no_permission_is_said_at_once(cluster: Cluster) -> None:
+    """`access denied` without a hint is no matter of time: one try, one line."""
+    tries: list[Cluster] = []
+
+    def wrong(cluster: Cluster) -> str:
+        tries.append(cluster)
+        return expired(cluster).replace(REGION, "eu-west-1")
+
+    door = Door(cluster, sign=wrong)
+
+    with pytest.raises(psycopg.OperationalError, match="access denied") as caught:
+        door.open(Timer().waiting(), enter)
+
+    assert (len(tries), door.counts.retries) == (1, Counter())
+    assert "dsql:DbConnectAdmin" in door.explain(caught.value)
+    assert "\n" not in door.explain(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (psycopg.errors.InternalError_, Cause.UNAVAILABLE),
+        (psycopg.errors.ConfigurationLimitExceeded, Cause.RATE),
+        (psycopg.errors.TooManyConnections, Cause.FULL),
+        (psycopg.errors.SerializationFailure, Cause.SCHEMA),
+    ],
+)
+def test_a_first_statement_that_is_refused_is_connecting_too(
+    cluster: Cluster, error: type[psycopg.Error], cause: Cause
+) -> None:
+    """The session is made of a new connection, after a pause."""
+    failures = [error(), error()]
+    timer = Timer()
+
+    def enter_late(connection: psycopg.Connection[Any]) -> int:
+        process = enter(connection)
+        if failures:
+            raise failures.pop()
+        return process
+
+    door = Door(cluster)
+    door.open(timer.waiting(), enter_late)
+
+    assert door.counts.retries == Counter({cause: 2})
+    assert (door.counts.opened, timer.now_s > 0) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("FATAL:  Unable to accept connection, rate exceeded.", Cause.RATE),
+        ("FATAL:  sorry, too many clients already", Cause.FULL),
+        ("FATAL:  Cluster x is waking up cluster, please retry later", Cause.WAKING),
+        ("FATAL:  server unavailable", Cause.UNAVAILABLE),
+        ("FATAL:  access denied\nHINT:  Signature expired: 2025 is now earlier than 2026", Cause.EXPIRED),
+        ("FATAL:  words that nobody has seen yet", Cause.OTHER),
+        ("FATAL:  access denied", None),
+        ('FATAL:  role "app" does not exist', None),
+        ("connection failed: Connection refused\n\tIs the server running?", None),
+        ("connection failed: SSL error: certificate verify failed", None),
+    ],
+)
+def test_what_is_worth_another_try(text: str, cause: Cause | None) -> None:
+    """Whatever may pass by itself; never what only the user can change."""
+    assert cause_of(psycopg.OperationalError(f'connection to server at "h", port 1 failed: {text}')) == cause
+
+
+def test_a_rate_that_was_exceeded_slows_all_users_of_the_process(cluster: Cluster) -> None:
+    """After 53400 the burst is spent: the connections that follow come at the rate."""
+    failures = [psycopg.errors.ConfigurationLimitExceeded()]
+
+    def enter_late(connection: psycopg.Connection[Any]) -> int:
+        process = enter(connection)
+        if failures:
+            raise failures.pop()
+        return process
+
+    timer = Timer()
+    door = Door(cluster, rng=random.Random(1))  # noqa: S311 - seeded
+    door.open(timer.waiting(), enter_late)
+    after_s = timer.now_s
+    for _ in range(9):
+        door.open(timer.waiting(), enter)
+
+    assert timer.now_s - after_s > 5 / cluster.connect_rate_per_s
+    assert door.counts.slot_wait_s > 0
+
+
+# Faults of the endpoint
+
+
+@pytest.fixture
+def set_faults(offer: Offer) -> Iterator[Callable[..., None]]:
+    """Puts faults in force, for one test."""
+
+    def put(**values: Any) -> None:
+        ask_control(find_control(), Faults(**values))
+
+    yield put
+    put()
+
+
+def test_what_the_server_really_says_is_understood(cluster: Cluster, set_faults: Callable[..., None]) -> None:
+    """A cluster that wakes up, and a token that expires, in the server's own words: no user notices."""
+    set_faults(refuse=0.5, expire_token=0.5)
+    door = Door(cluster, rng=random.Random(1))  # noqa: S311 - seeded
+
+    for _ in range(20):
+        door.open(Timer().waiting(), enter)
+
+    assert door.counts.opened == 20
+    assert set(door.counts.retries) == {Cause.WAKING, Cause.EXPIRED}
+
+
+@pytest.mark.parametrize(("told", "refused"), [(50.0, False), (100_000.0, True)])
+def test_the_pace_keeps_below_what_the_server_enforces(
+    offer: Offer, set_faults: Callable[..., None], told: float, refused: bool
+) -> None:
+    """At 50 a second and 5 at once none of 30 is refused; who was told another rate is, and gets in later."""
+    set_faults(connect_rate=50.0, connect_burst=5.0)
+    (cluster,) = parse_clusters(offer.host(connect_rate=f"{told}", connect_burst=f"{told / 10}"))
+    door = Door(cluster)
+
+    with ThreadPoolExecutor(30) as users:
+        list(users.map(lambda _: door.open(BLOCKING, enter), range(30)))
+
+    assert door.counts.opened == 30
+    assert (door.counts.retries[Cause.RATE] > 0) == refused
+
+
+def test_no_more_are_under_way_than_the_burst_has(cluster: Cluster) -> None:
+    """With four slots at once, a fifth user waits until one of four is in."""
+    door = Door(replace(cluster, connect_rate_per_s=1e6, connect_burst=10.0))
+    all_four = threading.Barrier(4)
+    inside: list[int] = []
+    most: list[int] = []
+
+    def enter_together(connection: psycopg.Connection[Any]) -> None:
+        inside.append(enter(connection))
+        most.append(len(inside))
+        all_four.wait(timeout=20)
+        inside.pop()
+
+    with ThreadPoolExecutor(8) as users:
+        list(users.map(lambda _: door.open(BLOCKING, enter_together), range(8)))
+
+    assert max(most) == 4
+
+
+# Sessions of users
+
+
+def test_a_session_of_age_is_replaced_between_attempts(offer: Offer) -> None:
+    """One that is not stays; a transaction that was begun before is committed on its own connection."""
+    timer = Timer()
+    target = parse_target(offer.host(session_life="100s"))
+    connection = UserConnection(target, "public", timer.waiting())
+    first = connection.session()
+    timer.now_s += 89
+    assert connection.session() is first
+
+    first.begin()
+    assert first.execute("SELECT 1").rows == [(1,)]
+    timer.now_s += 12
+    assert first.commit() == "COMMIT"
+    second = connection.session()
+
+    assert (second is first, first.usable, second.usable) == (False, False, True)
+    (door,) = target.doors
+    assert (door.counts.opened, door.counts.retired) == (2, 1)
+    connection.close()
+
+
+def test_sessions_do_not_all_come_of_age_at_once(cluster: Cluster) -> None:
+    """Up to a tenth earlier, spread evenly."""
+    door = Door(cluster, rng=random.Random(1))  # noqa: S311 - seeded
+    lives_s = [door.session_life_s() for _ in range(1000)]
+
+    assert 0.9 * cluster.session_life_s <= min(lives_s) < 0.901 * cluster.session_life_s
+    assert 0.999 * cluster.session_life_s < max(lives_s) <= cluster.session_life_s
+
+
+def test_who_names_a_target_twice_gets_it_with_its_token() -> None:
+    """One token for a process, region and user, whoever in it connects."""
+    targets = Targets()
+    host = "dsql://a.dsql.us-east-1.on.aws"
+
+    assert targets.of(host) is targets.of(host)
+    assert targets.of(host) is not targets.of(f"{host}?user=app")
+
+
+def test_the_run_s_counts_begin_at_zero(offer: Offer) -> None:
+    """What was connected before the run, for its tables, is not the run's."""
+    (door,) = parse_target(offer.host()).doors
+    door.open(BLOCKING, enter)
+
+    door.begin_run(2)
+    door.open(BLOCKING, enter)
+
+    assert door.as_json() == {"opened": 1, "retired": 0, "retries": {}, "slot_wait_s": 0.0, "token_s": 0.0}
+
+
+def test_a_role_connects_with_its_own_kind_of_token(offer: Offer, dsn: str) -> None:
+    """Where it exists; `current_user` is the role."""
+    with psycopg.connect(dsn, autocommit=True) as owner:
+        owner.execute("CREATE ROLE hotrow_app LOGIN")
+    try:
+        session = parse_target(offer.host(user="hotrow_app")).connect(BLOCKING)
+        assert session.execute("SELECT current_user::text").rows == [("hotrow_app",)]
+        session.close()
+    finally:
+        with psycopg.connect(dsn, autocommit=True) as owner:
+            owner.execute("DROP ROLE hotrow_app")
+
+
+def test_a_fresh_token_is_signed_now(cluster: Cluster) -> None:
+    """The test of expired ones would not notice a clock that is off."""
+    assert f"X-Amz-Date={datetime.now(UTC):%Y%m%dT%H%M}" in Signer()(cluster)
+    assert cluster.user == ADMIN

@@ -1,0 +1,210 @@
+"""Odd texts after `-H`: a target or one line, and never a password in anything that is said."""
+
+from __future__ import annotations
+
+import random
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+
+from hotrow.commands.main import main
+from hotrow.errors import HotrowError, UsageError
+from hotrow.masking import hide_secrets, one_line, secrets_in, show_host, show_word
+from hotrow.targets.session import BLOCKING
+from hotrow.targets.target import Target, check_reachable, parse_target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MARKER = "Pw7kQz9Xw2"
+"""A password, or a part of one."""
+FUZZED = 100_000
+"""Texts; one takes about 5 µs."""
+BEGINNINGS = ("", "local:", "plain:", "postgresql://", "postgresql://h/?", "dsql://", "dsql://h?region=x-1&")
+ODD = (
+    *"@/?#&=:%[]{}()<>,;\\'\"`$|~^* \t\n\r\0\x1b\x7f",
+    *("%zz", "%00", "%40", "%2F", "@@", "://", "é", "密", "\u202e", "\ud800", "\udcff", "x" * 5000, ""),
+)
+PLACES = (
+    "postgresql://u:{}@127.0.0.1:1/db",
+    "postgresql://u:{}@[::1]:1/db?isolation=serializable",
+    "postgres://:{}@127.0.0.1:1",
+    "postgresql://127.0.0.1:1/db?user=u&password={}",
+    "postgresql://127.0.0.1:1?password={}&rtt=2ms",
+    "postgresql://127.0.0.1:1?sslpassword={}",
+    "host=127.0.0.1 port=1 password={}",
+    "password={} host=127.0.0.1",
+    "u:{}@127.0.0.1",
+    "//u:{}@127.0.0.1/db",
+    "mysql://u:{}@127.0.0.1/db",
+    "dsql://admin:{}@127.0.0.1:1?region=x-1",
+    "dsql://127.0.0.1:1/postgres?region=x-1&password={}",
+    "local:password={}",
+    "plain:rtt=2ms,password={}",
+)
+PIECES = (
+    *(
+        "local",
+        "plain",
+        ":",
+        ",",
+        "rtt=",
+        "2ms",
+        "1e9s",
+        "commit=",
+        "rules=off",
+        "isolation=",
+        "serializable",
+    ),
+    *("postgresql://", "postgres://", "dsql://", "//", "u", ":p", "@", "h", "[", "]", "::1", ":5432", ":x"),
+    *("/db", "?", "&", "=", "user=", "password=", "host=", "port=", "region=", "us-east-1", "token_life="),
+    *("session_life=", "connect_rate=", "1", "nan", "inf", "sslrootcert=", "/dev/zero", "/", "service=none"),
+    *("abc.dsql.us-east-1.on.aws", "%", "%zz", "%00", "%C3", "\0", "\n", " ", "\ud800", "é", "٣", "\u2028"),
+)
+
+
+def passwords(rng: random.Random) -> str:
+    """The marker, cut by odd characters."""
+    return "".join(rng.choice(ODD) + MARKER for _ in range(rng.randint(1, 3))) + rng.choice(ODD)
+
+
+def hosts(count: int, seed: int) -> Iterator[str]:
+    """Odd hosts with the marker as a password."""
+    rng = random.Random(seed)  # noqa: S311 - seeded, for a test
+    for _ in range(count):
+        yield rng.choice(PLACES).format(passwords(rng))
+
+
+@pytest.fixture(autouse=True)
+def no_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No name is looked up in a network."""
+    real = socket.getaddrinfo
+
+    def resolve(host: str, *rest: Any, **more: Any) -> Any:
+        if host not in {"127.0.0.1", "::1"}:
+            raise socket.gaierror(-2, "Name or service not known")
+        return real(host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", MARKER)
+
+
+def parsed(host: str) -> Target | None:
+    """The target; None if it was refused, which is to be one line without the marker."""
+    try:
+        return parse_target(host)
+    except UsageError as error:
+        said = str(error)
+        assert MARKER not in said, host
+        assert said.startswith("--host"), (host, said)
+        assert said.isprintable(), (host, said)
+        return None
+
+
+def test_no_password_is_said() -> None:
+    """In no refusal, label, repr, message of libpq, progress line, or word of run.json."""
+    for host in hosts(400, seed=1):
+        assert MARKER not in show_host(host), host
+        assert MARKER not in show_word(host) or "://" not in host, host
+        assert MARKER not in show_word(f"--host={host}") or "://" not in host, host
+        target = parsed(host)
+        if target is None or target.embedded or target.kind == "dsql":
+            continue
+        with pytest.raises(HotrowError) as caught:
+            check_reachable(target, BLOCKING)
+        assert MARKER not in f"{caught.value} {target!r} {target.label}", host
+        assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("command", ["doctor", "probe"])
+def test_a_command_says_one_line(command: str) -> None:
+    """Exit code 2, one line on standard error, and no password on either."""
+    for host in hosts(40, seed=2):
+        if host.startswith("dsql"):
+            host = host.replace("127.0.0.1", "nobody.invalid")  # noqa: PLW2901
+        done = CliRunner().invoke(main, [command, "-H", host])
+
+        assert done.exit_code == 2, (host, done.output)
+        assert MARKER not in done.stdout + done.stderr, host
+        assert done.stderr.startswith("hotrow: "), (host, done.stderr)
+        assert done.stderr.count("\n") == 1, (host, done.stderr)
+
+
+def test_any_text_is_a_target_or_one_line() -> None:
+    """Whatever the pieces and their order."""
+    rng = random.Random(3)  # noqa: S311 - seeded, for a test
+    for _ in range(FUZZED):
+        parsed(rng.choice(BEGINNINGS) + "".join(rng.choices(PIECES, k=rng.randint(0, 8))))
+
+
+@pytest.mark.parametrize("size", [5_000, 10_000_000])
+@pytest.mark.parametrize("pattern", ["postgresql://{}", "dsql://{}", "local:{}", "postgresql://h/?{}", "{}"])
+def test_a_very_long_text_is_refused_at_once(pattern: str, size: int) -> None:
+    """Before anything is taken apart."""
+    for letter in ("a", "@", "a=b&", ",", "%"):
+        with pytest.raises(UsageError, match="longer than"):
+            parse_target(pattern.format(letter * size))
+
+
+def test_what_libpq_takes_is_taken() -> None:
+    """A password with ? and #, which libpq ends at the first @ only; a query with an @."""
+    for host in ("postgresql://u:a?b#c@h/db", "postgresql://h/db?user=me@tenant", "postgresql://%2Ftmp/db"):
+        assert parse_target(host).kind == "postgresql"
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("local:rtt=2ms,commit=5ms", "local:rtt=2ms,commit=5ms"),
+        ("postgresql://u:secret1@db:5432/x?password=secret1", "postgresql://db:5432/x"),
+        ("postgresql://u:sec?ret1@[::1]/x", "postgresql://[::1]/x"),
+        ("postgresql://u:sec/ret1@db/x", "postgresql://…"),
+        (
+            "dsql://a.dsql.us-east-1.on.aws,b:1/postgres?user=me",
+            "dsql://a.dsql.us-east-1.on.aws,b:1/postgres",
+        ),
+        ("password=secret1", "…"),
+    ],
+)
+def test_what_is_shown_of_a_host(host: str, shown: str) -> None:
+    """Enough to tell targets apart."""
+    assert show_host(host) == shown
+
+
+def test_an_error_s_text_loses_secrets_and_control_characters() -> None:
+    """However the secret was spelled in it."""
+    text = hide_secrets("no host p%40ss/word or p@ss/word or p%40ss%2Fword", ["p@ss/word"])
+
+    assert text == "no host p%40ss/word or … or …"
+    assert one_line("a\x1b[31m\nb\0" + "c" * 1000) == "a?[31m b?" + "c" * 391 + "…"
+
+
+def test_a_fault_of_hotrow_s_own_says_no_password_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its traceback may repeat anything; what the command line has as a password is taken out."""
+    host = f"postgresql://u:{MARKER}@h/db?sslpassword=other{MARKER}"
+    words = ["doctor", "-H", host]
+
+    def fail(text: str) -> Target:
+        raise RuntimeError(text)
+
+    monkeypatch.setattr("hotrow.targets.target.parse_target", fail)
+    monkeypatch.setattr("sys.argv", ["hotrow", *words])
+    done = CliRunner().invoke(main, words)
+
+    assert done.exit_code == 2
+    assert "RuntimeError: postgresql://u:…@h/db?sslpassword=" in done.stderr
+    assert MARKER not in done.stderr
+
+
+def test_secrets_of_a_command_line() -> None:
+    """As they were written, and as libpq knows them."""
+    words = [
+        "--host=postgresql://u:p%40ss?word@h/x?a=b&password=sec%20ret",
+        "host=h password=plain",
+        "token=t",
+    ]
+
+    assert secrets_in(words) == {"p%40ss?word", "p@ss?word", "sec%20ret", "sec ret", "plain", "t"}
