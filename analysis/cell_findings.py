@@ -49,7 +49,7 @@ def find(
         cell: its summary, all but `warnings` and `usable`.
         conflicts_at_commit: whether the target decides conflicts at COMMIT, rather than by row locks.
         steady: what `analysis.steady` said.
-        closed: whether the window ended as planned.
+        closed: whether the interval ended as planned.
         judged: whether the scenario's checks ran.
     """
     found = [
@@ -99,7 +99,7 @@ def find_in_run(
 
 _NOT_STEADY = Finding(
     "not_steady",
-    "attempts had not settled at one rate: more than half of the window looks like a transient (MSER-5)",
+    "attempts had not settled at one rate: more than half of the interval looks like a transient (MSER-5)",
     "Raise --warmup, and --duration with it.",
 )
 _INTERRUPTED = Finding(

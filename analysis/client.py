@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from analysis.reading import Window
+    from analysis.reading import MeasuredInterval
 
     Line = Mapping[str, Any]
 
@@ -49,7 +49,9 @@ class Timeline:
     """How late it was."""
 
 
-def read_client(health: Mapping[int, Sequence[Line]], cell: int, window: Window) -> dict[str, Any]:
+def read_client(
+    health: Mapping[int, Sequence[Line]], cell: int, interval: MeasuredInterval
+) -> dict[str, Any]:
     """`client` of a cell: the busiest and the latest worker, when workers stood still, the machine's load.
 
     An event that falls due while a sleep of the loop is late by g waits between g and 0, so that the share of
@@ -58,8 +60,8 @@ def read_client(health: Mapping[int, Sequence[Line]], cell: int, window: Window)
     about 100 samples: the median of such maxima is the 99.3 % quantile of the samples (0.993^100 = 0.5).
     """
     if not any("lags_ms" in line for lines in health.values() for line in lines):
-        return _of_maxima(health, cell, window)
-    edges = (window.begin_ns / _MS, window.end_ns / _MS)
+        return _of_maxima(health, cell, interval)
+    edges = (interval.begin_ns / _MS, interval.end_ns / _MS)
     workers = {worker: _timeline(lines) for worker, lines in health.items() if lines}
     late = {worker: _lateness(line, edges) for worker, line in workers.items()}
     cpus = {worker: _mean(line, line.cpu, edges) for worker, line in workers.items()}
@@ -78,13 +80,13 @@ def read_client(health: Mapping[int, Sequence[Line]], cell: int, window: Window)
     }
 
 
-def _of_maxima(health: Mapping[int, Sequence[Line]], cell: int, window: Window) -> dict[str, Any]:
+def _of_maxima(health: Mapping[int, Sequence[Line]], cell: int, interval: MeasuredInterval) -> dict[str, Any]:
     """From lines that have the worst lag of each second alone."""
     workers = [
         [
             line
             for line in lines
-            if line["cell"] == cell and window.begin_ns < line["wall_ns"] <= window.end_ns
+            if line["cell"] == cell and interval.begin_ns < line["wall_ns"] <= interval.end_ns
         ]
         for lines in health.values()
     ]

@@ -27,7 +27,7 @@ _TOLD_MOST = 3
 """Times in which something stood still; the others are counted."""
 _UNMEASURED = Finding(
     "client_unmeasured",
-    "there is no sample of the client's own load in this window",
+    "there is no sample of the client's own load in this interval",
     "Measure for at least two seconds (--duration).",
 )
 

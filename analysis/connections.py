@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def count_connections(run: Run) -> dict[str, dict[str, Any]]:
     """`connections` of a run, over all workers and regions; nothing where no worker counted any.
 
-    What attempts waited is that of the whole run, as the counts are, and not of the measured windows alone.
+    What attempts waited is that of the whole run, as the counts are, and not of the measured intervals alone.
     """
     doors = [door for lines in run.health.values() for door in _last_counts(lines)]
     if not doors:

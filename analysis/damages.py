@@ -29,7 +29,7 @@ def find_in_cell(damage: Damage, cell: int) -> list[Finding]:
         message = f"{impossible} records are none that hotrow writes, and count nowhere: the file was damaged"
         found.append(Finding("records_impossible", message, _RESTORE, spoils=True))
     if cell in damage.overlapping:
-        message = "its window overlaps that of another cell, which hotrow never measures at the same time"
+        message = "its interval overlaps that of another cell, which hotrow never measures at the same time"
         found.append(Finding("windows_overlap", message, _RESTORE, spoils=True))
     return found
 

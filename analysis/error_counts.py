@@ -11,20 +11,20 @@ from hotrow.attempt.record import Flag, Outcome
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from analysis.tally import Tally
+    from analysis.counts import Counts
 
 _TEXTS = ("message", "statement", "place")
 
 
 def count_errors(
-    cell: Tally, number: int, kinds: Sequence[str], texts: Sequence[Mapping[str, Any]]
+    cell: Counts, number: int, kinds: Sequence[str], texts: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """The sorts of `error` and `unknown` in the window, most attempts first.
+    """The sorts of `error` and `unknown` in the interval, most attempts first.
 
     Attempts that a receipt resolved are left out: `in_doubt` has them.
 
     Args:
-        cell: the attempts of its window.
+        cell: the attempts of its interval.
         number: the cell's id.
         kinds: of the scenario; its name is given only if there are several.
         texts: what `hotrow.run.error_log` read; a sort that none of them is of has no text.

@@ -17,8 +17,8 @@ from hotrow.errors import RunError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from analysis.counts import Counts
     from analysis.keysets import KeySets
-    from analysis.tally import Tally
     from analysis.timing import Timing
     from hotrow.keys.skew import Skew, Table
 
@@ -43,7 +43,7 @@ def lay_out(cell: Mapping[str, Any], skews: Mapping[str, Skew]) -> Table | None:
 
 
 def expect(
-    cell: Mapping[str, Any], table: Table | None, counted: Tally, times: Timing, think_s: float
+    cell: Mapping[str, Any], table: Table | None, counted: Counts, times: Timing, think_s: float
 ) -> dict[str, float | None]:
     """Predicted conflict rate and goodput.
 
@@ -62,7 +62,7 @@ def expect(
     return {"conflict_rate": predicted.conflict_rate, "goodput_per_s": predicted.goodput_per_s}
 
 
-def _holds(cell: Mapping[str, Any], counted: Tally) -> bool:
+def _holds(cell: Mapping[str, Any], counted: Counts) -> bool:
     """Whether transactions write just what they draw, and nearly all of their attempts reach COMMIT."""
     rejected = np.count_nonzero(counted.attempts["outcome"] == Outcome.REJECTED)
     few = rejected <= REJECTED_SHARE_MAX * len(counted.attempts)
@@ -79,7 +79,7 @@ def _row_sets(table: Table, keys_per_transaction: int, rows_per_key: int) -> Key
     return key_sets(p / rows_per_key, keys * rows_per_key, drawn)
 
 
-def _loop(users: int, counted: Tally, times: Timing, think_s: float) -> Loop | None:
+def _loop(users: int, counted: Counts, times: Timing, think_s: float) -> Loop | None:
     """The measured loop: what of the cycle is neither window nor backoff nor think time is outside."""
     if times.cycle_ms is None or len(times.window_ms) == 0 or times.window_ms.mean() <= 0:
         return None

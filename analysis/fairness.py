@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from analysis.tally import Tally
+    from analysis.counts import Counts
 
 
 EVEN_ENOUGH = 0.5
@@ -33,11 +33,11 @@ def is_enough(shares: Mapping[str, Any], committed: int) -> bool:
     return bool(committed >= COMMITS_PER_USER_MIN * shares["users"])
 
 
-def fairness(cell: Tally, users: int) -> dict[str, Any]:
+def fairness(cell: Counts, users: int) -> dict[str, Any]:
     """`users`, `jain`, `max_over_median` and the least, median and most transactions that one committed.
 
     `users` is how many the cell has: those who committed nothing count as 0, also where they began no attempt
-    in the window. Where more than so many began one (their number was changed meanwhile), all of those count.
+    in the interval. If more than so many began one (their number was changed meanwhile), all of those count.
     Both ratios are None where one user was alone, and where their divisor is 0.
     """
     commits = _commits_by_user(cell, users)
@@ -63,7 +63,7 @@ def jain(shares: NDArray[np.int64]) -> float | None:
     return float(shares.sum()) ** 2 / (len(shares) * squares) if squares else None
 
 
-def _commits_by_user(cell: Tally, users: int) -> NDArray[np.int64]:
+def _commits_by_user(cell: Counts, users: int) -> NDArray[np.int64]:
     """Committed transactions of each user, int64[users or more]; last those without a record."""
     found, place = np.unique(cell.users, return_inverse=True)
     ended_by = place[cell.last[cell.committed]]

@@ -9,13 +9,13 @@ import numpy as np
 from hotrow.attempt.record import NO_KEY, Outcome
 
 if TYPE_CHECKING:
-    from analysis.tally import Tally
+    from analysis.counts import Counts
 
 MOST = 10
 """Keys that are listed."""
 
 
-def hot_keys(cell: Tally) -> list[dict[str, Any]]:
+def hot_keys(cell: Counts) -> list[dict[str, Any]]:
     """The keys with the most conflicts, at most `MOST`, most first, then by key; none without a conflict.
 
     A key stands for every attempt in whose write set it was the hottest: with several keys an attempt may

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from analysis.tally import Tally
+    from analysis.counts import Counts
     from hotrow.keys.skew import Table
 
     Floats = NDArray[np.float64]
@@ -39,7 +39,7 @@ UNKNOWN = Taken(None, None)
 
 
 def how_taken(
-    cell: Mapping[str, Any], counted: Tally, table: Table | None, silences: Sequence[Mapping[str, float]]
+    cell: Mapping[str, Any], counted: Counts, table: Table | None, silences: Sequence[Mapping[str, float]]
 ) -> Taken:
     """By the windows of those who committed: on one row they cannot overlap.
 
@@ -51,7 +51,7 @@ def how_taken(
 
     Args:
         cell: of run.json.
-        counted: the attempts of its window.
+        counted: the attempts of its interval.
         table: its skew; None if that is not known.
         silences: of the cell; a server that stands still takes no row.
     """
@@ -61,7 +61,7 @@ def how_taken(
     wrote = (attempts["key"] == table.key_of([0])[0]) & (attempts["outcome"] == Outcome.COMMITTED)
     taken = attempts[wrote & ((attempts["flags"] & Flag.RESOLVED) == 0)]
     begin, body, commit = (taken[part].astype(np.float64) for part in ("begin", "body", "commit"))
-    ends_ns = (taken["started"] - counted.window.begin_ns) + begin + body + commit
+    ends_ns = (taken["started"] - counted.interval.begin_ns) + begin + body + commit
     window_ns, trip_ns = body + commit - begin, np.maximum(np.minimum(body, commit) - begin, 0.0)
     rows = cell.get("rows_per_key", 1)
     share = _share(counted, ends_ns - window_ns, ends_ns, silences) / rows
@@ -72,10 +72,10 @@ def how_taken(
 
 
 def _share(
-    counted: Tally, begin_ns: Floats, end_ns: Floats, silences: Sequence[Mapping[str, float]]
+    counted: Counts, begin_ns: Floats, end_ns: Floats, silences: Sequence[Mapping[str, float]]
 ) -> float:
     """Time in all of these spans, as far as it lies in the interval and outside silences, / all such time."""
-    whole_ns = float(counted.window.end_ns - counted.window.begin_ns)
+    whole_ns = float(counted.interval.end_ns - counted.interval.begin_ns)
     still = [(gap["begin_s"] * 1e9, gap["end_s"] * 1e9) for gap in silences]
     awake_ns = whole_ns - sum(end - begin for begin, end in still)
     inside = _shared(begin_ns, end_ns, 0.0, whole_ns)

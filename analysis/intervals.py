@@ -1,8 +1,8 @@
 """95 % intervals for counts that cluster in time.
 
 Conflicts come in bursts, so neighbouring attempts are not independent and the textbook intervals are too
-narrow. The window is cut into batches; how much more the batches scatter than independent events would is the
-*design effect*, and n events count as n / design effect. It is never taken below 1.
+narrow. The measured interval is cut into batches. How much more the batches scatter than independent
+events would is the *design effect*, and n events count as n / design effect. It is never taken below 1.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CONFIDENCE = 0.95
 BATCHES = 25
-"""Batches a window: few enough to be longer than a burst, many enough to estimate their scatter."""
+"""Batches per interval: few enough to be longer than a burst, many enough to estimate their scatter."""
 
 _UPPER = (1 + CONFIDENCE) / 2
 _NORMAL = float(stats.norm.ppf(_UPPER))

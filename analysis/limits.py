@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from analysis.tally import Tally
+    from analysis.counts import Counts
     from analysis.timing import Timing
     from hotrow.keys.skew import Table
 
@@ -27,7 +27,7 @@ _MS = 1e6
 
 def limit(
     cell: Mapping[str, Any],
-    counted: Tally,
+    counted: Counts,
     times: Timing,
     table: Table | None,
     *,
@@ -43,11 +43,11 @@ def limit(
     doubt, with the time up to the user's next attempt; `rejected`, those that the business rule refused;
     `latency`, those that committed (with row locks `lock_waits`, for waits are in it); or `between`, whatever
     else lies between attempts: think time, and what the client itself takes. Attempts count whole in the
-    window in which they began; if those add up to more than its users' time, shares are of their sum.
+    interval in which they began; if those add up to more than its users' time, shares are of their sum.
 
     Args:
         cell: of run.json.
-        counted: the attempts of its window.
+        counted: the attempts of its interval.
         times: how long they took.
         table: its skew; None if that is not known.
         at_commit: whether the target decides conflicts at COMMIT; with row locks the window holds waits, and
@@ -55,7 +55,7 @@ def limit(
         think_s: what users pause between two transactions.
         silences: of the cell; a server that stands still takes no row.
     """
-    shares = _user_time(cell["users"] * counted.window.seconds * 1e3, counted, times, think_s)
+    shares = _user_time(cell["users"] * counted.interval.seconds * 1e3, counted, times, think_s)
     row = how_taken(cell, counted, table, silences) if at_commit else UNKNOWN
     full = row.busy is not None and row.busy >= BUSY
     name = "hottest_row" if full else max(shares, key=shares.__getitem__)
@@ -69,7 +69,7 @@ def limit(
     }
 
 
-def _user_time(user_ms: float, counted: Tally, times: Timing, think_s: float) -> dict[str, float]:
+def _user_time(user_ms: float, counted: Counts, times: Timing, think_s: float) -> dict[str, float]:
     """What the users' time went into, as shares that add up to 1."""
     outcome = counted.attempts["outcome"]
     failed = (outcome == Outcome.ERROR) | (outcome == Outcome.UNKNOWN)
@@ -86,12 +86,12 @@ def _user_time(user_ms: float, counted: Tally, times: Timing, think_s: float) ->
     return {part: share / sum(shares.values()) for part, share in shares.items()}
 
 
-def _after_ms(counted: Tally, times: Timing, failed: NDArray[np.bool_], think_s: float) -> float:
+def _after_ms(counted: Counts, times: Timing, failed: NDArray[np.bool_], think_s: float) -> float:
     """How long users waited from such attempts to their next one, without backoff and think time."""
     order = np.lexsort((counted.attempts["started"], counted.users))
     attempts, users = counted.attempts[order], counted.users[order]
-    ended_ms = (attempts["started"] - counted.window.begin_ns) / _MS + times.attempt_ms[order]
-    next_ms = (attempts["started"][1:] - counted.window.begin_ns) / _MS
+    ended_ms = (attempts["started"] - counted.interval.begin_ns) / _MS + times.attempt_ms[order]
+    next_ms = (attempts["started"][1:] - counted.interval.begin_ns) / _MS
     waited_ms = next_ms - ended_ms[:-1] - attempts["backoff"][1:] / _MS - think_s * 1e3
     counts = failed[order][:-1] & (users[1:] == users[:-1])
     return float(np.maximum(waited_ms[counts], 0.0).sum())

@@ -1,4 +1,4 @@
-"""What is said of the attempts of a window, a cell's or a part's: rates and times, as JSON values."""
+"""What is said of the attempts of an interval, a cell's or a part's: rates and times, as JSON values."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis import intervals, timing
-from analysis.tally import STATES
+from analysis.counts import STATES
 from hotrow.attempt.record import Outcome
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from analysis.tally import Tally
+    from analysis.counts import Counts
 
 
-def rates(cell: Tally) -> dict[str, Any]:
-    """Rates with their intervals, from counts in equal batches of the window."""
+def rates(cell: Counts) -> dict[str, Any]:
+    """Rates with their intervals, from counts in equal batches of the interval."""
     batch = cell.batches(intervals.BATCHES)
     ending = batch[cell.last]
     attempts = _in_batches(batch)
@@ -28,7 +28,7 @@ def rates(cell: Tally) -> dict[str, Any]:
     gave_up = _in_batches(ending[cell.states == STATES.index("gave_up")])
     failed = _in_batches(ending[cell.states == STATES.index("failed")])
     commits = _in_batches(ending[cell.committed])
-    seconds, total, committed = cell.window.seconds, len(cell.attempts), int(commits.sum())
+    seconds, total, committed = cell.interval.seconds, len(cell.attempts), int(commits.sum())
     return {
         "conflict_rate": asdict(intervals.share(conflicts, attempts)),
         "retry_rate": asdict(intervals.ratio(retries, finished)),

@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from hotrow.run.ledger import Ledger
 
 _RUN_BYTES_MAX = 2**27
-_WINDOW_NS_MAX = 100 * 86_400_000_000_000
+_MAX_INTERVAL_NS = 100 * 86_400_000_000_000
 """A hundred days."""
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """The measured window of a cell, [begin_ns, end_ns) of wall-clock ns."""
+class MeasuredInterval:
+    """The measured interval of a cell, [begin_ns, end_ns) of wall-clock ns."""
 
     begin_ns: int
     end_ns: int
@@ -65,7 +65,7 @@ class Damage:
     lines: int = 0
     """Lines of events.jsonl and health-*.jsonl that were left out."""
     overlapping: frozenset[int] = frozenset()
-    """Cells whose windows overlap: they were measured one after another, so one of them is wrong."""
+    """Cells whose intervals overlap: they were measured one after another, so one of them is wrong."""
     records: Doubts = NO_DOUBTS
 
 
@@ -79,7 +79,7 @@ class Run:
     """The cells of run.json, in its order."""
     attempts: NDArray[np.void]
     """`ATTEMPT` records of all cells; each worker's in the order they ended; times are wall-clock ns."""
-    windows: Mapping[int, Window]
+    intervals: Mapping[int, MeasuredInterval]
     """By cell id; cells that were never measured have none."""
     verdicts: Mapping[int, Sequence[Mapping[str, Any]]]
     """By cell id: the checks. A cell that was not judged has none."""
@@ -110,14 +110,14 @@ def read_run(directory: Path) -> Run:
     align(ledger.attempts, offsets)
     health, bad_health = _read_health(directory, ids)
     right = possible(ledger.attempts, ledger.records, meta["cells"], meta)
-    windows = _windows(events, ledger.attempts[right])
-    right &= near(ledger.attempts, {cell: (each.begin_ns, each.end_ns) for cell, each in windows.items()})
+    intervals = _intervals(events, ledger.attempts[right])
+    right &= near(ledger.attempts, {cell: (each.begin_ns, each.end_ns) for cell, each in intervals.items()})
     skews, missing = _read_skews(directory, meta["cells"])
     return Run(
         meta=meta,
         cells=[_with_users_seen(cell, events) for cell in meta["cells"]],
         attempts=ledger.attempts if right.all() else ledger.attempts[right],
-        windows=windows,
+        intervals=intervals,
         verdicts={event["cell"]: event["checks"] for event in events if event["event"] == "verdict"},
         health=align_health(health, offsets),
         torn_bytes=ledger.torn_bytes,
@@ -134,7 +134,7 @@ def read_run(directory: Path) -> Run:
                 for name in broken_files(directory, event["files"])
             ],
             lines=lines.unreadable + len(lines.objects) - len(events) + bad_health,
-            overlapping=_overlapping(windows),
+            overlapping=_overlapping(intervals),
             records=_doubts(ledger, right, ids, events),
         ),
     )
@@ -176,7 +176,7 @@ def _is_event(event: Mapping[str, Any], cells: set[int]) -> bool:
         return False
     if event["event"] != "window":
         return True
-    return bool(0 <= event["end_ns"] - event["begin_ns"] <= _WINDOW_NS_MAX)
+    return bool(0 <= event["end_ns"] - event["begin_ns"] <= _MAX_INTERVAL_NS)
 
 
 def _read_health(directory: Path, cells: set[int]) -> tuple[dict[int, list[dict[str, Any]]], int]:
@@ -222,40 +222,42 @@ def _doubts(
 
 
 def _with_users_seen(cell: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """A cell with the users that its window had: at the web page they can be changed during a run."""
+    """A cell with the users that its interval had: at the web page they can be changed during a run."""
     seen = [event["users"] for event in events if event.get("cell") == cell["id"] and "users" in event]
     return {**cell, "users": seen[-1]} if seen else cell
 
 
-def _windows(events: Iterable[Mapping[str, Any]], attempts: NDArray[np.void]) -> dict[int, Window]:
-    """The last window written for each cell; one that only began ends with the cell's last attempt."""
-    windows: dict[int, Window] = {}
+def _intervals(
+    events: Iterable[Mapping[str, Any]], attempts: NDArray[np.void]
+) -> dict[int, MeasuredInterval]:
+    """The last interval written for each cell; one that only began ends with the cell's last attempt."""
+    intervals: dict[int, MeasuredInterval] = {}
     begun: dict[int, int] = {}
     for event in events:
         if event["event"] == "window":
             begun.pop(event["cell"], None)
-            windows[event["cell"]] = Window(
+            intervals[event["cell"]] = MeasuredInterval(
                 event["begin_ns"], event["end_ns"], closed="interrupted" not in event
             )
         elif event["event"] == "begin":
             begun[event["cell"]] = event["begin_ns"]
     for cell, begin_ns in begun.items():
-        windows[cell] = _open_window(begin_ns, attempts["started"][attempts["cell"] == cell])
-    return {cell: window for cell, window in windows.items() if window.end_ns > window.begin_ns}
+        intervals[cell] = _open_interval(begin_ns, attempts["started"][attempts["cell"] == cell])
+    return {cell: interval for cell, interval in intervals.items() if interval.end_ns > interval.begin_ns}
 
 
-def _open_window(begin_ns: int, started_ns: NDArray[np.int64]) -> Window:
+def _open_interval(begin_ns: int, started_ns: NDArray[np.int64]) -> MeasuredInterval:
     last_ns = int(started_ns.max()) + 1 if len(started_ns) else begin_ns
-    return Window(begin_ns, min(last_ns, begin_ns + _WINDOW_NS_MAX), closed=False)
+    return MeasuredInterval(begin_ns, min(last_ns, begin_ns + _MAX_INTERVAL_NS), closed=False)
 
 
-def _overlapping(windows: Mapping[int, Window]) -> frozenset[int]:
-    """The cells whose windows share a moment with another's."""
+def _overlapping(intervals: Mapping[int, MeasuredInterval]) -> frozenset[int]:
+    """The cells whose intervals share a moment with another's."""
     found: set[int] = set()
-    longest: int | None = None  # of those before, the cell whose window ends last
-    for cell in sorted(windows, key=lambda cell: windows[cell].begin_ns):
-        if longest is not None and windows[cell].begin_ns < windows[longest].end_ns:
+    longest: int | None = None  # of those before, the cell whose interval ends last
+    for cell in sorted(intervals, key=lambda cell: intervals[cell].begin_ns):
+        if longest is not None and intervals[cell].begin_ns < intervals[longest].end_ns:
             found |= {cell, longest}
-        if longest is None or windows[cell].end_ns > windows[longest].end_ns:
+        if longest is None or intervals[cell].end_ns > intervals[longest].end_ns:
             longest = cell
     return frozenset(found)

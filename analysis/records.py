@@ -79,11 +79,11 @@ def _are_sqlstates(sqlstate: NDArray[np.bytes_]) -> NDArray[np.bool_]:
     return np.asarray((is_digit | is_capital).all(axis=1) | (letters == 0).all(axis=1))
 
 
-def near(attempts: NDArray[np.void], windows: Mapping[int, tuple[int, int]]) -> NDArray[np.bool_]:
-    """Which attempts began within a day of the measured window of their cell, bool[n]; others cannot have."""
+def near(attempts: NDArray[np.void], intervals: Mapping[int, tuple[int, int]]) -> NDArray[np.bool_]:
+    """Which attempts began within a day of their cell's measured interval, bool[n]; others cannot have."""
     earliest = np.full(CELLS_MAX, np.iinfo(np.int64).min)
     latest = np.full(CELLS_MAX, np.iinfo(np.int64).max)
-    for cell, (begin_ns, end_ns) in windows.items():
+    for cell, (begin_ns, end_ns) in intervals.items():
         earliest[cell], latest[cell] = begin_ns - _DAY_NS, end_ns + _DAY_NS
     started, cells = attempts["started"], attempts["cell"]
     return np.asarray((started >= earliest[cells]) & (started <= latest[cells]))

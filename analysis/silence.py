@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from analysis.reading import Window
+    from analysis.reading import MeasuredInterval
 
 SILENCE_S_MIN = 1.0
 """A shorter pause is none."""
@@ -25,18 +25,18 @@ _OWN_SHARE = 0.5
 
 
 def silences(
-    attempts: NDArray[np.void], window: Window, think_s: float, client: Mapping[str, Any]
+    attempts: NDArray[np.void], interval: MeasuredInterval, think_s: float, client: Mapping[str, Any]
 ) -> list[dict[str, float]]:
     """The times of the measured interval, in s of it, in which no attempt ended although some usually would.
 
     Args:
         attempts: all records of the cell.
-        window: its measured interval.
+        interval: its measured interval.
         think_s: what users pause between two transactions.
         client: of its summary; times in which a worker stood still are not the server's.
     """
-    length_s = window.seconds
-    ends_s = (attempts["started"] - window.begin_ns) / 1e9 + _attempt_s(attempts)
+    length_s = interval.seconds
+    ends_s = (attempts["started"] - interval.begin_ns) / 1e9 + _attempt_s(attempts)
     inside = np.sort(ends_s[(ends_s >= 0) & (ends_s < length_s)])
     if len(inside) == 0:
         return []

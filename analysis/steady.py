@@ -1,4 +1,4 @@
-"""Whether a window was in its steady state: found by MSER-5, not assumed."""
+"""Whether an interval was in its steady state: found by MSER-5, not assumed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 BATCH = 5
 """Observations a batch: the 5 of MSER-5."""
 BINS = 200
-"""Observations a window: attempts begun in each 200th of it (25 ms of 5 s)."""
+"""Observations per interval: attempts begun in each 200th of it (25 ms of 5 s)."""
 LATEST = 0.6
 """No cut is sought beyond: over the few batches left the statistic is small by chance (1 % false alarms)."""
 STEADY_BY = 0.5
-"""Where more than this share should be dropped, the window is not steady."""
+"""Where more than this share should be dropped, the interval is not steady."""
 
 
 def truncation(observations: NDArray[np.float64]) -> float | None:

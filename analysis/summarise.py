@@ -13,6 +13,15 @@ from analysis.breakdown import summarise_kinds, summarise_regions
 from analysis.cell_findings import find, find_in_run
 from analysis.client import clock_step, read_client
 from analysis.connections import count_connections
+from analysis.counts import (
+    BrokenEquationError,
+    Counts,
+    count_attempts,
+    count_in_doubt,
+    count_sqlstates,
+    count_transactions,
+    counts_in,
+)
 from analysis.damages import find_in_cell, find_in_files
 from analysis.error_counts import count_errors
 from analysis.expected import expect, lay_out
@@ -21,15 +30,6 @@ from analysis.hot_keys import hot_keys
 from analysis.limits import limit
 from analysis.silence import silences
 from analysis.steady import is_steady
-from analysis.tally import (
-    BrokenEquationError,
-    Tally,
-    count_attempts,
-    count_in_doubt,
-    count_sqlstates,
-    count_transactions,
-    tally,
-)
 from analysis.tries import commit_on_attempt
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from analysis.reading import Run, Window
+    from analysis.reading import MeasuredInterval, Run
 
 FORMAT = 1
 """Version of summary.json. History: 1 — first format."""
@@ -67,11 +67,11 @@ def _summarise_cells(run: Run) -> tuple[list[dict[str, Any]], dict[int, str]]:
     """The summary of each measured cell, and of those whose counts do not add up by cell id the reason."""
     cells, broken = [], {}
     for cell, attempts in _by_cell(run):
-        window = run.windows.get(cell["id"])
-        if window is None:
+        interval = run.intervals.get(cell["id"])
+        if interval is None:
             continue
         try:
-            cells.append(_summarise_cell(run, cell, window, attempts))
+            cells.append(_summarise_cell(run, cell, interval, attempts))
         except BrokenEquationError as error:
             broken[cell["id"]] = str(error)
     return cells, broken
@@ -110,16 +110,16 @@ def _by_cell(run: Run) -> Iterator[tuple[Mapping[str, Any], NDArray[np.void]]]:
 
 
 def _summarise_cell(
-    run: Run, cell: Mapping[str, Any], window: Window, attempts: NDArray[np.void]
+    run: Run, cell: Mapping[str, Any], interval: MeasuredInterval, attempts: NDArray[np.void]
 ) -> dict[str, Any]:
     at_commit = run.meta["target"]["conflicts"] == "commit"
-    counted = tally(attempts, window)
-    client = read_client(run.health, cell["id"], window)
-    quiet = silences(attempts, window, run.meta["think_s"], client)
+    counted = counts_in(attempts, interval)
+    client = read_client(run.health, cell["id"], interval)
+    quiet = silences(attempts, interval, run.meta["think_s"], client)
     summary = {
         **{name: cell[name] for name in _SETTINGS},
         "knobs": cell.get("knobs", {}),
-        "seconds": window.seconds,
+        "seconds": interval.seconds,
         **_measured(cell, counted, at_commit, run, quiet),
         **summarise_regions(run.meta["target"], attempts, counted),
         **summarise_kinds(run.meta, attempts, counted),
@@ -132,7 +132,7 @@ def _summarise_cell(
         summary,
         conflicts_at_commit=at_commit,
         steady=_steady(counted),
-        closed=window.closed,
+        closed=interval.closed,
         judged=cell["id"] in run.verdicts,
     )
     found += find_in_cell(run.damage, cell["id"])
@@ -142,7 +142,7 @@ def _summarise_cell(
 
 def _measured(
     cell: Mapping[str, Any],
-    counted: Tally,
+    counted: Counts,
     at_commit: bool,
     run: Run,
     quiet: Sequence[Mapping[str, float]],
@@ -173,9 +173,9 @@ def _measured(
     }
 
 
-def _steady(counted: Tally) -> bool | None:
-    starts_s = (counted.attempts["started"] - counted.window.begin_ns) / 1e9
-    seconds = counted.window.seconds
+def _steady(counted: Counts) -> bool | None:
+    starts_s = (counted.attempts["started"] - counted.interval.begin_ns) / 1e9
+    seconds = counted.interval.seconds
     return is_steady(starts_s[starts_s < seconds], seconds)
 
 

@@ -12,7 +12,7 @@ from hotrow.attempt.record import Flag, Outcome
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from analysis.tally import Tally
+    from analysis.counts import Counts
 
     Floats = NDArray[np.float64]
 
@@ -50,8 +50,8 @@ class Timing:
     """Mean wait on purpose before an attempt, first tries counted as 0."""
 
 
-def time_cell(cell: Tally, *, conflicts_at_commit: bool) -> Timing:
-    """Measure the attempts of one window.
+def time_cell(cell: Counts, *, conflicts_at_commit: bool) -> Timing:
+    """Measure the attempts of one interval.
 
     `conflicts_at_commit`: whether the target decides conflicts at COMMIT. Otherwise (row locks) only
     committed attempts are known to have been decided there.
@@ -77,7 +77,7 @@ def time_cell(cell: Tally, *, conflicts_at_commit: bool) -> Timing:
     )
 
 
-def _latency_ms(cell: Tally, attempt_ms: Floats) -> Floats:
+def _latency_ms(cell: Counts, attempt_ms: Floats) -> Floats:
     """Of committed transactions: from when they were due to the end of the last attempt.
 
     Waits for a connection are taken out: they belong to the session's life and not to the transaction's.
@@ -94,7 +94,7 @@ def connect_waits_ms(attempts: NDArray[np.void]) -> Floats:
     return np.asarray(connect_ms[connect_ms >= CONNECT_MS_MIN])
 
 
-def _cycle_ms(cell: Tally) -> float | None:
+def _cycle_ms(cell: Counts) -> float | None:
     """(last start - first start) / (starts - 1), over all users; None where no user began twice."""
     began = cell.attempts["started"]
     _, users = np.unique(cell.users, return_inverse=True)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from analysis.tally import Tally
+    from analysis.counts import Counts
 
 
-def commit_on_attempt(cell: Tally) -> dict[str, Any]:
+def commit_on_attempt(cell: Counts) -> dict[str, Any]:
     """n, p50, p99, max and counts of the attempts that committed, each numbered from its transaction's first.
 
     `counts` are [attempt, transactions], ascending, attempts at which nothing committed left out. p50 is the

@@ -1,4 +1,4 @@
-"""What is doubtful, as a value: a code, what was found, what to do about it."""
+"""A finding: one thing that hotrow has to say about a run, a scenario or a target."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One warning. `spoils`: the cell is not usable."""
+    """One finding: a code for machines, a message and advice for people."""
 
     code: str
     message: str
     advice: str
     spoils: bool = False
+    """Whether it makes the measurement of its cell unusable."""
 
     def as_json(self) -> dict[str, str]:
-        """As it stands in summary.json."""
+        """As a warning stands in events.jsonl and summary.json."""
         return {"code": self.code, "message": self.message, "advice": self.advice}

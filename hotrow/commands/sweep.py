@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 @click.option("--receipts", is_flag=True, help="Write a receipt in every transaction; see docs/receipts.md.")
 @click.option("--think", default="0", help="Pause of a user between two transactions.")
 @click.option("--duration", default="5s", help="Measured time of a cell.")
-@click.option("--warmup", default="1s", help="Time before the measured window of a cell.")
+@click.option("--warmup", default="1s", help="Time before the measured interval of a cell.")
 @click.option("--repeats", default="1", help="How often each cell is measured.")
 @click.option("--seed", default="1", help="Seed of every random choice.")
 @click.option("--out", default="results", help="Directory under which the run's own directory is made.")

@@ -53,7 +53,7 @@ OPTIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "none, immediate, fixed, exponential, equal-jitter, full-jitter:base=10ms,cap=1s,max=10, …",
         ),
         "--think": ("0", "pause of a user between two transactions, such as 10ms"),
-        "--warmup": ("1s", "time before the measured window of a cell"),
+        "--warmup": ("1s", "time before the measured interval of a cell"),
         "--seed": ("1", "seed of every random choice"),
         **{option.flag: ("", f"gate: {option.meaning}") for option in GATE_OPTIONS},
     }

@@ -72,7 +72,7 @@ class Progress:
 
 
 def glance(attempts: NDArray[np.void], begin_ns: int, end_ns: int) -> tuple[float | None, float]:
-    """Conflict rate (None without attempts) and commits a second, of the attempts that began in the window.
+    """Conflict rate (None without attempts) and commits a second, of the attempts that began in the interval.
 
     A quick look for the console; `analysis` has the figures.
     """

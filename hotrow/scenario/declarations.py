@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hotrow.finding import Finding
 from hotrow.keys.skew import KeySource, check_keys, parse_skew
 from hotrow.scenario.calling import draw_checked
 from hotrow.scenario.slow import said_while_slow
@@ -44,20 +45,6 @@ _NOT_REPEATED = {
     "draw": "a run with the same seed does something else",
     "run": "a retry does something else than what it repeats",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One way in which a scenario does not do what it says, in words."""
-
-    code: str
-    """`writes_undeclared`, `writes_not_made`, `not_rehearsed` or `own_chance`."""
-    message: str
-    advice: str
-
-    def as_json(self) -> dict[str, str]:
-        """As a warning stands in events.jsonl and summary.json."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)

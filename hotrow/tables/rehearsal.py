@@ -25,8 +25,8 @@ from hotrow.targets.session import TABLES_S, Latency
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from hotrow.finding import Finding
     from hotrow.scenario import Scenario, Work
-    from hotrow.scenario.declarations import Finding
     from hotrow.targets.session import DriverFailure, PostgresSession, Waiting
     from hotrow.targets.target import Target
 

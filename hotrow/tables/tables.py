@@ -21,8 +21,8 @@ from hotrow.tables.stage import Stage
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from hotrow.finding import Finding
     from hotrow.scenario import Scenario, State, Tally, Verdict
-    from hotrow.scenario.declarations import Finding
     from hotrow.targets.session import Waiting
     from hotrow.targets.target import Target
 

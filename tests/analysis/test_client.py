@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from analysis.client import SAMPLE_EVERY_MS, clock_step, read_client
-from analysis.reading import Window, read_run
+from analysis.reading import MeasuredInterval, read_run
 from analysis.summarise import summarise
 from hotrow.run.ledger import append_event, append_health
 from tests.support.measured import WALL_NS, cell, run_of, steady_commits
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SECONDS = 5
 MS = 1_000_000
-WINDOW = Window(WALL_NS, WALL_NS + SECONDS * 1_000 * MS)
+INTERVAL = MeasuredInterval(WALL_NS, WALL_NS + SECONDS * 1_000 * MS)
 
 
 def lines(lags_ms: list[float], *, every_s: float = 1.0, **same: Any) -> list[dict[str, Any]]:
@@ -85,7 +85,7 @@ def test_a_stall_is_placed_where_it_was_if_its_line_came_first() -> None:
     late = [{**line, "wall_ns": line["wall_ns"] + 4_000 * MS} for line in after]
     late[0]["lags_ms"] = [2_990.0, *late[0]["lags_ms"][1:]]
 
-    (stall,) = read_client({0: [*before, stopped, *late]}, 0, WINDOW)["stalls"]
+    (stall,) = read_client({0: [*before, stopped, *late]}, 0, INTERVAL)["stalls"]
 
     assert (stall["begin_s"], stall["end_s"]) == (pytest.approx(1.0, abs=0.05), pytest.approx(4.0, abs=0.05))
 
@@ -109,7 +109,7 @@ def test_lateness_is_that_of_a_random_moment() -> None:
     """The p99 agrees with events that fall due at random moments, each late until the sample's end."""
     rng = np.random.default_rng(3)
     lags = rng.gamma(0.3, 8.0, 2_000).tolist()
-    client = read_client({0: lines(lags)}, 0, WINDOW)
+    client = read_client({0: lines(lags)}, 0, INTERVAL)
     ends = np.cumsum(np.array(lags) + SAMPLE_EVERY_MS)
     due = rng.uniform(0.0, SECONDS * 1e3, 400_000)
     place = np.searchsorted(ends, due)
@@ -174,7 +174,10 @@ def test_lines_are_on_the_master_s_clock(tmp_path: Path) -> None:
 
     (line, *_), (aligned, *_) = health[0], read_run(directory).health[0]
     assert aligned["wall_ns"] - line["wall_ns"] == hour_ns
-    assert read_client(read_run(directory).health, 0, Window(WALL_NS, WALL_NS + 1_000 * MS))["stalls"] == []
+    assert (
+        read_client(read_run(directory).health, 0, MeasuredInterval(WALL_NS, WALL_NS + 1_000 * MS))["stalls"]
+        == []
+    )
 
 
 def test_a_step_of_the_wall_clock_is_said_and_spoils_nothing() -> None:

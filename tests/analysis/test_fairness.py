@@ -59,7 +59,7 @@ def test_who_never_began_an_attempt_has_zero() -> None:
 
 
 def test_only_commits_in_the_window_count() -> None:
-    """Not a conflict, not what was rejected, not what began before the window."""
+    """Not a conflict, not what was rejected, not what began before the interval."""
     attempts = [
         attempt(1, 50),
         *(attempt(10 + n, 100 + n, user=n % 2) for n in range(4)),
@@ -79,7 +79,7 @@ def test_workers_number_their_users_apart() -> None:
 
 
 def test_users_beyond_the_stated_ones_count_too() -> None:
-    """Where their number was changed during the window, nobody who began an attempt is left out."""
+    """Where their number was changed during the interval, nobody who began an attempt is left out."""
     found = _fairness([*_commits([2, 2]), attempt(9, 9, Outcome.CONFLICT, user=2)], users=2)
 
     assert (found["users"], found["jain"]) == (3, pytest.approx(2 / 3))

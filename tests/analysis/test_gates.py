@@ -105,8 +105,8 @@ def test_an_undecided_check_exits_4() -> None:
 def test_an_interrupted_cell_exits_4() -> None:
     """Also if the run is judged again: it did not measure what was asked."""
     run = run_of(steady_commits(150, 1.0), cells=[cell()])
-    (window,) = run.windows.values()
-    cut = replace(run, windows={0: replace(window, closed=False)})
+    (interval,) = run.intervals.values()
+    cut = replace(run, intervals={0: replace(interval, closed=False)})
 
     assert exit_code(summarise(run), []) == 0
     assert exit_code(summarise(cut), []) == 4

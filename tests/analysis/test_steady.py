@@ -36,14 +36,14 @@ def test_steady_rate_is_steady() -> None:
 
 
 def test_ramp_is_not_steady() -> None:
-    """A rate that grows through the whole window never settled."""
+    """A rate that grows through the whole interval never settled."""
     rng = np.random.default_rng(3)
 
     assert is_steady(5 * np.sqrt(rng.random(20_000)), 5.0) is False
 
 
 def test_late_jump_is_not_steady_and_early_one_is() -> None:
-    """Idle for 55 % of the window: more than half should be dropped. Idle for 20 %: it settled in time."""
+    """Idle for 55 % of the interval: more than half should be dropped. Idle for 20 %: it settled in time."""
     rng = np.random.default_rng(4)
 
     assert is_steady(rng.uniform(2.75, 5, 5_000), 5.0) is False

@@ -149,7 +149,7 @@ def test_an_attempt_belongs_to_the_window_in_which_it_began() -> None:
 
 
 def test_a_transaction_carried_in_counts_as_a_retry() -> None:
-    """Its later attempts are retries of this window, though its first try was before it."""
+    """Its later attempts are retries of this interval, though its first try was before it."""
     found = _only_cell(run_of([attempt(1, 10, number=2), attempt(2, 20)]))
 
     assert found["transactions"]["committed"] == 2
@@ -428,7 +428,7 @@ def test_a_cell_says_where_its_knobs_stand() -> None:
 def test_cells_without_a_window_are_missed() -> None:
     """A planned cell that never ran is no cell of the summary, and the run says so."""
     run = run_of([attempt(1, 1)], cells=[cell(0), cell(1)])
-    summary = summarise(replace(run, windows={0: run.windows[0]}))
+    summary = summarise(replace(run, intervals={0: run.intervals[0]}))
 
     assert [found["id"] for found in summary["cells"]] == [0]
     assert [warning["code"] for warning in summary["warnings"]] == ["cells_missing"]

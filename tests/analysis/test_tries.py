@@ -95,7 +95,7 @@ def test_the_give_up_rate_is_of_transactions_that_finished() -> None:
 
 
 def test_give_ups_that_cluster_widen_the_interval() -> None:
-    """As many give-ups, all in one tenth of the window, say less than the same spread over it."""
+    """As many give-ups, all in one tenth of the interval, say less than the same spread over it."""
     width = {}
     for name, lost in (("spread", range(0, 500, 10)), ("clustered", range(50))):
         attempts = [attempt(n, 2 * n, CONFLICT if n in lost else Outcome.COMMITTED) for n in range(500)]

@@ -165,7 +165,7 @@ def test_no_conflict_is_fine_where_few_are_expected() -> None:
 
 
 def test_a_growing_rate_is_not_steady() -> None:
-    """Attempts that come faster and faster through the window: warm up for longer."""
+    """Attempts that come faster and faster through the interval: warm up for longer."""
     starts_ms = np.sort(1_000 * np.sqrt(np.random.default_rng(1).random(3_000)))
     found, usable = _found(run_of([attempt(n, start) for n, start in enumerate(starts_ms)]))
 

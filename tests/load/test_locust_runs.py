@@ -162,7 +162,7 @@ def test_a_run_whose_server_was_killed_is_summarised_and_not_usable(home: Path, 
 
 
 def _wait_for_attempts(out: Path, pid: int) -> None:
-    """Until the window is open and attempts are on disk: files are the only sign that a process gives."""
+    """Until the interval is open and attempts are on disk: files are the only sign that a process gives."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         for directory in out.iterdir() if out.exists() else ():

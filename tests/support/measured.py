@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.reading import Run, Window
+from analysis.reading import MeasuredInterval, Run
 from analysis.summarise import summarise
 from hotrow.attempt.record import ATTEMPT, FORMAT, NO_KEY, Flag, Outcome
 from hotrow.keys.skew import parse_skew
@@ -113,7 +113,7 @@ def run_of(
     kinds: Sequence[str] = (),
     rehearsal: Sequence[Mapping[str, Any]] = (),
 ) -> Run:
-    """A run whose cells all have the same window; `health` is (cpu, worst lag in ms) of seconds in it."""
+    """A run whose cells all have the same interval; `health` is (cpu, worst lag in ms) of seconds in it."""
     planned = [cell()] if cells is None else cells
     ids = [one["id"] for one in planned]
     begin_ns, end_ns = (WALL_NS + round(edge * 1e6) for edge in window_ms)
@@ -129,7 +129,7 @@ def run_of(
         meta={**meta, "target": target, "schema": [], "packages": {}, "cells": planned},
         cells=planned,
         attempts=np.array(attempts, dtype=ATTEMPT),
-        windows=dict.fromkeys(ids, Window(begin_ns, end_ns)),
+        intervals=dict.fromkeys(ids, MeasuredInterval(begin_ns, end_ns)),
         verdicts=dict.fromkeys(ids, verdict),
         health={0: lines},
         torn_bytes=torn_bytes,

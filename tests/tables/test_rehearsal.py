@@ -19,8 +19,8 @@ from tests.support.playing import FULL_SPEED, staged
 if TYPE_CHECKING:
     import numpy as np
 
+    from hotrow.finding import Finding
     from hotrow.scenario import Keys, Scenario
-    from hotrow.scenario.declarations import Finding
 
 KEYS = 100
 HOSTS = [FULL_SPEED, "plain:rtt=0,commit=0"]

@@ -68,7 +68,7 @@ def test_latency_leaves_out_the_waits_for_a_connection() -> None:
 
 
 def test_a_wait_before_the_window_is_left_out_too() -> None:
-    """The transaction was due before the window: what its earlier attempt waited belongs to its latency."""
+    """The transaction was due before the interval: what its earlier attempt waited belongs to its latency."""
     run = run_of(
         [
             attempt(9, 90, scheduled_ms=80, connect_ms=10, worker=1),

@@ -31,14 +31,14 @@ GARBLED = 150
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits of time that a test can wait for."""
     for name in (
-        "target.OPENING_S",
-        "stage.TABLES_S",
-        "rehearsing.TABLES_S",
-        "examining.ANSWER_S",
-        "examining.SETUP_DEADLINE_S",
-        "probing.SETUP_DEADLINE_S",
+        "targets.target.OPENING_S",
+        "tables.stage.TABLES_S",
+        "tables.rehearsal.TABLES_S",
+        "doctor.sessions.ANSWER_S",
+        "doctor.sessions.SETUP_DEADLINE_S",
+        "probe.sessions.SETUP_DEADLINE_S",
     ):
-        monkeypatch.setattr(f"hotrow.targets.{name}", PATIENCE_S)
+        monkeypatch.setattr(f"hotrow.{name}", PATIENCE_S)
     monkeypatch.setattr("hotrow.doctor.reaching.TIMEOUT_S", PATIENCE_S)
     monkeypatch.setattr("hotrow.targets.target.CONNECT_TIMEOUT_S", 2)  # psycopg's least
 

@@ -108,8 +108,8 @@ def test_a_step_of_the_wall_clock_moves_no_interval(tmp_path: Path, monkeypatch:
     until(lambda: conductor.wanted_users is None, "walked")
     conductor._runner.quit()
 
-    (window,) = events(run, "window")
-    assert 0.04e9 < window["end_ns"] - window["begin_ns"] < 60e9
+    (interval,) = events(run, "window")
+    assert 0.04e9 < interval["end_ns"] - interval["begin_ns"] < 60e9
 
 
 @pytest.mark.parametrize("signal_name", ["SIGINT", "SIGTERM", "SIGHUP"])
@@ -122,8 +122,8 @@ def test_a_signal_cuts_the_open_cell_short(tmp_path: Path, signal_name: str) -> 
     conductor.interrupt(signal_name)
     ended(conductor)
 
-    (window,) = events(run, "window")
-    assert signal_name in window["interrupted"]
+    (interval,) = events(run, "window")
+    assert signal_name in interval["interrupted"]
     assert len(events(run, "verdict")) == 1
     assert conductor.reported == [tmp_path]
     assert code(conductor) == 4

@@ -1,4 +1,4 @@
-"""Which attempts belong to a cell's window, and how they and their transactions ended."""
+"""Which attempts belong to a cell's interval, and how they and their transactions ended."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hotrow.attempt.record import Flag, Outcome
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from analysis.reading import Window
+    from analysis.reading import MeasuredInterval
 
 STATES = ("committed", "rejected", "gave_up", "failed", "unknown", "cut_off")
 """How a transaction can have ended."""
@@ -34,22 +34,22 @@ class BrokenEquationError(AssertionError):
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Tally:
-    """The attempts that began in one window, transaction after transaction."""
+class Counts:
+    """The attempts that began in one interval, transaction after transaction."""
 
-    window: Window
+    interval: MeasuredInterval
     attempts: NDArray[np.void]
     """`ATTEMPT` records; those of a transaction are neighbours, in order."""
     first: NDArray[np.int64]
-    """Where each transaction's first attempt in the window is, ascending."""
+    """Where each transaction's first attempt in the interval is, ascending."""
     states: NDArray[np.int64]
     """How each transaction ended, as an index into `STATES`."""
     connect_ns: NDArray[np.float64]
-    """How long each transaction waited for connections, from its first attempt on, even before the window."""
+    """How long each transaction waited for connections, from its first attempt on, be it earlier."""
 
     @property
     def sizes(self) -> NDArray[np.int64]:
-        """How many attempts each transaction began in the window."""
+        """How many attempts each transaction began in the interval."""
         return np.diff(self.first, append=len(self.attempts))
 
     @property
@@ -73,25 +73,25 @@ class Tally:
         return int(np.count_nonzero(self.attempts["attempt"] == 1))
 
     def batches(self, count: int) -> NDArray[np.int64]:
-        """In which of `count` equal parts of the window each attempt began."""
-        offset_ns = self.attempts["started"] - self.window.begin_ns
-        length_ns = self.window.end_ns - self.window.begin_ns
+        """In which of `count` equal parts of the interval each attempt began."""
+        offset_ns = self.attempts["started"] - self.interval.begin_ns
+        length_ns = self.interval.end_ns - self.interval.begin_ns
         return np.asarray(np.minimum(offset_ns * count // length_ns, count - 1))
 
 
-def tally(attempts: NDArray[np.void], window: Window) -> Tally:
-    """Pick the attempts that began in `window`, and the transactions that made them.
+def counts_in(attempts: NDArray[np.void], interval: MeasuredInterval) -> Counts:
+    """Pick the attempts that began in `interval`, and the transactions that made them.
 
     `attempts` are all records of one cell; each worker's in the order they ended. A transaction is counted
-    where it was under way: it may have begun before the window, and is cut off where it goes on after it.
+    where it was under way: it may have begun before the interval, and is cut off where it goes on after it.
     Choosing transactions by their beginning instead would leave out the long ones at one end, cut the others
     short at the other, and so find fewer retries than there are.
 
     Raises:
         BrokenEquationError: a transaction went on after its final attempt.
     """
-    earlier = attempts[attempts["started"] < window.begin_ns]
-    attempts = attempts[(attempts["started"] >= window.begin_ns) & (attempts["started"] < window.end_ns)]
+    earlier = attempts[attempts["started"] < interval.begin_ns]
+    attempts = attempts[(attempts["started"] >= interval.begin_ns) & (attempts["started"] < interval.end_ns)]
     ids = _numbered(attempts, "transaction")
     order = np.argsort(ids, kind="stable")
     ids = ids[order]
@@ -103,15 +103,15 @@ def tally(attempts: NDArray[np.void], window: Window) -> Tally:
     finals = int(np.count_nonzero(picked["flags"] & Flag.FINAL))
     finished = int(np.count_nonzero(states != STATES.index("cut_off")))
     _equal("final attempts = finished transactions", finals, finished)
-    return Tally(window, picked, first, states, _connect_ns(earlier, picked, ids[first]))
+    return Counts(interval, picked, first, states, _connect_ns(earlier, picked, ids[first]))
 
 
-def split(attempts: NDArray[np.void], together: Tally, field: str, parts: int) -> tuple[Tally, ...]:
-    """The tally of each of so many parts of a cell, by a field of the record that counts them from 0.
+def split(attempts: NDArray[np.void], together: Counts, field: str, parts: int) -> tuple[Counts, ...]:
+    """The counts of each of so many parts of a cell, by a field of the record that counts them from 0.
 
     Args:
         attempts: all records of the cell.
-        together: those of its window, tallied as one.
+        together: the counts of all of them.
         field: `region` or `kind`.
         parts: how many the run has.
 
@@ -119,7 +119,7 @@ def split(attempts: NDArray[np.void], together: Tally, field: str, parts: int) -
         BrokenEquationError: they do not add up, because an attempt is of a part that the run does not have,
             or a transaction of several.
     """
-    dealt = tuple(tally(attempts[attempts[field] == part], together.window) for part in range(parts))
+    dealt = tuple(counts_in(attempts[attempts[field] == part], together.interval) for part in range(parts))
     _equal(f"attempts = sum over {field}s", len(together.attempts), sum(len(one.attempts) for one in dealt))
     _equal(f"transactions = sum over {field}s", len(together.first), sum(len(one.first) for one in dealt))
     return dealt
@@ -151,7 +151,7 @@ def _states(attempts: NDArray[np.void], last: NDArray[np.int64]) -> NDArray[np.i
     return np.where(final, of_outcome[attempts["outcome"][last]], STATES.index("cut_off"))
 
 
-def count_transactions(cell: Tally) -> dict[str, int]:
+def count_transactions(cell: Counts) -> dict[str, int]:
     """`started` and the count of each state.
 
     Raises:
@@ -163,17 +163,17 @@ def count_transactions(cell: Tally) -> dict[str, int]:
     return {"started": started, **dict(zip(STATES, counts, strict=True))}
 
 
-def count_attempts(cell: Tally) -> dict[str, int]:
+def count_attempts(cell: Counts) -> dict[str, int]:
     """`total` and the count of each outcome. Raises BrokenEquationError where they do not add up."""
     counts = np.bincount(cell.attempts["outcome"], minlength=len(Outcome)).tolist()
     total = len(cell.attempts)
     opening = int(np.count_nonzero(cell.attempts["attempt"][cell.first] == 1))
     _equal("attempts = sum over outcomes", total, sum(counts[outcome] for outcome in Outcome))
-    _equal("first tries = transactions that began in the window", cell.first_tries, opening)
+    _equal("first tries = transactions that began in the interval", cell.first_tries, opening)
     return {"total": total, **{outcome.name.lower(): counts[outcome] for outcome in Outcome}}
 
 
-def count_in_doubt(cell: Tally) -> dict[str, int]:
+def count_in_doubt(cell: Counts) -> dict[str, int]:
     """Attempts whose COMMIT was never answered, by what is known of them now.
 
     `total` is `applied` and `not_applied`, as their receipts told, and `unknown`.
@@ -190,7 +190,7 @@ def count_in_doubt(cell: Tally) -> dict[str, int]:
     return {"total": total, "applied": applied, "not_applied": not_applied, "unknown": unknown}
 
 
-def count_sqlstates(cell: Tally) -> dict[str, int]:
+def count_sqlstates(cell: Counts) -> dict[str, int]:
     """Attempts that certainly did not commit, by SQLSTATE; those in doubt are counted in `count_in_doubt`.
 
     Rejections and client errors have none and are left out.
