@@ -1,20 +1,21 @@
-"""Checks as values: what is looked at, what it needs, what was found. One that crashes is `fail`."""
+"""Checks and their results as values. A check that crashes has failed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from hotrow.doctor.causes import explain
+from hotrow.finding import Finding
 from hotrow.masking import hide_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 SESSION = "session"
-"""The check without which nothing can be said of the server."""
+"""The check that opens a session. If it fails, nothing is known about the server."""
 UNREACHABLE = 2
 
 
@@ -28,123 +29,135 @@ class Status(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check saw; `advice` is what to do about it, empty only where there is nothing to do."""
+class Assessment:
+    """What a check concludes. `advice` is empty only if there is nothing to do."""
 
     status: Status
-    seen: str
-    """For `skipped`: why."""
+    message: str
+    """What was observed; for `skipped`, the reason."""
     advice: str = ""
-    measured: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    """The figures behind it, units last, for a machine."""
+    measurements: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    """The figures for machines, each named with its unit last."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One look at the target. `needs` are checks that must not have failed before it."""
+    """One check of a target. It is skipped if one of the checks in `needs` has failed."""
 
     name: str
-    look: Callable[[], Finding]
+    assess: Callable[[], Assessment]
     needs: tuple[str, ...] = ()
-    where: str = ""
-    """What a reader must know to understand an error: the host and port, or the user and region."""
+    context: str = ""
+    """Precedes the text of an error: host and port, or user and region."""
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """A check and what it found."""
+class CheckResult:
+    """The result of one check. The finding's code is the check's name."""
 
-    name: str
+    status: Status
     finding: Finding
+    measurements: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The name of the check."""
+        return self.finding.code
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """Everything found about one target; `target` is its label, free of secrets."""
+    """The results of all checks of one target. `target` is its label, which contains no secrets."""
 
     target: str
-    kind: str
-    checks: tuple[Checked, ...]
+    target_type: str
+    results: tuple[CheckResult, ...]
 
     @property
-    def failed(self) -> tuple[Checked, ...]:
+    def failures(self) -> tuple[CheckResult, ...]:
         """The checks that failed, in their order."""
-        return tuple(each for each in self.checks if each.finding.status is Status.FAIL)
+        return tuple(result for result in self.results if result.status is Status.FAIL)
 
     @property
     def exit_code(self) -> int:
-        """0 where nothing failed, 1 where a check failed, 2 where no session was to be had."""
+        """0 if nothing failed, 1 if a check failed, 2 if no session could be opened."""
         reached = any(
-            each.name == SESSION and each.finding.status in {Status.OK, Status.WARN} for each in self.checks
+            result.name == SESSION and result.status in {Status.OK, Status.WARN} for result in self.results
         )
-        return UNREACHABLE if not reached else int(bool(self.failed))
+        return UNREACHABLE if not reached else int(bool(self.failures))
 
     def count(self, status: Status) -> int:
-        """How many checks ended so."""
-        return sum(each.finding.status is status for each in self.checks)
+        """The number of checks with this status."""
+        return sum(result.status is status for result in self.results)
 
     def as_json(self) -> dict[str, Any]:
-        """For a machine; absent is null."""
+        """The diagnosis as JSON values; a missing value is null."""
         return {
             "target": self.target,
-            "kind": self.kind,
+            "kind": self.target_type,
             "exit_code": self.exit_code,
             "checks": [
                 {
-                    "check": each.name,
-                    "status": each.finding.status.value,
-                    "seen": each.finding.seen,
-                    "advice": each.finding.advice or None,
-                    "measured": dict(each.finding.measured),
+                    "check": result.name,
+                    "status": result.status.value,
+                    "seen": result.finding.message,
+                    "advice": result.finding.advice or None,
+                    "measured": dict(result.measurements),
                 }
-                for each in self.checks
+                for result in self.results
             ],
         }
 
 
-def ok(seen: str, **measured: Any) -> Finding:
-    """All is as a run wants it."""
-    return Finding(Status.OK, seen, "", measured)
+def ok(message: str, **measurements: Any) -> Assessment:
+    """The target is as a run needs it."""
+    return Assessment(Status.OK, message, "", measurements)
 
 
-def warn(seen: str, advice: str, **measured: Any) -> Finding:
-    """A run works, but something should be known or mended."""
-    return Finding(Status.WARN, seen, advice, measured)
+def warn(message: str, advice: str, **measurements: Any) -> Assessment:
+    """A run works, but the user should know about this or fix it."""
+    return Assessment(Status.WARN, message, advice, measurements)
 
 
-def fail(seen: str, advice: str, **measured: Any) -> Finding:
-    """A run would fail, or measure something else."""
-    return Finding(Status.FAIL, seen, advice, measured)
+def fail(message: str, advice: str, **measurements: Any) -> Assessment:
+    """A run would fail, or would measure something else."""
+    return Assessment(Status.FAIL, message, advice, measurements)
 
 
-def skipped(why: str) -> Finding:
-    """Not looked at, and why."""
-    return Finding(Status.SKIPPED, why)
+def skipped(reason: str) -> Assessment:
+    """The check does not apply, or could not be made."""
+    return Assessment(Status.SKIPPED, reason)
 
 
-def look_at(checks: Sequence[Check], secrets: Sequence[str] = ()) -> Iterator[Checked]:
-    """Each check's finding in turn; one whose need failed, or was left out for that, is skipped by name."""
-    broken: dict[str, str] = {}
+def run_checks(checks: Sequence[Check], secrets: Sequence[str] = ()) -> Iterator[CheckResult]:
+    """Run the checks in order and yield each result, with `secrets` hidden.
+
+    A check is skipped if a check that it needs has failed, or was itself skipped for that reason. Its message
+    names the check that failed first.
+    """
+    root_causes: dict[str, str] = {}
     for check in checks:
-        cause = next((broken[need] for need in check.needs if need in broken), None)
-        if cause is not None:
-            finding = Finding(Status.SKIPPED, f"needs {cause}, which failed", f"mend {cause} first")
+        root_cause = next((root_causes[need] for need in check.needs if need in root_causes), None)
+        if root_cause is None:
+            assessment = _assess(check)
         else:
-            finding = _look(check)
-        if cause is not None or finding.status is Status.FAIL:
-            broken[check.name] = cause or check.name
-        yield Checked(check.name, _without_secrets(finding, secrets))
+            assessment = Assessment(
+                Status.SKIPPED, f"needs {root_cause}, which failed", f"fix {root_cause} first"
+            )
+        if root_cause is not None or assessment.status is Status.FAIL:
+            root_causes[check.name] = root_cause or check.name
+        yield _result(check.name, assessment, secrets)
 
 
-def _look(check: Check) -> Finding:
+def _assess(check: Check) -> Assessment:
     try:
-        return check.look()
-    except Exception as error:  # noqa: BLE001 - whatever crashed, it is not ok, and the next check goes on
-        explained = explain(error)
-        return fail(f"{check.where}: {explained.cause}" if check.where else explained.cause, explained.fix)
+        return check.assess()
+    except Exception as error:  # noqa: BLE001 - any crash is a failed check, and the next check still runs
+        explanation = explain(error)
+        message = f"{check.context}: {explanation.cause}" if check.context else explanation.cause
+        return fail(message, explanation.fix)
 
 
-def _without_secrets(finding: Finding, secrets: Sequence[str]) -> Finding:
-    return replace(
-        finding, seen=hide_secrets(finding.seen, secrets), advice=hide_secrets(finding.advice, secrets)
-    )
+def _result(name: str, assessment: Assessment, secrets: Sequence[str]) -> CheckResult:
+    message, advice = (hide_secrets(text, secrets) for text in (assessment.message, assessment.advice))
+    return CheckResult(assessment.status, Finding(name, message, advice), assessment.measurements)

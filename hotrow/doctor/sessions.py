@@ -1,4 +1,4 @@
-"""What `hotrow doctor` asks of a server: in the sessions of a run, each answer within a deadline."""
+"""The queries of `hotrow doctor`, in the same sessions as a run, each answer within a deadline."""
 
 from __future__ import annotations
 
@@ -28,35 +28,35 @@ if TYPE_CHECKING:
 
     Answered = TypeVar("Answered")
 
-ANSWER_S = 30.0
-"""An answer that takes longer never comes."""
+ANSWER_DEADLINE_S = 30.0
+"""A server that has not answered by then is taken to be silent."""
 SETUP_DEADLINE_S = 30.0
 _WARM_UPS = 5
-"""The first statements prepare, and may meet OC001."""
-_CONFLICTS_MOST = 20
+"""Not measured: the first statements are prepared, and may fail with OC001."""
+_MAX_CONFLICTS = 20
 _TABLE = "CREATE TABLE hotrow_doctor (id bigint PRIMARY KEY, value bigint)"
 _ROW = "INSERT INTO hotrow_doctor VALUES (1, 0)"
 _WRITE = "UPDATE hotrow_doctor SET value = value + 1 WHERE id = 1"
 _CLOCK_SAMPLES = 9
-_SOCKET_FOLDERS = ("/var/run/postgresql", "/tmp")  # noqa: S108 - where libpq looks by default
+_SOCKET_FOLDERS = ("/var/run/postgresql", "/tmp")  # noqa: S108 - libpq's defaults
 _VERIFIED = frozenset({"verify-ca", "verify-full"})
 
 
 class NotShownError(TargetError):
-    """The server does not answer this question; the text is its SQLSTATE."""
+    """The server refuses this query; the text is its SQLSTATE."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a server listens, and how its TLS is asked for."""
+class ServerAddress:
+    """Host and port of a server, and the TLS options for it."""
 
     host: str
-    """A name or an address; for a Unix socket its folder."""
+    """A name or an address; for a Unix socket, its folder."""
     port: int
     sslmode: str
-    """libpq's word."""
+    """One of libpq's modes, such as `verify-full`."""
     sslrootcert: str
-    """A file of certificate authorities, `system`, or empty where none was named."""
+    """A file of certificate authorities, `system`, or empty if none was named."""
 
     @property
     def is_socket(self) -> bool:
@@ -64,13 +64,13 @@ class Place:
         return self.host.startswith(("/", "@"))
 
     @property
-    def address(self) -> str:
-        """Host and port, or the socket."""
+    def text(self) -> str:
+        """Host and port, or the path of the socket."""
         return self.socket_path if self.is_socket else f"{self.host}, port {self.port}"
 
     @property
     def socket_path(self) -> str:
-        """The socket's file."""
+        """The path of the Unix socket."""
         return f"{self.host}/.s.PGSQL.{self.port}"
 
     @property
@@ -80,67 +80,67 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
-    """A token that could be made; the token itself is not here."""
+class SignedToken:
+    """Facts about a token that was signed. The token itself is not included."""
 
-    took_ms: float
+    sign_ms: float
     life_s: int
     region: str
-    found_in: str
-    """Where boto3 found the credentials, in its words: `env`, `iam-role`, …"""
+    credentials_source: str
+    """Where boto3 found the credentials, in its terms: `env`, `iam-role`, …"""
 
 
 @dataclass(frozen=True, slots=True)
 class ClockOffset:
-    """The server's clock less ours, and how wrong that can be: half the round trip."""
+    """The server's clock minus this machine's. The error is at most half the round trip."""
 
     offset_s: float
-    within_s: float
+    error_s: float
 
 
 @dataclass(frozen=True, slots=True)
-class InUse:
-    """Connections that the server shows, and how many it accepts."""
+class ConnectionCount:
+    """The number of open connections that the server shows, and its limit."""
 
-    connections: int
-    most: int
+    open: int
+    limit: int
 
 
 class Examination:
-    """One target under examination: a session that is opened once, and closed at the end."""
+    """The examination of one target, with a session that is opened once and closed at the end."""
 
     def __init__(self, target: Target) -> None:
         self.target = target
         self._session: PostgresSession | None = None
 
-    def place(self) -> Place:
-        """Where the target's server is."""
-        return _place_of(self.target)
+    def server(self) -> ServerAddress:
+        """The address of the target's server."""
+        return _server_of(self.target)
 
-    def whose(self) -> str:
-        """As whom a session is opened; empty where the conninfo says it."""
+    def identity(self) -> str:
+        """The user and the region of the token; empty on a target that uses no tokens."""
         if not self.target.doors:
             return ""
         cluster = self.target.doors[0].cluster
         return f"{cluster.user}, token for {cluster.region}"
 
-    def sign(self) -> Signed:
-        """Make the token that the session will use.
+    def sign_token(self) -> SignedToken:
+        """Sign the token that the session will use.
 
         Raises:
-            TargetError: there are no credentials, or they cannot sign.
+            TargetError: there are no credentials, or signing failed.
         """
         door = self.target.doors[0]
         began_s = time.perf_counter()
         door.prepare()
-        took_ms = (time.perf_counter() - began_s) * 1e3
-        return Signed(took_ms, door.cluster.token_life_s, door.cluster.region, _credentials_source())
+        sign_ms = (time.perf_counter() - began_s) * 1e3
+        return SignedToken(sign_ms, door.cluster.token_life_s, door.cluster.region, _credentials_source())
 
     def open(self) -> float:
-        """Open the session that all later questions use; the time that took in ms.
+        """Open the session for all later queries; return the time that it took in ms.
 
         Raises:
-            psycopg.Error: refused, or not reached.
+            psycopg.Error: the server refused, or was not reached.
         """
         began_s = time.perf_counter()
         self._session = _connect(self.target)
@@ -164,74 +164,63 @@ class Examination:
         return self._session
 
     def value(self, sql: str) -> str:
-        """The one value of a query."""
-        return _settled(lambda: str(self.session.execute(sql).rows[0][0]))
+        """The result of a query that returns one value."""
+        return _retry_conflicts(lambda: str(self.session.execute(sql).rows[0][0]))
 
     def isolation(self) -> str:
-        """The isolation level of a transaction as a run begins it."""
-        return _settled(self._ask_isolation)
+        """The isolation level of a transaction that is begun as in a run."""
+        return _retry_conflicts(self._query_isolation)
 
-    def round_trips_ms(self, most: int, within_s: float) -> list[float]:
-        """How long `SELECT 1` takes, so many times or as often as the time allows, but once at least."""
-        for _ in range(_WARM_UPS):
-            self.session.execute("SELECT 1")
-        taken: list[float] = []
-        ends_s = time.perf_counter() + within_s
-        while len(taken) < most and (not taken or time.perf_counter() < ends_s):
-            began_s = time.perf_counter()
-            self.session.execute("SELECT 1")
-            taken.append((time.perf_counter() - began_s) * 1e3)
-        return taken
+    def round_trips_ms(self, max_samples: int, time_limit_s: float) -> list[float]:
+        """Durations of `SELECT 1` in ms: at least one, at most `max_samples`, fewer if time runs out."""
+        return _sample(lambda: _select_ms(self.session), max_samples, time_limit_s)
 
-    def commits_ms(self, most: int, within_s: float) -> list[float]:
-        """How long COMMIT of a one-row update takes, as above; in a schema of its own, which is gone after.
+    def commits_ms(self, max_samples: int, time_limit_s: float) -> list[float]:
+        """Durations of COMMIT after a one-row update in ms, as many as `round_trips_ms` takes.
+
+        The table is in a temporary schema, which is dropped afterwards.
 
         Raises:
-            TargetError: the schema cannot be made, or COMMIT does not commit.
+            TargetError: the schema cannot be created, or COMMIT does not commit.
         """
         with self._table() as session:
-            taken: list[float] = []
-            for _ in range(_WARM_UPS):
-                _commit_ms(session)
-            ends_s = time.perf_counter() + within_s
-            while len(taken) < most and (not taken or time.perf_counter() < ends_s):
-                taken.append(_commit_ms(session))
-            return taken
+            return _sample(lambda: _commit_ms(session), max_samples, time_limit_s)
 
     def clock_offset(self) -> ClockOffset:
-        """The server's clock against ours: of several askings, the one with the shortest round trip."""
-        return min((self._ask_clock() for _ in range(_CLOCK_SAMPLES)), key=lambda each: each.within_s)
+        """The offset of the server's clock: of several samples, the one with the shortest round trip."""
+        samples = [self._query_clock() for _ in range(_CLOCK_SAMPLES)]
+        return min(samples, key=lambda sample: sample.error_s)
 
-    def pooling(self) -> str | None:
-        """What a pooler in front of the server loses of a session; None if there is no such pooler."""
-        return _settled(lambda: pooling_of(self.target, BLOCKING))
+    def pooling_problem(self) -> str | None:
+        """What a pooler in front of the server makes a session lose; None if sessions keep everything."""
+        return _retry_conflicts(lambda: pooling_of(self.target, BLOCKING))
 
-    def in_use(self) -> InUse:
-        """Client connections by pg_stat_activity, and the server's own limit.
+    def connection_count(self) -> ConnectionCount:
+        """The client connections in pg_stat_activity, and the server's `max_connections`.
 
         Raises:
-            NotShownError: the server does not show them.
+            NotShownError: the server does not show its connections.
         """
         query = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
         try:
-            return InUse(int(self.value(query)), int(self.value("SHOW max_connections")))
+            return ConnectionCount(int(self.value(query)), int(self.value("SHOW max_connections")))
         except psycopg.Error as error:
             if error.sqlstate is None:
                 raise
             raise NotShownError(error.sqlstate) from None
 
-    def try_rights(self) -> None:
-        """Create a schema and a table, insert, update, and drop both, each answer read.
+    def use_permissions(self) -> None:
+        """Create a schema and a table, insert a row, update it, and drop both.
 
         Raises:
-            TargetError: one of them was refused.
+            TargetError: one of these statements was refused.
         """
         with self._table() as session:
             _commit_ms(session)
 
     @contextmanager
     def _table(self) -> Iterator[PostgresSession]:
-        """A session of a run over a fresh table with one row; all of it is gone afterwards."""
+        """A session as in a run, with a new table of one row; table and schema are dropped afterwards."""
         with playground(self.target, (_TABLE, _ROW), ("a",), SETUP_DEADLINE_S) as sessions:
             schema = sessions["a"].answer("SELECT current_schema()").text
             session = _connect(self.target, schema)
@@ -240,14 +229,14 @@ class Examination:
             finally:
                 session.close()
 
-    def _ask_isolation(self) -> str:
+    def _query_isolation(self) -> str:
         self.session.begin()
         try:
             return str(self.session.execute("SHOW transaction_isolation").rows[0][0])
         finally:
             self.session.rollback()
 
-    def _ask_clock(self) -> ClockOffset:
+    def _query_clock(self) -> ClockOffset:
         before_s = time.time()
         server_s = float(self.value("SELECT extract(epoch FROM clock_timestamp())"))
         after_s = time.time()
@@ -255,7 +244,7 @@ class Examination:
 
 
 def regions_of(target: Target) -> tuple[Target, ...]:
-    """The target once for each of its regions; itself where it has one."""
+    """One target per region; the target itself if it has one region or none."""
     if len(target.doors) < 2:  # noqa: PLR2004 - one region
         return (target,)
     return tuple(
@@ -264,44 +253,63 @@ def regions_of(target: Target) -> tuple[Target, ...]:
     )
 
 
-def _settled(ask: Callable[[], Answered]) -> Answered:
-    """Ask, and again where the answer is that the schema has changed: our own tables were made meanwhile."""
-    for _ in range(_CONFLICTS_MOST):
+def _retry_conflicts(query: Callable[[], Answered]) -> Answered:
+    """Run the query, again after OC001: the schema has changed because other checks create tables."""
+    for _ in range(_MAX_CONFLICTS):
         with suppress(psycopg.errors.SerializationFailure):
-            return ask()
-    return ask()
+            return query()
+    return query()
+
+
+def _sample(measure_ms: Callable[[], float], max_samples: int, time_limit_s: float) -> list[float]:
+    """The samples that fit into the time limit, at least one, after some that are not counted."""
+    for _ in range(_WARM_UPS):
+        measure_ms()
+    samples_ms: list[float] = []
+    ends_s = time.perf_counter() + time_limit_s
+    while len(samples_ms) < max_samples and (not samples_ms or time.perf_counter() < ends_s):
+        samples_ms.append(measure_ms())
+    return samples_ms
+
+
+def _select_ms(session: PostgresSession) -> float:
+    began_s = time.perf_counter()
+    session.execute("SELECT 1")
+    return (time.perf_counter() - began_s) * 1e3
 
 
 def _connect(target: Target, search_path: str | None = None) -> PostgresSession:
-    return target.connect(BLOCKING, search_path, patience_s=ANSWER_S)
+    return target.connect(BLOCKING, search_path, patience_s=ANSWER_DEADLINE_S)
 
 
 def _commit_ms(session: PostgresSession) -> float:
-    """Update the row and commit; how long COMMIT took. Again where the schema's change is yet to be told."""
-    for _ in range(_CONFLICTS_MOST):
+    """Update the row and commit; return the duration of COMMIT. Tried again after OC001."""
+    for _ in range(_MAX_CONFLICTS):
         try:
             session.begin()
             session.execute(_WRITE)
             began_s = time.perf_counter()
             tag = session.commit()
-            took_ms = (time.perf_counter() - began_s) * 1e3
+            commit_ms = (time.perf_counter() - began_s) * 1e3
         except psycopg.errors.SerializationFailure:
             with suppress(psycopg.Error):
                 session.rollback()
             continue
         if tag != "COMMIT":
-            raise TargetError(f"COMMIT of a one-row update answers {tag}")
-        return took_ms
-    raise TargetError(f"an update that nobody else makes conflicted {_CONFLICTS_MOST} times in a row")
+            raise TargetError(f"COMMIT of a one-row update returned {tag}")
+        return commit_ms
+    raise TargetError(
+        f"an update in a table that no other session uses conflicted {_MAX_CONFLICTS} times in a row"
+    )
 
 
-def _place_of(target: Target) -> Place:
+def _server_of(target: Target) -> ServerAddress:
     if target.doors:
         cluster = target.doors[0].cluster
         authorities = cluster.sslrootcert or find_authorities(os.environ)
-        return Place(cluster.host, cluster.port, "verify-full", authorities)
+        return ServerAddress(cluster.host, cluster.port, "verify-full", authorities)
     options = {**_defaults(), **conninfo_to_dict(target.conninfo)}
-    return Place(
+    return ServerAddress(
         host=_first(options.get("host")) or next(filter(os.path.isdir, _SOCKET_FOLDERS), _SOCKET_FOLDERS[-1]),
         port=int(_first(options.get("port")) or 5432),
         sslmode=str(options.get("sslmode") or "prefer"),
@@ -310,17 +318,17 @@ def _place_of(target: Target) -> Place:
 
 
 def _first(value: Any) -> str:
-    """Of several hosts or ports by commas, which libpq tries in turn, the first."""
+    """The first of several hosts or ports, separated by commas. libpq tries them in turn."""
     return str(value or "").partition(",")[0]
 
 
 def _defaults() -> dict[str, Any]:
-    """What libpq takes by default, PGHOST, PGSSLMODE and the like among them."""
+    """The defaults of libpq, including PGHOST, PGSSLMODE and the other variables."""
     return {
         option.keyword.decode(): option.val.decode() for option in pq.Conninfo.get_defaults() if option.val
     }
 
 
 def _credentials_source() -> str:
-    found = open_session().get_credentials()
-    return str(found.method) if found else ""
+    credentials = open_session().get_credentials()
+    return str(credentials.method) if credentials else ""

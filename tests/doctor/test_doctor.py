@@ -1,4 +1,4 @@
-"""Checks as values: what a crash, a failed need and a secret come to, and how it is shown."""
+"""Checks and their results as values: crashes, failed needs, secrets, and how a diagnosis is shown."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from rich.console import Console
 
 from hotrow.doctor.checks import (
     SESSION,
+    Assessment,
     Check,
-    Checked,
+    CheckResult,
     Diagnosis,
-    Finding,
     Status,
     fail,
-    look_at,
     ok,
+    run_checks,
     skipped,
     warn,
 )
-from hotrow.doctor.console_table import WIDTH, ending, table, unreachable_line
+from hotrow.doctor.console_table import WIDTH, summary, table, unreachable_line
 from hotrow.errors import TargetError
+from hotrow.finding import Finding
 from hotrow.masking import hide_secrets
 
 SIGNED_URL = (
@@ -31,73 +32,78 @@ SIGNED_URL = (
 )
 
 
-def crash() -> Finding:
-    raise ZeroDivisionError("by nought")
+def crash() -> Assessment:
+    raise ZeroDivisionError("by zero")
 
 
-def refuse() -> Finding:
+def refuse() -> Assessment:
     raise TargetError("no such thing; get one")
 
 
-def seen(*checks: Check, secrets: tuple[str, ...] = ()) -> dict[str, Finding]:
-    return {each.name: each.finding for each in look_at(checks, secrets)}
+def results_of(*checks: Check, secrets: tuple[str, ...] = ()) -> dict[str, CheckResult]:
+    return {result.name: result for result in run_checks(checks, secrets)}
 
 
-def diagnosis(*findings: Finding, session: Finding | None = None) -> Diagnosis:
-    checks = [Checked(SESSION, session or ok("opened"))]
-    checks += [Checked(f"check {number}", finding) for number, finding in enumerate(findings)]
-    return Diagnosis("a target", "local", tuple(checks))
+def check(name: str, assessment: Assessment, needs: tuple[str, ...] = ()) -> Check:
+    return Check(name, lambda: assessment, needs)
 
 
-def shown(found: Diagnosis) -> str:
+def diagnosis(*assessments: Assessment, session: Assessment | None = None) -> Diagnosis:
+    checks = [check(f"check {number}", assessment) for number, assessment in enumerate(assessments)]
+    results = run_checks([check(SESSION, session or ok("opened")), *checks])
+    return Diagnosis("a target", "local", tuple(results))
+
+
+def console_text(diagnosis: Diagnosis) -> str:
     text = io.StringIO()
-    Console(file=text, width=WIDTH, highlight=False).print(table(found))
+    Console(file=text, width=WIDTH, highlight=False).print(table(diagnosis))
     return text.getvalue()
 
 
 def test_a_check_that_crashes_failed_and_says_why() -> None:
-    """Whatever was raised, it is never ok, and the checks after it are still made."""
-    found = seen(Check("a", crash, where="host, port 1"), Check("b", lambda: ok("fine")))
+    """A crash is never ok, and the checks after it still run."""
+    results = results_of(Check("a", crash, context="host, port 1"), check("b", ok("fine")))
 
-    assert found["a"].status is Status.FAIL
-    assert found["a"].seen == "host, port 1: ZeroDivisionError: by nought"
-    assert found["a"].advice
-    assert found["b"].status is Status.OK
+    assert results["a"].status is Status.FAIL
+    assert results["a"].finding.message == "host, port 1: ZeroDivisionError: by zero"
+    assert results["a"].finding.advice
+    assert results["b"].status is Status.OK
 
 
 def test_an_error_of_ours_brings_its_own_advice() -> None:
-    """What stands behind the semicolon is what to do."""
-    found = seen(Check("a", refuse))
+    """The text after the semicolon is the advice; the finding's code is the check's name."""
+    results = results_of(Check("a", refuse))
 
-    assert found["a"] == fail("no such thing", "get one")
+    assert results["a"].status is Status.FAIL
+    assert results["a"].finding == Finding("a", "no such thing", "get one")
 
 
-def test_what_needs_a_failed_check_is_skipped_by_name() -> None:
-    """The name is that of the first cause, also where a need was itself skipped."""
-    found = seen(
+def test_a_check_that_needs_a_failed_check_is_skipped() -> None:
+    """Its message names the check that failed first, also if a check in between was skipped."""
+    results = results_of(
         Check("a", crash),
-        Check("b", lambda: ok("fine"), needs=("a",)),
-        Check("c", lambda: ok("fine"), needs=("b",)),
-        Check("d", lambda: ok("fine")),
+        check("b", ok("fine"), needs=("a",)),
+        check("c", ok("fine"), needs=("b",)),
+        check("d", ok("fine")),
     )
 
-    assert [found[name].status for name in "bcd"] == [Status.SKIPPED, Status.SKIPPED, Status.OK]
-    assert {found["b"].seen, found["c"].seen} == {"needs a, which failed"}
+    assert [results[name].status for name in "bcd"] == [Status.SKIPPED, Status.SKIPPED, Status.OK]
+    assert {results[name].finding.message for name in "bc"} == {"needs a, which failed"}
 
 
-def test_what_is_skipped_for_another_reason_blocks_nothing() -> None:
-    """No token on a target that wants none is no reason not to connect; nor is a warning."""
-    found = seen(
-        Check("token", lambda: skipped("no need")),
-        Check("TLS", lambda: warn("none", "turn it on")),
-        Check(SESSION, lambda: ok("opened"), needs=("token", "TLS")),
+def test_a_check_that_does_not_apply_blocks_nothing() -> None:
+    """A target that uses no tokens is still connected to; so is one with a warning."""
+    results = results_of(
+        check("token", skipped("no need")),
+        check("TLS", warn("none", "turn it on")),
+        check(SESSION, ok("opened"), needs=("token", "TLS")),
     )
 
-    assert found[SESSION].status is Status.OK
+    assert results[SESSION].status is Status.OK
 
 
 @pytest.mark.parametrize(
-    ("found", "code"),
+    ("examined", "exit_code"),
     [
         (diagnosis(ok("a"), warn("b", "c"), skipped("d")), 0),
         (diagnosis(ok("a"), fail("b", "c")), 1),
@@ -106,27 +112,31 @@ def test_what_is_skipped_for_another_reason_blocks_nothing() -> None:
         (Diagnosis("empty", "local", ()), 2),
     ],
 )
-def test_the_exit_code(found: Diagnosis, code: int) -> None:
-    """0: nothing failed. 1: something did. 2: there was no session to examine anything in."""
-    assert found.exit_code == code
+def test_the_exit_code(examined: Diagnosis, exit_code: int) -> None:
+    """0: nothing failed. 1: a check failed. 2: no session could be opened."""
+    assert examined.exit_code == exit_code
 
 
-def test_no_secret_passes() -> None:
-    """Neither in what was seen nor in the advice: a given secret, and the parts of any signed token."""
-    found = seen(Check("a", lambda: fail(f"hunter22 {SIGNED_URL}", "not hunter22")), secrets=("hunter22",))
+def test_no_secret_is_shown() -> None:
+    """Message and advice hide the target's secrets and the parts of any signed token."""
+    results = results_of(check("a", fail(f"hunter22 {SIGNED_URL}", "not hunter22")), secrets=("hunter22",))
 
-    assert found["a"].advice == "not …"
-    assert not any(part in found["a"].seen for part in ("hunter22", "AKIDEXAMPLE", "0123456789abcdef"))
+    finding = results["a"].finding
+    assert finding.advice == "not …"
+    assert "X-Amz-Algorithm" in finding.message
+    assert not any(part in finding.message for part in ("hunter22", "AKIDEXAMPLE", "0123456789abcdef"))
 
 
-def test_short_words_are_no_secrets() -> None:
-    """A password of `test` does not blot out every `latest`."""
+def test_short_words_are_not_hidden() -> None:
+    """A password `test` does not hide a part of every `latest`."""
     assert hide_secrets("the latest", ("test",)) == "the latest"
 
 
-def test_the_table_fits_80_columns_and_says_what_to_do() -> None:
-    """Long texts wrap; advice stands below what was seen, but not below what was skipped."""
-    text = shown(diagnosis(warn("far " * 40, "come nearer"), Finding(Status.SKIPPED, "why", "hidden")))
+def test_the_table_fits_80_columns_and_shows_advice() -> None:
+    """Long messages wrap. Advice is below the message, except for a skipped check."""
+    text = console_text(
+        diagnosis(warn("far " * 40, "come nearer"), Assessment(Status.SKIPPED, "why", "hidden"))
+    )
 
     assert max(map(len, text.splitlines())) <= WIDTH
     assert "→ come nearer" in text
@@ -134,27 +144,27 @@ def test_the_table_fits_80_columns_and_says_what_to_do() -> None:
     assert all(word in text for word in ("session", "check 0", "warn", "skipped"))
 
 
-def test_the_last_line_counts_and_judges() -> None:
-    """What there was none of is not mentioned."""
-    assert ending(diagnosis(ok("a"))) == "2 ok: ready for a run"
-    assert ending(diagnosis(warn("a", "b"))) == "1 ok, 1 warn: ready for a run"
-    assert ending(diagnosis(fail("a", "b"))) == "1 ok, 1 fail: not ready for a run"
-    assert ending(diagnosis(session=fail("a", "b"))) == "1 fail: not reached"
+def test_the_summary_line_has_counts_and_a_verdict() -> None:
+    """A status without checks is left out."""
+    assert summary(diagnosis(ok("a"))) == "2 ok: ready for a run"
+    assert summary(diagnosis(warn("a", "b"))) == "1 ok, 1 warn: ready for a run"
+    assert summary(diagnosis(fail("a", "b"))) == "1 ok, 1 fail: not ready for a run"
+    assert summary(diagnosis(session=fail("a", "b"))) == "1 fail: not reached"
 
 
-def test_the_line_for_standard_error_names_cause_and_cure() -> None:
-    """The first failure, in one line."""
-    found = diagnosis(fail("later", "x"), session=fail("refused", "ask"))
+def test_the_line_for_standard_error_has_cause_and_fix() -> None:
+    """It is the first failure, on one line."""
+    examined = diagnosis(fail("later", "x"), session=fail("refused", "ask"))
 
-    assert unreachable_line(found) == "cannot reach a target: refused; ask"
+    assert unreachable_line(examined) == "cannot reach a target: refused; ask"
 
 
-def test_json_has_every_check_with_its_figures() -> None:
-    """Absent advice is null."""
-    facts = json.loads(json.dumps(diagnosis(ok("near", rtt_ms={"n": 2})).as_json(), allow_nan=False))
+def test_json_has_every_check_with_its_measurements() -> None:
+    """Missing advice is null."""
+    document = json.loads(json.dumps(diagnosis(ok("near", rtt_ms={"n": 2})).as_json(), allow_nan=False))
 
-    assert facts["exit_code"] == 0
-    assert facts["checks"][1] == {
+    assert document["exit_code"] == 0
+    assert document["checks"][1] == {
         "check": "check 0",
         "status": "ok",
         "seen": "near",

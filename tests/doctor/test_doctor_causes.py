@@ -1,4 +1,4 @@
-"""What servers, TLS, resolvers and AWS's library say, and the cause and cure that become of it."""
+"""Error texts of servers, TLS, resolvers and AWS's library, with the cause and the fix shown for each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ EXPIRED = (
     "HINT:  Signature expired: 20261124T130000Z is now earlier than 20261124T131500Z"
 )
 
-SAID = {
+ERROR_TEXTS = {
     "an expired token": (EXPIRED, "expired", "token"),
     "a token from the future": ("FATAL: access denied HINT: Signature not yet current: x", "future", "clock"),
     "a token of the wrong region or key": ("FATAL:  access denied", "does not accept", "region"),
@@ -20,7 +20,7 @@ SAID = {
     "credentials that have expired": ("ExpiredToken when calling", "have expired", "aws sso login"),
     "an unknown profile": ("The config profile (x) could not be found", "AWS_PROFILE", "aws configure"),
     "a missing CA file": ('root certificate file "/x" does not exist', "cannot be read", "sslrootcert"),
-    "a foreign CA": (
+    "another CA": (
         "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed",
         "not signed",
         "sslrootcert",
@@ -31,8 +31,8 @@ SAID = {
         "--host",
     ),
     "an unknown host": ("[Errno -2] Name or service not known", "unknown", "<region>.on.aws"),
-    "an unknown host, by hotrow": ("failed to resolve host 'x'", "unknown", "--host"),
-    "nobody there": ("[Errno 111] Connection refused", "nothing listens", "port"),
+    "an unknown host, in hotrow's words": ("failed to resolve host 'x'", "unknown", "--host"),
+    "a closed port": ("[Errno 111] Connection refused", "no server is listening", "port"),
     "a firewall": ("connection timeout expired", "no answer", "firewall"),
     "no password": ("fe_sendauth: no password supplied", "password", "PGPASSWORD"),
     "no TLS": ("server does not support SSL, but SSL was required", "TLS", "sslmode"),
@@ -44,28 +44,28 @@ SAID = {
 }
 
 
-@pytest.mark.parametrize(("text", "cause", "fix"), SAID.values(), ids=SAID.keys())
-def test_every_ill_has_a_cause_and_a_cure(text: str, cause: str, fix: str) -> None:
-    """One line each, whatever the error's own layout."""
-    explained = explain(RuntimeError(text))
+@pytest.mark.parametrize(("text", "cause", "fix"), ERROR_TEXTS.values(), ids=ERROR_TEXTS.keys())
+def test_every_known_error_has_a_cause_and_a_fix(text: str, cause: str, fix: str) -> None:
+    """Each is one line, whatever the layout of the error."""
+    explanation = explain(RuntimeError(text))
 
-    assert cause in explained.cause
-    assert fix in explained.fix
-    assert "\n" not in explained.cause + explained.fix
+    assert cause in explanation.cause
+    assert fix in explanation.fix
+    assert "\n" not in explanation.cause + explanation.fix
 
 
 def test_an_error_of_ours_keeps_its_words() -> None:
-    """It knows more than the table of causes; the cure comes from there."""
-    explained = explain(TargetError("no token for x: Unable to locate credentials; give some"))
+    """The cause is the error's own; the fix is that of the known text in it."""
+    explanation = explain(TargetError("no token for x: Unable to locate credentials; give some"))
 
-    assert explained.cause == "no token for x: Unable to locate credentials"
-    assert "aws configure" in explained.fix
+    assert explanation.cause == "no token for x: Unable to locate credentials"
+    assert "aws configure" in explanation.fix
 
 
-def test_what_nobody_knows_is_repeated_with_its_kind() -> None:
-    """On one line, and not too long."""
-    explained = explain(ValueError("strange\n" * 1_000))
+def test_an_unknown_error_is_repeated_with_its_class() -> None:
+    """It is on one line, and not too long."""
+    explanation = explain(ValueError("strange\n" * 1_000))
 
-    assert explained.cause.startswith("ValueError: strange strange")
-    assert len(explained.cause) < 400
-    assert explained.fix
+    assert explanation.cause.startswith("ValueError: strange strange")
+    assert len(explanation.cause) < 400
+    assert explanation.fix

@@ -1,4 +1,4 @@
-"""`hotrow doctor` on the stand-in, on plain PostgreSQL, on the endpoint as Aurora DSQL; and its ills."""
+"""`hotrow doctor` on the stand-in, on plain PostgreSQL and on the endpoint as Aurora DSQL, with failures."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from psycopg.conninfo import conninfo_to_dict
 from hotrow.commands.main import main
 from hotrow.standin.endpoint.lifecycle import Endpoint, ensure_endpoint, make_token, stop_endpoint
 from hotrow.standin.endpoint.token import sign
+from tests.support.schemas import schemas_of_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,15 +47,14 @@ CHECKS = [
 
 
 @dataclass(frozen=True)
-class Way:
-    """Two ways to name the endpoint."""
+class Hosts:
+    """The two forms of `--host` for the endpoint."""
 
     endpoint: Endpoint
     port: str
 
-    def dsql(self, *, region: str = "us-east-1", host: str = "", ca: str = "") -> str:
-        place = host or f"localhost:{self.port}"
-        return f"dsql://{place}?region={region}&sslrootcert={ca or self.endpoint.ca}"
+    def dsql(self, *, region: str = "us-east-1", ca: str = "") -> str:
+        return f"dsql://localhost:{self.port}?region={region}&sslrootcert={ca or self.endpoint.ca}"
 
     def postgresql(self, user: str = "admin") -> str:
         ca = quote(str(self.endpoint.ca), safe="")
@@ -62,8 +62,8 @@ class Way:
 
 
 @pytest.fixture(scope="module")
-def way(dsn: str) -> Iterator[Way]:
-    """An endpoint that knows the test's keys."""
+def hosts(dsn: str) -> Iterator[Hosts]:
+    """An endpoint that accepts the test's keys."""
     assert dsn
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("AWS_")]:
@@ -71,13 +71,13 @@ def way(dsn: str) -> Iterator[Way]:
         for name, value in {**KEYS, "AWS_EC2_METADATA_DISABLED": "true"}.items():
             patch.setenv(name, value)
         endpoint = ensure_endpoint()
-        yield Way(endpoint, str(conninfo_to_dict(endpoint.dsn)["port"]))
+        yield Hosts(endpoint, str(conninfo_to_dict(endpoint.dsn)["port"]))
         stop_endpoint()
 
 
 @pytest.fixture(scope="module")
 def plain(dsn: str) -> str:
-    """A database of the same server that the stand-in knows nothing of, as a target."""
+    """A database of the same server without the stand-in's extension, as a target."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("CREATE DATABASE doctored TEMPLATE template0")
     return f"postgresql://postgres@/doctored?host={conninfo_to_dict(dsn)['host']}"
@@ -87,77 +87,76 @@ def run(host: str, *words: str) -> Result:
     return CliRunner().invoke(main, ["doctor", "-H", host, *words])
 
 
-def found(result: Result) -> dict[str, dict[str, Any]]:
+def checks_of(result: Result) -> dict[str, dict[str, Any]]:
     (target,) = json.loads(result.stdout)["targets"]
     return {check["check"]: check for check in target["checks"]}
 
 
 def statuses(result: Result) -> dict[str, str]:
-    return {name: check["status"] for name, check in found(result).items()}
+    return {name: check["status"] for name, check in checks_of(result).items()}
 
 
-def schemas(dsn: str) -> set[str]:
-    with psycopg.connect(dsn) as connection:
-        rows = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'probe%'").fetchall()
-    return {name for (name,) in rows}
-
-
-def test_the_stand_in_is_well(dsn: str) -> None:
-    """Everything that applies is ok, figures are there, and no schema is left."""
+def test_the_stand_in_passes(dsn: str) -> None:
+    """Every check that applies is ok, measurements are present, and no schema is left."""
+    before = schemas_of_runs(dsn)
     result = run("local:rtt=0,commit=0", "--json")
 
     assert result.exit_code == 0, result.stdout
-    assert list(found(result)) == CHECKS
-    assert {n for n, s in statuses(result).items() if s == "skipped"} == {"TLS", "token"}
+    assert list(checks_of(result)) == CHECKS
+    assert {name for name, status in statuses(result).items() if status == "skipped"} == {"TLS", "token"}
     assert set(statuses(result).values()) == {"ok", "skipped"}
-    assert "40001 OC000 at COMMIT" in found(result)["conflict"]["seen"]
-    assert found(result)["round trip"]["measured"]["rtt_ms"]["n"] == 200
-    assert found(result)["COMMIT"]["measured"]["commit_ms"]["p99"] > 0
-    assert schemas(dsn) == set()
+    assert "40001 OC000 at COMMIT" in checks_of(result)["conflict"]["seen"]
+    assert checks_of(result)["round trip"]["measured"]["rtt_ms"]["n"] == 200
+    assert checks_of(result)["COMMIT"]["measured"]["commit_ms"]["p99"] > 0
+    assert schemas_of_runs(dsn) == before
 
 
 def test_the_stand_in_s_latency_is_that_of_a_run(dsn: str) -> None:
-    """The sessions are those of a run: what the profile injects is in the figures."""
+    """The sessions are those of a run, so the times include the injected latency."""
     result = run("local:rtt=4ms,commit=9ms", "--json")
 
-    assert found(result)["round trip"]["measured"]["rtt_ms"]["p50"] >= 3.5
-    assert found(result)["COMMIT"]["measured"]["commit_ms"]["p50"] >= 8.0
+    assert checks_of(result)["round trip"]["measured"]["rtt_ms"]["p50"] >= 3.5
+    assert checks_of(result)["COMMIT"]["measured"]["commit_ms"]["p50"] >= 8.0
 
 
-def test_plain_postgresql_waits_and_is_well(plain: str) -> None:
-    """Row locks are said as what they are."""
+def test_plain_postgresql_waits_and_passes(plain: str) -> None:
+    """The messages say that row locks are waited for."""
     result = run(plain, "--json")
 
     assert result.exit_code == 0, result.stdout
-    assert "waits" in found(result)["conflict"]["seen"]
-    assert "row locks" in found(result)["FOR UPDATE"]["seen"]
-    assert found(result)["isolation"]["measured"] == {"isolation": "repeatable read", "snapshot_holds": True}
+    assert "waits" in checks_of(result)["conflict"]["seen"]
+    assert "row locks" in checks_of(result)["FOR UPDATE"]["seen"]
+    assert checks_of(result)["isolation"]["measured"] == {
+        "isolation": "repeatable read",
+        "snapshot_holds": True,
+    }
 
 
-def test_serializable_is_examined_as_it_was_asked_for(plain: str) -> None:
-    """The level in force is the option's."""
+def test_serializable_is_examined_at_that_level(plain: str) -> None:
+    """The level in force is that of the option."""
     result = run(f"{plain}&isolation=serializable", "--json")
 
-    assert found(result)["isolation"]["measured"]["isolation"] == "serializable"
+    assert checks_of(result)["isolation"]["measured"]["isolation"] == "serializable"
     assert result.exit_code == 0, result.stdout
 
 
-def test_aurora_dsql_by_the_endpoint_is_well(way: Way, dsn: str) -> None:
-    """TLS, token and all: nothing is skipped, and the certificate's holder and end are told."""
-    result = run(way.dsql(), "--json")
+def test_the_endpoint_as_aurora_dsql_passes(hosts: Hosts, dsn: str) -> None:
+    """No check is skipped, TLS and token included; the certificate's holder and expiry are shown."""
+    before = schemas_of_runs(dsn)
+    result = run(hosts.dsql(), "--json")
 
     assert result.exit_code == 0, result.stdout
     assert set(statuses(result).values()) == {"ok"}
-    assert "localhost, issued by hotrow, until" in found(result)["TLS"]["seen"]
-    assert found(result)["token"]["measured"]["credentials"] == "env"
-    assert found(result)["token"]["measured"]["life_s"] == 900
-    assert "of 10,000" in found(result)["connections"]["seen"]
-    assert schemas(dsn) == set()
+    assert "localhost, issued by hotrow, valid until" in checks_of(result)["TLS"]["seen"]
+    assert checks_of(result)["token"]["measured"]["credentials"] == "env"
+    assert checks_of(result)["token"]["measured"]["life_s"] == 900
+    assert "of 10,000" in checks_of(result)["connections"]["seen"]
+    assert schemas_of_runs(dsn) == before
 
 
-def test_two_regions_are_examined_one_after_the_other(way: Way) -> None:
-    """Each has its own table and its own checks."""
-    both = f"dsql://localhost:{way.port},127.0.0.1:{way.port}?region=us-east-1&sslrootcert={way.endpoint.ca}"
+def test_two_regions_are_examined_one_after_the_other(hosts: Hosts) -> None:
+    """Each region has its own table and its own checks."""
+    both = f"dsql://localhost:{hosts.port},127.0.0.1:{hosts.port}?region=us-east-1&sslrootcert={hosts.endpoint.ca}"
 
     result = run(both, "--json")
 
@@ -167,7 +166,7 @@ def test_two_regions_are_examined_one_after_the_other(way: Way) -> None:
 
 
 def expired(endpoint: Endpoint) -> str:
-    """A token that was good for a minute, an hour ago."""
+    """A token that was valid for one minute, an hour ago."""
     date = datetime.now(UTC) - timedelta(hours=1)
     values = {
         "Action": "DbConnectAdmin",
@@ -183,27 +182,27 @@ def expired(endpoint: Endpoint) -> str:
 
 
 def one_line(result: Result) -> str:
-    """The line on standard error of a target that was not reached."""
+    """The line on standard error about a target that was not reached."""
     assert result.exit_code == 2
     (line,) = result.stderr.splitlines()
     assert line.startswith("hotrow: ")
     return line
 
 
-def test_a_wrong_region_is_named(way: Way) -> None:
-    """With the region that the token was made for."""
-    line = one_line(run(way.dsql(region="us-west-2")))
+def test_a_wrong_region_is_reported(hosts: Hosts) -> None:
+    """The line has the region that the token was signed for."""
+    line = one_line(run(hosts.dsql(region="us-west-2")))
 
     assert "token for us-west-2: access denied" in line
     assert "region" in line.rpartition(";")[2]
 
 
-def test_an_expired_token_is_named(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a password, as some clients keep it; the token itself is nowhere."""
-    token = expired(way.endpoint)
+def test_an_expired_token_is_reported(hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The token is the password, as some clients keep it; no output contains the token itself."""
+    token = expired(hosts.endpoint)
     monkeypatch.setenv("PGPASSWORD", token)
 
-    result = run(way.postgresql())
+    result = run(hosts.postgresql())
 
     line = one_line(result)
     assert "token has expired" in line
@@ -211,65 +210,69 @@ def test_an_expired_token_is_named(way: Way, monkeypatch: pytest.MonkeyPatch) ->
     assert token.rpartition("=")[2] not in result.output
 
 
-def test_missing_credentials_are_named(way: Way, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Before anything is sent to the server."""
+def test_missing_credentials_are_reported(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The check fails before anything is sent to the server."""
     for name in KEYS:
         monkeypatch.delenv(name)
     for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
         monkeypatch.setenv(name, str(tmp_path / "none"))
 
-    line = one_line(run(way.dsql()))
+    line = one_line(run(hosts.dsql()))
 
     assert "locate credentials" in line
     assert "aws configure" in line
 
 
-def test_a_foreign_authority_is_named(way: Way) -> None:
-    """The system's authorities have not signed the endpoint's certificate."""
-    line = one_line(run(f"dsql://localhost:{way.port}?region=us-east-1"))
+def test_an_unknown_authority_is_reported(hosts: Hosts) -> None:
+    """No certificate authority of the system has signed the endpoint's certificate."""
+    line = one_line(run(f"dsql://localhost:{hosts.port}?region=us-east-1"))
 
     assert "not signed by the certificate authority" in line
     assert "sslrootcert" in line
 
 
-def test_a_connection_that_verifies_nobody_is_warned_of(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It works all the same: a warning is no failure."""
+def test_a_connection_that_does_not_verify_is_a_warning(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It works, so it is not a failure."""
     monkeypatch.setenv("PGPASSWORD", make_token())
-    host = f"postgresql://admin@localhost:{way.port}/postgres?sslmode=require"
+    host = f"postgresql://admin@localhost:{hosts.port}/postgres?sslmode=require"
 
     result = run(host, "--json")
 
     assert statuses(result)["TLS"] == "warn"
-    assert "does not verify who answers" in found(result)["TLS"]["seen"]
+    assert "does not verify who answers" in checks_of(result)["TLS"]["seen"]
     assert result.exit_code == 0, result.stdout
 
 
-def test_a_file_that_holds_no_authority_is_named(way: Way, tmp_path: Path) -> None:
-    """Which file it is, and the option to change."""
+def test_a_ca_file_without_a_certificate_is_reported(hosts: Hosts, tmp_path: Path) -> None:
+    """The line has the path of the file and the option to change."""
     file = tmp_path / "ca.pem"
     file.write_text("not a certificate")
 
-    line = one_line(run(way.dsql(ca=str(file))))
+    line = one_line(run(hosts.dsql(ca=str(file))))
 
     assert f"{file} cannot be read" in line
     assert "sslrootcert" in line
 
 
-def test_an_unknown_host_is_named() -> None:
-    """The host, and how a cluster's is spelt."""
+def test_an_unknown_host_is_reported() -> None:
+    """The line has the host and the form of a cluster's host name."""
     line = one_line(run("postgresql://nobody.invalid/postgres"))
 
     assert "nobody.invalid, port 5432: the host name is unknown" in line
     assert "<id>.dsql.<region>.on.aws" in line
 
 
-def test_a_port_where_nobody_listens_is_named() -> None:
-    """Host and port."""
-    assert "127.0.0.1, port 1: nothing listens there" in one_line(run("postgresql://127.0.0.1:1/x"))
+def test_a_closed_port_is_reported() -> None:
+    """The line has host and port."""
+    assert "127.0.0.1, port 1: no server is listening there" in one_line(run("postgresql://127.0.0.1:1/x"))
 
 
-def test_a_user_who_may_not_create_fails_and_blocks_only_what_needs_it(plain: str, dsn: str) -> None:
-    """Exit code 1: it was reached. Latency is still measured, what needs a table is skipped by name."""
+def test_a_user_without_permissions_fails_only_the_checks_that_need_them(plain: str, dsn: str) -> None:
+    """Exit code 1: the server was reached. Latency is measured; checks that need a table are skipped."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("CREATE ROLE doctored_reader LOGIN")
 
@@ -277,14 +280,14 @@ def test_a_user_who_may_not_create_fails_and_blocks_only_what_needs_it(plain: st
 
     assert result.exit_code == 1
     assert statuses(result)["permissions"] == "fail"
-    assert "permission denied" in found(result)["permissions"]["seen"]
-    assert "grant" in found(result)["permissions"]["advice"]
+    assert "permission denied" in checks_of(result)["permissions"]["seen"]
+    assert "grant" in checks_of(result)["permissions"]["advice"]
     assert statuses(result)["round trip"] == "ok"
-    assert found(result)["conflict"]["seen"] == "needs permissions, which failed"
+    assert checks_of(result)["conflict"]["seen"] == "needs permissions, which failed"
 
 
 def test_a_wrong_option_is_refused_in_one_line() -> None:
-    """As by every other command."""
+    """Every other command does the same."""
     result = run("local:speed=9")
 
     assert result.exit_code == 2
@@ -293,24 +296,24 @@ def test_a_wrong_option_is_refused_in_one_line() -> None:
 
 
 def test_a_conninfo_that_cannot_be_read_does_not_repeat_its_password() -> None:
-    """Whatever libpq would have said about it."""
+    """The message of libpq might."""
     result = run("postgresql://u:hunter22%zz@127.0.0.1:1/x")
 
     assert result.exit_code == 2
     assert "hunter22" not in result.output
 
 
-def test_no_secret_is_in_any_output(way: Way) -> None:
-    """Neither key nor token, in table and JSON, of a target that is well and of one that is not."""
-    for host in (way.dsql(), way.dsql(region="us-west-2"), way.postgresql()):
+def test_no_secret_is_in_any_output(hosts: Hosts) -> None:
+    """Neither key nor token: in table and JSON, for a target that passes and for one that fails."""
+    for host in (hosts.dsql(), hosts.dsql(region="us-west-2"), hosts.postgresql()):
         for words in ((), ("--json",)):
             output = run(host, *words).output
             assert output
             assert not any(part in output for part in (ACCESS_KEY, SECRET_KEY, "X-Amz-Signature"))
 
 
-def test_the_console_s_table_is_80_wide(dsn: str) -> None:
-    """Where output is no terminal, as in a log."""
+def test_the_console_table_is_80_columns_wide(dsn: str) -> None:
+    """This is the width if the output is not a terminal, for example in a log."""
     result = run("local:rtt=0,commit=0")
 
     assert max(map(len, result.stdout.splitlines())) <= 80

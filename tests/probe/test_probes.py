@@ -19,6 +19,7 @@ from hotrow.probe.sessions import Kind
 from hotrow.standin.endpoint.lifecycle import ensure_endpoint, make_token, stop_endpoint
 from hotrow.standin.endpoint.token import ADMIN
 from hotrow.targets.target import Target, parse_target, start
+from tests.support.schemas import schemas_of_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,12 +60,6 @@ def endpoint_target(dsn: str) -> Iterator[Target]:
     host = f"{ADMIN}:{quote(make_token(), safe='')}@{endpoint.host}:{endpoint.port}"
     yield parse_target(f"postgresql://{host}/postgres?{where}")
     stop_endpoint()
-
-
-def schemas(dsn: str) -> set[str]:
-    with psycopg.connect(dsn) as connection:
-        rows = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'probe%'").fetchall()
-    return {name for (name,) in rows}
 
 
 @pytest.fixture(scope="module")
@@ -108,12 +103,13 @@ def test_what_is_said_to_be_postgresql_s_is(plain: Target, probe: Probe) -> None
 def test_a_step_that_waits_is_seen_and_ended_cleanly(dsn: str, target: Target) -> None:
     """It is shown as `waits`, later steps are not reached, and neither schema nor lock is left."""
     (probe,) = parse([("x.probes", BLOCKED)])
+    before = schemas_of_runs(dsn)
 
     played = play(probe, target, deadline_s=0.3)
 
     assert played.difference is played.observed[3]
     assert [each.answer.kind if each.answer else None for each in played.observed[3:]] == [Kind.WAITS, None]
-    assert schemas(dsn) == set()
+    assert schemas_of_runs(dsn) == before
     with psycopg.connect(dsn) as connection:
         ((free,),) = connection.execute("SELECT pg_try_advisory_xact_lock(4711)").fetchall()
     assert free is True
@@ -122,17 +118,19 @@ def test_a_step_that_waits_is_seen_and_ended_cleanly(dsn: str, target: Target) -
 def test_a_set_up_that_is_refused_is_shown_and_leaves_nothing(dsn: str, target: Target) -> None:
     """What a target cannot make is that probe's difference, not the end of the matrix."""
     probe = Probe("p", (), "PG", ("CREATE TABLE t (id no_such_type)",), (Step("a", "SELECT 1", ("1",)),))
+    before = schemas_of_runs(dsn)
 
     played = play(probe, target)
 
     assert not played.holds
     assert played.refused.startswith("set-up refused: 42704 ")
-    assert schemas(dsn) == set()
+    assert schemas_of_runs(dsn) == before
 
 
 def test_probes_played_at_once_do_not_meet(dsn: str, target: Target) -> None:
     """Each has a schema of its own."""
     probe = next(each for each in PROBES if each.name == "disjoint writes both commit")
+    before = schemas_of_runs(dsn)
     held: list[bool] = []
     threads = [threading.Thread(target=lambda: held.append(play(probe, target).holds)) for _ in range(4)]
 
@@ -142,7 +140,7 @@ def test_probes_played_at_once_do_not_meet(dsn: str, target: Target) -> None:
         thread.join()
 
     assert held == [True] * 4
-    assert schemas(dsn) == set()
+    assert schemas_of_runs(dsn) == before
 
 
 def test_the_command_prints_one_matrix_of_several_targets(dsn: str) -> None:

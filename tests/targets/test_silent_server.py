@@ -39,7 +39,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
         "probe.sessions.SETUP_DEADLINE_S",
     ):
         monkeypatch.setattr(f"hotrow.{name}", PATIENCE_S)
-    monkeypatch.setattr("hotrow.doctor.reaching.TIMEOUT_S", PATIENCE_S)
+    monkeypatch.setattr("hotrow.doctor.network.TIMEOUT_S", PATIENCE_S)
     monkeypatch.setattr("hotrow.targets.target.CONNECT_TIMEOUT_S", 2)  # psycopg's least
 
 

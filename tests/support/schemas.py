@@ -1,0 +1,14 @@
+"""The schemas that runs, probes and examinations have left on a server."""
+
+from __future__ import annotations
+
+import psycopg
+
+from hotrow.tables.schema_name import PATTERN
+
+
+def schemas_of_runs(dsn: str) -> set[str]:
+    """The names of all schemas with a name as hotrow makes it."""
+    with psycopg.connect(dsn) as connection:
+        query = "SELECT nspname FROM pg_namespace WHERE nspname LIKE %s"
+        return {name for (name,) in connection.execute(query, [PATTERN]).fetchall()}
