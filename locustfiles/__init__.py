@@ -1,1 +1,1 @@
-"""Locustfiles: pick a scenario, done."""
+"""Locustfiles: one per built-in scenario, and one for sweeps."""

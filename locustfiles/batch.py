@@ -1,4 +1,4 @@
-"""Many rows a transaction: `locust -f locustfiles/batch.py -H local --rows 100 --order sorted`."""
+"""Many rows per transaction: `locust -f locustfiles/batch.py -H local --rows 100 --order sorted`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from scenarios.batch import Batch
 
 
 class BatchUser(ContentionUser):
-    """One client that updates batches, transaction after transaction."""
+    """One client that updates batches, one transaction after another."""
 
     scenario = Batch()

@@ -7,6 +7,6 @@ from scenarios.counter import Counter
 
 
 class CounterUser(ContentionUser):
-    """One client that increments, transaction after transaction."""
+    """One client that increments counters, one transaction after another."""
 
     scenario = Counter()

@@ -7,6 +7,6 @@ from scenarios.inventory import Inventory
 
 
 class InventoryUser(ContentionUser):
-    """One client that sells, piece after piece."""
+    """One client that sells, one piece after another."""
 
     scenario = Inventory()

@@ -7,6 +7,6 @@ from scenarios.ledger import Ledger
 
 
 class LedgerUser(ContentionUser):
-    """One client that posts, entry after entry."""
+    """One client that posts, one entry after another."""
 
     scenario = Ledger()

@@ -7,6 +7,6 @@ from scenarios.long import Long
 
 
 class LongUser(ContentionUser):
-    """One client that reads, waits and writes, transaction after transaction."""
+    """One client that reads, waits and writes, one transaction after another."""
 
     scenario = Long()

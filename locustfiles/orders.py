@@ -7,6 +7,6 @@ from scenarios.orders import Orders
 
 
 class OrdersUser(ContentionUser):
-    """One client that orders or moves money, transaction after transaction."""
+    """One client that orders or moves money, one transaction after another."""
 
     scenario = Orders()

@@ -7,6 +7,6 @@ from scenarios.read_mostly import ReadMostly
 
 
 class ReadMostlyUser(ContentionUser):
-    """One client that reads or edits, transaction after transaction."""
+    """One client that reads or edits, one transaction after another."""
 
     scenario = ReadMostly()

@@ -1,6 +1,6 @@
-"""A sweep, cell after cell: `locust -f locustfiles/sweep.py -H local --scenario counter`.
+"""A sweep, one cell after another: `locust -f locustfiles/sweep.py -H local --scenario counter`.
 
-`hotrow sweep` runs this same file headless with a progress bar.
+`hotrow sweep` runs this file without a web page and shows a progress bar.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from scenarios import ALL
 
 
 class SweepUser(ContentionUser):
-    """One client of whichever scenario `--scenario` names."""
+    """One client of the scenario that `--scenario` names."""
 
     scenarios = ALL
 
 
 class Sweep(SweepShape):
-    """Walks the cells."""
+    """Runs the cells one after another."""

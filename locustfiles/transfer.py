@@ -7,6 +7,6 @@ from scenarios.transfer import Transfer
 
 
 class TransferUser(ContentionUser):
-    """One client that moves money, transaction after transaction."""
+    """One client that moves money, one transaction after another."""
 
     scenario = Transfer()

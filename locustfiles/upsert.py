@@ -7,6 +7,6 @@ from scenarios.upsert import Upsert
 
 
 class UpsertUser(ContentionUser):
-    """One client that counts views, transaction after transaction."""
+    """One client that counts views, one transaction after another."""
 
     scenario = Upsert()

@@ -7,6 +7,6 @@ from scenarios.write_skew import WriteSkew
 
 
 class WriteSkewUser(ContentionUser):
-    """One client that changes duties, transaction after transaction."""
+    """One client that changes duties, one transaction after another."""
 
     scenario = WriteSkew()

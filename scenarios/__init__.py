@@ -1,4 +1,4 @@
-"""One contention pattern a file."""
+"""The built-in scenarios: one contention pattern per file."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 
     from hotrow.scenario import Scenario
 
-_FOUND = [
-    kind
+_SCENARIO_TYPES = [
+    scenario_type
     for module in iter_modules(__path__, f"{__name__}.")
-    for kind in scenarios_in(import_module(module.name))
+    for scenario_type in scenarios_in(import_module(module.name))
 ]
 
-ALL: Mapping[str, type[Scenario]] = MappingProxyType(dict(sorted((kind.name, kind) for kind in _FOUND)))
-"""Every scenario of this package by its name, in the alphabet's order."""
+ALL: Mapping[str, type[Scenario]] = MappingProxyType(
+    dict(sorted((scenario_type.name, scenario_type) for scenario_type in _SCENARIO_TYPES))
+)
+"""Every scenario of this package by name, in alphabetical order."""

@@ -1,15 +1,16 @@
-"""Many rows a transaction, one statement each: the whole batch is lost where any of its rows was changed.
+"""Many rows per transaction, one statement per row: a conflict on any row undoes the whole batch.
 
-People fear batches for two reasons. The more rows, the more likely that one of them meets somebody, and then
-all the work is done again: `--rows 1,10,100` shows it. And where rows are locked as they are written, two
-batches that take them in different orders wait for each other until the server kills one (`deadlock`, 40P01).
+Batches cause two problems. First, more rows make it more likely that another transaction changes one of them.
+The whole batch is then done again: `--rows 1,10,100` shows this. Second, if the database locks rows as they
+are written, two batches that take the same rows in different orders wait for each other until the server
+aborts one of them (`deadlock`, SQLSTATE 40P01).
 
-The cure for deadlocks is to take rows in one order everywhere: `--order sorted`. On PostgreSQL that turns
-them into waits and conflicts; on Aurora DSQL, which locks nothing and decides at COMMIT, the order does not
-matter. The cure for lost work is smaller batches.
+To avoid deadlocks, take rows in the same order everywhere: `--order sorted`. On PostgreSQL the deadlocks then
+become waits and conflicts. Aurora DSQL takes no locks and decides at COMMIT, so the order does not matter
+there. To lose less work, use smaller batches.
 
-The check proves that batches are whole and none is lost or applied twice: each adds one to each of its rows,
-so the sum over all rows is a multiple of the rows of a batch.
+The check proves that batches are whole and that none is lost or applied twice. Each batch adds one to each of
+its rows, so the sum over all rows is a multiple of the number of rows per batch.
 """
 
 from __future__ import annotations
@@ -35,15 +36,15 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-_ROWS_MOST = 2999
-"""Aurora DSQL changes at most 3,000 rows a transaction; with `--receipts` one of them is the receipt."""
+_MAX_ROWS = 2999
+"""Aurora DSQL changes at most 3,000 rows per transaction. With `--receipts` one of them is the receipt."""
 
 
 class Batch(Scenario):
-    """Add one to each of many rows."""
+    """Add one to each row of a batch."""
 
     name = "batch"
-    rows = Whole(10, "rows that one transaction updates", least=1, most=_ROWS_MOST)
+    rows = Whole(10, "rows that one transaction updates", least=1, most=_MAX_ROWS)
     order = Choice("random", "order in which it updates them", ("random", "sorted"))
 
     @property
@@ -52,24 +53,27 @@ class Batch(Scenario):
         return self.rows
 
     def tables(self) -> Sequence[str]:
-        """One table of numbered rows."""
+        """A table of numbered rows."""
         return ["CREATE TABLE item (id bigint PRIMARY KEY, value bigint NOT NULL)"]
 
     def seed(self, keys: int) -> Sequence[str]:
-        """Every row at zero."""
+        """All rows, with the value 0."""
         return [
             f"INSERT INTO item SELECT id, 0 FROM generate_series({first}, {last}) AS id"
             for first, last in key_ranges(keys)
         ]
 
     def draw(self, keys: Keys, rng: np.random.Generator) -> Work:
-        """Which rows, and in which order; mixed, because the hottest may be drawn first, an order too."""
+        """Choose the rows and their order.
+
+        A random order is shuffled again: some skews draw the hottest key first, which is an order too.
+        """
         drawn = keys.draw(self.rows)
         ordered = sorted(drawn) if self.order == "sorted" else [drawn[i] for i in rng.permutation(len(drawn))]
         return Work(parameters=tuple(ordered), writes=drawn)
 
     def run(self, session: Session, work: Work) -> None:
-        """Update them one by one."""
+        """Update the rows one by one."""
         for row in work.parameters:
             session.execute("UPDATE item SET value = value + 1 WHERE id = $1", row)
 
@@ -79,11 +83,11 @@ class Batch(Scenario):
         return {"total": total}
 
     def check(self, before: State, after: State, tally: Tally) -> Sequence[Verdict]:
-        """Whole batches only, and acknowledged <= counted <= acknowledged + unknown."""
+        """Check that batches are whole and that acknowledged <= counted <= acknowledged + unknown."""
         updated = after["total"] - before["total"]
         batches, left = divmod(updated, self.rows)
-        broken = [{"rows_updated": updated, "rows_a_batch": self.rows, "rows_left": left}] if left else []
+        violations = [{"rows_updated": updated, "rows_a_batch": self.rows, "rows_left": left}] if left else []
         return [
-            judge("every batch is applied as a whole", broken, rows_updated=updated),
+            judge("every batch is applied as a whole", violations, rows_updated=updated),
             applied_once("batches equal acknowledged transactions", batches, tally),
         ]

@@ -1,10 +1,13 @@
-"""One row a counter, one increment a transaction: the hot row at its purest, and its cure.
+"""One row per counter, one increment per transaction: the simplest hot row, and its cure.
 
-Every increment reads the value that the one before it wrote, so at most one transaction a window can commit
-on a row. The cure is to spread a counter over `shards` rows, of which an increment picks one at random: so
-several can commit at once, and the counter's value is the sum of its rows. What it costs is that sum.
+Every increment reads the value that the previous increment wrote. So a row takes at most one commit per
+conflict window, whatever the number of clients.
 
-The check is that no acknowledged increment is lost and none is applied twice.
+The cure is to spread a counter over several rows (`--shards 4`). Each increment picks one of them at random,
+so several increments can commit at the same time. The price is paid by readers: the value of the counter is
+the sum of its rows.
+
+The check proves that no acknowledged increment is lost and none is applied twice.
 """
 
 from __future__ import annotations
@@ -19,42 +22,42 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-_ROWS_MOST = 3000
-"""Rows that one seeding statement may make."""
+_MAX_ROWS = 3000
+"""Rows that one seeding statement may insert."""
 
 
 class Counter(Scenario):
     """Add one to a counter."""
 
     name = "counter"
-    shards = Whole(1, "rows that share the increments of one counter", least=1, most=_ROWS_MOST)
+    shards = Whole(1, "rows that share the increments of one counter", least=1, most=_MAX_ROWS)
 
     @property
     def rows_per_key(self) -> int:
-        """Increments of one counter are spread over its shards."""
+        """The shards of a counter, which share its increments."""
         return self.shards
 
     def tables(self) -> Sequence[str]:
-        """One row a shard."""
+        """A table with one row per shard."""
         return [
             "CREATE TABLE counter (id bigint, shard bigint, value bigint NOT NULL, PRIMARY KEY (id, shard))"
         ]
 
     def seed(self, keys: int) -> Sequence[str]:
-        """Every shard of every counter at zero."""
+        """All shards of all counters, with the value 0."""
         return [
             "INSERT INTO counter SELECT id, shard, 0 "
             f"FROM generate_series({first}, {last}) AS id, generate_series(0, {self.shards - 1}) AS shard"
-            for first, last in key_ranges(keys, _ROWS_MOST // self.shards)
+            for first, last in key_ranges(keys, _MAX_ROWS // self.shards)
         ]
 
     def draw(self, keys: Keys, rng: np.random.Generator) -> Work:
-        """Which counter, and which of its shards."""
+        """Choose a counter and one of its shards."""
         (counter,) = keys.draw(1)
         return Work(parameters=(counter, int(rng.integers(self.shards))), writes=(counter,))
 
     def run(self, session: Session, work: Work) -> None:
-        """Increment it."""
+        """Increment the shard."""
         session.execute("UPDATE counter SET value = value + 1 WHERE id = $1 AND shard = $2", *work.parameters)
 
     def observe(self, session: Session) -> State:
@@ -63,6 +66,6 @@ class Counter(Scenario):
         return {"total": total}
 
     def check(self, before: State, after: State, tally: Tally) -> Sequence[Verdict]:
-        """Acknowledged <= counted <= acknowledged + unknown."""
+        """Check that acknowledged <= counted <= acknowledged + unknown."""
         counted = after["total"] - before["total"]
         return [applied_once("value equals acknowledged increments", counted, tally)]

@@ -1,18 +1,20 @@
-"""Sales of an item that may run out: stock is taken only where there is some.
+"""Sales of items that can run out: a sale takes one piece, if any is left.
 
-People fear overselling: two customers who both see the last piece and both get it. `UPDATE … WHERE stock > 0`
-cannot oversell: it changes no row where none is left, and of two that take the same piece the second
-conflicts and is tried again on what is true by then (`--guard condition`). To read the stock first and then
-write what was computed from it (`--guard read`) is as safe at snapshot isolation, because both write the row;
-it is one statement longer, so more of them meet. At READ COMMITTED, PostgreSQL's default, it would oversell.
+The fear is overselling: two customers see the last piece, and both get it. There are two ways to guard it:
 
-Every sale of an item writes its row, so a popular item is a hot row. The cure is to spread its stock over
-several rows, as `counter` does with `--shards`. Sold out is `rejected`, not a conflict. By default the stock
-outlasts any usual run, so that it measures sales; with `--stock 100` it ends with every item sold out to the
-last piece.
+- `--guard condition` writes `UPDATE … WHERE stock > 0`. It cannot oversell. It changes no row if nothing is
+  left. If two sales take the same piece, the second one conflicts and is retried with the new stock.
+- `--guard read` reads the stock first and then writes the new number. At snapshot isolation this is as safe,
+  because both sales write the row. It is one statement longer, so more sales conflict. At READ COMMITTED,
+  PostgreSQL's default, it would oversell.
 
-The check proves that each acknowledged sale left one row, that stock and sales of every item still add up to
-the opening stock, and that none was sold that was not there.
+Every sale writes the row of its item, so a popular item is a hot row. The cure is to spread the stock over
+several rows, as `counter` does with `--shards`. A sale of a sold-out item is `rejected`; that is no conflict.
+The default stock outlasts any usual run, so the run measures sales. With `--stock 100` the items sell out
+during the run.
+
+The check proves that each acknowledged sale left one row, that stock and sales of every item add up to the
+opening stock, and that no item sold more pieces than it had.
 """
 
 from __future__ import annotations
@@ -52,7 +54,7 @@ _WRONG = (
 
 
 class Inventory(Scenario):
-    """Sell one piece of an item."""
+    """Sell one piece of an item, if one is left."""
 
     name = "inventory"
     stock = Whole(1_000_000, "pieces of each item at first")
@@ -61,7 +63,7 @@ class Inventory(Scenario):
     )
 
     def tables(self) -> Sequence[str]:
-        """Items, and one row a sale under a random id."""
+        """The items, and one row per sale under a random id."""
         return [
             "CREATE TABLE item (id bigint PRIMARY KEY, stock bigint NOT NULL)",
             "CREATE TABLE sale (id uuid PRIMARY KEY, item bigint NOT NULL)",
@@ -75,25 +77,25 @@ class Inventory(Scenario):
         ]
 
     def draw(self, keys: Keys, rng: np.random.Generator) -> Work:
-        """Which item, and the sale's id."""
+        """Choose an item, and the id of the sale."""
         (item,) = keys.draw(1)
         return Work(parameters=(item, UUID(bytes=rng.bytes(16), version=4)), writes=(item,))
 
     def run(self, session: Session, work: Work) -> None:
-        """Take a piece and note the sale."""
+        """Take a piece and record the sale; reject the sale if no piece is left."""
         item, sale = work.parameters
         if not (_take if self.guard == "condition" else _read_and_take)(session, item):
             raise Rejected("sold out")
         session.execute("INSERT INTO sale VALUES ($1, $2)", sale, item)
 
     def observe(self, session: Session) -> State:
-        """How many sales there are, and the items whose stock and sales do not add up."""
+        """The number of sales, and the items whose stock and sales do not add up."""
         ((sales,),) = session.execute("SELECT count(*) FROM sale").rows
         wrong = session.execute(_WRONG, self.stock).rows
         return {"sales": sales, "wrong": {item: (stock, sold) for item, stock, sold in wrong}}
 
     def check(self, before: State, after: State, tally: Tally) -> Sequence[Verdict]:
-        """One row a sale; no item went wrong since `before`."""
+        """Check that each sale left one row and that no item went wrong since `before`."""
         sales = after["sales"] - before["sales"]
         wrong = [
             {"item": item, "opening": self.stock, "stock": stock, "sold": sold}
@@ -102,8 +104,8 @@ class Inventory(Scenario):
         ]
         return [
             applied_once("sales equal acknowledged transactions", sales, tally),
-            judge("no item is oversold", [one for one in wrong if _oversold(one) > 0], size=_oversold),
-            judge("stock and sales add up", [one for one in wrong if _missing(one)], size=_missing),
+            judge("no item is oversold", [item for item in wrong if _oversold(item) > 0], size=_oversold),
+            judge("stock and sales add up", [item for item in wrong if _missing(item)], size=_missing),
         ]
 
 
@@ -117,15 +119,15 @@ def _read_and_take(session: Session, item: int) -> bool:
 
 
 def _faults(stock: int, sold: int) -> tuple[int, int]:
-    """What goes on being wrong of an item while right sales go on: the pieces in all, those below nothing."""
+    """(pieces in all, stock if it is below 0): what correct sales do not change about an item."""
     return stock + sold, min(stock, 0)
 
 
 def _oversold(item: Violation) -> int:
-    """Pieces sold that were not there, by the sales or by a stock below nothing, whichever is more."""
+    """Pieces sold beyond the opening stock, by the sales or by a negative stock, whichever is more."""
     return int(max(item["sold"] - item["opening"], -item["stock"]))
 
 
 def _missing(item: Violation) -> int:
-    """By how many pieces stock and sales differ from the opening stock."""
+    """The pieces by which stock and sales differ from the opening stock."""
     return int(abs(item["stock"] + item["sold"] - item["opening"]))

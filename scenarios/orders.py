@@ -1,17 +1,17 @@
-"""A small marketplace: orders take stock and pay sellers, transfers move the sellers' money.
+"""A small marketplace: orders take stock and pay sellers, transfers move money between sellers.
 
-A key is a seller: one account, and one item that it sells. An order writes its head and two lines, takes
-stock of two items and credits their sellers; a transfer moves money between two sellers. People fear
-overselling, the order that was booked twice, and money that is gone. They also expect each kind to conflict
-by itself, but an order and a transfer meet on the accounts: what is rare and slow suffers from what is
-frequent and hot.
+A key is a seller, who has one account and sells one item. An order inserts a head and two lines, takes stock
+of two items and credits their sellers. A transfer moves money between two sellers. The fears are overselling,
+an order that is booked twice, and money that disappears. There is also a surprise: the two kinds of
+transaction conflict with each other, because both write accounts. A rare, slow kind suffers from a frequent,
+hot one.
 
-The cure for a hot item is to split its stock over several rows; for a hot account, to append what it is owed
-and to sum that up later. Sold out is `rejected`, not a conflict: `--stock 100` shows it.
+To cool a hot item, split its stock over several rows. To cool a hot account, append what it is owed and sum
+that up later. An order for a sold-out item is `rejected`, which is no conflict: `--stock 100` shows it.
 
-The check proves that each acknowledged order is there once, that of every item what is in stock and what was
-ordered add up to what there was, and never to less than nothing in stock, and that balances grew by exactly
-what was ordered. Transfers leave no trace of their number, so this scenario always writes receipts.
+The check proves three things. Each acknowledged order exists once. The stock of every item and the quantities
+ordered add up to its opening stock, and no stock is negative. The balances grew by exactly the value of the
+orders. Transfers leave no rows that could be counted, so this scenario always writes receipts.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ if TYPE_CHECKING:
     import numpy as np
 
 ORDER, TRANSFER = 0, 1
-"""Places in `kinds`."""
+"""Indexes into `kinds`."""
 _PRICES = 50
 """Items cost 1 to 50."""
-_QUANTITY_MOST = 3
-_AMOUNT_MOST = 10
+_MAX_QUANTITY = 3
+_MAX_AMOUNT = 10
 
 _TABLES = (
     """CREATE TABLE item (
@@ -74,7 +74,7 @@ _WRONG = (
 
 
 class Orders(Scenario):
-    """Order two items, or move money between two sellers."""
+    """Order two items from two sellers, or move money between two sellers."""
 
     name = "orders"
     kinds = ("order", "transfer")
@@ -84,55 +84,57 @@ class Orders(Scenario):
 
     @property
     def keys_per_transaction(self) -> int:
-        """Two sellers, of either kind."""
+        """Two sellers, for both kinds of transaction."""
         return 2
 
     def tables(self) -> Sequence[str]:
-        """Items and accounts share their ids; an order and its lines lie under a random one."""
+        """Items and accounts under the id of their seller; orders and their lines under a random id."""
         return _TABLES
 
     def seed(self, keys: int) -> Sequence[str]:
-        """Full stock and empty accounts."""
+        """Full stocks and empty accounts."""
         ranges = [f"FROM generate_series({first}, {last}) AS id" for first, last in key_ranges(keys)]
         items = f"INSERT INTO item SELECT id, 1 + id % {_PRICES}, {self.stock}, {self.stock}"
         return [f"{insert} {ids}" for ids in ranges for insert in (items, "INSERT INTO account SELECT id, 0")]
 
     def draw(self, keys: Keys, rng: np.random.Generator) -> Work:
-        """Which kind, two sellers, and how much; the lower id first, so that row locks cannot deadlock."""
+        """Choose the kind, two sellers and the amounts; the lower id first, so that locks cannot deadlock."""
         sellers = tuple(sorted(keys.draw(2)))
         if rng.random() < self.orders:
-            quantities = tuple(int(each) for each in rng.integers(1, _QUANTITY_MOST + 1, size=2))
+            quantities = tuple(int(quantity) for quantity in rng.integers(1, _MAX_QUANTITY + 1, size=2))
             return Work(
                 (UUID(bytes=rng.bytes(16), version=4), sellers, quantities), writes=sellers, kind=ORDER
             )
-        amount = int(rng.integers(1, _AMOUNT_MOST + 1)) * int(rng.choice((-1, 1)))
+        amount = int(rng.integers(1, _MAX_AMOUNT + 1)) * int(rng.choice((-1, 1)))
         return Work((sellers, amount), writes=sellers, kind=TRANSFER)
 
     def run(self, session: Session, work: Work) -> None:
-        """Do what was drawn."""
+        """Place the order or make the transfer that was drawn."""
         (_order if work.kind == ORDER else _transfer)(session, *work.parameters)
 
     def observe(self, session: Session) -> State:
-        """Sums over all tables, and the items whose stock and orders do not add up."""
+        """The sums over all tables, and the items whose stock and orders do not add up."""
         ((balances, turnover, orders),) = session.execute(_TOTALS).rows
         wrong = [_wrong_stock(*row) for row in session.execute(_WRONG).rows]
         return {"balances": balances, "turnover": turnover, "orders": orders, "wrong": wrong}
 
     def check(self, before: State, after: State, tally: Tally) -> Sequence[Verdict]:
-        """Orders once; no item wrong that was not just as wrong before; balances follow turnover."""
-        known = {(each["item"], each["off_by"]) for each in before["wrong"]}
-        wrong = [each for each in after["wrong"] if (each["item"], each["off_by"]) not in known]
+        """Check that orders exist once, that no item went wrong, and that balances follow turnover."""
+        known = {(item["item"], item["off_by"]) for item in before["wrong"]}
+        wrong = [item for item in after["wrong"] if (item["item"], item["off_by"]) not in known]
         orders, turnover, earned = (after[name] - before[name] for name in ("orders", "turnover", "balances"))
         gone = [{"turnover": turnover, "earned": earned}] if turnover != earned else []
         return [
             applied_once("orders equal acknowledged orders", orders, tally.kinds[ORDER]),
-            judge("stock and orders add up to the opening stock", wrong, size=lambda one: abs(one["off_by"])),
+            judge(
+                "stock and orders add up to the opening stock", wrong, size=lambda item: abs(item["off_by"])
+            ),
             judge("balances grew by what was ordered", gone, turnover=turnover, earned=earned),
         ]
 
 
 def _order(session: Session, order: UUID, sellers: tuple[int, int], quantities: tuple[int, int]) -> None:
-    """Items before accounts and lower ids first, as everybody takes them."""
+    """Place an order; every order takes items before accounts and lower ids first."""
     session.execute("INSERT INTO customer_order VALUES ($1, now())", order)
     lines = [
         (item, quantity, _take(session, item, quantity))
@@ -144,7 +146,7 @@ def _order(session: Session, order: UUID, sellers: tuple[int, int], quantities: 
 
 
 def _take(session: Session, item: int, quantity: int) -> int:
-    """Take it from stock if there is enough; return its price."""
+    """Take the quantity from stock if there is enough; return the price of one piece."""
     taken = session.execute(_TAKE, item, quantity).rows
     if not taken:
         raise Rejected("sold out")
@@ -152,12 +154,12 @@ def _take(session: Session, item: int, quantity: int) -> int:
 
 
 def _transfer(session: Session, sellers: tuple[int, int], amount: int) -> None:
-    """Move the amount from the second to the first; back where it is negative."""
+    """Move the amount from the second seller to the first; the other way if it is negative."""
     first, second = sellers
     session.execute(_CREDIT, first, amount)
     session.execute(_CREDIT, second, -amount)
 
 
 def _wrong_stock(item: int, stock: int, ordered: int, opening: int) -> Violation:
-    """An item that lost units or got some from nowhere, or of which more was sold than there was."""
+    """An item whose pieces do not add up, or whose stock is negative."""
     return {"item": item, "stock": stock, "ordered": ordered, "off_by": stock + ordered - opening or stock}

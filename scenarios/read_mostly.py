@@ -1,18 +1,19 @@
 """Many readers and a few writers of the same rows: what reads cost, and what they see.
 
-People fear that readers get in the way of writers, or must be retried with them, or see half of an edit.
-Under snapshot isolation none of that happens: a transaction that only reads never conflicts, however hot its
-rows, and sees one moment of the whole database, over all its statements. Only writers meet writers. `--reads
-0,0.5,0.9,0.99` shows both kinds apart; with many readers few clients write at once, though more than their
-share, because an edit that is tried again takes longer than a read.
+The fears are that readers block writers, that readers must be retried too, or that they see half of an edit.
+Under snapshot isolation none of this happens. A transaction that only reads never conflicts, however hot its
+rows are. All its statements see the database at one moment. Only writers conflict, with other writers.
 
-An article and its teaser stand in two tables and are edited together, in one transaction. Readers read four
-articles, then their teasers in a second statement. A reader that sees an article and a teaser of different
-revisions has seen half an edit; it notes that in a row, so that the check knows what only a reader can have
-seen.
+`--reads 0,0.5,0.9,0.99` shows the two kinds of transaction separately. With many readers, few clients write
+at the same time. Those who write are more than their share of the draws, because a retried edit takes longer
+than a read.
 
-The check proves that no reader saw half an edit, that none is left in the tables, and that each acknowledged
-edit was made once.
+An article and its teaser are rows of two tables. One transaction edits both. A reader reads four articles,
+and then their teasers in a second statement. If an article and its teaser have different revisions, the
+reader has seen half an edit. It records that in a row, because nobody else can know it.
+
+The check proves that no reader saw half an edit, that no half edit is left in the tables, and that each
+acknowledged edit was made once.
 """
 
 from __future__ import annotations
@@ -42,13 +43,14 @@ if TYPE_CHECKING:
     from hotrow.scenario import Violation
 
 READ, WRITE = 0, 1
+"""Indexes into `kinds`."""
 _READ_AT_ONCE = 4
 
 _HALF_EDITS = (
     "CREATE TABLE half_edit (reader uuid, id bigint, article bigint NOT NULL, teaser bigint NOT NULL, "
     "PRIMARY KEY (reader, id))"
 )
-_SOME = f"WHERE id IN ({', '.join(f'${place}' for place in range(1, _READ_AT_ONCE + 1))}) ORDER BY id"
+_SOME = f"WHERE id IN ({', '.join(f'${number}' for number in range(1, _READ_AT_ONCE + 1))}) ORDER BY id"
 _ARTICLES = f"SELECT id, revision FROM article {_SOME}"
 _TEASERS = f"SELECT id, revision FROM teaser {_SOME}"
 _EDIT_ARTICLE = "UPDATE article SET revision = revision + 1 WHERE id = $1"
@@ -62,7 +64,7 @@ _LEFT = (
 
 
 class ReadMostly(Scenario):
-    """Read four articles with their teasers, or edit one."""
+    """Read four articles with their teasers, or edit one article with its teaser."""
 
     name = "read-mostly"
     kinds = ("read", "write")
@@ -70,11 +72,11 @@ class ReadMostly(Scenario):
 
     @property
     def keys_per_transaction(self) -> int:
-        """What a reader draws; a writer draws one."""
+        """The articles that a reader draws; a writer draws one."""
         return _READ_AT_ONCE
 
     def tables(self) -> Sequence[str]:
-        """Articles and their teasers share their ids; and what readers saw of half edits."""
+        """Articles and teasers under the same ids, and the half edits that readers saw."""
         return [
             "CREATE TABLE article (id bigint PRIMARY KEY, revision bigint NOT NULL)",
             "CREATE TABLE teaser (id bigint PRIMARY KEY, revision bigint NOT NULL)",
@@ -82,7 +84,7 @@ class ReadMostly(Scenario):
         ]
 
     def seed(self, keys: int) -> Sequence[str]:
-        """Everything at revision 0."""
+        """All articles and teasers, at revision 0."""
         return [
             f"INSERT INTO {table} SELECT id, 0 FROM generate_series({first}, {last}) AS id"
             for first, last in key_ranges(keys)
@@ -90,7 +92,7 @@ class ReadMostly(Scenario):
         ]
 
     def draw(self, keys: Keys, rng: np.random.Generator) -> Work:
-        """Which kind and which articles; a reader has an id, for what it may have to note."""
+        """Choose the kind and the articles; a reader also gets an id, under which it records half edits."""
         if rng.random() < self.reads:
             reader = UUID(bytes=rng.bytes(16), version=4)
             return Work((reader, *keys.draw(_READ_AT_ONCE)), writes=(), kind=READ)
@@ -98,30 +100,32 @@ class ReadMostly(Scenario):
         return Work((article,), writes=(article,), kind=WRITE)
 
     def run(self, session: Session, work: Work) -> None:
-        """Read or edit."""
+        """Read or edit, as drawn."""
         (_read if work.kind == READ else _edit)(session, *work.parameters)
 
     def observe(self, session: Session) -> State:
-        """The sum of all revisions, the half edits that were seen, and those that are there now."""
+        """The sum of all revisions, the half edits that readers saw, and those in the tables now."""
         ((revisions,),) = session.execute("SELECT sum(revision)::bigint FROM article").rows
-        seen = [*session.execute(_NOTED).rows, *session.execute(_LEFT).rows]
-        return {"revisions": revisions, "half_edits": seen}
+        half_edits = [*session.execute(_NOTED).rows, *session.execute(_LEFT).rows]
+        return {"revisions": revisions, "half_edits": half_edits}
 
     def check(self, before: State, after: State, tally: Tally) -> Sequence[Verdict]:
-        """No half edit that was not already so before; each edit was made once."""
+        """Check that there is no new half edit and that each edit was made once."""
         known = set(before["half_edits"])
-        violations = [_violation(*seen) for seen in after["half_edits"] if seen not in known]
+        violations = [_violation(*half_edit) for half_edit in after["half_edits"] if half_edit not in known]
         edits = after["revisions"] - before["revisions"]
         return [
             judge(
-                "no half edit is ever seen", violations, size=lambda one: abs(one["article"] - one["teaser"])
+                "no half edit is ever seen",
+                violations,
+                size=lambda half_edit: abs(half_edit["article"] - half_edit["teaser"]),
             ),
             applied_once("revisions equal acknowledged edits", edits, tally.kinds[WRITE]),
         ]
 
 
 def _read(session: Session, reader: UUID, *articles: int) -> None:
-    """Only read; where that shows half an edit, note it."""
+    """Read only; if that shows half an edit, record it."""
     revisions: dict[int, int] = dict(session.execute(_ARTICLES, *articles).rows)
     for id_, teaser in session.execute(_TEASERS, *articles).rows:
         if teaser != revisions[id_]:
@@ -134,7 +138,7 @@ def _edit(session: Session, article: int) -> None:
 
 
 def _violation(reader: Any, id_: int, article: int, teaser: int) -> Violation:
-    """Revisions of an article and its teaser; without a reader, as they stand at the end."""
+    """The revisions of an article and its teaser; `reader` is None for a half edit in the tables."""
     return {
         "id": id_,
         "article": article,

@@ -1,15 +1,16 @@
-"""Page views by the second, written with INSERT … ON CONFLICT DO UPDATE: who is first makes the row.
+"""Page views per second, written with INSERT … ON CONFLICT DO UPDATE: an upsert still conflicts.
 
-A view adds one to the row of its page and period, and makes it where it is not there yet. At every new period
-all clients race to insert the same row. People fear the duplicate key (23505) here. But whether ON CONFLICT
-finds the row is decided on the snapshot: who does not see it inserts it, and where another one did so
-meanwhile, the loser gets an ordinary conflict (40001) and finds the row when it tries again. So an upsert is
-not free of conflicts: the race to insert is one, and from then on the row is as hot as any counter.
+A view adds one to the row of its page and period. The first view of a period inserts the row, and at the
+start of every period all clients race to insert it. The fear is a duplicate key (SQLSTATE 23505). But ON
+CONFLICT looks at the snapshot. If the snapshot does not have the row, the transaction inserts it. If another
+transaction has inserted it meanwhile, the loser gets an ordinary conflict (40001) and finds the row when it
+retries. So an upsert is not free of conflicts. The inserts conflict, and afterwards the row is as hot as any
+counter.
 
-The cure is the counter's: spread a page over several rows, or append views and sum them up (`ledger`). With
-`--period 0s` there is one row a page for all time, and nobody races after the first moment.
+The cures are those of a counter: spread a page over several rows, or append views and sum them up (`ledger`).
+With `--period 0s` there is one row per page for the whole run, and clients race to insert it only once.
 
-The check proves that each acknowledged view is counted once, whether it inserted or updated.
+The check proves that each acknowledged view is counted once, whether it inserted or updated the row.
 """
 
 from __future__ import annotations
@@ -41,15 +42,15 @@ class Upsert(Scenario):
     period = Duration("1s", "how long views of a page are added up in one row; 0s: for ever")
 
     def tables(self) -> Sequence[str]:
-        """One row a page and period that was viewed at all."""
+        """A table with one row per page and period that had a view."""
         return [_TABLE]
 
     def seed(self, keys: int) -> Sequence[str]:  # noqa: ARG002 - any number of keys is no rows
-        """No rows: whoever comes first makes them."""
+        """No rows: the first view of a page and period inserts its row."""
         return []
 
     def draw(self, keys: Keys, rng: np.random.Generator) -> Work:  # noqa: ARG002 - the page is all there is to draw
-        """Which page, and when: a retry counts the view in the period in which it was made."""
+        """Choose the page, and note the period, so that a retry counts the view in the same period."""
         (page,) = keys.draw(1)
         return Work(parameters=(page, _period(time.time(), self.period)), writes=(page,))
 
@@ -63,11 +64,11 @@ class Upsert(Scenario):
         return {"views": views}
 
     def check(self, before: State, after: State, tally: Tally) -> Sequence[Verdict]:
-        """Acknowledged <= counted <= acknowledged + unknown."""
+        """Check that acknowledged <= counted <= acknowledged + unknown."""
         counted = after["views"] - before["views"]
         return [applied_once("views equal acknowledged transactions", counted, tally)]
 
 
 def _period(now_s: float, length_s: float) -> int:
-    """The number of the period that this moment is in; all moments are in one where it has no length."""
+    """The number of the period that this moment is in; always 0 if periods have no length."""
     return int(now_s // length_s) if length_s else 0

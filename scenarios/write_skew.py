@@ -1,19 +1,19 @@
-"""Doctors on call: each transaction keeps the rule by what it read, and together they break it.
+"""Doctors on call: each transaction keeps the rule, but two of them together break it.
 
-A shift must always have a doctor on call. A doctor who wants to go looks whether another one is there, and
-then changes only his own row. Two of them who look at the same time each see the other, write different rows,
-and both commit: nobody is on call. That is write skew, which snapshot isolation lets through. No statement
-fails, so people learn of it from the data.
+A shift must always have a doctor on call. A doctor who wants to go off call checks that another doctor is on
+call, and then changes only his own row. If two doctors check at the same time, each sees the other. They
+write different rows, so both commit, and nobody is on call. This is write skew. Snapshot isolation allows it:
+no statement fails, and only the data shows what happened.
 
-The cure is `FOR UPDATE` on every row that the decision rests on: then two decisions about one shift conflict,
-and the second is made again on what is true by then. What it costs is those conflicts (`--for-update
-off,on`). PostgreSQL's SERIALIZABLE is another cure; Aurora DSQL has none.
+The cure is `FOR UPDATE` on every row that the decision depends on. Two decisions about the same shift then
+conflict, and the second one is made again from current data. The price is those conflicts: compare
+`--for-update off,on`. SERIALIZABLE would be another cure. PostgreSQL has it, Aurora DSQL does not.
 
-The check proves that no shift was ever seen without a doctor. Who comes back to an empty shift notes that in
-the transaction that ends it, so a violation stays known after it has gone; those at the end of the cell are
-found as they are. With two doctors this finds every one. With more, one that a third doctor ends without
-having seen it is not counted: nobody saw it. The other check is that each acknowledged change of duty is made
-once.
+The check proves that no shift was seen without a doctor. A doctor who comes back to an empty shift records
+that in the same transaction, so the violation stays known after it has ended. Violations at the end of the
+cell are found in the table of doctors. With two doctors this finds every violation. With more, a violation is
+missed if a third doctor ends it without having seen it. The check also proves that each acknowledged change
+of duty was made once.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-_ROWS_MOST = 3000
-"""Rows that one seeding statement may make."""
-_DOCTORS_MOST = 10
+_MAX_ROWS = 3000
+"""Rows that one seeding statement may insert."""
+_MAX_DOCTORS = 10
 
 _TABLES = (
     """CREATE TABLE doctor (
@@ -56,11 +56,12 @@ _TABLES = (
         noticed timestamptz NOT NULL, PRIMARY KEY (shift, changes, doctor)
     )""",
 )
-# By the whole primary key, because Aurora DSQL takes FOR UPDATE in no other way.
+# By the whole primary key: Aurora DSQL allows FOR UPDATE in no other way.
 _READ = "SELECT on_call FROM doctor WHERE shift = $1 AND id = $2"
 _GO_OR_COME = """UPDATE doctor SET on_call = $3, changes = changes + 1, since = clock_timestamp()
     WHERE shift = $1 AND id = $2"""
-# Where rows are locked, ON CONFLICT makes two tries of one doctor 40001, as their UPDATEs are, not 23505.
+# On a target with row locks, two inserts for the same doctor would end as 23505 without ON CONFLICT. With it
+# they end as 40001, as two UPDATEs of one row do.
 _NOTE = """INSERT INTO unattended
     SELECT shift, sum(changes)::bigint, $2::bigint, max(since), clock_timestamp()
     FROM doctor WHERE shift = $1 GROUP BY shift
@@ -77,36 +78,39 @@ class WriteSkew(Scenario):
     """Go off call if another doctor stays; come back if off call."""
 
     name = "write-skew"
-    doctors = Whole(2, "doctors of each shift, all on call at first", least=2, most=_DOCTORS_MOST)
+    doctors = Whole(2, "doctors of each shift, all on call at first", least=2, most=_MAX_DOCTORS)
     for_update = Switch("read the shift's doctors FOR UPDATE, so that decisions about one shift conflict")
 
     @property
     def rows_per_key(self) -> int:
-        """Unguarded, two transactions on one shift meet only where they are the same doctor's."""
+        """Without FOR UPDATE, two transactions on one shift conflict only if both are the same doctor's."""
         return 1 if self.for_update else self.doctors
 
     def tables(self) -> Sequence[str]:
-        """The doctors, and what was seen of shifts without any: one row for each who came back to it."""
+        """The doctors, and one row for each time that a doctor came back to an empty shift."""
         return _TABLES
 
     def seed(self, keys: int) -> Sequence[str]:
-        """Every doctor of every shift on call."""
+        """All doctors of all shifts, on call."""
         return [
             "INSERT INTO doctor SELECT shift, id, true, 0, clock_timestamp() "
             f"FROM generate_series({first}, {last}) AS shift, generate_series(0, {self.doctors - 1}) AS id"
-            for first, last in key_ranges(keys, _ROWS_MOST // self.doctors)
+            for first, last in key_ranges(keys, _MAX_ROWS // self.doctors)
         ]
 
     def draw(self, keys: Keys, rng: np.random.Generator) -> Work:
-        """Which shift, and which of its doctors."""
+        """Choose a shift and one of its doctors."""
         (shift,) = keys.draw(1)
         return Work(parameters=(shift, int(rng.integers(self.doctors))), writes=(shift,))
 
     def run(self, session: Session, work: Work) -> None:
-        """Read the shift doctor by doctor, guarded or not, so that only the guard differs; then decide."""
+        """Read the shift doctor by doctor, then go off call or come back.
+
+        The reads are the same with and without FOR UPDATE, so that only the locks differ.
+        """
         shift, doctor = work.parameters
         read = f"{_READ} FOR UPDATE" if self.for_update else _READ
-        on_call = [session.execute(read, shift, each).rows[0][0] for each in range(self.doctors)]
+        on_call = [session.execute(read, shift, id_).rows[0][0] for id_ in range(self.doctors)]
         if on_call[doctor] and sum(on_call) == 1:
             raise Rejected("the last doctor of a shift must stay")
         if not any(on_call):
@@ -114,32 +118,36 @@ class WriteSkew(Scenario):
         session.execute(_GO_OR_COME, shift, doctor, not on_call[doctor])
 
     def observe(self, session: Session) -> State:
-        """How many changes of duty there were, and every shift that was or is unattended.
+        """The number of changes of duty, and every time that a shift was or is unattended.
 
-        A shift and the sum of its changes name one state of it, however many doctors came back to it.
+        A shift and the sum of its changes identify one such time, even if several doctors ended it.
         """
         ((changes, now_s),) = session.execute(_NOW).rows
-        seen = [*session.execute(_NOTED).rows, *session.execute(_EMPTY).rows]
-        return {"changes": changes, "now_s": now_s, "unattended": {row[:2]: row[2:] for row in seen}}
+        rows = [*session.execute(_NOTED).rows, *session.execute(_EMPTY).rows]
+        return {"changes": changes, "now_s": now_s, "unattended": {row[:2]: row[2:] for row in rows}}
 
     def check(self, before: State, after: State, tally: Tally) -> Sequence[Verdict]:
-        """No shift was unattended that was not already so before; each change was made once."""
-        new = [seen for seen in after["unattended"].items() if seen[0] not in before["unattended"]]
+        """Check that no shift became unattended and that each change of duty was made once."""
+        spans = [
+            (began_s, shift, changes, noticed_s)
+            for (shift, changes), (began_s, noticed_s) in after["unattended"].items()
+            if (shift, changes) not in before["unattended"]
+        ]
         violations = [
             _violation(shift, began_s, noticed_s, after["now_s"])
-            for (shift, _), (began_s, noticed_s) in sorted(new, key=lambda seen: (seen[1][0], seen[0]))
+            for began_s, shift, _, noticed_s in sorted(spans)
         ]
         changes = after["changes"] - before["changes"]
         return [
             judge(
-                "every shift has a doctor on call", violations, size=lambda one: float(one["unattended_ms"])
+                "every shift has a doctor on call", violations, size=lambda span: float(span["unattended_ms"])
             ),
             applied_once("changes of duty equal acknowledged transactions", changes, tally),
         ]
 
 
 def _violation(shift: int, began_s: float, noticed_s: float | None, now_s: float) -> Violation:
-    """One span without a doctor, by the database's clock: from the last one's going until it was noticed."""
+    """One span without a doctor, by the database's clock: from the last doctor's going to its notice."""
     return {
         "shift": shift,
         "began": _utc(began_s),

@@ -179,13 +179,13 @@ def scenarios(path: str | None, as_json: bool) -> None:
       hotrow scenarios
       hotrow scenarios path/to/mine.py
     """  # noqa: D301 - \b keeps click from joining the lines
-    from hotrow.scenario.loading import describe, find_scenario, listed  # noqa: PLC0415 - see the module
+    from hotrow.scenario.loading import describe, find_scenario, scenarios_in_file  # noqa: PLC0415 - see the module
     from scenarios import ALL  # noqa: PLC0415 - the same
 
     if path is None:
         kinds = list(ALL.values())
     elif path.endswith(".py"):
-        kinds = list(listed(Path(path)).values())
+        kinds = list(scenarios_in_file(Path(path)).values())
     else:
         kinds = [find_scenario(path, ALL)]
     if as_json:

@@ -13,7 +13,7 @@ from hotrow.console import report_error
 from hotrow.errors import HotrowError, UsageError
 from hotrow.knob import knobs_of
 from hotrow.load.options import env_var
-from hotrow.scenario.calling import made
+from hotrow.scenario.calling import make_scenario
 from hotrow.scenario.loading import MODULE_PREFIX, find_scenario
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def declared_scenario(kinds: Iterable[type[Any]], chosen: str | None) -> Scenari
         if own is not None:
             return own
         if getattr(kind, "scenarios", None):
-            return made(find_scenario(chosen or FIRST_CHOICE, kind.scenarios), {})
+            return make_scenario(find_scenario(chosen or FIRST_CHOICE, kind.scenarios), {})
     raise UsageError("the locustfile's user class names no scenario; set `scenario = YourScenario()`")
 
 

@@ -11,7 +11,7 @@ from hotrow.attempt.record import CELLS_MAX
 from hotrow.attempt.retry import parse_retries
 from hotrow.errors import UsageError
 from hotrow.keys.skew import check_keys, parse_skews
-from hotrow.scenario.calling import made, whole
+from hotrow.scenario.calling import make_scenario, positive_number
 from hotrow.scenario.declarations import writes_what_it_draws
 from hotrow.units import told
 
@@ -78,7 +78,7 @@ def turned(scenario: Scenario, knobs: Mapping[str, Sequence[str]]) -> tuple[Scen
     for name, values in knobs.items():
         _refuse_twins(scenario, name, values)
     return tuple(
-        made(type(scenario), {**scenario.knobs, **dict(zip(knobs, values, strict=True))})
+        make_scenario(type(scenario), {**scenario.knobs, **dict(zip(knobs, values, strict=True))})
         for values in product(*knobs.values())
     )
 
@@ -87,7 +87,7 @@ def _refuse_twins(scenario: Scenario, knob: str, values: Sequence[str]) -> None:
     """Refuse values that mean the same, also if they are spelled differently (`0.5` and `.5`)."""
     seen: dict[Plain, str] = {}
     for value in values:
-        stand = made(type(scenario), {**scenario.knobs, knob: value}).knobs[knob]
+        stand = make_scenario(type(scenario), {**scenario.knobs, knob: value}).knobs[knob]
         if stand in seen:
             option = knob.replace("_", "-")
             raise UsageError(f"--{option} {told(value)}: this value is given twice; give each once")
@@ -137,8 +137,8 @@ def _drawn(scenario: Scenario, keys: int, seed: int) -> dict[str, Any]:
     """What of a cell follows from where the knobs stand."""
     return {
         "knobs": scenario.knobs,
-        "keys_per_transaction": whole(scenario, "keys_per_transaction"),
-        "rows_per_key": whole(scenario, "rows_per_key"),
+        "keys_per_transaction": positive_number(scenario, "keys_per_transaction"),
+        "rows_per_key": positive_number(scenario, "rows_per_key"),
         "closed_form": writes_what_it_draws(scenario, keys, seed),
     }
 

@@ -1,4 +1,4 @@
-"""What a scenario file imports: one business transaction, its tables and the check of its correctness."""
+"""The names that a scenario file imports, to define a business transaction, its tables and its check."""
 
 from hotrow.scenario.contract import (
     LOST,

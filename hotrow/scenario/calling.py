@@ -1,7 +1,7 @@
-"""Calls of a scenario's methods.
+"""Calls of the methods of a scenario, which are the user's code.
 
-What they raise is told in one line, what they return that cannot be is never believed, and none of them ends
-the program.
+An error that a method raises is reported in one line. A return value is checked before it is used. No method
+can end the program.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from hotrow.errors import LEAVING, HotrowError, Rejected, UsageError, line_in, one_line
 from hotrow.knob import knobs_of
 from hotrow.scenario.contract import Work
-from hotrow.scenario.slow import said_while_slow
+from hotrow.scenario.slow import warn_while_slow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -23,116 +23,126 @@ if TYPE_CHECKING:
     from hotrow.scenario.contract import Keys, Scenario
 
 
-def told(kind: type[Scenario], error: BaseException) -> str:
-    """An error of the scenario's code in one line, with the last of its file's lines that it went through."""
-    own = getattr(sys.modules.get(kind.__module__), "__file__", None)
+def describe_error(scenario_type: type[Scenario], error: BaseException) -> str:
+    """An error of a scenario's code in one line, with the last line of its file that the error passed."""
+    file = getattr(sys.modules.get(scenario_type.__module__), "__file__", None)
     text = one_line(error)
-    line = None if own is None else line_in(own, error)
-    return text if line is None else f"{text} ({own}, line {line})"
+    line = None if file is None else line_in(file, error)
+    return text if line is None else f"{text} ({file}, line {line})"
 
 
-def blame(scenario: Scenario, method: str, error: BaseException) -> UsageError:
-    """What to raise where a method of the scenario raised what is not hotrow's own."""
-    return UsageError(f"cannot run {scenario.name}: {method}(): {told(type(scenario), error)}")
+def method_error(scenario: Scenario, method: str, error: BaseException) -> UsageError:
+    """The error to raise if a method of the scenario raised an error that is not one of hotrow's."""
+    return UsageError(f"cannot run {scenario.name}: {method}(): {describe_error(type(scenario), error)}")
 
 
 @contextmanager
-def blaming(scenario: Scenario, method: str) -> Iterator[None]:
-    """Have a method of the scenario raise nothing but hotrow's own errors.
+def method_errors(scenario: Scenario, method: str) -> Iterator[None]:
+    """Turn every error of a scenario's method into one of hotrow's own errors.
 
     Raises:
-        UsageError: it raised another, or wanted to leave the program; one line says why and where.
+        UsageError: the method raised another error, or tried to end the program. The message says why and in
+            which line.
     """
     try:
         yield
     except Rejected as error:
-        raise blame(scenario, method, error) from error
+        raise method_error(scenario, method, error) from error
     except HotrowError:
         raise
     except (Exception, *LEAVING) as error:
-        raise blame(scenario, method, error) from error
+        raise method_error(scenario, method, error) from error
 
 
-def made(kind: type[Scenario], knobs: Mapping[str, object]) -> Scenario:
-    """A scenario of this kind with its knobs turned.
+def make_scenario(scenario_type: type[Scenario], knobs: Mapping[str, object]) -> Scenario:
+    """A scenario with these values of its knobs.
 
     Raises:
-        UsageError: a knob or a value that it does not have; or an `__init__` of its own that raised, or that
-            does not turn the knobs.
+        UsageError: the scenario has no such knob or the knob no such value; or the scenario's own `__init__`
+            raised an error or did not set the knobs.
     """
     try:
-        scenario = kind(**knobs)
-        stands = scenario.knobs
+        scenario = scenario_type(**knobs)
+        knobs_set = scenario.knobs
     except HotrowError:
         raise
     except (Exception, *LEAVING) as error:
-        raise UsageError(f"cannot run {kind.name}: __init__(): {told(kind, error)}") from error
-    wanted = {
-        name: knob.plain(knob.read(knobs[name])) for name, knob in knobs_of(kind).items() if name in knobs
+        text = describe_error(scenario_type, error)
+        raise UsageError(f"cannot run {scenario_type.name}: __init__(): {text}") from error
+    knobs_wanted = {
+        name: knob.plain(knob.read(knobs[name]))
+        for name, knob in knobs_of(scenario_type).items()
+        if name in knobs
     }
-    if not wanted.items() <= stands.items():
-        raise UsageError(f"cannot run {kind.name}: __init__() turns no knobs; call super().__init__(**knobs)")
+    if not knobs_wanted.items() <= knobs_set.items():
+        raise UsageError(
+            f"cannot run {scenario_type.name}: __init__() does not set the knobs;"
+            " call super().__init__(**knobs)"
+        )
     return scenario
 
 
-def whole(scenario: Scenario, number: str) -> int:
-    """`keys_per_transaction` or `rows_per_key` of the scenario.
+def positive_number(scenario: Scenario, name: str) -> int:
+    """The scenario's property of this name: `keys_per_transaction` or `rows_per_key`.
 
     Raises:
-        UsageError: it raised, with file and line; or is no whole number from 1 up.
+        UsageError: the property raised an error, with file and line; or it is not a whole number of at least
+            1.
     """
-    with blaming(scenario, number):
-        value: Any = getattr(scenario, number)
+    with method_errors(scenario, name):
+        value: Any = getattr(scenario, name)
     if not _is_whole(value) or value < 1:
-        raise UsageError(f"cannot run {scenario.name}: {number} is {value!r}; give a whole number from 1 up")
+        raise UsageError(
+            f"cannot run {scenario.name}: {name} is {value!r}; return a whole number of at least 1"
+        )
     return int(value)
 
 
-def statements(scenario: Scenario, method: str, *given: int) -> list[str]:
-    """What the scenario's `tables` or `seed` returned.
+def statements(scenario: Scenario, method: str, *arguments: int) -> list[str]:
+    """The SQL statements that the scenario's `tables` or `seed` returns.
 
     Raises:
-        UsageError: it raised, with file and line; or returned something else than a sequence of texts.
+        UsageError: the method raised an error, with file and line; or it did not return a list of texts.
     """
-    with blaming(scenario, method), said_while_slow(scenario, f"{method}()"):
-        texts: Any = getattr(scenario, method)(*given)
+    with method_errors(scenario, method), warn_while_slow(scenario, f"{method}()"):
+        texts: Any = getattr(scenario, method)(*arguments)
     if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
         raise UsageError(f"cannot run {scenario.name}: {method}() must return a list of SQL statements")
     return list(texts)
 
 
 def draw_checked(scenario: Scenario, keys: Keys, rng: np.random.Generator) -> Work:
-    """What `draw` draws.
+    """The work that the scenario's `draw` returns, checked.
 
     Raises:
-        UsageError: it raised, with file and line; or it drew what cannot be.
+        UsageError: `draw` raised an error, with file and line; or it returned something that is not valid.
     """
-    with blaming(scenario, "draw"):
+    with method_errors(scenario, "draw"):
         work: Any = scenario.draw(keys, rng)
-    wrong = next(_wrong(scenario, keys.count, work), None)
-    if wrong is not None:
-        raise UsageError(f"cannot run {scenario.name}: draw(): {wrong}")
+    fault = next(_faults(scenario, keys.count, work), None)
+    if fault is not None:
+        raise UsageError(f"cannot run {scenario.name}: draw(): {fault}")
     return Work(tuple(work.parameters), tuple(map(int, work.writes)), int(work.kind))
 
 
-def _wrong(scenario: Scenario, keys: int, work: Any) -> Iterator[str]:
-    """What cannot be about a drawn work, in words."""
+def _faults(scenario: Scenario, keys: int, work: Any) -> Iterator[str]:
+    """What is not valid about the value that `draw` returned, in words."""
     if not isinstance(work, Work):
         yield f"returned a {type(work).__name__}; return hotrow.scenario.Work"
         return
     if not isinstance(work.parameters, tuple | list):
-        yield f"parameters is a {type(work.parameters).__name__}; give a tuple, which a retry can repeat"
+        yield f"parameters is a {type(work.parameters).__name__}; return a tuple, which a retry can use again"
     if not isinstance(work.writes, tuple | list):
-        yield f"writes is a {type(work.writes).__name__}; give a tuple of key ids"
+        yield f"writes is a {type(work.writes).__name__}; return a tuple of key ids"
         return
-    yield from _wrong_keys(work.writes, keys)
+    yield from _faults_of_keys(work.writes, keys)
     kinds = max(len(scenario.kinds), 1)
     if not (_is_whole(work.kind) and 0 <= work.kind < kinds):
-        named = ", ".join(scenario.kinds) or "none, so it is 0"
-        yield f"kind is {work.kind!r}; it is the place of one of the scenario's kinds ({named})"
+        names = ", ".join(scenario.kinds) or "it has none, so the index must be 0"
+        yield f"kind is {work.kind!r}; it must be the index of one of the scenario's kinds ({names})"
 
 
-def _wrong_keys(writes: Iterable[Any], keys: int) -> Iterator[str]:
+def _faults_of_keys(writes: Iterable[Any], keys: int) -> Iterator[str]:
     seen = set()
     for key in writes:
         if not _is_whole(key) or not 0 <= key < keys:

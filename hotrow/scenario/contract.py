@@ -1,6 +1,6 @@
-"""What a user of hotrow writes: one business transaction, its tables, and the check of its correctness.
+"""The classes of a scenario: a business transaction, its tables, and the check that its data is correct.
 
-docs/scenarios.md writes one from nothing.
+docs/scenarios.md shows step by step how to write one.
 """
 
 from __future__ import annotations
@@ -23,54 +23,55 @@ if TYPE_CHECKING:
     import numpy as np
 
 _NAME = re.compile("[a-z0-9]+(-[a-z0-9]+)*")
-_NAME_LETTERS_MAX = 64
-"""A run's directory is called after it."""
+_MAX_NAME_LETTERS = 64
+"""The directory of a run is named after its scenario."""
 LOST = "records were lost, so acknowledgements could not be counted"
-"""Why a check that counts them is undecided."""
+"""The reason why a check that depends on counts is undecided."""
 
-_KINDS_MOST = 256
+_MAX_KINDS = 256
+"""A record stores the kind in one byte."""
 
 Row = tuple[Any, ...]
 State = Mapping[str, Any]
-"""What `Scenario.observe` reads of the database: named values."""
+"""The values that `Scenario.observe` read from the database, by name."""
 Violation = Mapping[str, Any]
-"""One place where the data is wrong: named JSON values that let a person find it."""
+"""One fault in the data: JSON values by name, from which a person can find it."""
 
 
 class Session(Protocol):
     """One database connection inside an explicit transaction, as a scenario sees it."""
 
     def execute(self, sql: str, *parameters: Any) -> Result:
-        """Run one statement with `$1`, `$2`, … placeholders; wait for it; return its rows and count.
+        """Run one statement with placeholders `$1`, `$2`, …, wait for it, and return its rows and count.
 
-        Raises the driver's error; the attempt loop classifies it.
+        Raises the driver's error. Let it pass: the attempt loop classifies it.
         """
         ...
 
     def think(self, seconds: float) -> None:
-        """Let time pass inside the transaction, as an application that computes or asks another service."""
+        """Wait inside the transaction, as an application that computes or calls another service."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one statement answered."""
+    """The result of one statement."""
 
     rows: Sequence[Row]
     count: int
-    """Rows changed or returned, from the command tag."""
+    """The number of rows changed or returned, from the command tag."""
 
 
 class Keys(Protocol):
-    """Where a scenario gets its keys: the skew of the cell, seeded for one user."""
+    """The source of a scenario's keys: the skew of the cell, with a random generator for one user."""
 
     @property
     def count(self) -> int:
-        """How many keys there are; ids run from 0."""
+        """The number of keys; ids start at 0."""
         ...
 
     def draw(self, how_many: int = 1) -> tuple[int, ...]:
-        """Draw distinct key ids, hottest rule of the cell's skew first (see `hotrow.keys.skew`)."""
+        """Draw this many different key ids by the skew of the cell (see `hotrow.keys.skew`)."""
         ...
 
 
@@ -80,43 +81,43 @@ class Work:
 
     parameters: tuple[Any, ...]
     writes: tuple[int, ...]
-    """Key ids of the rows that the transaction will write or lock: those where it can meet another one.
+    """Key ids of the rows that the transaction writes or locks and other transactions may write too.
 
-    A row that only this transaction knows, such as a new entry under a random key, is none.
+    Leave out a row that only this transaction knows, such as a new entry under a random key.
     """
     kind: int = 0
-    """Which of the scenario's `kinds`."""
+    """The index of the transaction's kind in the scenario's `kinds`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How the transactions of one cell ended, by count, warm-up included."""
+    """How many transactions of one cell committed or have an unknown outcome, warm-up included."""
 
     committed: int
     unknown: int
     kinds: Sequence[Tally] = ()
-    """The same of each of the scenario's kinds; none where it has one."""
+    """The tallies of the scenario's kinds, in their order; empty if the scenario names no kinds."""
     complete: bool = True
     """False if records of attempts may be missing: then no count is known (`hotrow.scenario.verdicts`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a check found. `valid` is None where it could not decide: absent is not a pass."""
+    """The result of a check. `valid` is None if the check could not decide, which is not a pass."""
 
     name: str
-    """What holds where it is valid, such as `total balance unchanged`."""
+    """The statement that is true if the verdict is valid, such as `total balance unchanged`."""
     valid: bool | None
     count: int = 0
-    """How many violations."""
+    """The number of violations."""
     first: Violation | None = None
     worst: Violation | None = None
     last: Violation | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
-    """What the check went by, as JSON values."""
+    """The figures on which the verdict is based, as JSON values."""
 
     def as_json(self) -> dict[str, Any]:
-        """As it stands in events.jsonl and summary.json; what JSON has no value for, such as a uuid, as text.
+        """The verdict as in events.jsonl and summary.json; values that JSON lacks, such as a uuid, as text.
 
         Raises:
             ValueError: a number is NaN or infinite.
@@ -126,94 +127,94 @@ class Verdict:
 
 
 def _plain(value: Any) -> int | str:
-    """A value that JSON does not know: a whole number of another type as one, anything else as text."""
+    """A JSON value for one that JSON lacks: an int for a whole number of another type, otherwise a text."""
     return int(value) if isinstance(value, Integral) else str(value)
 
 
 class Scenario(ABC):
-    """One contention pattern. Subclass it, give it tables, draw, run and a check.
+    """One contention pattern. A subclass defines tables, seed, draw, run, observe and check.
 
-    The tables live in a schema of the run's own, found by the search path: name them without a schema.
-    What can be turned is declared as class attributes (`hotrow.knob`) and given by name: `Counter(shards=4)`.
+    Each run has a schema of its own for the tables, on the search path. So name them without a schema. Knobs
+    are class attributes (`hotrow.knob`); their values are passed by name: `Counter(shards=4)`.
     """
 
     name: ClassVar[str]
     kinds: ClassVar[tuple[str, ...]] = ()
-    """Names of its kinds of transaction, counted and charted apart; none where all are alike."""
+    """The names of its kinds of transaction, each counted and charted separately; empty for one kind."""
     receipts: ClassVar[bool] = False
-    """Whether it always writes receipts (docs/receipts.md), as with `--receipts`."""
+    """Whether transactions always write receipts (docs/receipts.md), as with `--receipts`."""
 
     def __init__(self, **knobs: object) -> None:
-        """Turn the knobs; those left out have their defaults.
+        """Set the knobs; those that are left out have their defaults.
 
         Raises:
-            UsageError: an unknown knob, or a value that it does not take; or a name that cannot be one.
+            UsageError: an unknown knob, a value that the knob does not take, or a name that is not valid.
         """
         check_name(type(self))
         known = knobs_of(type(self))
         unknown = [name for name in knobs if name not in known]
         if unknown:
-            allowed = ", ".join(known) or "none at all"
+            allowed = ", ".join(known) or "none"
             raise UsageError(f"{unknown[0]}: unknown to scenario {self.name}; its knobs: {allowed}")
         vars(self).update({name: knob.read(knobs.get(name, knob.default)) for name, knob in known.items()})
 
     @property
     def knobs(self) -> dict[str, Plain]:
-        """Where its knobs stand, as run.json has them; `type(self)(**knobs)` is an equal scenario."""
+        """The values of its knobs, as in run.json; `type(self)(**knobs)` is an equal scenario."""
         return {name: knob.plain(getattr(self, name)) for name, knob in knobs_of(type(self)).items()}
 
     @property
     def keys_per_transaction(self) -> int:
-        """How many distinct keys one transaction draws."""
+        """How many different keys one transaction draws."""
         return 1
 
     @property
     def rows_per_key(self) -> int:
-        """Over how many rows the writes of one key are spread, alike: a counter's shards."""
+        """Over how many rows the writes of one key are spread evenly, such as the shards of a counter."""
         return 1
 
     @abstractmethod
     def tables(self) -> Sequence[str]:
-        """One `CREATE TABLE` statement a table."""
+        """The `CREATE TABLE` statements, one per table."""
 
     @abstractmethod
     def seed(self, keys: int) -> Sequence[str]:
-        """Statements that fill the tables for `keys` keys; each is committed by itself."""
+        """Statements that fill the tables for `keys` keys; each is a transaction of its own."""
 
     @abstractmethod
     def draw(self, keys: Keys, rng: np.random.Generator) -> Work:
-        """Decide what one transaction will do. All chance is here and comes from `keys` and `rng`."""
+        """Decide what one transaction will do. Take every random choice here, from `keys` and `rng`."""
 
     @abstractmethod
     def run(self, session: Session, work: Work) -> None:
-        """Do it, between hotrow's BEGIN and COMMIT. Raise `hotrow.errors.Rejected` if the rule says no."""
+        """Execute the work; hotrow sends BEGIN and COMMIT. Raise `hotrow.errors.Rejected` to refuse it."""
 
     @abstractmethod
     def observe(self, session: Session) -> State:
-        """Read what the check needs, as plain values; before and after a cell, with no load running."""
+        """Read the values that the check needs. Called before and after a cell, without load."""
 
     @abstractmethod
     def check(self, before: State, after: State, tally: Tally) -> Sequence[Verdict]:
-        """Judge one cell. Pure. If it raises or says what cannot be, nothing is known: None."""
+        """Judge one cell, without side effects. If it fails or its result is not valid, nothing is known."""
 
 
-def check_name(kind: type[Scenario]) -> None:
-    """Refuse a name that cannot stand in a file's name and on a command line, of the scenario or a knob.
+def check_name(scenario_type: type[Scenario]) -> None:
+    """Check the names of a scenario, its kinds and its knobs, which appear in file names and as options.
 
     Raises:
-        UsageError: so it is, or there is none.
+        UsageError: a name is missing or not valid.
     """
-    name = getattr(kind, "name", None)
-    if not isinstance(name, str) or len(name) > _NAME_LETTERS_MAX or not _NAME.fullmatch(name):
-        given = "has no name" if name is None else f"has the name {str(name)[: _NAME_LETTERS_MAX + 1]!r}"
-        words = f"small letters, digits and hyphens, {_NAME_LETTERS_MAX} at most"
-        raise UsageError(f"scenario {kind.__name__} {given}; give it {words}")
-    kinds: Any = kind.kinds
+    name = getattr(scenario_type, "name", None)
+    if not isinstance(name, str) or len(name) > _MAX_NAME_LETTERS or not _NAME.fullmatch(name):
+        fault = "has no name" if name is None else f"has the name {str(name)[: _MAX_NAME_LETTERS + 1]!r}"
+        words = f"small letters, digits and hyphens, at most {_MAX_NAME_LETTERS}"
+        raise UsageError(f"scenario {scenario_type.__name__} {fault}; use {words}")
+    kinds: Any = scenario_type.kinds
     if not isinstance(kinds, tuple | list) or not _are_names(kinds):
         raise UsageError(
-            f"kinds of scenario {name}: {kinds!r}; give different names, as ('order', 'transfer')"
+            f"kinds of scenario {name}: {kinds!r}; use different names, such as ('order', 'transfer')"
         )
-    for knob in knobs_of(kind):
+    for knob in knobs_of(scenario_type):
         if not _NAME.fullmatch(knob.replace("_", "-")):
             raise UsageError(
                 f"knob {knob} of scenario {name}: use small letters, digits and single underscores"
@@ -221,31 +222,31 @@ def check_name(kind: type[Scenario]) -> None:
 
 
 def _are_names(kinds: Sequence[Any]) -> bool:
-    """Whether they are different texts, none of them empty, and as many as a record can tell apart."""
-    texts = all(isinstance(each, str) and each for each in kinds)
-    return texts and len(set(kinds)) == len(kinds) <= _KINDS_MOST
+    """Whether these are different texts, none empty, and not more than a record can distinguish."""
+    texts = all(isinstance(kind, str) and kind for kind in kinds)
+    return texts and len(set(kinds)) == len(kinds) <= _MAX_KINDS
 
 
 def scenarios_in(module: ModuleType) -> list[type[Scenario]]:
-    """The scenarios that a module defines itself, in their order, bases with abstract methods left out.
+    """The scenarios that a module itself defines, in their order, without abstract base classes.
 
     Raises:
-        UsageError: one has no name, or one that cannot be; or all there are lack a method.
+        UsageError: a scenario has no name or one that is not valid, or all scenarios lack a method.
     """
     defined = [
-        kind
-        for kind in vars(module).values()
-        if isinstance(kind, type) and issubclass(kind, Scenario) and kind.__module__ == module.__name__
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Scenario) and value.__module__ == module.__name__
     ]
-    found = [kind for kind in defined if not isabstract(kind)]
-    if defined and not found:
-        lacking = ", ".join(sorted(defined[-1].__abstractmethods__))
+    scenario_types = [scenario_type for scenario_type in defined if not isabstract(scenario_type)]
+    if defined and not scenario_types:
+        missing = ", ".join(sorted(defined[-1].__abstractmethods__))
         raise UsageError(
-            f"scenario {defined[-1].__name__} lacks {lacking}; docs/scenarios.md says what they do"
+            f"scenario {defined[-1].__name__} lacks {missing}; docs/scenarios.md says what they do"
         )
-    for kind in found:
-        check_name(kind)
-    return found
+    for scenario_type in scenario_types:
+        check_name(scenario_type)
+    return scenario_types
 
 
 def judge(
@@ -256,22 +257,22 @@ def judge(
     count: int | None = None,
     **details: Any,
 ) -> Verdict:
-    """A verdict that is valid where there are no violations.
+    """A verdict that is valid if there are no violations.
 
     Args:
-        name: what holds where it is valid.
-        violations: in their order: by time where the data has times, otherwise by key.
-        size: how bad one is; the first of the largest is the worst.
-        count: how many there are, where `violations` are but some of them.
-        details: what the check went by.
+        name: the statement that is true if the verdict is valid.
+        violations: in order of time if the data has times, otherwise in order of their keys.
+        size: how bad a violation is; the largest is the worst, the first of them if several are equal.
+        count: the number of violations, if `violations` holds only some of them.
+        details: the figures on which the verdict is based.
     """
-    many = len(violations) if count is None else count
+    total = len(violations) if count is None else count
     if not violations:
-        return Verdict(name, valid=many == 0, count=many, details=details)
+        return Verdict(name, valid=total == 0, count=total, details=details)
     return Verdict(
         name,
         valid=False,
-        count=many,
+        count=total,
         first=violations[0],
         worst=max(violations, key=size),
         last=violations[-1],
@@ -280,12 +281,12 @@ def judge(
 
 
 def applied_once(name: str, counted: int, tally: Tally) -> Verdict:
-    """Judge what each transaction does once: acknowledged <= counted <= acknowledged + unknown.
+    """Judge an effect that each transaction has once: acknowledged <= counted <= acknowledged + unknown.
 
     Args:
-        name: what holds where it is valid.
-        counted: how many of them the database shows.
-        tally: how the transactions ended, as their clients know. If it is not complete, the verdict is None.
+        name: the statement that is true if the verdict is valid.
+        counted: how many effects the database shows.
+        tally: how the transactions ended, as their clients know. If it is not complete, `valid` is None.
     """
     if not tally.complete:
         return Verdict(name, valid=None, details={"error": LOST, "counted": counted})
@@ -309,7 +310,7 @@ def applied_once(name: str, counted: int, tally: Tally) -> Verdict:
 def key_ranges(keys: int, most: int = 3000) -> Iterator[tuple[int, int]]:
     """First and last key id of consecutive ranges of at most `most` keys.
 
-    Aurora DSQL changes at most 3,000 rows a transaction, so tables are seeded range by range.
+    Aurora DSQL changes at most 3,000 rows per transaction, so tables are seeded range by range.
     """
     for first in range(0, keys, most):
         yield first, min(first + most, keys) - 1

@@ -1,4 +1,4 @@
-"""Which scenario is meant: the name of a built-in one, or a file with one of the user's own."""
+"""Scenarios by name: the built-in ones, and those in a file of the user's."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
     from hotrow.scenario.contract import Scenario
 
 MODULE_PREFIX = "hotrow_scenario_"
-"""With which the names begin that loaded files have as modules."""
+"""The start of the module names of loaded files."""
 
 
 def find_scenario(text: str, known: Mapping[str, type[Scenario]]) -> type[Scenario]:
-    """The scenario that `text` names: one of the `known`, `path/to/mine.py`, or `path/to/mine.py:NAME`.
+    """The scenario that `text` names: one of `known`, or that of `path/to/mine.py[:NAME]`.
 
     Raises:
-        UsageError: no such name or file, or a file with no scenario or several.
+        UsageError: no scenario or file has this name, or the file has no scenario, or has several.
     """
     if text in known:
         return known[text]
     path, _, name = text.partition(".py:")
     if not name and not text.endswith(".py"):
-        raise UsageError(f"{text}: unknown scenario; {_meant(text, known)}")
+        raise UsageError(f"{text}: unknown scenario; {_suggestion(text, known)}")
     return _choose(Path(f"{path}.py" if name else path), name)
 
 
-def _meant(text: str, known: Mapping[str, type[Scenario]]) -> str:
+def _suggestion(text: str, known: Mapping[str, type[Scenario]]) -> str:
     if Path(f"{text}.py").is_file():
         return f"did you mean the file {text}.py?"
     near = get_close_matches(text, known, n=1)
@@ -45,8 +45,8 @@ def _meant(text: str, known: Mapping[str, type[Scenario]]) -> str:
     return f"use {', '.join(known) or 'path/to/your.py'}, or the path of a .py file"
 
 
-def describe(kind: type[Scenario]) -> dict[str, Any]:
-    """What a list of scenarios says of one, as JSON values: what it is, and its knobs."""
+def describe(scenario_type: type[Scenario]) -> dict[str, Any]:
+    """The entry of a scenario in a list of scenarios, as JSON values: its meaning, kinds and knobs."""
     knobs = [
         {
             "name": knob.name,
@@ -55,39 +55,40 @@ def describe(kind: type[Scenario]) -> dict[str, Any]:
             "meaning": knob.meaning,
             "allowed": knob.allowed,
         }
-        for knob in knobs_of(kind).values()
+        for knob in knobs_of(scenario_type).values()
     ]
-    return {"meaning": (kind.__doc__ or "").partition("\n")[0], "kinds": list(kind.kinds), "knobs": knobs}
+    meaning = (scenario_type.__doc__ or "").partition("\n")[0]
+    return {"meaning": meaning, "kinds": list(scenario_type.kinds), "knobs": knobs}
 
 
-def listed(path: Path) -> dict[str, type[Scenario]]:
+def scenarios_in_file(path: Path) -> dict[str, type[Scenario]]:
     """All scenarios of a file by name.
 
     Raises:
-        UsageError: it cannot be loaded, or one of them cannot be.
+        UsageError: the file cannot be loaded, or a scenario in it is not valid.
     """
-    return {kind.name: kind for kind in scenarios_in(_load(path))}
+    return {scenario_type.name: scenario_type for scenario_type in scenarios_in(_load(path))}
 
 
 def _choose(path: Path, name: str) -> type[Scenario]:
-    found = listed(path)
-    if name in found:
-        return found[name]
-    if not found:
+    scenario_types = scenarios_in_file(path)
+    if name in scenario_types:
+        return scenario_types[name]
+    if not scenario_types:
         raise UsageError(f"{path}: defines no scenario; subclass hotrow.scenario.Scenario in it")
-    names = ", ".join(found)
+    first, names = next(iter(scenario_types)), ", ".join(scenario_types)
     if name:
         raise UsageError(f"{path}:{name}: unknown scenario; the file defines {names}")
-    if len(found) > 1:
-        raise UsageError(f"{path}: defines {names}; add the name of one, as in {path}:{next(iter(found))}")
-    return next(iter(found.values()))
+    if len(scenario_types) > 1:
+        raise UsageError(f"{path}: defines {names}; add the name of one, such as {path}:{first}")
+    return scenario_types[first]
 
 
 def _load(path: Path) -> ModuleType:
-    """The module of a file, run once; its folder can be imported from, as with `locust -f`.
+    """The module of a file, executed once. The file can import from its folder, as with `locust -f`.
 
     Raises:
-        UsageError: it cannot be read or run; one line says why and where.
+        UsageError: the file cannot be read or executed; the message says why and in which line.
     """
     path = path.resolve()
     name = f"{MODULE_PREFIX}{path.stem}_{hash(path) & 0xFFFF_FFFF:x}"
@@ -96,7 +97,7 @@ def _load(path: Path) -> ModuleType:
     if path.stem in sys.stdlib_module_names:
         raise UsageError(f"{path}: would hide Python's own module {path.stem}; give the file another name")
     if not path.is_file():
-        raise UsageError(f"{path}: no such file; give the path of a .py file with a scenario")
+        raise UsageError(f"{path}: no such file; pass the path of a .py file with a scenario")
     spec = spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None  # noqa: S101, PT018 - it ends in .py and is a file
     module = module_from_spec(spec)
@@ -111,13 +112,13 @@ def _load(path: Path) -> ModuleType:
         raise
     except (Exception, *LEAVING) as error:
         del sys.modules[name]
-        raise UsageError(f"{path}: cannot be loaded: {_told(error, path)}") from error
+        raise UsageError(f"{path}: cannot be loaded: {_describe_error(error, path)}") from error
     return module
 
 
-def _told(error: BaseException, path: Path) -> str:
-    """The error in a line, with the last of the file's own lines that it went through."""
+def _describe_error(error: BaseException, path: Path) -> str:
+    """The error in one line, with the last line of the file that it passed."""
     line, text = line_in(str(path), error), None
-    if isinstance(error, SyntaxError):  # its text names the place too; in the file itself nothing ran yet
+    if isinstance(error, SyntaxError):  # its text repeats file and line, and nothing of the file ran yet
         line, text = line or error.lineno, error.msg
     return one_line(error, text) + ("" if line is None else f" (line {line})")

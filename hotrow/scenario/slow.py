@@ -1,4 +1,4 @@
-"""What is said while a scenario's own code takes long, because of `while True` or `time.sleep`, say."""
+"""Warnings while a scenario's own code takes long, for example because of `while True` or `time.sleep`."""
 
 from __future__ import annotations
 
@@ -14,55 +14,56 @@ if TYPE_CHECKING:
 
     from hotrow.scenario.contract import Scenario
 
-FIRST_S = 10.0
-"""After so long it is said for the first time."""
-THEN_S = 30.0
-"""And again each time so much longer."""
+FIRST_WARNING_S = 10.0
+"""The time until the first warning."""
+WARNING_INTERVAL_S = 30.0
+"""The time between two warnings."""
 
 
 @contextmanager
-def said_while_slow(
-    scenario: Scenario, what: str, first_s: float = FIRST_S, *, detail: Callable[[], str] = str
+def warn_while_slow(
+    scenario: Scenario, what: str, first_s: float = FIRST_WARNING_S, *, detail: Callable[[], str] = str
 ) -> Iterator[None]:
-    """Say on standard error, from time to time, that this is under way, with its `detail`, and in which line.
+    """While the block runs, say on standard error from time to time how long it takes, and in which line.
 
-    By an alarm, because the code in question may let nothing else run. It asks whoever had the alarm before
-    as well. If an alarm is set already, or cannot be (in another than the main thread), nothing is said.
+    `what` names the step, `detail` adds to each warning. The warnings come from an alarm signal, because the
+    scenario's code may let nothing else run. A handler that was set before is called too. There are no
+    warnings if an alarm is set already, or in another thread than the main one.
     """
     if signal.getitimer(signal.ITIMER_REAL)[0]:
         yield
         return
     began_s = time.monotonic()
-    before = signal.getsignal(signal.SIGALRM) or signal.SIG_DFL
+    previous_handler = signal.getsignal(signal.SIGALRM) or signal.SIG_DFL
 
-    def say(number: int, frame: FrameType | None) -> None:
+    def warn(number: int, frame: FrameType | None) -> None:
         taken_s = time.monotonic() - began_s
         sys.stderr.write(
             f"hotrow: {what} of {scenario.name} has taken {taken_s:.0f} s so far"
-            f"{detail()}{_place(scenario, frame)}; Ctrl-C ends it\n"
+            f"{detail()}{_line_under_way(scenario, frame)}; Ctrl-C ends it\n"
         )
         sys.stderr.flush()
-        if callable(before):
-            before(number, frame)
+        if callable(previous_handler):
+            previous_handler(number, frame)
 
     try:
-        signal.signal(signal.SIGALRM, say)
+        signal.signal(signal.SIGALRM, warn)
     except ValueError:
         yield
         return
-    signal.setitimer(signal.ITIMER_REAL, first_s, THEN_S)
+    signal.setitimer(signal.ITIMER_REAL, first_s, WARNING_INTERVAL_S)
     try:
         yield
     finally:
-        left_s, every_s = signal.setitimer(signal.ITIMER_REAL, 0.0)
-        signal.signal(signal.SIGALRM, before)
-        if not every_s:  # somebody else's alarm, set meanwhile
+        left_s, interval_s = signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, previous_handler)
+        if not interval_s:  # an alarm that the block set itself
             signal.setitimer(signal.ITIMER_REAL, left_s)
 
 
-def _place(scenario: Scenario, frame: FrameType | None) -> str:
-    """The innermost line of the scenario's file, if the interpreter is in one."""
-    own = getattr(sys.modules.get(type(scenario).__module__), "__file__", None)
-    while frame is not None and frame.f_code.co_filename != own:
+def _line_under_way(scenario: Scenario, frame: FrameType | None) -> str:
+    """The innermost line of the scenario's file that is being executed, if any."""
+    file = getattr(sys.modules.get(type(scenario).__module__), "__file__", None)
+    while frame is not None and frame.f_code.co_filename != file:
         frame = frame.f_back
-    return "" if frame is None else f", in {frame.f_code.co_name}() ({own}, line {frame.f_lineno})"
+    return "" if frame is None else f", in {frame.f_code.co_name}() ({file}, line {frame.f_lineno})"

@@ -1,4 +1,4 @@
-"""A scenario of one's own to begin with: `hotrow new NAME` writes it, and it runs at once."""
+"""The file that `hotrow new NAME` writes: a scenario that runs at once, for the user to change."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _TEMPLATE = "templates/scenario.py.txt"
-_OURS = frozenset({"hotrow", "scenarios", "locustfiles", "analysis", "reports", "tests"})
-_DRIVING = frozenset({"locust", "gevent", "psycopg", "numpy"})
-"""What the file itself, or those who load it, import: beside it in its folder it would hide them."""
+_HOTROW_PACKAGES = frozenset({"hotrow", "scenarios", "locustfiles", "analysis", "reports", "tests"})
+_LIBRARIES = frozenset({"locust", "gevent", "psycopg", "numpy"})
+"""Packages that a run imports. A file of the same name in the scenario's folder would hide them."""
 
 
 def write_scenario(name: str, directory: Path) -> Path:
-    """Write NAME.py into the directory: a scenario that can be run as it is, and its user for `locust -f`.
+    """Write NAME.py into the directory: a scenario that runs as it is, and its user class for `locust -f`.
 
     Raises:
-        UsageError: the name cannot be a module's or is another's, or the file is there or cannot be written.
+        UsageError: the name is not valid for a module or is that of another one; or the file exists already
+            or cannot be written.
     """
     stem = name.removesuffix(".py").replace("-", "_")
     _check(name, stem)
@@ -35,23 +36,23 @@ def write_scenario(name: str, directory: Path) -> Path:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise UsageError(f"{path}: is there already; give another name, or remove it first") from None
+        raise UsageError(f"{path}: exists already; use another name, or remove the file first") from None
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
     return path
 
 
 def _check(name: str, stem: str) -> None:
-    """Refuse what cannot be a module's name, or would hide another module.
+    """Check that `stem` is valid as the name of a module and hides no other module.
 
     Raises:
-        UsageError: so it is.
+        UsageError: it is not valid, or hides another module.
     """
     words = "use a word of small letters, digits and underscores, such as booking"
     plain = stem.isascii() and stem.isidentifier() and stem.islower() and stem.strip("_") == stem
     if not plain or iskeyword(stem):
         raise UsageError(f"{name}: cannot be the name of a scenario's file; {words}")
-    if stem in _OURS | _DRIVING or stem in sys.stdlib_module_names:
+    if stem in _HOTROW_PACKAGES | _LIBRARIES or stem in sys.stdlib_module_names:
         raise UsageError(f"{name}: {stem} is another module's name, which the file would hide; use another")
 
 

@@ -1,8 +1,8 @@
-"""From what a check said to verdicts that can be believed.
+"""The verdicts of a scenario's check, made safe: validated, and undecided if they depend on lost records.
 
-If records of attempts were lost, nobody knows how many transactions were acknowledged. A check is then given
-counts that it can reckon with but not read (`_Hidden`). What it says without having asked how large they are
-stands; everything else is undecided. So no check has to say which of its verdicts rest on counts.
+If records of attempts were lost, nobody knows how many transactions were acknowledged. The check then gets
+counts that it can calculate with but not read (`_HiddenCount`). A verdict that it reaches without reading
+them stands. Every other verdict is undecided. So a check need not say which of its verdicts depend on counts.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, Never, cast
 
 from hotrow.errors import LEAVING, UsageError
-from hotrow.scenario.calling import blaming, told
+from hotrow.scenario.calling import describe_error, method_errors
 from hotrow.scenario.contract import LOST, Tally, Verdict
 
 if TYPE_CHECKING:
@@ -24,43 +24,43 @@ if TYPE_CHECKING:
     from hotrow.scenario.contract import Scenario, State
 
 
-def judged(
+def run_check(
     scenario: Scenario, check: Callable[[Tally], Any], tally: Tally, *, records_lost: bool = False
 ) -> list[Verdict]:
-    """What `check` says of a cell; if it crashed or said what cannot be, that nothing is known.
+    """The verdicts of a check on a cell; one undecided verdict if the check failed or returned no verdicts.
 
     Args:
-        scenario: whose check it is.
-        check: what it says, given how the transactions ended. It may be called twice.
-        tally: how they ended, as far as records tell.
+        scenario: the scenario whose check it is.
+        check: returns the verdicts, given how the transactions ended. It may be called twice.
+        tally: how the transactions ended, as far as records show.
         records_lost: whether records of attempts may be missing.
     """
     try:
-        return _without_counts(check, tally) if records_lost else sound(check(tally))
-    except (Exception, *LEAVING) as error:  # noqa: BLE001 - it has found nothing, not even that all is well
-        return [undecided(scenario, told(type(scenario), error))]
+        return _check_without_counts(check, tally) if records_lost else valid_verdicts(check(tally))
+    except (Exception, *LEAVING) as error:  # noqa: BLE001 - a check that failed has decided nothing
+        return [undecided(scenario, describe_error(type(scenario), error))]
 
 
 def undecided(scenario: Scenario, why: str) -> Verdict:
-    """That a check of the scenario has found nothing, and why."""
+    """An undecided verdict of the scenario's check, with the reason."""
     return _unknown(f"check of {scenario.name}", why)
 
 
-def _without_counts(check: Callable[[Tally], Any], tally: Tally) -> list[Verdict]:
-    """The verdicts that do not depend on the counts; if one of these decided what was said, none."""
-    hidden = _Hidden()
+def _check_without_counts(check: Callable[[Tally], Any], tally: Tally) -> list[Verdict]:
+    """The verdicts that do not depend on counts; all are undecided if the check itself read a count."""
+    hidden = _HiddenCount()
     try:
-        said = _verdicts(check(_hide(tally, hidden)))
-        hidden.stay_so()
-    except _Asked:
-        return [_unknown(verdict.name, LOST) for verdict in sound(check(tally))]
-    return [_believed(verdict) for verdict in said]
+        verdicts = _verdicts(check(_hide(tally, hidden)))
+        hidden.raise_if_read()
+    except _CountReadError:
+        return [_unknown(verdict.name, LOST) for verdict in valid_verdicts(check(tally))]
+    return [_unless_hidden(verdict) for verdict in verdicts]
 
 
-def _believed(verdict: Verdict) -> Verdict:
+def _unless_hidden(verdict: Verdict) -> Verdict:
     try:
-        return _sound(verdict)
-    except _Asked:
+        return _validated(verdict)
+    except _CountReadError:
         return _unknown(verdict.name, LOST)
 
 
@@ -68,121 +68,121 @@ def _unknown(name: str, why: str) -> Verdict:
     return Verdict(name, valid=None, details={"error": why})
 
 
-class _Asked(BaseException):
-    """What is hidden was asked for. No `Exception`, so that no check's own `except` takes it for its own."""
+class _CountReadError(BaseException):
+    """A hidden count was read. Not an `Exception`, so that a check's `except Exception` does not catch it."""
 
 
-class _Hidden:
-    """A number that nobody knows: what is reckoned with it is hidden too, and it decides nothing."""
+class _HiddenCount:
+    """A number that nobody knows: every result calculated from it is hidden too, and it decides nothing."""
 
-    __slots__ = ("_was_asked",)
+    __slots__ = ("_was_read",)
 
     def __init__(self) -> None:
-        self._was_asked = False
+        self._was_read = False
 
-    def stay_so(self) -> None:
-        """Raise once more if it was asked for, for a check may have caught that."""
-        if self._was_asked:
-            raise _Asked
+    def raise_if_read(self) -> None:
+        """Raise once more if the count was read, because the check may have caught the first error."""
+        if self._was_read:
+            raise _CountReadError
 
-    def _stay(self, *_: object) -> _Hidden:
+    def _stay(self, *_: object) -> _HiddenCount:
         return self
 
     def _refuse(self, *_: object) -> Never:
-        self._was_asked = True
-        raise _Asked
+        self._was_read = True
+        raise _CountReadError
 
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _stay
     __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = _stay
     __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = _stay
     __neg__ = __pos__ = __abs__ = __invert__ = __round__ = __floor__ = __ceil__ = __trunc__ = _stay
     __lt__ = __le__ = __gt__ = __ge__ = _stay
-    __eq__ = __ne__ = _stay  # type: ignore[assignment] # not a bool before somebody asks for one
+    __eq__ = __ne__ = _stay  # type: ignore[assignment] # no bool until it is used as one
     __bool__ = __hash__ = __int__ = __float__ = __complex__ = __index__ = __str__ = __repr__ = _refuse
     __format__ = __iter__ = __len__ = __contains__ = __getitem__ = __getattr__ = __reduce_ex__ = _refuse
 
-    def __deepcopy__(self, _: dict[int, Any]) -> _Hidden:
+    def __deepcopy__(self, _: dict[int, Any]) -> _HiddenCount:
         return self
 
     __copy__ = _stay
 
 
-def _hide(tally: Tally, hidden: _Hidden) -> Tally:
+def _hide(tally: Tally, hidden: _HiddenCount) -> Tally:
     count = cast("Any", hidden)
     kinds = [_hide(kind, hidden) for kind in tally.kinds]
     return Tally(committed=count, unknown=count, kinds=kinds, complete=False)
 
 
 def refuse_false_alarms(scenario: Scenario, before: State, after: State) -> None:
-    """Have the check judge a time in which every transaction was rolled back, before any load.
+    """Call the check on a period in which every transaction was rolled back, before any load.
 
     Raises:
-        UsageError: it raised, said what cannot be, or found something wrong.
+        UsageError: the check raised an error, its result is not valid, or a verdict is not valid.
     """
     nothing = Tally(0, 0, kinds=[Tally(0, 0) for _ in scenario.kinds])
-    with blaming(scenario, "check"):
-        verdicts = sound(scenario.check(deepcopy(before), deepcopy(after), nothing))
-    wrong = next((verdict.name for verdict in verdicts if verdict.valid is False), None)
-    if wrong is not None:
+    with method_errors(scenario, "check"):
+        verdicts = valid_verdicts(scenario.check(deepcopy(before), deepcopy(after), nothing))
+    false_alarm = next((verdict.name for verdict in verdicts if verdict.valid is False), None)
+    if false_alarm is not None:
         raise UsageError(
-            f"cannot run {scenario.name}: check() says that this does not hold, though each transaction was"
-            f" rolled back: {wrong}; mend check(), or run() if it writes outside of its transaction"
+            f"cannot run {scenario.name}: check() reports a violation although every transaction was rolled"
+            f" back: {false_alarm}; correct check(), or run() if it writes outside its transaction"
         )
 
 
-def sound(said: Any) -> list[Verdict]:
-    """What a check said, as verdicts that can be.
+def valid_verdicts(returned: Any) -> list[Verdict]:
+    """The verdicts that a check returned, validated.
 
     Raises:
-        TypeError, ValueError: it is something else; the text says what.
+        TypeError, ValueError: the check returned something else; the message says what.
     """
-    return [_sound(verdict) for verdict in _verdicts(said)]
+    return [_validated(verdict) for verdict in _verdicts(returned)]
 
 
-def _sound(verdict: Verdict) -> Verdict:
-    wrong = next(_wrong(verdict), None)
-    if wrong is not None:
-        raise ValueError(wrong)
-    # Whoever only says that it does not hold has found that once.
+def _validated(verdict: Verdict) -> Verdict:
+    fault = next(_faults(verdict), None)
+    if fault is not None:
+        raise ValueError(fault)
+    # A verdict that is not valid and has no count stands for one violation.
     count = 1 if verdict.valid is False and not verdict.count else int(verdict.count)
-    sound = replace(verdict, count=count)
-    sound.as_json()
-    return sound
+    validated = replace(verdict, count=count)
+    validated.as_json()
+    return validated
 
 
-def _verdicts(said: Any) -> list[Verdict]:
-    if not isinstance(said, Iterable):
-        raise TypeError(f"returned a {type(said).__name__}; return a list of verdicts")
-    verdicts = list(said)
-    for each in verdicts:
-        if not isinstance(each, Verdict):
+def _verdicts(returned: Any) -> list[Verdict]:
+    if not isinstance(returned, Iterable):
+        raise TypeError(f"returned a {type(returned).__name__}; return a list of verdicts")
+    verdicts = list(returned)
+    for verdict in verdicts:
+        if not isinstance(verdict, Verdict):
             raise TypeError(
-                f"check() returned a {type(each).__name__} among its verdicts; return a list of them"
+                f"check() returned a {type(verdict).__name__} among its verdicts; return a list of verdicts"
             )
     return verdicts
 
 
-def _wrong(verdict: Verdict) -> Iterator[str]:
-    """What cannot be about a verdict, in words."""
-    if isinstance(verdict.valid, _Hidden):
-        raise _Asked
+def _faults(verdict: Verdict) -> Iterator[str]:
+    """What is wrong with the fields of a verdict, in words."""
+    if isinstance(verdict.valid, _HiddenCount):
+        raise _CountReadError
     if not isinstance(verdict.name, str) or not verdict.name:
-        yield "a verdict has no name; say what holds if it is valid"
+        yield "a verdict has no name; name it after what is true if it is valid"
     if not (verdict.valid is None or isinstance(verdict.valid, bool)):
-        yield f"{verdict.name}: valid is {verdict.valid!r}; give True, False or None"
+        yield f"{verdict.name}: valid is {verdict.valid!r}; use True, False or None"
     if not _is_count(verdict.count):
-        yield f"{verdict.name}: count is {verdict.count!r}; give the number of violations, 0 or more"
+        yield f"{verdict.name}: count is {verdict.count!r}; use the number of violations, 0 or more"
     if verdict.valid and verdict.count:
-        yield f"{verdict.name}: valid is True and count is {verdict.count}; give one or the other"
-    for place in ("first", "worst", "last", "details"):
-        value = getattr(verdict, place)
-        if not (isinstance(value, Mapping) or (value is None and place != "details")):
-            yield f"{verdict.name}: {place} is a {type(value).__name__}; give a dict of named values"
+        yield f"{verdict.name}: valid is True and count is {verdict.count}; use one or the other"
+    for field in ("first", "worst", "last", "details"):
+        value = getattr(verdict, field)
+        if not (isinstance(value, Mapping) or (value is None and field != "details")):
+            yield f"{verdict.name}: {field} is a {type(value).__name__}; use a dict of named values"
 
 
 def _is_count(value: Any) -> bool:
-    """Whether it is a whole number from 0 up, of whatever library."""
+    """Whether the value is a whole number of at least 0, of any numeric type."""
     if isinstance(value, bool) or not isinstance(value, Real | Decimal):
         return False
-    number: Any = value  # the types of numbers know no order that all of them have
+    number: Any = value  # Real and Decimal have no common type with an order
     return bool(number >= 0 and number % 1 == 0)

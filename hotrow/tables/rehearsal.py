@@ -13,9 +13,17 @@ from hotrow.attempt.record import RETRYABLE
 from hotrow.errors import HotrowError, Rejected, TargetError
 from hotrow.masking import one_line
 from hotrow.scenario import Result
-from hotrow.scenario.calling import blame
-from hotrow.scenario.declarations import Rehearsed, Touch, Unseen, chance, findings, shortened, works_of
-from hotrow.scenario.slow import said_while_slow
+from hotrow.scenario.calling import method_error
+from hotrow.scenario.declarations import (
+    RehearsedWork,
+    Touch,
+    Unseen,
+    findings,
+    global_generators,
+    shortened,
+    works_of,
+)
+from hotrow.scenario.slow import warn_while_slow
 from hotrow.standin.rewriting.sql_text import NotUnderstood
 from hotrow.tables.returning import Watched, primary_keys, watch
 from hotrow.tables.unseen import calls_any, reacting, routines
@@ -58,7 +66,7 @@ def rehearse(
     made = [*scenario.tables(), *scenario.seed(keys)]
     try:
         observer = Observer(session, primary_keys(scenario.tables()), routines(made))
-        with said_while_slow(scenario, "the rehearsal", detail=lambda: observer.doing):
+        with warn_while_slow(scenario, "the rehearsal", detail=lambda: observer.doing):
             done = [
                 _run(scenario, work, session, observer, waiting.sleep)
                 for work in observer.drawing(works_of(scenario, keys, seed, WORKS))
@@ -98,7 +106,7 @@ class Observer:
     def drawing(self, works: Iterator[Work]) -> Iterator[Work]:
         """The works, while it is watched whether their draws take chance of their own."""
         while True:
-            self._chance, self.doing = chance(), ", in draw()"
+            self._chance, self.doing = global_generators(), ", in draw()"
             work = next(works, None)
             self.note_chance("draw")
             if work is None:
@@ -107,14 +115,14 @@ class Observer:
 
     def note_chance(self, method: str) -> None:
         """Whether the method moved a generator since somebody else last had the floor."""
-        if chance() != self._chance:
+        if global_generators() != self._chance:
             self.own_chance.add(method)
 
     def start(self) -> None:
         """Start a transaction, of which nothing is noted yet."""
         self.touches, self.complete, self.failed, self.failed_changed = [], True, "", False
         self.session.begin()
-        self._chance, self.doing = chance(), ", in run()"
+        self._chance, self.doing = global_generators(), ", in run()"
 
     def execute(self, sql: str, *parameters: Any) -> Result:
         """Run it, note the rows that it touched, and return what it would have returned without that."""
@@ -124,7 +132,7 @@ class Observer:
             return self._execute(sql, parameters)
         finally:
             self.doing = f", in run(), after {shortened(sql)}"
-            self._chance = chance()  # while it waits, others may run
+            self._chance = global_generators()  # while it waits, others may run
 
     def _execute(self, sql: str, parameters: Sequence[Any]) -> Result:
         self.statements += 1
@@ -183,7 +191,7 @@ def _run(
     session: PostgresSession,
     observer: Observer,
     sleep: Callable[[float], None],
-) -> Rehearsed:
+) -> RehearsedWork:
     """One work, again after a conflict, and where a statement failed because of what was put into it."""
     tries = 0
     while True:
@@ -200,10 +208,10 @@ def _run(
         except HotrowError:
             raise
         except Exception as error:
-            raise blame(scenario, "run", error) from error
+            raise method_error(scenario, "run", error) from error
 
 
-def _run_once(scenario: Scenario, work: Work, session: PostgresSession, observer: Observer) -> Rehearsed:
+def _run_once(scenario: Scenario, work: Work, session: PostgresSession, observer: Observer) -> RehearsedWork:
     observer.start()
     rejected = False
     try:
@@ -217,7 +225,7 @@ def _run_once(scenario: Scenario, work: Work, session: PostgresSession, observer
         if session.usable:
             session.rollback()
     complete = observer.complete and not rejected
-    return Rehearsed(frozenset(work.writes), tuple(observer.touches), complete, work.kind, rejected)
+    return RehearsedWork(frozenset(work.writes), tuple(observer.touches), complete, work.kind, rejected)
 
 
 def _conflicts(error: psycopg.Error) -> bool:

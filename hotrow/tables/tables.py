@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from hotrow.attempt.receipts import check_receipts
 from hotrow.errors import UsageError
-from hotrow.scenario.calling import blaming, statements
-from hotrow.scenario.slow import said_while_slow
-from hotrow.scenario.verdicts import judged, refuse_false_alarms, undecided
+from hotrow.scenario.calling import method_errors, statements
+from hotrow.scenario.slow import warn_while_slow
+from hotrow.scenario.verdicts import refuse_false_alarms, run_check, undecided
 from hotrow.tables.rehearsal import rehearse
 from hotrow.tables.stage import Stage
 
@@ -118,7 +118,7 @@ class Tables:
         observed.forget()
         if self._receipts:
             observed.receipts = stage.count_receipts()
-        with blaming(scenario, "observe"), said_while_slow(scenario, "observe()"):
+        with method_errors(scenario, "observe"), warn_while_slow(scenario, "observe()"):
             observed.state = _checked(stage.observe(scenario))
         observed.by = scenario
         return observed.state
@@ -143,7 +143,7 @@ class Tables:
         before = self._observed_at(cell).state
         found = rehearse(scenario, self._target, schema, self._waiting, keys=self._keys, seed=seed)
         if before is not None:
-            with said_while_slow(scenario, "check()"):
+            with warn_while_slow(scenario, "check()"):
                 refuse_false_alarms(scenario, before, self._observe(cell))
         return found
 
@@ -184,8 +184,8 @@ def _compare(
     """What the check says of copies: whatever it does to them, the next cell starts from what was read."""
     if before is None:
         return [undecided(scenario, "nothing is known of how this cell began: it could not be read")]
-    with said_while_slow(scenario, "check()"):
-        return judged(
+    with warn_while_slow(scenario, "check()"):
+        return run_check(
             scenario,
             lambda tally: scenario.check(deepcopy(before), deepcopy(after), tally),
             tally,

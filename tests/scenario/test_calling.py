@@ -11,7 +11,7 @@ from hotrow.errors import HotrowError, UsageError
 from hotrow.keys.skew import KeySource, parse_skew
 from hotrow.knob import Whole
 from hotrow.scenario import Work, check_name
-from hotrow.scenario.calling import draw_checked, made, whole
+from hotrow.scenario.calling import draw_checked, make_scenario, positive_number
 from tests.support.liars import Honest
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ def test_an_error_of_the_scenario_is_one_line(method: str, error: BaseException)
     source = KeySource(parse_skew("uniform").table(10), np.random.default_rng(1))
 
     def call() -> None:
-        whole(made(kind, {}), "keys_per_transaction")
-        draw_checked(made(kind, {}), source, np.random.default_rng(1))
+        positive_number(make_scenario(kind, {}), "keys_per_transaction")
+        draw_checked(make_scenario(kind, {}), source, np.random.default_rng(1))
 
     with pytest.raises(UsageError, match=r"^cannot run mine: .*test_calling.py, line \d+\)$") as refused:
         call()
@@ -64,10 +64,10 @@ def test_an_error_of_the_scenario_is_one_line(method: str, error: BaseException)
 
 def test_a_knob_that_is_not_turned_is_refused() -> None:
     """An `__init__` of its own must pass the knobs on."""
-    assert made(Turned, {"shards": "4"}).knobs == {"shards": 4}
-    assert made(Deaf, {"shards": "1"}).knobs == {"shards": 1}
-    with pytest.raises(UsageError, match=r"turns no knobs; call super\(\)"):
-        made(Deaf, {"shards": "4"})
+    assert make_scenario(Turned, {"shards": "4"}).knobs == {"shards": 4}
+    assert make_scenario(Deaf, {"shards": "1"}).knobs == {"shards": 1}
+    with pytest.raises(UsageError, match=r"does not set the knobs; call super\(\)"):
+        make_scenario(Deaf, {"shards": "4"})
 
 
 @pytest.mark.parametrize("value", [0, -1, 1.5, "2", None, True])
@@ -75,8 +75,8 @@ def test_a_number_of_keys_is_a_whole_number(value: object) -> None:
     """From 1 up; anything else would make every expectation false."""
     scenario = type("Mine", (Honest,), {"rows_per_key": value})()
 
-    with pytest.raises(UsageError, match=r"rows_per_key is .*; give a whole number from 1 up"):
-        whole(scenario, "rows_per_key")
+    with pytest.raises(UsageError, match=r"rows_per_key is .*; return a whole number of at least 1"):
+        positive_number(scenario, "rows_per_key")
 
 
 @pytest.mark.parametrize(
@@ -104,6 +104,6 @@ def test_a_name_too_long_for_a_file_is_refused() -> None:
     """The run's directory is called after the scenario."""
     check_name(type("Mine", (Honest,), {"name": "a" * 64}))
 
-    with pytest.raises(UsageError, match="64 at most") as caught:
+    with pytest.raises(UsageError, match="at most 64") as caught:
         check_name(type("Mine", (Honest,), {"name": "a" * 300}))
     assert len(str(caught.value)) < 200

@@ -88,7 +88,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     """A file that is there stays as it is."""
     (tmp_path / "booking.py").write_text("mine")
 
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="exists already"):
         write_scenario("booking", tmp_path)
 
     assert (tmp_path / "booking.py").read_text() == "mine"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hotrow.scenario.slow import said_while_slow
+from hotrow.scenario.slow import warn_while_slow
 from tests.support.liars import Honest
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def test_an_endless_loop_is_named_with_its_line(capsys: pytest.CaptureFixture[st
     """In one line; whoever had the alarm before hears it too, and has it again."""
     scenario = Endless()
 
-    with pytest.raises(Heard), said_while_slow(scenario, "draw()", 0.01, detail=lambda: ", by itself"):
+    with pytest.raises(Heard), warn_while_slow(scenario, "draw()", 0.01, detail=lambda: ", by itself"):
         scenario.spin()
 
     said = capsys.readouterr().err
@@ -62,10 +62,10 @@ def test_an_alarm_that_is_set_is_left_alone() -> None:
     """Before or meanwhile: by whoever waits for the end of the process, say."""
     scenario = Endless()
     signal.setitimer(signal.ITIMER_REAL, 1000.0)
-    with said_while_slow(scenario, "draw()", first_s=2000.0):
+    with warn_while_slow(scenario, "draw()", first_s=2000.0):
         before = signal.getitimer(signal.ITIMER_REAL)[0]
     signal.setitimer(signal.ITIMER_REAL, 0.0)
-    with said_while_slow(scenario, "draw()", first_s=2000.0):
+    with warn_while_slow(scenario, "draw()", first_s=2000.0):
         signal.setitimer(signal.ITIMER_REAL, 1000.0)
     after = signal.getitimer(signal.ITIMER_REAL)[0]
 
@@ -78,7 +78,7 @@ def test_in_another_thread_nothing_is_said() -> None:
     done = []
 
     def work() -> None:
-        with said_while_slow(Endless(), "draw()"):
+        with warn_while_slow(Endless(), "draw()"):
             done.append(1)
 
     thread = threading.Thread(target=work)

@@ -14,7 +14,7 @@ import pytest
 from hotrow.attempt.receipts import check_receipts
 from hotrow.errors import UsageError
 from hotrow.scenario import LOST, Tally, Verdict, applied_once, judge
-from hotrow.scenario.verdicts import judged, refuse_false_alarms
+from hotrow.scenario.verdicts import refuse_false_alarms, run_check
 from scenarios import ALL
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def test_what_does_not_count_keeps_its_verdict(name: str) -> None:
     before, after, expected = BUILT_IN[name]
 
     counted, uncounted = (
-        judged(scenario, lambda tally: scenario.check(before, after, tally), TALLY, records_lost=lost)
+        run_check(scenario, lambda tally: scenario.check(before, after, tally), TALLY, records_lost=lost)
         for lost in (False, True)
     )
 
@@ -74,7 +74,7 @@ def test_what_does_not_count_keeps_its_verdict(name: str) -> None:
 
 def without_records(check: Callable[[Tally], Any]) -> list[Verdict]:
     """What is left of a check if records were lost."""
-    return judged(SCENARIO, check, TALLY, records_lost=True)
+    return run_check(SCENARIO, check, TALLY, records_lost=True)
 
 
 def if_it_differs(counted: Any) -> Callable[[Tally], list[Verdict]]:
@@ -161,7 +161,7 @@ def test_a_check_that_crashes_without_counts_is_undecided() -> None:
         ([Verdict("x", valid=False, count=True)], "count is True"),
         ([Verdict("x", valid=True, count=3)], "valid is True and count is 3"),
         ([Verdict("x", valid=False, count=nan)], "count is nan"),  # type: ignore[arg-type]
-        ([Verdict("x", valid=False, first=[1])], "first is a list; give a dict"),  # type: ignore[arg-type]
+        ([Verdict("x", valid=False, first=[1])], "first is a list; use a dict"),  # type: ignore[arg-type]
         ([Verdict("x", valid=True, details=None)], "details is a NoneType"),  # type: ignore[arg-type]
         ([Verdict("", valid=True)], "no name"),
         ([Verdict(None, valid=True)], "no name"),  # type: ignore[arg-type]
@@ -172,7 +172,7 @@ def test_a_check_that_crashes_without_counts_is_undecided() -> None:
 @pytest.mark.parametrize("lost", [False, True])
 def test_what_is_no_verdict_is_never_believed(said: Any, why: str, lost: bool) -> None:
     """It is one that knows nothing, and says in a line what was wrong; records have nothing to do with it."""
-    (verdict,) = judged(SCENARIO, lambda _: said, TALLY, records_lost=lost)
+    (verdict,) = run_check(SCENARIO, lambda _: said, TALLY, records_lost=lost)
 
     assert (verdict.name, verdict.valid) == ("check of mine", None)
     assert why in verdict.details["error"]
@@ -186,7 +186,7 @@ def test_a_check_that_wants_to_leave_has_found_nothing(error: BaseException) -> 
     def leave(tally: Tally) -> list[Verdict]:
         raise error
 
-    (verdict,) = judged(SCENARIO, leave, TALLY)
+    (verdict,) = run_check(SCENARIO, leave, TALLY)
 
     assert verdict.valid is None
     assert type(error).__name__ in verdict.details["error"]
@@ -194,7 +194,7 @@ def test_a_check_that_wants_to_leave_has_found_nothing(error: BaseException) -> 
 
 def test_a_violation_is_at_least_one() -> None:
     """Whoever says only that it does not hold is not quoted with "0 violations"."""
-    (verdict,) = judged(SCENARIO, lambda _: [Verdict("x", valid=False)], TALLY)
+    (verdict,) = run_check(SCENARIO, lambda _: [Verdict("x", valid=False)], TALLY)
 
     assert verdict.count == 1
 
@@ -210,7 +210,7 @@ def test_counts_may_be_whole_numbers_of_any_type() -> None:
     """A sum of bigint is a Decimal, and numpy has integers of its own; a verdict has plain ones."""
     tally = Tally(10, 0)
 
-    right, wrong = judged(
+    right, wrong = run_check(
         SCENARIO,
         lambda _: [applied_once("n", Decimal(10), tally), Verdict("m", valid=False, count=np.int64(3))],  # type: ignore[arg-type]
         tally,
@@ -223,7 +223,7 @@ def test_counts_may_be_whole_numbers_of_any_type() -> None:
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        ([Verdict("total unchanged", valid=False)], "does not hold, though .* rolled back: total unchanged;"),
+        ([Verdict("total unchanged", valid=False)], "violation although .* rolled back: total unchanged;"),
         (Verdict("x", valid=True), r"check\(\): TypeError: returned a Verdict; return a list"),
         ([Verdict("x", valid=np.True_)], r"check\(\): ValueError: x: valid is np.True_"),  # type: ignore[arg-type]
     ],

@@ -8,7 +8,7 @@ import pytest
 
 from hotrow.errors import HotrowError, TargetError, UsageError
 from hotrow.scenario import Work
-from hotrow.scenario.declarations import Rehearsed, Touch, compare, works_of, writes_what_it_draws
+from hotrow.scenario.declarations import RehearsedWork, Touch, compare, works_of, writes_what_it_draws
 from hotrow.tables.rehearsal import Observer, rehearse
 from hotrow.tables.returning import primary_keys
 from hotrow.targets.session import BLOCKING
@@ -87,7 +87,7 @@ def test_such_a_change_needs_no_other_transaction(inserted: bool, findings: int)
     if inserted:
         touches.insert(0, Touch("item", ("1",), "INSERT INTO item", True))
 
-    assert len(compare("mine", [Rehearsed(frozenset(), tuple(touches))])) == findings
+    assert len(compare("mine", [RehearsedWork(frozenset(), tuple(touches))])) == findings
 
 
 def test_a_declared_write_that_is_not_made_is_named() -> None:
@@ -95,7 +95,7 @@ def test_a_declared_write_that_is_not_made_is_named() -> None:
     (finding,) = found(liars.Idle())
 
     assert finding.code == "writes_not_made"
-    assert "1 rows where it declared 2 keys; fewer in 24 of 24" in finding.message
+    assert "1 rows but declared 2 keys; fewer in 24 of 24" in finding.message
 
 
 @pytest.mark.parametrize("scenario", [liars.Honest(), liars.Appends()])
@@ -194,7 +194,7 @@ def test_a_transaction_that_cannot_run_is_refused(
         (Work((), writes=("1",)), "whole number"),  # type: ignore[arg-type]
         (Work((), writes=(1,), kind=-1), "kind is -1"),
         (Work((), writes=(1,), kind=0.0), "kind is 0.0"),  # type: ignore[arg-type]
-        (Work("abc", writes=(1,)), "parameters is a str; give a tuple"),  # type: ignore[arg-type]
+        (Work("abc", writes=(1,)), "parameters is a str; return a tuple"),  # type: ignore[arg-type]
         (Work(iter([1]), writes=(1,)), "parameters is a list_iterator"),  # type: ignore[arg-type]
         (None, "returned a NoneType"),
     ],

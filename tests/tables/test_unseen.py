@@ -74,7 +74,7 @@ def test_a_statement_that_cannot_be_followed_is_named(sql: str, tables: tuple[st
     (finding,) = found(Sends(sql, *tables))
 
     assert finding.code == "not_rehearsed"
-    assert f"mine: what this writes or locks was not seen: {sql[:60]}" in finding.message
+    assert f"mine: the rows that this writes or locks are unknown: {sql[:60]}" in finding.message
     assert "other statements" not in finding.message
 
 
@@ -210,7 +210,9 @@ def test_chance_of_its_own_is_named(method: str, own: Callable[[], float]) -> No
     (finding,) = found(type("Lucky", (liars.Honest,), {method: lucky})(), FULL_SPEED)
 
     assert finding.code == "own_chance"
-    assert f"mine: {method}() takes chance from Python's or numpy's global generator" in finding.message
+    assert (
+        f"mine: {method}() takes random numbers from Python's or numpy's global generator" in finding.message
+    )
 
 
 def test_chance_that_others_take_meanwhile_is_not_the_scenario_s(monkeypatch: pytest.MonkeyPatch) -> None:
