@@ -22,7 +22,7 @@ from analysis.shapes import (
     text,
     whole,
 )
-from hotrow.attempt.record import CELLS_MAX
+from hotrow.attempt.record import MAX_CELLS
 from hotrow.attempt.retry import parse_retry
 from hotrow.errors import UsageError
 from hotrow.keys import MAX_KEYS
@@ -51,7 +51,7 @@ def _is_policy(written: str) -> bool:
 
 CELL = record(
     {
-        "id": whole(0, CELLS_MAX - 1),
+        "id": whole(0, MAX_CELLS - 1),
         "scenario": text,
         "skew": spelled("a skew", is_spelled_right),
         "keys": whole(1, MAX_KEYS),
@@ -83,7 +83,7 @@ RUN = record(
         "loop": text,
         "think_s": number(),
         "target": _TARGET,
-        "cells": list_of(CELL, CELLS_MAX),
+        "cells": list_of(CELL, MAX_CELLS),
     },
     {
         "started_utc": text,

@@ -101,7 +101,7 @@ def restarts_of(policy: Policy, attempt_s: float) -> Restarts:
         elapsed_s += delays_s[-1] + attempt_s
     if len(delays_s) < _DELAYS:
         return Restarts(tuple(delays_s), more=0.0)
-    most = policy.retries_max
+    most = policy.max_retries
     return Restarts(tuple(delays_s), more=math.inf if most is None else float(most - _DELAYS))
 
 

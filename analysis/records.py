@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hotrow.attempt.record import CELLS_MAX, RETRYABLE, Flag, Marker, Outcome
+from hotrow.attempt.record import MAX_CELLS, RETRYABLE, Flag, Marker, Outcome
 from hotrow.run.acknowledged import Acknowledged, are_committed, are_unknown
 
 if TYPE_CHECKING:
@@ -81,8 +81,8 @@ def _are_sqlstates(sqlstate: NDArray[np.bytes_]) -> NDArray[np.bool_]:
 
 def near(attempts: NDArray[np.void], intervals: Mapping[int, tuple[int, int]]) -> NDArray[np.bool_]:
     """Which attempts began within a day of their cell's measured interval, bool[n]; others cannot have."""
-    earliest = np.full(CELLS_MAX, np.iinfo(np.int64).min)
-    latest = np.full(CELLS_MAX, np.iinfo(np.int64).max)
+    earliest = np.full(MAX_CELLS, np.iinfo(np.int64).min)
+    latest = np.full(MAX_CELLS, np.iinfo(np.int64).max)
     for cell, (begin_ns, end_ns) in intervals.items():
         earliest[cell], latest[cell] = begin_ns - _DAY_NS, end_ns + _DAY_NS
     started, cells = attempts["started"], attempts["cell"]
@@ -134,7 +134,7 @@ def _last_ns(attempts: NDArray[np.void], worker: int) -> int | None:
 def _recount(attempts: NDArray[np.void]) -> list[Acknowledged]:
     """What the records of each cell acknowledge, by the cell's id."""
     committed, unknown = (
-        np.bincount(attempts["cell"][which], minlength=CELLS_MAX).tolist()
+        np.bincount(attempts["cell"][which], minlength=MAX_CELLS).tolist()
         for which in (are_committed(attempts), are_unknown(attempts))
     )
     return [Acknowledged(*counts) for counts in zip(committed, unknown, strict=True)]

@@ -1,1 +1,1 @@
-"""One attempt of a transaction: its record, its outcome, its retries, and the loop that makes it."""
+"""Attempts of a transaction: the loop that makes them, their outcomes, records, retries and receipts."""

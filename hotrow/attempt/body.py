@@ -1,4 +1,4 @@
-"""The body of an attempt: a scenario's `run`, in the transaction that the loop opened."""
+"""The body of an attempt: the call of a scenario's `run` between BEGIN and COMMIT."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ if TYPE_CHECKING:
 
 
 def run_body(scenario: Scenario, session: OpenTransaction, work: Work) -> None:
-    """Run the work in the open transaction.
+    """Execute the work in the open transaction.
 
-    What the server said of it is raised even if `run` caught that: the transaction has failed all the same.
-    Only a business rule may say no because of an error; not because of a conflict, which has to be retried.
+    An error that aborted the transaction is raised even if `run` caught it, because the transaction cannot
+    commit. If `run` turned it into `Rejected`, that stands, unless the error was a conflict: a conflict must
+    be retried.
 
     Raises:
-        Rejected: the business rule said no.
-        Exception: what the driver or the scenario raised; RuntimeError if it wanted to leave the program.
+        Rejected: the business rule refused the work.
+        Exception: the error of the driver or the scenario; RuntimeError if `run` tried to end the program.
     """
     try:
         scenario.run(session, work)
     except LEAVING as leaving:
-        error = RuntimeError(f"wanted to leave the program: {one_line(leaving)}")
+        error = RuntimeError(f"tried to end the program: {one_line(leaving)}")
         raise error.with_traceback(leaving.__traceback__) from None
     except Exception as error:
         cause = session.aborted_by
@@ -38,5 +39,5 @@ def run_body(scenario: Scenario, session: OpenTransaction, work: Work) -> None:
 
 
 def _conflicts(session: OpenTransaction, error: Exception) -> bool:
-    said = session.describe(error)
-    return classify(Phase.BODY, said.sqlstate, said.message, said.lost).outcome in RETRYABLE
+    failure = session.describe(error)
+    return classify(Phase.BODY, failure.sqlstate, failure.message, failure.lost).outcome in RETRYABLE

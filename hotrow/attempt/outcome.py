@@ -1,7 +1,7 @@
-"""From what the server or the driver said to the outcome of an attempt.
+"""The outcome of an attempt, from the error of the server or the driver.
 
-Decided by SQLSTATE, by the marker that Aurora DSQL writes at the end of a 40001 message, and by the phase.
-The wording of a message is never read: AWS changed it three times without changing its meaning.
+It depends on the SQLSTATE, on the marker that Aurora DSQL writes at the end of a 40001 message, and on the
+phase. The wording of a message is never read: AWS changed it three times without changing its meaning.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from hotrow.attempt.record import Marker, Outcome
 
 
 class Phase(Enum):
-    """Which part of an attempt was under way."""
+    """The part of an attempt that is under way."""
 
-    BEGIN = auto()
-    """Up to and with BEGIN, connecting included."""
+    CONNECT = auto()
+    """Until there is a connection."""
     BODY = auto()
-    """After BEGIN was answered and before COMMIT is sent."""
+    """From BEGIN, which is sent with the first statement, until COMMIT is sent."""
     COMMIT = auto()
-    """From the moment COMMIT is sent."""
+    """From the moment at which COMMIT is sent."""
 
 
 class Classified(NamedTuple):
-    """What an error means for the attempt, and the cause that DSQL gave."""
+    """The outcome that an error means for the attempt, and the cause that Aurora DSQL gave."""
 
     outcome: Outcome
     marker: Marker
@@ -44,13 +44,13 @@ _CONNECTION_EXCEPTIONS = "08"
 def classify(phase: Phase, sqlstate: str | None, message: str, lost: bool) -> Classified:
     """The outcome of an attempt that ended in an error.
 
-    `sqlstate` is None where the error came from the client; `message` is the primary message of the error;
-    `lost` says that the connection was gone afterwards. A 40001 or 40P01 that did arrive is believed even on
-    a connection that broke right after it: the server had already said that nothing was applied.
+    `sqlstate` is None if the error came from the client; `message` is the primary message of the error;
+    `lost` is true if the connection was gone afterwards. A 40001 or 40P01 that arrived counts even if the
+    connection broke right after it: the server had already said that nothing was applied.
     """
-    stated = _MARKER_STATES.get(sqlstate or "")
-    if stated is not None or sqlstate == _SERIALIZATION_FAILURE:
-        marker = marker_of(message) if stated is None else stated
+    marker_sent = _MARKER_STATES.get(sqlstate or "")
+    if marker_sent is not None or sqlstate == _SERIALIZATION_FAILURE:
+        marker = marker_of(message) if marker_sent is None else marker_sent
         return Classified(Outcome.SCHEMA_CONFLICT if marker is Marker.OC001 else Outcome.CONFLICT, marker)
     if sqlstate == _DEADLOCK:
         return Classified(Outcome.DEADLOCK, Marker.NONE)
@@ -60,15 +60,15 @@ def classify(phase: Phase, sqlstate: str | None, message: str, lost: bool) -> Cl
 
 
 def marker_of(message: str) -> Marker:
-    """The marker at the end of `message`, white space after it allowed; NONE where there is none."""
+    """The marker at the end of `message`, with or without white space after it; NONE if it has no marker."""
     return _MARKERS.get(message.rstrip()[-_MARKER_LENGTH:], Marker.NONE)
 
 
 def commit_tag_outcome(tag: str | None) -> Outcome:
     """The outcome of a COMMIT that raised no error, from its command tag.
 
-    PostgreSQL answers the COMMIT of an aborted transaction with `ROLLBACK` and without an error: that is
-    ERROR, never COMMITTED. Any other answer than these two tells nothing, so it is UNKNOWN.
+    PostgreSQL answers the COMMIT of an aborted transaction with `ROLLBACK` and without an error. That is
+    ERROR, never COMMITTED. Any other answer shows nothing, so it is UNKNOWN.
     """
     if tag == "COMMIT":
         return Outcome.COMMITTED
@@ -76,11 +76,11 @@ def commit_tag_outcome(tag: str | None) -> Outcome:
 
 
 def _leaves_commit_open(sqlstate: str | None) -> bool:
-    """Whether this answer to COMMIT leaves open what became of the transaction.
+    """Whether the transaction may have committed or not, after this answer to COMMIT.
 
-    No SQLSTATE at all means that no verdict of the server arrived (a client deadline, say). XX000 is what
-    DSQL's service blips carry. 40003 (statement completion unknown) and class 08 (connection exceptions,
-    08007 being "transaction resolution unknown") say it by their definition in SQL.
+    Without a SQLSTATE no answer of the server arrived, for example because of a deadline of the client.
+    Aurora DSQL sends XX000 for short disturbances of the service. 40003 (statement completion unknown) and
+    class 08 (connection exceptions, such as 08007, transaction resolution unknown) mean it by definition.
     """
     if sqlstate is None:
         return True

@@ -1,22 +1,22 @@
-"""What the attempt loop needs from outside: a session, its connection, and where records and errors go."""
+"""The protocols that the attempt loop needs: a session, its connection, and sinks for records and errors."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Unpack
 
 from hotrow.scenario import Session
 
 if TYPE_CHECKING:
     from hotrow.attempt.error_note import ErrorNote
-    from hotrow.attempt.record import Marker, Outcome
+    from hotrow.attempt.record import AttemptFields, Outcome
 
 
 class Failure(Protocol):
-    """What a target says of an error that its session raised."""
+    """The description of an error that a session raised."""
 
     @property
     def sqlstate(self) -> str | None:
-        """The SQLSTATE; None where the error came from the client."""
+        """The SQLSTATE; None if the error came from the client."""
         ...
 
     @property
@@ -31,97 +31,79 @@ class Failure(Protocol):
 
 
 class OpenTransaction(Session, Protocol):
-    """What a scenario's `run` works in, and what became of it."""
+    """The transaction in which a scenario's `run` works."""
 
     @property
     def aborted_by(self) -> Exception | None:
-        """The error after which the open transaction cannot commit, whoever caught it; None while it can."""
+        """The error that aborted the transaction, even if it was caught; None while COMMIT is possible."""
         ...
 
     def describe(self, error: Exception) -> Failure:
-        """Say what an error raised by this session means."""
+        """Describe an error that this session raised."""
         ...
 
 
 class TransactionSession(OpenTransaction, Protocol):
-    """A connection as the loop drives it; the scenario sees only `Session`."""
+    """A connection with the methods that the loop needs; the scenario sees only `Session`."""
 
     @property
     def usable(self) -> bool:
-        """Whether the connection still stands."""
+        """Whether the connection is still open."""
         ...
 
     @property
     def last_statement(self) -> str | None:
-        """What the transaction sent last, with its placeholders; None before its first statement."""
+        """The last statement of the transaction, with its placeholders; None before the first one."""
         ...
 
     def begin(self) -> None:
-        """Open an explicit transaction."""
+        """Begin an explicit transaction; BEGIN is sent with the first statement."""
         ...
 
     def commit(self) -> str:
-        """Commit it; return the command tag: `COMMIT`, or `ROLLBACK` where it had been aborted."""
+        """Commit the transaction; return the command tag: `COMMIT`, or `ROLLBACK` if it was aborted."""
         ...
 
     def rollback(self) -> None:
-        """Roll it back."""
+        """Roll the transaction back."""
         ...
 
     def close(self) -> None:
-        """Give the connection up, whatever its state."""
+        """Close the connection, whatever its state."""
         ...
 
 
 class Record(Protocol):
-    """Where finished attempts go: `LedgerWriter.append` with the facts of the user filled in."""
+    """The sink for finished attempts: `LedgerWriter.append` with user, cell and region filled in."""
 
-    def __call__(
-        self,
-        *,
-        transaction: int,
-        attempt: int,
-        scheduled_ns: int,
-        started_ns: int,
-        begin_ns: float,
-        body_ns: float,
-        commit_ns: float,
-        backoff_ns: float,
-        connect_ns: float,
-        key: int,
-        kind: int,
-        outcome: Outcome,
-        marker: Marker,
-        sqlstate: str,
-        flags: int,
-    ) -> None:
+    def __call__(self, **fields: Unpack[AttemptFields]) -> None:
         """Write one attempt."""
         ...
 
 
 class NoteError(Protocol):
-    """Where the texts of errors go: `ErrorLog.note` with the cell filled in."""
+    """The sink for the texts of errors: `ErrorLog.note` with the cell filled in."""
 
     def __call__(self, *, kind: int, outcome: Outcome, sqlstate: str, note: ErrorNote) -> None:
-        """Keep what an error said, if it is the first of its sort."""
+        """Keep the note, if it is the first of its sort."""
         ...
 
 
-def forget_error(*, kind: int, outcome: Outcome, sqlstate: str, note: ErrorNote) -> None:
-    """Keep nothing: for those who want outcomes alone."""
+def ignore_error(*, kind: int, outcome: Outcome, sqlstate: str, note: ErrorNote) -> None:
+    """Keep no texts of errors."""
 
 
 class Connections(Protocol):
-    """One user's connection, replaced when it breaks."""
+    """The connection of one user, which is replaced when it breaks."""
 
     def session(self) -> TransactionSession:
-        """The open session; opens one where there is none or it broke. Raises the driver's error."""
+        """The open session; a new one if there is none or it broke. Raises the driver's error."""
         ...
 
     def describe(self, error: Exception) -> Failure:
-        """Say what an error of opening means."""
+        """Describe an error that was raised while a connection was opened."""
         ...
 
     def close(self) -> None:
-        """Give the connection up, whatever its state; the next session has another."""
+        """Close the connection, whatever its state; the next session has a new one."""
         ...

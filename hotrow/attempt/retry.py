@@ -19,10 +19,10 @@ The last three columns are the defaults. `max` counts retries, not attempts; `ma
 `within=30s` also stops once that much time has passed since the transaction began; it is not set by default.
 `budget:ratio=0.2,burst=10` bounds the retries of all of a user's transactions together: see `Budget`.
 
-Several policies are written one after the other by commas: `none,full-jitter:base=10ms,cap=1s,aws-connector`.
+Several policies are separated by commas: `none,full-jitter:base=10ms,cap=1s,aws-connector`.
 
 Sources: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015, for the middle five;
-`aws-connector` is the default of the AWS connector for Python (its jitter comes on top of the cap).
+`aws-connector` is the default of the AWS connector for Python (its jitter is added to the cap).
 """
 
 from __future__ import annotations
@@ -41,31 +41,31 @@ from hotrow.units import format_duration, parse_duration_s, shown, whole_number
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_RETRIES_MAX = 1_000_000
-"""A larger `max` is a slip of the pen, or means `unlimited`."""
+_MAX_RETRIES = 1_000_000
+"""A larger `max` is a typing error, or means `unlimited`."""
 
-_LIST_MAX = 10_000
-"""Characters of a list of policies."""
+_MAX_LIST_CHARACTERS = 10_000
+"""The length of a list of policies."""
 
-_RATIO_MAX = 1000.0
-"""A larger `ratio` is no budget: `burst` or `max` is what stops."""
+_MAX_RATIO = 1000.0
+"""A larger `ratio` limits nothing: `burst` or `max` decides."""
 
 _RATIO = re.compile(r"[0-9]{1,4}(\.[0-9]{1,6})?")
 _TOKEN = 1_000_000
-"""A budget counts in millionths, so that ten deposits of 0.1 are one retry, not just short of one."""
+"""A budget counts in millionths of a retry, so that ten deposits of 0.1 pay for one retry exactly."""
 
-_DOUBLINGS_MAX = 200
-"""2^200 is past any cap; beyond it the power could overflow."""
+_MAX_DOUBLINGS = 200
+"""2^200 is above any cap; a larger power could overflow."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """What a name stands for: its parameters, its defaults, and delay = ceiling * uniform(low, high)."""
+    """The formula of a policy: its parameters and defaults, and delay = ceiling * uniform(low, high)."""
 
     parameters: tuple[str, ...] = ("base", "cap", "max", "within")
     base_s: float = 0.01
     cap_s: float = 1.0
-    retries_max: int = 10
+    max_retries: int = 10
     growth: float = 2.0
     low: float = 0.0
     high: float = 1.0
@@ -76,14 +76,14 @@ class _Shape:
 
 _SHAPES = MappingProxyType(
     {
-        "none": _Shape(parameters=(), base_s=0.0, retries_max=0),
+        "none": _Shape(parameters=(), base_s=0.0, max_retries=0),
         "immediate": _Shape(parameters=("max", "within"), base_s=0.0),
         "fixed": _Shape(parameters=("base", "max", "within"), cap_s=math.inf, growth=1.0, low=1.0),
         "exponential": _Shape(low=1.0),
         "equal-jitter": _Shape(low=0.5),
         "full-jitter": _Shape(),
         "decorrelated": _Shape(from_previous=True),
-        "aws-connector": _Shape(base_s=0.001, cap_s=0.1, retries_max=3, low=1.0, high=1.25),
+        "aws-connector": _Shape(base_s=0.001, cap_s=0.1, max_retries=3, low=1.0, high=1.25),
         "budget": _Shape(parameters=("ratio", "burst", "base", "cap", "max", "within"), ratio=0.2, burst=10),
     }
 )
@@ -99,28 +99,28 @@ class Policy:
     name: str
     base_s: float
     cap_s: float
-    """Infinite where the policy has no cap."""
-    retries_max: int | None
-    """None is unlimited."""
+    """Infinite if the policy has no cap."""
+    max_retries: int | None
+    """None: unlimited."""
     within_s: float | None = None
-    """None is without a time limit."""
+    """None: no time limit."""
     ratio: float | None = None
-    """Retries that each transaction adds to the budget; None is without a budget."""
+    """The retries that each transaction adds to the budget; None: no budget."""
     burst: int | None = None
-    """Retries that the budget holds at most."""
+    """The largest number of retries that the budget holds."""
 
     @property
     def spec(self) -> str:
-        """The canonical text, every parameter shown; `parse_retry` reads it back as an equal policy."""
-        shown = {
+        """The canonical text with all parameters; `parse_retry` makes an equal policy of it."""
+        values = {
             "ratio": "" if self.ratio is None else _format_ratio(self.ratio),
             "burst": "" if self.burst is None else str(self.burst),
             "base": format_duration(self.base_s),
             "cap": format_duration(self.cap_s) if math.isfinite(self.cap_s) else "",
-            "max": "unlimited" if self.retries_max is None else str(self.retries_max),
+            "max": "unlimited" if self.max_retries is None else str(self.max_retries),
             "within": "" if self.within_s is None else format_duration(self.within_s),
         }
-        pairs = [f"{key}={shown[key]}" for key in _SHAPES[self.name].parameters if shown[key]]
+        pairs = [f"{key}={values[key]}" for key in _SHAPES[self.name].parameters if values[key]]
         return f"{self.name}:{','.join(pairs)}" if pairs else self.name
 
     def delay_s(self, failures: int, rng: np.random.Generator, previous_s: float) -> float:
@@ -141,8 +141,8 @@ class Policy:
     def mean_delay_s(self, failures: int) -> float:
         """The expected `delay_s` after the `failures`-th failure, in seconds.
 
-        Exact, but for `decorrelated`: there it follows the distribution of the delay from retry to retry on a
-        grid of 256 steps, which was within 1 % of a simulation wherever it was tried.
+        It is exact, except for `decorrelated`. There the distribution of the delay is followed from retry to
+        retry on a grid of 256 steps, which was within 1 % of a simulation in every case that was tried.
         """
         shape = _SHAPES[self.name]
         if shape.from_previous:
@@ -150,76 +150,76 @@ class Policy:
         return self._ceiling_s(failures) * (shape.low + shape.high) / 2
 
     def gives_up(self, failures: int, elapsed_s: float) -> bool:
-        """Whether the transaction stops here, after `failures` failures and `elapsed_s` since it began.
+        """Whether the transaction gives up after `failures` failures and `elapsed_s` seconds since it began.
 
-        The elapsed time is compared before the next delay is waited, so `within` can be overshot by a delay.
+        The elapsed time is compared before the next delay, so a transaction can exceed `within` by one delay.
         """
-        if self.retries_max is not None and failures > self.retries_max:
+        if self.max_retries is not None and failures > self.max_retries:
             return True
         return self.within_s is not None and elapsed_s >= self.within_s
 
     def open_budget(self) -> Budget | None:
-        """A full budget for one user in one cell; None where the policy has none."""
+        """A full budget for one user in one cell; None if the policy has no budget."""
         if self.ratio is None or self.burst is None:
             return None
         return Budget(self.ratio, self.burst)
 
     def _ceiling_s(self, failures: int) -> float:
-        growth = _SHAPES[self.name].growth ** min(failures - 1, _DOUBLINGS_MAX)
+        growth = _SHAPES[self.name].growth ** min(failures - 1, _MAX_DOUBLINGS)
         return min(self.cap_s, self.base_s * growth)
 
 
 class Budget:
-    """What one user may still spend on retries in one cell: a token bucket that starts full.
+    """The retries that one user may still make in one cell: a token bucket that starts full.
 
-    Each transaction deposits `ratio` tokens at its first try, each retry costs one, and at most `burst` are
-    held. So n transactions make at most burst + ratio * n retries, and where most attempts conflict the extra
-    load is bounded by `ratio` instead of by `max`. Every user has a bucket of its own in every cell: how many
-    retries there are does not depend on how many processes the users are dealt over.
+    Each transaction deposits `ratio` tokens at its first attempt. Each retry costs one token. The bucket
+    holds at most `burst` tokens. So n transactions make at most burst + ratio * n retries. If most attempts
+    conflict, `ratio` bounds the extra load instead of `max`. Every user has a bucket of its own in every
+    cell, so the number of retries does not depend on the number of processes.
 
     Sources: Finagle's RetryBudget, 2016 (20 % of requests by default; its deposits also expire, and its
-    reserve of 10 grows back by the second instead of being `burst`); the retry quota of the AWS SDKs'
-    standard mode (500 tokens, 5 a retry; it deposits when a request succeeds, 1 if that was its first try).
+    reserve of 10 grows back every second instead of being `burst`); the retry quota of the AWS SDKs' standard
+    mode (500 tokens, 5 per retry; a request deposits when it succeeds, 1 if that was its first try).
     """
 
     def __init__(self, ratio: float, burst: int) -> None:
         self._deposit = round(ratio * _TOKEN)
-        self._most = burst * _TOKEN
-        self._held = self._most
+        self._capacity = burst * _TOKEN
+        self._balance = self._capacity
 
     def deposit(self) -> None:
-        """A transaction begins; what is over `burst` is lost."""
-        self._held = min(self._held + self._deposit, self._most)
+        """Deposit for a transaction that begins; anything above `burst` is lost."""
+        self._balance = min(self._balance + self._deposit, self._capacity)
 
     def pay(self) -> bool:
-        """Take the price of one retry; False where it is not there, and nothing is taken."""
-        if self._held < _TOKEN:
+        """Pay for one retry; False if the balance is too low, and then nothing is taken."""
+        if self._balance < _TOKEN:
             return False
-        self._held -= _TOKEN
+        self._balance -= _TOKEN
         return True
 
 
 def parse_retries(text: str) -> tuple[Policy, ...]:
-    """The policies that `text` lists by commas, as `--retry` takes them, in their order.
+    """The policies in a list separated by commas, as `--retry` takes it, in their order.
 
     A comma starts a new policy, unless `key=value` follows it.
 
     Raises:
-        UsageError: as `parse_retry`, or a policy that is given twice.
+        UsageError: as `parse_retry`, or a policy is given twice.
     """
-    if len(text) > _LIST_MAX:
-        raise UsageError(f"--retry {shown(text)} is too long; allowed: {_LIST_MAX} characters")
+    if len(text) > _MAX_LIST_CHARACTERS:
+        raise UsageError(f"--retry {shown(text)} is too long; allowed: {_MAX_LIST_CHARACTERS} characters")
     policies: list[Policy] = []
-    for each in _listed(text):
-        policy = parse_retry(each)
+    for policy_text in _split(text):
+        policy = parse_retry(policy_text)
         if policy in policies:
             raise UsageError(f"--retry: {policy.spec} is given twice; give each policy once")
         policies.append(policy)
     return tuple(policies)
 
 
-def _listed(text: str) -> list[str]:
-    """The texts of single policies."""
+def _split(text: str) -> list[str]:
+    """The texts of the single policies in a list."""
     texts: list[str] = []
     for part in text.split(","):
         key, equals, _ = part.partition("=")
@@ -235,24 +235,24 @@ def _listed(text: str) -> list[str]:
 
 
 def parse_retry(text: str) -> Policy:
-    """The policy that `text` describes, as `--retry` takes it; parameters left out have their defaults.
+    """The policy that `text` describes, as `--retry` takes it; parameters that are left out have defaults.
 
     Raises:
-        UsageError: an unknown name or parameter, a bad value, or a base above the cap.
+        UsageError: an unknown name or parameter, a value that is not valid, or a base above the cap.
     """
     name, _, rest = text.strip().partition(":")
     if name not in _SHAPES:
         raise UsageError(f"--retry: unknown policy {shown(name)}; allowed: {', '.join(POLICIES)}")
     shape = _SHAPES[name]
-    given = _pairs(name, shape, rest)
+    pairs = _pairs(name, shape, rest)
     policy = Policy(
         name,
-        base_s=_duration_s(given, "base", shape.base_s),
-        cap_s=_duration_s(given, "cap", shape.cap_s),
-        retries_max=_retries_max(given["max"]) if "max" in given else shape.retries_max,
-        within_s=parse_duration_s(given["within"], option="--retry") if "within" in given else None,
-        ratio=_ratio(given["ratio"]) if "ratio" in given else shape.ratio,
-        burst=_burst(given["burst"]) if "burst" in given else shape.burst,
+        base_s=_duration_s(pairs, "base", shape.base_s),
+        cap_s=_duration_s(pairs, "cap", shape.cap_s),
+        max_retries=_max_retries(pairs["max"]) if "max" in pairs else shape.max_retries,
+        within_s=parse_duration_s(pairs["within"], option="--retry") if "within" in pairs else None,
+        ratio=_ratio(pairs["ratio"]) if "ratio" in pairs else shape.ratio,
+        burst=_burst(pairs["burst"]) if "burst" in pairs else shape.burst,
     )
     if policy.base_s > policy.cap_s:
         spans = f"base={format_duration(policy.base_s)} is above cap={format_duration(policy.cap_s)}"
@@ -261,8 +261,8 @@ def parse_retry(text: str) -> Policy:
 
 
 def _pairs(name: str, shape: _Shape, rest: str) -> dict[str, str]:
-    """The `key=value` pairs of a policy's text, each known to its shape and given once."""
-    allowed = ", ".join(shape.parameters) or "none at all"
+    """The `key=value` pairs in the text of a policy; each key is one of its parameters and occurs once."""
+    allowed = ", ".join(shape.parameters) or "none"
     pairs: dict[str, str] = {}
     for part in rest.split(",") if rest else ():
         key, equals, value = (piece.strip() for piece in part.partition("="))
@@ -275,36 +275,36 @@ def _pairs(name: str, shape: _Shape, rest: str) -> dict[str, str]:
     return pairs
 
 
-def _duration_s(given: dict[str, str], key: str, default_s: float) -> float:
-    return parse_duration_s(given[key], option=f"--retry {key}") if key in given else default_s
+def _duration_s(pairs: dict[str, str], key: str, default_s: float) -> float:
+    return parse_duration_s(pairs[key], option=f"--retry {key}") if key in pairs else default_s
 
 
-def _retries_max(text: str) -> int | None:
+def _max_retries(text: str) -> int | None:
     if text == "unlimited":
         return None
     retries = _retries(text)
     if retries is None:
-        raise UsageError(f"--retry: max is {shown(text)}; allowed: unlimited, or 0 to {_RETRIES_MAX} retries")
+        raise UsageError(f"--retry: max is {shown(text)}; allowed: unlimited, or 0 to {_MAX_RETRIES} retries")
     return retries
 
 
 def _burst(text: str) -> int:
     retries = _retries(text)
     if retries is None:
-        raise UsageError(f"--retry: burst is {shown(text)}; allowed: 0 to {_RETRIES_MAX} retries")
+        raise UsageError(f"--retry: burst is {shown(text)}; allowed: 0 to {_MAX_RETRIES} retries")
     return retries
 
 
 def _retries(text: str) -> int | None:
-    """A whole number of retries; None where it is none, or too many."""
+    """A whole number of retries; None if the text is not one, or the number is too large."""
     retries = whole_number(text)
-    return None if retries is None or retries > _RETRIES_MAX else retries
+    return None if retries is None or retries > _MAX_RETRIES else retries
 
 
 def _ratio(text: str) -> float:
-    if not _RATIO.fullmatch(text) or float(text) > _RATIO_MAX:
+    if not _RATIO.fullmatch(text) or float(text) > _MAX_RATIO:
         raise UsageError(
-            f"--retry: ratio is {shown(text)}; allowed: 0 to {_RATIO_MAX:g} retries per transaction, such as "
+            f"--retry: ratio is {shown(text)}; allowed: 0 to {_MAX_RATIO:g} retries per transaction, such as "
             "0.2, with up to 6 decimals"
         )
     return float(text)
@@ -317,9 +317,9 @@ def _format_ratio(ratio: float) -> str:
 def _mean_decorrelated_s(base_s: float, cap_s: float, failures: int, steps: int = 256) -> float:
     """Mean of the `failures`-th delay min(cap, uniform(base, 3 * previous)); the first previous is base.
 
-    The state is the delay's distribution: `steps` geometric bins from base to cap, each stood for by its
-    middle, and an atom at the cap. Taking the mean of the previous delay instead (a mean-field recursion)
-    would be up to twice too long, because the cap cuts only the long delays.
+    The distribution of the delay has `steps` geometric bins from base to cap, each represented by its middle,
+    and an atom at the cap. A recursion over mean delays alone (mean-field) would give up to twice the true
+    value, because the cap cuts only the long delays.
     """
     if base_s in (0.0, cap_s):
         return base_s
@@ -327,7 +327,7 @@ def _mean_decorrelated_s(base_s: float, cap_s: float, failures: int, steps: int 
     delays = np.append((edges[:-1] + edges[1:]) / 2, cap_s)
     step = np.vstack([_uniform_bins(base_s, 3 * previous, edges) for previous in delays])
     mass = _uniform_bins(base_s, 3 * base_s, edges)
-    for _ in range(min(failures, _DOUBLINGS_MAX) - 1):
+    for _ in range(min(failures, _MAX_DOUBLINGS) - 1):
         mass = mass @ step
     return float(mass @ delays)
 

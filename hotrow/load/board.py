@@ -95,7 +95,7 @@ class Board:
         self._unwritten_since_s: float | None = None
         self._records = 0
         self._sequence = 0
-        self._sent_ns, self._heard_ns = 0, 0
+        self._sent_ns, self._received_ns = 0, 0
         self._ended = False
         self._users = 0
         self._transactions = 0
@@ -210,7 +210,7 @@ class Board:
             except Exception as error:  # noqa: BLE001 - whatever it is, the run cannot go on
                 self.fail(error)
             self._sequence = msg.data["sequence"]
-            self._sent_ns, self._heard_ns = msg.data["sent_ns"], self._clock.now_ns()
+            self._sent_ns, self._received_ns = msg.data["sent_ns"], self._clock.now_ns()
 
     def _obey(self, data: dict[str, Any]) -> None:
         if data["setup"] is not None:
@@ -305,7 +305,11 @@ class Board:
 
     def _times(self) -> dict[str, int]:
         """From which the master tells how far this process's clock is off."""
-        return {"sent_ns": self._sent_ns, "heard_ns": self._heard_ns, "told_ns": self._clock.now_ns()}
+        return {
+            "sent_ns": self._sent_ns,
+            "received_ns": self._received_ns,
+            "answered_ns": self._clock.now_ns(),
+        }
 
     def _state(self) -> dict[str, Any]:
         # What can never be written holds nobody up: its number is told, and the file will have fewer.

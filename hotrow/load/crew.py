@@ -126,9 +126,9 @@ class Crew:
         offset = estimate(
             state["worker"],
             sent_ns=state["sent_ns"],
-            heard_ns=state["heard_ns"],
-            told_ns=state["told_ns"],
-            got_ns=self._clock.now_ns(),
+            received_ns=state["received_ns"],
+            answered_ns=state["answered_ns"],
+            returned_ns=self._clock.now_ns(),
         )
         known = self._offsets.get(offset.worker)
         if known is None or offset.delay_ns < known.delay_ns:

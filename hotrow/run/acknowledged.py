@@ -1,4 +1,4 @@
-"""How many transactions records acknowledge: what checks count by, and what a report counts again."""
+"""The acknowledged transactions in the records: checks are given these counts, and reports count again."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 class Acknowledged(NamedTuple):
-    """Transactions by what is known of their COMMIT."""
+    """Numbers of transactions by the outcome of their COMMIT."""
 
     committed: int
-    """Those whose last attempt committed."""
+    """Transactions whose last attempt committed."""
     unknown: int
-    """Those of which nobody knows."""
+    """Transactions that may have committed or not."""
 
 
 def count_acknowledged(attempts: NDArray[np.void]) -> Acknowledged:
@@ -35,5 +35,5 @@ def are_committed(attempts: NDArray[np.void]) -> NDArray[np.bool_]:
 
 
 def are_unknown(attempts: NDArray[np.void]) -> NDArray[np.bool_]:
-    """Which records are of a COMMIT of which nobody knows, bool[n]."""
+    """Which records are of a COMMIT with an unknown outcome, bool[n]."""
     return np.asarray(attempts["outcome"] == Outcome.UNKNOWN)

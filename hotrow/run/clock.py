@@ -1,14 +1,15 @@
-"""The clock of a run: wall-clock times that never step, and how far the clocks of two processes differ.
+"""The clock of a run: wall-clock times without steps, and the offset between the clocks of two processes.
 
-Each process reads the wall clock once, when its part of the run begins. From then on it adds what the
-monotonic clock says, so a step of the wall clock changes no figure. The clocks of two processes may still
-differ, because the wall clock stepped between their readings or because they are on different machines. The
-difference is estimated from the times of a message and its answer (D. L. Mills, RFC 5905, section 8):
+Each process reads the wall clock once, when its part of the run begins. From then on it adds the time of the
+monotonic clock, so a step of the wall clock changes no figure. The clocks of two processes can still differ,
+because the wall clock stepped between their readings or because they are on different machines. The offset
+is estimated from the times of a message and its answer (D. L. Mills, RFC 5905, section 8):
 
-    offset = ((heard - sent) + (told - got)) / 2        delay = (got - sent) - (told - heard)
+    offset = ((received - sent) + (answered - returned)) / 2
+    delay = (returned - sent) - (answered - received)
 
-`sent` and `got` are readings of the asker's clock, `heard` and `told` of the other one. The true difference
-lies within delay / 2 of the offset.
+`sent` and `returned` are readings of the master's clock, `received` and `answered` of the worker's. The true
+offset lies within delay / 2 of the estimate.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _NS_PER_MS = 1e6
 
 @dataclass(frozen=True, slots=True)
 class RunClock:
-    """A reading of the wall clock and of the monotonic clock at one instant; both in ns."""
+    """Readings of the wall clock and of the monotonic clock at the same instant, both in ns."""
 
     wall_ns: int
     perf_ns: int
@@ -43,60 +44,61 @@ class RunClock:
         return self.wall_ns + time.perf_counter_ns() - self.perf_ns
 
     def late_wall_ms(self) -> float:
-        """How far the wall clock is ahead of this clock, in ms; it jumps only if the wall clock steps."""
+        """By how many ms the wall clock is ahead of this clock; changes only if the wall clock steps."""
         return (time.time_ns() - self.now_ns()) / _NS_PER_MS
 
 
 @dataclass(frozen=True, slots=True)
 class Offset:
-    """How far a worker's clock is ahead of the master's; the truth lies within `delay_ns` / 2 of it."""
+    """By how much a worker's clock is ahead of the master's; the true value is within `delay_ns` / 2."""
 
     worker: int
     offset_ns: int
     delay_ns: int
 
     @property
-    def certain_ns(self) -> int:
-        """What to subtract from the worker's times: nothing if the offset may as well be 0."""
+    def correction_ns(self) -> int:
+        """What to subtract from the worker's times; 0 if the true offset may be 0."""
         return self.offset_ns if abs(self.offset_ns) > self.delay_ns / 2 else 0
 
     def as_json(self) -> dict[str, int]:
-        """As in events.jsonl."""
+        """The offset as in events.jsonl."""
         return asdict(self)
 
 
-def estimate(worker: int, *, sent_ns: int, heard_ns: int, told_ns: int, got_ns: int) -> Offset:
-    """The offset of a worker's clock, by one message to it and its answer."""
-    offset_ns = ((heard_ns - sent_ns) + (told_ns - got_ns)) // 2
-    return Offset(worker, offset_ns, max(0, (got_ns - sent_ns) - (told_ns - heard_ns)))
+def estimate(worker: int, *, sent_ns: int, received_ns: int, answered_ns: int, returned_ns: int) -> Offset:
+    """The offset of a worker's clock, from one message to it and its answer."""
+    offset_ns = ((received_ns - sent_ns) + (answered_ns - returned_ns)) // 2
+    return Offset(worker, offset_ns, max(0, (returned_ns - sent_ns) - (answered_ns - received_ns)))
 
 
 def offsets_in(events: Iterable[Mapping[str, Any]]) -> dict[int, Offset]:
     """The best offset of each worker: the one with the shortest delay."""
-    measured = [
-        Offset(each["worker"], each["offset_ns"], each["delay_ns"])
+    offsets = [
+        Offset(fields["worker"], fields["offset_ns"], fields["delay_ns"])
         for event in events
         if event.get("event") == "clock"
-        for each in event["offsets"]
+        for fields in event["offsets"]
     ]
-    return {each.worker: each for each in sorted(measured, key=lambda each: each.delay_ns, reverse=True)}
+    # Later entries of a dict win: the shortest delay comes last.
+    return {offset.worker: offset for offset in sorted(offsets, key=lambda one: one.delay_ns, reverse=True)}
 
 
 def align(attempts: NDArray[np.void], offsets: Mapping[int, Offset]) -> None:
-    """Put the times of each worker's attempts on the master's clock, in place."""
+    """Convert the times of each worker's attempts to the master's clock, in place."""
     for offset in offsets.values():
-        if offset.certain_ns:
-            own = attempts["worker"] == offset.worker
+        if offset.correction_ns:
+            of_worker = attempts["worker"] == offset.worker
             for name in ("scheduled", "started"):
-                attempts[name][own] -= offset.certain_ns
+                attempts[name][of_worker] -= offset.correction_ns
 
 
 def align_health(
     health: Mapping[int, Sequence[Mapping[str, Any]]], offsets: Mapping[int, Offset]
 ) -> dict[int, list[Mapping[str, Any]]]:
-    """The health lines of each worker with their times on the master's clock."""
-    shifts = {worker: offset.certain_ns for worker, offset in offsets.items()}
+    """The health lines of each worker, with times of the master's clock."""
+    corrections = {worker: offset.correction_ns for worker, offset in offsets.items()}
     return {
-        worker: [{**line, "wall_ns": line["wall_ns"] - shifts.get(worker, 0)} for line in lines]
+        worker: [{**line, "wall_ns": line["wall_ns"] - corrections.get(worker, 0)} for line in lines]
         for worker, lines in health.items()
     }

@@ -1,4 +1,4 @@
-"""The directory of a run, and run.json: what was run, with what, on what. Never a token, never a password."""
+"""The directory of a run, and run.json, which describes the run without tokens and passwords."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _PACKAGES = ("hotrow", "locust", "psycopg", "gevent", "numpy", "scipy")
 
 
 def refuse_unwritable(out: Path) -> None:
-    """Make sure that a run's directory can be made under `out`.
+    """Check that a run's directory can be created under `out`.
 
     Raises:
-        UsageError: it cannot.
+        UsageError: it cannot be created.
     """
     probe = out / f".hotrow-{datetime.now(UTC):%H%M%S%f}"
     try:
@@ -39,12 +39,12 @@ def refuse_unwritable(out: Path) -> None:
         probe.rmdir()
     except OSError as error:
         raise UsageError(
-            f"--out {out}: cannot be written ({error.strerror}); give a directory that can"
+            f"--out {out}: cannot be written ({error.strerror}); pass a directory that can be written"
         ) from None
 
 
 def make_directory(out: Path, scenario: str) -> Path:
-    """A new `<utc>-<scenario>` directory under `out`; runs of the same second get a number."""
+    """Create a directory `<utc>-<scenario>` under `out`; further runs in the same second get a number."""
     stem = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{scenario}"
     for attempt in range(1, 1000):
         directory = out / (stem if attempt == 1 else f"{stem}-{attempt}")
@@ -53,7 +53,7 @@ def make_directory(out: Path, scenario: str) -> Path:
         except FileExistsError:
             continue
         return directory
-    raise UsageError(f"--out {out}: a thousand runs of one second; give another directory")
+    raise UsageError(f"--out {out}: has a thousand runs of this second; pass another directory")
 
 
 def write_run_json(
@@ -69,7 +69,7 @@ def write_run_json(
 ) -> None:
     """Write run.json, once, before the load starts.
 
-    `target` describes the database, and `options` are the user's as they were given: both without a secret.
+    `target` describes the database, and `options` are the options as the user set them, both without secrets.
     """
     keep_skews(directory, parse_skews(settings.skews))
     description = {
@@ -92,13 +92,13 @@ def write_run_json(
 
 
 def _command(words: Sequence[str]) -> str:
-    """What the user typed, as far as the interpreter knows, without folders, users and passwords."""
-    own = next((place for place, word in enumerate(words) if Path(word).name in _COMMANDS), 0)
-    return shlex.join([Path(words[own]).name, *map(show_word, words[own + 1 :])])
+    """The command line as the user typed it, without folders, users and passwords."""
+    start = next((index for index, word in enumerate(words) if Path(word).name in _COMMANDS), 0)
+    return shlex.join([Path(words[start]).name, *map(show_word, words[start + 1 :])])
 
 
 def _git_revision() -> str | None:
-    """The revision of the checkout that runs, with `+` where it has changes; None outside a checkout."""
+    """The git revision of hotrow, with `+` if it has changes; None outside a checkout."""
     here = Path(__file__).parent
     try:
         revision = _git(here, "rev-parse", "--short", "HEAD")

@@ -1,6 +1,7 @@
-"""`errors-<worker>.jsonl`: what the first error of each sort in a cell said. The ledger has the counts.
+"""`errors-<worker>.jsonl`: the text of the first error of each sort in a cell. The ledger has the counts.
 
-A sort is a kind of transaction, an outcome, and an SQLSTATE or, for errors of the client, a type.
+Errors are of the same sort if they have the same kind of transaction, the same outcome and the same SQLSTATE
+(for errors of the client, the same exception type).
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
     from hotrow.attempt.error_note import ErrorNote
     from hotrow.attempt.record import Outcome
 
-MOST_LINES = 500
-"""Of one worker; errors of further sorts are counted in the ledger and have no text."""
-_MOST_BYTES = 8_000_000
+MAX_LINES = 500
+"""The number of lines per worker; errors of further sorts are counted in the ledger and have no text."""
+_MAX_BYTES = 8_000_000
 _FIELDS: Mapping[str, type | tuple[type, ...]] = MappingProxyType(
     {
         "cell": int,
@@ -37,27 +38,27 @@ _FIELDS: Mapping[str, type | tuple[type, ...]] = MappingProxyType(
 
 
 class ErrorLog:
-    """Appends the first error of each sort of one worker; never fails, for what it keeps is only a text."""
+    """Appends the first error of each sort of one worker. It never fails, because no count depends on it."""
 
     def __init__(self, directory: Path, worker: int) -> None:
         self._path = directory / f"errors-{worker}.jsonl"
-        self._seen: set[tuple[int, int, int, str]] = set()
+        self._sorts: set[tuple[int, int, int, str]] = set()
 
     def note(self, *, cell: int, kind: int, outcome: Outcome, sqlstate: str, note: ErrorNote) -> None:
-        """Keep what this error said, if it is the first of its sort."""
+        """Write the error, if it is the first of its sort."""
         sort = (cell, kind, int(outcome), sqlstate or note.message.partition(":")[0])
-        if sort in self._seen or len(self._seen) >= MOST_LINES:
+        if sort in self._sorts or len(self._sorts) >= MAX_LINES:
             return
-        self._seen.add(sort)
+        self._sorts.add(sort)
         line = {"cell": cell, "kind": kind, "outcome": outcome.name.lower(), "sqlstate": sqlstate}
         try:
             append_json_line(self._path, {**line, **asdict(note)})
-        except (RunError, OSError):  # a full disk, for example: the next error of this sort tries again
-            self._seen.discard(sort)
+        except (RunError, OSError):  # for example a full disk; the next error of this sort tries again
+            self._sorts.discard(sort)
 
 
 def read_errors(directory: Path) -> list[dict[str, Any]]:
-    """What every worker noted; lines that are torn or not ours are left out, for counts do not need them."""
+    """The errors of all workers; lines that are torn or have other fields are left out."""
     lines = [line for path in sorted(directory.glob("errors-*.jsonl")) for line in _lines(path)]
     return [error for error in map(_parsed, lines) if error is not None]
 
@@ -65,7 +66,7 @@ def read_errors(directory: Path) -> list[dict[str, Any]]:
 def _lines(path: Path) -> list[bytes]:
     try:
         with path.open("rb") as file:
-            return file.read(_MOST_BYTES).split(b"\n")
+            return file.read(_MAX_BYTES).split(b"\n")
     except OSError:
         return []
 
@@ -75,7 +76,7 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
         error = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    ours = isinstance(error, dict) and all(
-        name in error and isinstance(error[name], kind) for name, kind in _FIELDS.items()
+    is_valid = isinstance(error, dict) and all(
+        name in error and isinstance(error[name], field_type) for name, field_type in _FIELDS.items()
     )
-    return error if ours else None
+    return error if is_valid else None

@@ -1,8 +1,8 @@
-"""The ledger of a run: every attempt as 64 bytes, appended and never rewritten, and JSON lines beside them.
+"""The ledger of a run: files of attempts, of events and of health lines, appended and never rewritten.
 
-`attempts-<worker>.bin` is one `HEADER` and then records (`attempt.record.ATTEMPT`), written by one process.
-`events.jsonl` and `health-<worker>.jsonl` hold one JSON object per line. A file may end in the middle of a
-record or of a line, because its writer was killed: that tail is left out, and counted.
+`attempts-<worker>.bin` is a `HEADER` and then records of 64 bytes (`attempt.record.ATTEMPT`), written by one
+process. `events.jsonl` and `health-<worker>.jsonl` hold one JSON object per line. A file may end in the
+middle of a record or of a line, because its writer was killed. This tail is left out and counted.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 import struct
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Unpack
 
 import numpy as np
 
@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from hotrow.attempt.record import AttemptFields
+
 MAGIC = b"HOTROW\r\n"
-"""The first bytes of every attempts file; the line end shows a transfer that took it for text."""
+"""The first bytes of every attempts file. A transfer that treats it as text changes the line end."""
 
 HEADER = np.dtype(
     [
@@ -41,12 +43,12 @@ HEADER = np.dtype(
         ("reserved", "V28"),
     ]
 )
-"""The first 64 bytes of an attempts file: whose it is, and the worker's one wall-clock anchor."""
+"""The first 64 bytes of an attempts file: its worker, and the readings of both clocks at one instant."""
 
 _RECORD = struct.Struct("<qqfffffIIIHHH5sBBBBB")
-"""`ATTEMPT` field by field: packing so costs a tenth of assigning to a numpy record."""
+"""`ATTEMPT` field by field. Packing takes a tenth of the time of an assignment to a numpy record."""
 
-_ATTEMPT_MAX = 0xFFFF
+_MAX_ATTEMPT = 0xFFFF
 _ATTEMPTS_FILE = re.compile(r"attempts-([0-9]{1,9})\.bin")
 _HEALTH_FILE = re.compile(r"health-([0-9]{1,9})\.jsonl")
 EVENTS_FILE = "events.jsonl"
@@ -56,11 +58,11 @@ class LedgerWriter:
     """Appends the attempts of one worker to `attempts-<worker>.bin` in `directory`.
 
     `wall_ns` and `perf_ns` are readings of `time.time_ns()` and `time.perf_counter_ns()` at one instant.
-    `append` never fails: it keeps the attempt in memory until `flush()`, which the load calls once per
-    second, has handed it to the operating system. Not for use by two threads.
+    `append` never fails: it keeps the attempt in memory until `flush()` writes it. The load calls `flush()`
+    once per second. Only one thread may use a writer.
 
     Raises:
-        RunError: the file exists already (a ledger is never rewritten) or cannot be made.
+        RunError: the file exists already (a ledger is never rewritten) or cannot be created.
     """
 
     def __init__(self, directory: Path, worker: int, *, wall_ns: int, perf_ns: int) -> None:
@@ -75,74 +77,59 @@ class LedgerWriter:
 
     @property
     def written(self) -> int:
-        """How many attempts are in the file, whole."""
+        """How many whole attempts are in the file."""
         return max(0, self._written_bytes - HEADER.itemsize) // ATTEMPT.itemsize
 
     @property
     def appended(self) -> int:
-        """How many attempts there are, in the file and in memory."""
+        """How many attempts are in the file and in memory."""
         return max(0, self._written_bytes + len(self._pending) - HEADER.itemsize) // ATTEMPT.itemsize
 
     @property
     def pending_bytes(self) -> int:
-        """How much was appended and is not in the file yet."""
+        """How many bytes are in memory and not in the file yet."""
         return len(self._pending)
 
     def append(
-        self,
-        *,
-        transaction: int,
-        attempt: int,
-        scheduled_ns: int,
-        started_ns: int,
-        begin_ns: float,
-        body_ns: float,
-        commit_ns: float,
-        backoff_ns: float,
-        connect_ns: float,
-        key: int,
-        user: int,
-        cell: int,
-        outcome: int,
-        marker: int,
-        sqlstate: str,
-        flags: int,
-        kind: int = 0,
-        region: int = 0,
+        self, *, user: int, cell: int, region: int = 0, begin_ns: float = 0.0, **fields: Unpack[AttemptFields]
     ) -> None:
-        """Note one attempt. `scheduled_ns` and `started_ns` are `time.perf_counter_ns()` readings.
+        """Append one attempt. It takes about 2 us.
 
-        The other times are durations. `sqlstate` is empty if there was none. Attempts past 65,535 of one
-        transaction are all numbered 65,535. Costs about 2 us.
+        Args:
+            user: number of the user within the worker.
+            cell: id of the cell.
+            region: index of the target's region.
+            begin_ns: time of BEGIN as a round trip of its own, which only old versions had.
+            fields: the other fields. Attempts of one transaction after number 65,535 all get this number.
         """
         self._pending += _RECORD.pack(
-            scheduled_ns - self._perf_ns,
-            started_ns - self._perf_ns,
+            fields["scheduled_ns"] - self._perf_ns,
+            fields["started_ns"] - self._perf_ns,
             begin_ns,
-            body_ns,
-            commit_ns,
-            backoff_ns,
-            connect_ns,
-            transaction,
-            key,
+            fields["body_ns"],
+            fields["commit_ns"],
+            fields["backoff_ns"],
+            fields["connect_ns"],
+            fields["transaction"],
+            fields["key"],
             user,
             self._worker,
             cell,
-            min(attempt, _ATTEMPT_MAX),
-            sqlstate.encode("ascii", "replace"),
-            outcome,
-            marker,
-            flags,
-            kind,
+            min(fields["attempt"], _MAX_ATTEMPT),
+            fields["sqlstate"].encode("ascii", "replace"),
+            fields["outcome"],
+            fields["marker"],
+            fields["flags"],
+            fields.get("kind", 0),
             region,
         )
 
     def flush(self) -> None:
-        """Hand all that was appended to the operating system.
+        """Write all appended attempts to the file.
 
         Raises:
-            RunError: it could not all be written. The rest stays in memory, to the byte, so that a later
-                flush goes on where this one broke off and the records stay whole.
+            RunError: not everything could be written. The rest stays in memory, to the byte. A later flush
+                continues there, so the records in the file stay whole.
         """
         try:
             self._write()
@@ -156,7 +143,7 @@ class LedgerWriter:
             self._written_bytes += written
 
     def close(self) -> None:
-        """Flush and close; a second call does nothing. Raises as `flush`; the file is closed all the same."""
+        """Flush and close; a second call does nothing. Raises as `flush`, and closes the file even then."""
         if self._file < 0:
             return
         try:
@@ -168,31 +155,31 @@ class LedgerWriter:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Ledger:
-    """All attempts of a run, worker after worker, each worker's in the order they ended."""
+    """All attempts of a run: those of one worker after those of another, in the order in which they ended."""
 
     attempts: NDArray[np.void]
     """`ATTEMPT` records, but `scheduled` and `started` are wall-clock ns (since 1970, UTC)."""
     torn_bytes: int
-    """How many bytes at the ends of the files were no whole record."""
+    """The number of bytes at the ends of the files that are no whole record."""
     records: Mapping[int, int] = field(default_factory=dict)
-    """How many attempts each worker's file has, in the order of `attempts`."""
+    """The number of attempts in each worker's file, in the order of `attempts`."""
 
 
 def read_ledger(directory: Path) -> Ledger:
-    """Read the attempts of every worker into one array, of 64 bytes an attempt; nothing is copied twice.
+    """Read the attempts of all workers into one array of 64 bytes per attempt, without a second copy.
 
     Raises:
-        RunError: there is no attempts file, or one of them cannot be read, or is not ours or of another
-            format, or there is too little memory.
+        RunError: there is no attempts file, a file cannot be read, is no attempts file or has another format,
+            or there is too little memory.
     """
     paths = _numbered(directory, _ATTEMPTS_FILE)
     if not paths:
-        raise RunError(f"{directory}: no attempts-<worker>.bin there; give the directory of a run")
+        raise RunError(f"{directory}: has no attempts-<worker>.bin; pass the directory of a run")
     with ExitStack() as opened:
         files = {worker: opened.enter_context(_open_to_read(path)) for worker, path in paths.items()}
         sizes = [os.fstat(file.fileno()).st_size for file in files.values()]
         counts = [max(0, size - HEADER.itemsize) // ATTEMPT.itemsize for size in sizes]
-        attempts = _room_for(sum(counts), directory)
+        attempts = _empty_attempts(sum(counts), directory)
         first = 0
         for (worker, file), count in zip(files.items(), counts, strict=True):
             _read_worker(file, paths[worker], worker, attempts[first : first + count])
@@ -201,7 +188,7 @@ def read_ledger(directory: Path) -> Ledger:
     return Ledger(attempts, torn_bytes, records=dict(zip(files, counts, strict=True)))
 
 
-def _room_for(count: int, directory: Path) -> NDArray[np.void]:
+def _empty_attempts(count: int, directory: Path) -> NDArray[np.void]:
     try:
         return np.empty(count, dtype=ATTEMPT)
     except (MemoryError, ValueError) as error:
@@ -220,20 +207,20 @@ def _torn_bytes(size: int) -> int:
 
 
 def _read_worker(file: BinaryIO, path: Path, worker: int, attempts: NDArray[np.void]) -> None:
-    """Fill `attempts` from the file, and put its times on the wall clock."""
+    """Fill `attempts` from the file, and convert its times to the wall clock."""
     try:
         header = _read_header(file, path, worker)
-        taken = file.readinto(attempts.view(np.uint8).data)  # type: ignore[attr-defined]
+        bytes_read = file.readinto(attempts.view(np.uint8).data)  # type: ignore[attr-defined]
     except OSError as error:
         raise RunError(f"{path}: cannot be read ({error.strerror})") from error
-    if taken != attempts.nbytes:
+    if bytes_read != attempts.nbytes:
         raise RunError(f"{path}: it became shorter while it was read")
     for name in ("scheduled", "started"):
         attempts[name] += header["wall"]
 
 
 def _read_header(file: BinaryIO, path: Path, worker: int) -> np.void:
-    """The header of an attempts file; if it is torn there are no attempts, and zeros stand for it."""
+    """The header of an attempts file. A torn header is filled with zeros: such a file has no attempts."""
     raw = file.read(HEADER.itemsize)
     if raw[: len(MAGIC)] != MAGIC[: len(raw)]:
         raise RunError(f"{path}: not a file of hotrow's attempts")
@@ -246,45 +233,47 @@ def _read_header(file: BinaryIO, path: Path, worker: int) -> np.void:
 
 
 def append_event(directory: Path, event: Mapping[str, Any]) -> None:
-    """Append one event of the run; only the master does. Raises as `append_json_line`."""
+    """Append one event of the run; only the master does this. Raises as `append_json_line`."""
     append_json_line(directory / EVENTS_FILE, event)
 
 
 def append_health(directory: Path, worker: int, health: Mapping[str, Any]) -> None:
-    """Append one second of a worker's own health. Raises as `append_json_line`."""
+    """Append the health line of one second of a worker. Raises as `append_json_line`."""
     append_json_line(directory / f"health-{worker}.jsonl", health)
 
 
 def read_events(directory: Path) -> JsonLines:
-    """All events in the order they were written; none if the run ended before its first.
+    """All events in the order in which they were written; none if the run ended before its first event.
 
     Raises:
-        RunError: there is a file that cannot be read.
+        RunError: the file exists and cannot be read.
     """
     path = directory / EVENTS_FILE
     return read_json_lines(path) if os.path.lexists(path) else JsonLines()
 
 
 def read_health(directory: Path) -> dict[int, JsonLines]:
-    """The health lines of each worker in the order they were written. Raises as `read_events`."""
+    """The health lines of each worker in the order in which they were written. Raises as `read_events`."""
     return {worker: read_json_lines(path) for worker, path in _numbered(directory, _HEALTH_FILE).items()}
 
 
 def _numbered(directory: Path, name: re.Pattern[str]) -> dict[int, Path]:
-    """The files of `directory` that are called so, by their worker's number, in its order.
+    """The files of `directory` with a name that matches, by the number of their worker, in its order.
 
     Raises:
-        RunError: the directory cannot be read, or two files are of one worker (`attempts-1`, `attempts-01`).
+        RunError: the directory cannot be read, or a worker has two files (`attempts-1`, `attempts-01`).
     """
     try:
-        found = [(match, path) for path in directory.iterdir() if (match := name.fullmatch(path.name))]
+        numbered = [
+            (int(match[1]), path) for path in directory.iterdir() if (match := name.fullmatch(path.name))
+        ]
     except OSError as error:
         raise RunError(
-            f"{directory}: cannot be read ({error.strerror}); give the directory of a run"
+            f"{directory}: cannot be read ({error.strerror}); pass the directory of a run"
         ) from error
-    files = {int(match[1]): path for match, path in sorted(found, key=lambda each: int(each[0][1]))}
-    if len(files) < len(found):
-        names = ", ".join(sorted(path.name for _, path in found))[:200]
+    files = dict(sorted(numbered))
+    if len(files) < len(numbered):
+        names = ", ".join(sorted(path.name for _, path in numbered))[:200]
         raise RunError(f"{directory}: two of these files are of one worker: {names}")
     return files
 

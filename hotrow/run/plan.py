@@ -1,4 +1,4 @@
-"""What a run will measure: its cells, as values, checked before anything starts."""
+"""The plan of a run: its cells as values, checked before anything starts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from hotrow.attempt.record import CELLS_MAX
+from hotrow.attempt.record import MAX_CELLS
 from hotrow.attempt.retry import parse_retries
 from hotrow.errors import UsageError
 from hotrow.keys.skew import check_keys, parse_skews
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from hotrow.knob import Plain
     from hotrow.scenario import Scenario
 
-MOST_USERS = 10_000
-"""Aurora DSQL accepts this many connections; a user holds one."""
+MAX_USERS = 10_000
+"""Aurora DSQL accepts this many connections, and each user holds one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One point of a sweep: everything that shapes its conflicts."""
+    """One point of a sweep: everything that its conflicts depend on."""
 
     id: int
     scenario: str
@@ -38,83 +38,84 @@ class Cell:
     redraw: bool
     repeat: int
     knobs: Mapping[str, Plain]
-    """Where the scenario's knobs stand."""
+    """The values of the scenario's knobs."""
     keys_per_transaction: int
     rows_per_key: int
     closed_form: bool
-    """Whether the closed form applies: every transaction writes just the keys that it draws."""
+    """Whether the closed form applies: every transaction writes exactly the keys that it draws."""
     warmup_s: float
     duration_s: float | None
-    """None where Locust's own run time, or the person at the web page, ends the cell."""
+    """None if Locust's own run time, or the person at the web page, ends the cell."""
 
     def as_json(self) -> dict[str, Any]:
-        """The cell as it stands in run.json."""
+        """The cell as in run.json."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What is the same for every cell of a run, or listed for the cells to take turns."""
+    """The settings of a run: values for all cells, and lists of values from which the cells are made."""
 
     skews: tuple[str, ...]
     keys: int
     levels: tuple[int, ...]
+    """Numbers of users."""
     retry: str
-    """One policy, or several by commas."""
+    """One policy, or several separated by commas."""
     knobs: Mapping[str, tuple[str, ...]]
-    """The values of each knob that was given."""
+    """The values of each knob that the user set."""
     redraw: bool
     repeats: int
     warmup_s: float
     duration_s: float | None
 
 
-def turned(scenario: Scenario, knobs: Mapping[str, Sequence[str]]) -> tuple[Scenario, ...]:
-    """The scenario with its knobs turned to every combination of these values, the last knob fastest.
+def knob_variants(scenario: Scenario, knobs: Mapping[str, Sequence[str]]) -> tuple[Scenario, ...]:
+    """The scenario with every combination of these values of its knobs; the last knob changes fastest.
 
     Raises:
-        UsageError: an unknown knob, a value that it does not take, or one that is given twice.
+        UsageError: an unknown knob, a value that it does not take, or a value that is given twice.
     """
     for name, values in knobs.items():
-        _refuse_twins(scenario, name, values)
+        _refuse_repeated(scenario, name, values)
     return tuple(
         make_scenario(type(scenario), {**scenario.knobs, **dict(zip(knobs, values, strict=True))})
         for values in product(*knobs.values())
     )
 
 
-def _refuse_twins(scenario: Scenario, knob: str, values: Sequence[str]) -> None:
-    """Refuse values that mean the same, also if they are spelled differently (`0.5` and `.5`)."""
-    seen: dict[Plain, str] = {}
-    for value in values:
-        stand = make_scenario(type(scenario), {**scenario.knobs, knob: value}).knobs[knob]
-        if stand in seen:
+def _refuse_repeated(scenario: Scenario, knob: str, values: Sequence[str]) -> None:
+    """Refuse two values that mean the same, even if they are spelled differently (`0.5` and `.5`)."""
+    seen: set[Plain] = set()
+    for text in values:
+        value = make_scenario(type(scenario), {**scenario.knobs, knob: text}).knobs[knob]
+        if value in seen:
             option = knob.replace("_", "-")
-            raise UsageError(f"--{option} {told(value)}: this value is given twice; give each once")
-        seen[stand] = value
+            raise UsageError(f"--{option} {told(text)}: this value is given twice; give each once")
+        seen.add(value)
 
 
 def plan_cells(settings: Settings, scenario: Scenario, seed: int) -> tuple[Cell, ...]:
-    """Every cell of a run: repeat by repeat, knobs by knobs, skew by skew, with all users within each.
+    """All cells of a run. Repeats change slowest, then knobs, skews and policies; users change fastest.
 
     Raises:
-        UsageError: a knob, skew, policy, key count or user count that cannot run, or one that is given twice;
+        UsageError: a knob, skew, policy, number of keys or of users that is not valid or is given twice; or
             more cells than a run can have.
     """
     retries = [policy.spec for policy in parse_retries(settings.retry)]
     _check_count(settings, len(retries))
-    turns = turned(scenario, settings.knobs)
+    variants = knob_variants(scenario, settings.knobs)
     points = list(
         product(
             range(1, _checked_repeats(settings.repeats) + 1),
-            [_drawn(turn, settings.keys, seed) for turn in turns],
+            [_knob_fields(variant, settings.keys, seed) for variant in variants],
             parse_skews(settings.skews),
             retries,
             _checked_levels(settings.levels),
         )
     )
-    for _, drawn, skew, _, _ in points:
-        check_keys(skew.table(settings.keys), drawn["keys_per_transaction"])
+    for _, knob_fields, skew, _, _ in points:
+        check_keys(skew.table(settings.keys), knob_fields["keys_per_transaction"])
     return tuple(
         Cell(
             id=number,
@@ -125,16 +126,16 @@ def plan_cells(settings: Settings, scenario: Scenario, seed: int) -> tuple[Cell,
             retry=retry,
             redraw=settings.redraw,
             repeat=repeat,
-            **drawn,
+            **knob_fields,
             warmup_s=settings.warmup_s,
             duration_s=settings.duration_s,
         )
-        for number, (repeat, drawn, skew, retry, users) in enumerate(points)
+        for number, (repeat, knob_fields, skew, retry, users) in enumerate(points)
     )
 
 
-def _drawn(scenario: Scenario, keys: int, seed: int) -> dict[str, Any]:
-    """What of a cell follows from where the knobs stand."""
+def _knob_fields(scenario: Scenario, keys: int, seed: int) -> dict[str, Any]:
+    """The fields of a cell that depend on the values of the knobs."""
     return {
         "knobs": scenario.knobs,
         "keys_per_transaction": positive_number(scenario, "keys_per_transaction"),
@@ -144,7 +145,7 @@ def _drawn(scenario: Scenario, keys: int, seed: int) -> dict[str, Any]:
 
 
 def planned_seconds(cells: tuple[Cell, ...]) -> float:
-    """How long the cells take by plan, in seconds, changes between them left out."""
+    """The planned duration of the cells in seconds, without the changes between them."""
     return sum(cell.warmup_s + (cell.duration_s or 0.0) for cell in cells)
 
 
@@ -155,20 +156,20 @@ def _checked_repeats(repeats: int) -> int:
 
 
 def _check_count(settings: Settings, policies: int) -> None:
-    """Before anything is multiplied out."""
+    """Check the number of cells before any of them is made."""
     lists = [settings.skews, settings.levels, *settings.knobs.values()]
     cells = settings.repeats * policies * prod(map(len, lists))
-    if cells > CELLS_MAX:
+    if cells > MAX_CELLS:
         raise UsageError(
-            f"{cells:.6g} cells are planned; a run has at most {CELLS_MAX}: give fewer values or --repeats"
+            f"{cells:.6g} cells are planned; a run has at most {MAX_CELLS}: give fewer values or --repeats"
         )
 
 
 def _checked_levels(levels: Sequence[int]) -> Sequence[int]:
     seen: set[int] = set()
     for users in levels:
-        if not 1 <= users <= MOST_USERS:
-            raise UsageError(f"--users {users}: the number of users must be from 1 to {MOST_USERS}")
+        if not 1 <= users <= MAX_USERS:
+            raise UsageError(f"--users {users}: the number of users must be from 1 to {MAX_USERS}")
         if users in seen:
             raise UsageError(
                 f"--users {users}: is given twice; give each number once, and --repeats for more"

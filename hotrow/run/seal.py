@@ -1,6 +1,6 @@
-"""The seal of a run: size and digest of each of its files, noted as the last event when all are complete.
+"""The seal of a run: the size and digest of each of its files, written as the last event.
 
-Whatever changes, cuts or removes a sealed file afterwards is found out by it. A run that was killed has none.
+It shows whether a file was changed, cut or removed afterwards. A run that was killed has no seal.
 """
 
 from __future__ import annotations
@@ -20,39 +20,39 @@ EVENT = "sealed"
 _PATTERNS = ("run.json", "attempts-*.bin", EVENTS_FILE, "health-*.jsonl", "errors-*.jsonl", "skew-*")
 _BLOCK = 2**20
 _DIGITS = 32
-"""Of the SHA-256: enough against chance."""
+"""Digits of the SHA-256 that are kept: enough to find accidental changes."""
 
 
 def write_seal(directory: Path) -> None:
-    """Append the seal to the events of a run whose files nobody writes any more.
+    """Append the seal to the events of a run. Nobody may write its files any more.
 
     Raises:
         RunError: a file cannot be read, or the events cannot be written.
     """
     paths = sorted({path for pattern in _PATTERNS for path in directory.glob(pattern)})
-    append_event(directory, {"event": EVENT, "files": {path.name: _print_of(path) for path in paths}})
+    append_event(directory, {"event": EVENT, "files": {path.name: _fingerprint(path) for path in paths}})
 
 
 def broken_files(directory: Path, sealed: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The names of sealed files that are missing or not as they were, in order.
+    """The names of sealed files that are missing or have changed, in order.
 
-    Lines after the seal itself are no damage: events.jsonl is looked at as far as it was sealed.
+    Lines after the seal itself are no damage: only the sealed part of events.jsonl is compared.
     """
-    return [name for name, told in sorted(sealed.items()) if not _is_whole(directory / name, name, told)]
+    return [name for name, entry in sorted(sealed.items()) if not _is_intact(directory / name, name, entry)]
 
 
-def _is_whole(path: Path, name: str, told: Mapping[str, Any]) -> bool:
-    if path.name != name:  # a name with a slash in it is none of ours
+def _is_intact(path: Path, name: str, entry: Mapping[str, Any]) -> bool:
+    if path.name != name:  # hotrow seals no name with a slash
         return False
     try:
-        found = _print_of(path, told["bytes"] if name == EVENTS_FILE else None)
+        fingerprint = _fingerprint(path, entry["bytes"] if name == EVENTS_FILE else None)
     except RunError:
         return False
-    return found == {"bytes": told["bytes"], "digest": told["digest"]}
+    return fingerprint == {"bytes": entry["bytes"], "digest": entry["digest"]}
 
 
-def _print_of(path: Path, limit: int | None = None) -> dict[str, Any]:
-    """Size and digest of a file, of its first `limit` bytes if it is longer."""
+def _fingerprint(path: Path, limit: int | None = None) -> dict[str, Any]:
+    """The size and digest of a file, or of its first `limit` bytes."""
     digest, size = hashlib.sha256(), 0
     try:
         with open_regular(path) as file:

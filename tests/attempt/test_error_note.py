@@ -8,7 +8,7 @@ import pytest
 
 from hotrow.attempt.error_note import ErrorNote, masked_message, masked_statement
 from hotrow.attempt.record import Outcome
-from hotrow.run.error_log import MOST_LINES, ErrorLog, read_errors
+from hotrow.run.error_log import MAX_LINES, ErrorLog, read_errors
 from tests.support.attempting import CONFLICT, LOST, UNIQUE, Broken, Run, Said
 
 if TYPE_CHECKING:
@@ -139,10 +139,10 @@ def test_the_log_keeps_the_first_of_each_sort(tmp_path: Path) -> None:
 def test_the_log_is_bounded(tmp_path: Path) -> None:
     """A scenario that makes a new error type each time does not fill the disk."""
     log = ErrorLog(tmp_path, 0)
-    for number in range(MOST_LINES + 20):
+    for number in range(MAX_LINES + 20):
         log.note(cell=number, kind=0, outcome=Outcome.ERROR, sqlstate="23505", note=NOTE)
 
-    assert len(read_errors(tmp_path)) == MOST_LINES
+    assert len(read_errors(tmp_path)) == MAX_LINES
 
 
 def test_a_log_that_cannot_be_written_fails_nothing(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_nobody_knows(sqlstate: str | None, lost: bool) -> None:
     assert classify(Phase.COMMIT, sqlstate, "server unavailable", lost=lost) == (Outcome.UNKNOWN, Marker.NONE)
 
 
-@pytest.mark.parametrize("phase", [Phase.BEGIN, Phase.BODY])
+@pytest.mark.parametrize("phase", [Phase.CONNECT, Phase.BODY])
 @pytest.mark.parametrize(
     ("sqlstate", "lost"), [(None, True), ("XX000", False), ("08006", True), (None, False)]
 )

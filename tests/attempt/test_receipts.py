@@ -149,7 +149,7 @@ def test_the_answer_is_the_truth_whenever_the_commit_lands(lands_at: int | None,
     faults = {step: str(coins.choice(["before", "after"])) for step in range(12) if coins.random() < 0.4}
     database = Database(lands_at, faults)
 
-    answer = receipts_of(clock=Clock()).settle(database, RECEIPT)
+    answer = receipts_of(clock=Clock()).look_up(database, RECEIPT)
     database.land()  # however late it comes
 
     assert answer is database.rows[RECEIPT]
@@ -159,7 +159,7 @@ def test_a_look_up_that_finds_nothing_writes_a_tombstone() -> None:
     """The plain case takes three steps on one connection of its own."""
     database = Database(None, {})
 
-    assert receipts_of(clock=Clock()).settle(database, RECEIPT) is False
+    assert receipts_of(clock=Clock()).look_up(database, RECEIPT) is False
     assert database.rows == {RECEIPT: False}
     assert (database.steps, database.connections) == (COMMIT_STEP, 1)
 
@@ -168,7 +168,7 @@ def test_a_tombstone_whose_answer_was_lost_is_recognised() -> None:
     """The look-up's own COMMIT can be lost too: the next try finds a tombstone, not an applied receipt."""
     database = Database(None, {COMMIT_STEP - 1: "after"})
 
-    assert receipts_of(clock=Clock()).settle(database, RECEIPT) is False
+    assert receipts_of(clock=Clock()).look_up(database, RECEIPT) is False
     assert database.connections == 2
 
 
@@ -177,7 +177,7 @@ def test_a_server_that_cannot_be_reached_leaves_the_outcome_unknown() -> None:
     clock = Clock()
     database = Database(None, dict.fromkeys(range(10_000), "before"))
 
-    assert receipts_of(clock=clock).settle(database, RECEIPT) is None
+    assert receipts_of(clock=clock).look_up(database, RECEIPT) is None
     assert PATIENCE_S <= clock.now_s < PATIENCE_S + 1
     assert 20 < database.connections < 200
 
@@ -195,7 +195,7 @@ def test_a_try_that_takes_too_long_is_given_up_and_repeated() -> None:
 
     receipts = replace(receipts_of(clock=Clock()), time_limit=time_limit)
 
-    assert receipts.settle(database, RECEIPT) is False
+    assert receipts.look_up(database, RECEIPT) is False
     assert limits_s == [TRY_S] * 3
 
 
@@ -205,7 +205,7 @@ def test_a_user_that_is_killed_does_not_go_on_asking() -> None:
     database.session = _interrupt  # type: ignore[method-assign]
 
     with pytest.raises(KeyboardInterrupt):
-        receipts_of(clock=Clock()).settle(database, RECEIPT)
+        receipts_of(clock=Clock()).look_up(database, RECEIPT)
 
 
 def _interrupt() -> Any:
@@ -215,10 +215,10 @@ def _interrupt() -> Any:
 def test_every_worker_transaction_and_tombstone_has_an_id_of_its_own() -> None:
     """They are told by the ledger alone, are uuids, and do not lie beside each other."""
     ids = [
-        receipts_of(worker).id_of(transaction, buried)
+        receipts_of(worker).id_of(transaction, spent)
         for worker in range(3)
         for transaction in range(300)
-        for buried in range(3)
+        for spent in range(3)
     ]
 
     assert len(set(ids)) == len(ids)
@@ -302,7 +302,7 @@ def test_with_row_locks_the_look_up_waits_for_the_commit(
 def _settle(target: Target, schema: str) -> bool | None:
     connection = UserConnection(target, schema, BLOCKING)
     try:
-        return receipts_of().settle(connection, RECEIPT)
+        return receipts_of().look_up(connection, RECEIPT)
     finally:
         connection.close()
 

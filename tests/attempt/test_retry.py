@@ -134,7 +134,7 @@ def test_given_parameters_are_taken() -> None:
     """Each parameter lands in its own field, in any order and with white space around it."""
     policy = parse_retry(" full-jitter: max=unlimited , within=30s, cap=2s,base=3ms ")
 
-    assert Policy("full-jitter", base_s=0.003, cap_s=2.0, retries_max=None, within_s=30.0) == policy
+    assert Policy("full-jitter", base_s=0.003, cap_s=2.0, max_retries=None, within_s=30.0) == policy
 
 
 @pytest.mark.parametrize(

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def test_commit_at_once() -> None:
-    """One attempt, final, with its three times apart and no backoff."""
+    """One attempt, final, with the times of its body and its COMMIT, and no backoff."""
     run = Run(["COMMIT"])
 
     assert run.go() is Outcome.COMMITTED
     (record,) = run.records
     assert record["flags"] == Flag.FINAL
     assert (record["attempt"], record["transaction"], record["key"]) == (1, 7, 1)
-    assert min(record["begin_ns"], record["body_ns"], record["commit_ns"]) > 0
+    assert min(record["body_ns"], record["commit_ns"]) > 0
     assert record["backoff_ns"] == 0
 
 
@@ -143,7 +143,7 @@ def test_no_connection_is_an_error() -> None:
 
     assert run.go() is Outcome.ERROR
     assert run.column("connect_ns")[0] > 0
-    assert run.column("begin_ns") == [0]
+    assert run.column("body_ns") == [0]
 
 
 def test_a_kill_while_commit_is_in_flight_is_recorded_as_unknown() -> None:
@@ -191,7 +191,7 @@ def test_a_run_that_wants_to_leave_the_program_is_an_error(error: BaseException,
     run = Run([], raises=error)
 
     assert run.go() is Outcome.ERROR
-    assert f"wanted to leave the program: {said}" in run.notes[0]["note"].message
+    assert f"tried to end the program: {said}" in run.notes[0]["note"].message
     assert run.notes[0]["note"].place.startswith("attempting.py:")
 
 

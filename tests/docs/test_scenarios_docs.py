@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hotrow.knob import knobs_of
-from hotrow.run.plan import turned
+from hotrow.run.plan import knob_variants
 from scenarios import ALL
 from tests.support.commands import ROOT, exit_code, only_run, run, summary_of
 
@@ -70,7 +70,7 @@ def test_the_page_has_each_scenario_with_all_its_knobs(name: str) -> None:
     assert set(re.findall(r"--[\w-]+", flags)) == set(known)
     assert command.startswith(f"hotrow sweep {name} ")
     assert set(given) <= {"--skew", "--users", *known}
-    assert turned(ALL[name](), knobs)
+    assert knob_variants(ALL[name](), knobs)
 
 
 def test_the_table_names_no_scenario_that_there_is_not() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from hotrow.errors import UsageError
 from hotrow.knob import Choice, Duration, Knob, Share, Switch, Whole, knobs_of
-from hotrow.run.plan import turned
+from hotrow.run.plan import knob_variants
 from scenarios import ALL
 from scenarios.counter import Counter
 
@@ -90,7 +90,7 @@ def test_an_unknown_knob_is_refused() -> None:
 
 def test_a_sweep_turns_every_combination() -> None:
     """In the order given, the last knob fastest."""
-    turns = turned(Turned(), {"shards": ("4", "1"), "for_update": ("off", "on")})
+    turns = knob_variants(Turned(), {"shards": ("4", "1"), "for_update": ("off", "on")})
 
     assert [(turn.knobs["shards"], turn.knobs["for_update"]) for turn in turns] == [
         (4, "off"),
@@ -103,7 +103,7 @@ def test_a_sweep_turns_every_combination() -> None:
 def test_a_value_given_twice_is_refused() -> None:
     """Two spellings of one value are the same cell twice."""
     with pytest.raises(UsageError, match="twice"):
-        turned(Counter(), {"shards": ("1", "01")})
+        knob_variants(Counter(), {"shards": ("1", "01")})
 
 
 @pytest.mark.parametrize("kind", ALL.values(), ids=ALL.keys())

@@ -39,7 +39,7 @@ def test_a_step_of_the_wall_clock_does_not_move_it(clocks: dict[str, int]) -> No
 @pytest.mark.parametrize("ahead_ns", [0, 5_000, -HOUR_NS])
 def test_the_estimate_is_exact_if_both_ways_take_the_same_time(ahead_ns: int) -> None:
     """Sent at 100, heard 40 later, answered 30 after that, and the answer took 40 again."""
-    offset = estimate(3, sent_ns=100, heard_ns=140 + ahead_ns, told_ns=170 + ahead_ns, got_ns=210)
+    offset = estimate(3, sent_ns=100, received_ns=140 + ahead_ns, answered_ns=170 + ahead_ns, returned_ns=210)
 
     assert offset == Offset(3, ahead_ns, 80)
 
@@ -48,14 +48,16 @@ def test_the_true_offset_lies_within_half_the_delay() -> None:
     """However the delay is split over the two ways; seeded."""
     rng = np.random.default_rng(5)
     for there, back, ahead in rng.integers(0, 10_000, (1_000, 3)).tolist():
-        offset = estimate(0, sent_ns=0, heard_ns=there + ahead, told_ns=there + ahead, got_ns=there + back)
+        offset = estimate(
+            0, sent_ns=0, received_ns=there + ahead, answered_ns=there + ahead, returned_ns=there + back
+        )
         assert abs(offset.offset_ns - ahead) <= offset.delay_ns / 2 + 1
 
 
 def test_an_offset_that_may_be_none_is_none() -> None:
     """Processes of one machine differ by less than a message takes: their times stay as they are."""
-    assert Offset(0, 40, 100).certain_ns == 0
-    assert Offset(0, 60, 100).certain_ns == 60
+    assert Offset(0, 40, 100).correction_ns == 0
+    assert Offset(0, 60, 100).correction_ns == 60
 
 
 def test_the_events_give_the_quickest_estimate_of_each_worker() -> None:

@@ -58,8 +58,8 @@ def state(worker: int, sequence: int, **said: Any) -> dict[str, Any]:
         "exit_code": None,
         "leaving": None,
         "sent_ns": 0,
-        "heard_ns": 0,
-        "told_ns": 0,
+        "received_ns": 0,
+        "answered_ns": 0,
         **said,
     }
 
@@ -197,11 +197,13 @@ def test_the_quickest_answer_tells_the_clocks_apart(tmp_path: Path, monkeypatch:
     now = [1_000]
     monkeypatch.setattr(RunClock, "now_ns", lambda _: now[0])
     now[0] = 5_000_000
-    runner.hear(TO_MASTER, "a", **state(0, 1, sent_ns=0, heard_ns=hour_ns, told_ns=hour_ns))
+    runner.hear(TO_MASTER, "a", **state(0, 1, sent_ns=0, received_ns=hour_ns, answered_ns=hour_ns))
     now[0] = 200
-    runner.hear(TO_MASTER, "a", **state(0, 1, sent_ns=0, heard_ns=hour_ns + 100, told_ns=hour_ns + 100))
+    runner.hear(
+        TO_MASTER, "a", **state(0, 1, sent_ns=0, received_ns=hour_ns + 100, answered_ns=hour_ns + 100)
+    )
     now[0] = 9_000_000
-    runner.hear(TO_MASTER, "a", **state(0, 1, sent_ns=0, heard_ns=hour_ns, told_ns=hour_ns))
+    runner.hear(TO_MASTER, "a", **state(0, 1, sent_ns=0, received_ns=hour_ns, answered_ns=hour_ns))
 
     (offset,) = crew.offsets
 
