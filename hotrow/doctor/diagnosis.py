@@ -78,7 +78,7 @@ def examine(target: Target, on_progress: Callable[[str], None]) -> Diagnosis:
             on_progress(result.name)
     finally:
         examination.close()
-    return Diagnosis(target.label, target.kind, tuple(results))
+    return Diagnosis(target.label, target.type, tuple(results))
 
 
 def _checks(examination: Examination) -> list[Check]:
@@ -93,7 +93,7 @@ def _checks(examination: Examination) -> list[Check]:
             SESSION, lambda: _session(examination), ("reachability", "TLS", "token"), examination.identity()
         ),
         Check("server version", lambda: ok(examination.value("SHOW server_version")), a_session),
-        Check("clock", lambda: thresholds.judge_clock(examination.clock_offset(), target.kind), a_session),
+        Check("clock", lambda: thresholds.judge_clock(examination.clock_offset(), target.type), a_session),
         Check("connections", lambda: _connections(examination), a_session),
         Check("pooling", lambda: _pooling(examination), a_session),
         Check("round trip", lambda: _round_trips(examination), a_session),
@@ -127,7 +127,7 @@ def _tls(server: ServerAddress) -> Assessment:
 
 
 def _token(examination: Examination) -> Assessment:
-    if examination.target.kind != "dsql":
+    if examination.target.type != "dsql":
         return skipped("not needed: only dsql://… uses tokens")
     return thresholds.judge_token(examination.sign_token())
 
@@ -143,7 +143,7 @@ def _connections(examination: Examination) -> Assessment:
         count = examination.connection_count()
     except NotShownError as error:
         return skipped(f"the server does not show its connections ({error})")
-    return thresholds.judge_connections(count, examination.target.kind)
+    return thresholds.judge_connections(count, examination.target.type)
 
 
 def _pooling(examination: Examination) -> Assessment:

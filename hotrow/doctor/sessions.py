@@ -119,9 +119,9 @@ class Examination:
 
     def identity(self) -> str:
         """The user and the region of the token; empty on a target that uses no tokens."""
-        if not self.target.doors:
+        if not self.target.connectors:
             return ""
-        cluster = self.target.doors[0].cluster
+        cluster = self.target.connectors[0].cluster
         return f"{cluster.user}, token for {cluster.region}"
 
     def sign_token(self) -> SignedToken:
@@ -130,11 +130,13 @@ class Examination:
         Raises:
             TargetError: there are no credentials, or signing failed.
         """
-        door = self.target.doors[0]
+        connector = self.target.connectors[0]
         began_s = time.perf_counter()
-        door.prepare()
+        connector.prepare()
         sign_ms = (time.perf_counter() - began_s) * 1e3
-        return SignedToken(sign_ms, door.cluster.token_life_s, door.cluster.region, _credentials_source())
+        return SignedToken(
+            sign_ms, connector.cluster.token_life_s, connector.cluster.region, _credentials_source()
+        )
 
     def open(self) -> float:
         """Open the session for all later queries; return the time that it took in ms.
@@ -245,11 +247,16 @@ class Examination:
 
 def regions_of(target: Target) -> tuple[Target, ...]:
     """One target per region; the target itself if it has one region or none."""
-    if len(target.doors) < 2:  # noqa: PLR2004 - one region
+    if len(target.connectors) < 2:  # noqa: PLR2004 - one region
         return (target,)
     return tuple(
-        replace(target, label=label((door.cluster,)), doors=(door,), regions=(door.cluster.region,))
-        for door in target.doors
+        replace(
+            target,
+            label=label((connector.cluster,)),
+            connectors=(connector,),
+            regions=(connector.cluster.region,),
+        )
+        for connector in target.connectors
     )
 
 
@@ -304,8 +311,8 @@ def _commit_ms(session: PostgresSession) -> float:
 
 
 def _server_of(target: Target) -> ServerAddress:
-    if target.doors:
-        cluster = target.doors[0].cluster
+    if target.connectors:
+        cluster = target.connectors[0].cluster
         authorities = cluster.sslrootcert or find_authorities(os.environ)
         return ServerAddress(cluster.host, cluster.port, "verify-full", authorities)
     options = {**_defaults(), **conninfo_to_dict(target.conninfo)}

@@ -253,10 +253,14 @@ class Board:
 
     def _connections(self) -> dict[str, Any]:
         """What connecting took since the run began, region by region; nothing if that is not counted."""
-        doors = () if self.target is None else self.target.doors
-        if not doors:
+        connectors = () if self.target is None else self.target.connectors
+        if not connectors:
             return {}
-        return {"connections": [{"region": door.cluster.region, **door.as_json()} for door in doors]}
+        return {
+            "connections": [
+                {"region": connector.cluster.region, **connector.as_json()} for connector in connectors
+            ]
+        }
 
     def _open_gate(self, cell: int) -> None:
         assert self.setup is not None  # noqa: S101 - the master sends the setup before any cell

@@ -16,7 +16,7 @@ from hotrow.run import directory as rundir
 from hotrow.run.clock import RunClock
 from hotrow.run.plan import Cell, plan_cells
 from hotrow.tables import schema_name
-from hotrow.tables.tables import Tables
+from hotrow.tables.run_tables import RunTables
 from hotrow.targets.target import Targets, check_reachable, start
 
 if TYPE_CHECKING:
@@ -107,9 +107,9 @@ class Maker:
 
     def _lay_out(
         self, target: Target, scenario: Scenario, request: Request, cells: tuple[Cell, ...]
-    ) -> Tables:
+    ) -> RunTables:
         turned = [type(scenario)(**cell.knobs) for cell in cells]
-        return Tables(
+        return RunTables(
             target,
             schema_name.new_name(),
             turned,
@@ -118,7 +118,7 @@ class Maker:
             receipts=request.receipts,
         )
 
-    def _prepare(self, tables: Tables, request: Request, notebook: Notebook) -> None:
+    def _prepare(self, tables: RunTables, request: Request, notebook: Notebook) -> None:
         """Make the tables and play a few transactions on them; what cannot run leaves none behind."""
         self.doing = "filling the tables"
         try:
@@ -153,7 +153,7 @@ class Maker:
         return self._hosts.real(self._environment.host or "local")
 
 
-def drop(tables: Tables) -> None:
+def drop(tables: RunTables) -> None:
     """Take a run's tables away; what was measured is kept all the same if that fails."""
     try:
         tables.drop()

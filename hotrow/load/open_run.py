@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hotrow.run.clock import RunClock
     from hotrow.run.plan import Cell
     from hotrow.scenario import Scenario
-    from hotrow.tables.tables import Tables
+    from hotrow.tables.run_tables import RunTables
 
 _PATIENCE_S = 30.0
 """How long a disk may be full before the run is given up."""
@@ -66,7 +66,7 @@ class OpenRun:
     request: Request
     cells: tuple[Cell, ...]
     notebook: Notebook
-    tables: Tables
+    tables: RunTables
     progress: Progress
     clock: RunClock
     users: int

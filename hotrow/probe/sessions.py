@@ -143,7 +143,7 @@ def playground(
     """
     schema = schema_name.new_name()
     with _open(target, SETUP_DEADLINE_S) as owner:
-        if target.kind == "local":
+        if target.type == "local":
             _settle(owner, "SET hotrow.rules TO off")  # no event for transactions elsewhere
         _settle(owner, f"CREATE SCHEMA {schema}")
         try:
@@ -165,8 +165,8 @@ def _open(target: Target, deadline_s: float, number: int = 0) -> ProbeSession:
         return ProbeSession(connection, deadline_s, target.rewrite)
 
     try:
-        if target.doors:
-            return target.doors[number % len(target.doors)].open(BLOCKING, enter)
+        if target.connectors:
+            return target.connectors[number % len(target.connectors)].open(BLOCKING, enter)
         return enter(
             psycopg.connect(
                 target.conninfo,
@@ -176,7 +176,7 @@ def _open(target: Target, deadline_s: float, number: int = 0) -> ProbeSession:
             )
         )
     except psycopg.Error as error:
-        raise TargetError(target.explain(error, number % max(len(target.doors), 1))) from None
+        raise TargetError(target.explain(error, number % max(len(target.connectors), 1))) from None
 
 
 def _entered(
@@ -188,7 +188,7 @@ def _entered(
     """
     session = _open(target, deadline_s, number)
     preparation = [f"SET search_path TO {schema}"]
-    if target.kind == "postgresql":
+    if target.type == "postgresql":
         preparation.append(f"SET default_transaction_isolation TO '{target.isolation.replace('-', ' ')}'")
     preparation += [f"SELECT 1 FROM {table} LIMIT 1" for table in tables]  # noqa: S608 - our own set-up's names
     try:

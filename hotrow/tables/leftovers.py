@@ -13,8 +13,8 @@ import psutil
 import psycopg
 
 from hotrow.errors import TargetError
+from hotrow.tables.run_schema import again, behind_the_scenes
 from hotrow.tables.schema_name import PATTERN, Maker, read, this_machine
-from hotrow.tables.stage import again, behind_the_scenes
 from hotrow.targets.session import TABLES_S
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _open(target: Target, waiting: Waiting) -> PostgresSession:
 
 def _live_runs(session: PostgresSession, target: Target) -> frozenset[str] | None:
     """The runs that have sessions, by the names of these; None if the server shows too little to tell."""
-    if target.kind == "dsql":
+    if target.type == "dsql":
         return None
     try:
         names = [str(name) for (name,) in session.execute(_SESSIONS).rows]

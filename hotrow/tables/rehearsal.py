@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from hotrow.targets.target import Target
 
 WORKS = 24
-_STATEMENTS_MOST = 3000
+_MAX_STATEMENTS = 3000
 """After so many no further work is begun: a batch may be thousands of rows."""
-_TRIES_MOST = 5
+_MAX_TRIES = 5
 """Of one work that conflicts, perhaps with what another run does to the schema."""
 _PAUSE_S = 0.05
 """Half of the first pause after a conflict; each is twice the one before. Tables are made in a second."""
@@ -70,7 +70,7 @@ def rehearse(
             done = [
                 _run(scenario, work, session, observer, waiting.sleep)
                 for work in observer.drawing(works_of(scenario, keys, seed, WORKS))
-                if observer.statements < _STATEMENTS_MOST
+                if observer.statements < _MAX_STATEMENTS
             ]
     finally:
         session.close()
@@ -201,7 +201,7 @@ def _run(
             tries += _conflicts(error)
             if observer.failed_changed and not _conflicts(error):
                 observer.left_alone.add(observer.failed)
-            elif not _conflicts(error) or tries == _TRIES_MOST:
+            elif not _conflicts(error) or tries == _MAX_TRIES:
                 raise TargetError(f"cannot run {scenario.name}: {_said(error, observer.failed)}") from None
             if _conflicts(error):
                 sleep(_PAUSE_S * 2**tries)

@@ -24,7 +24,7 @@ from pathlib import Path
 PATTERN = r"hotrow\_%"
 """Of LIKE: finds every such name, and others, which `read` tells apart."""
 _TIME = "%Y%m%dt%H%M%Sz"
-_HOST_LETTERS_MAX = 8
+_MAX_HOST_LETTERS = 8
 _MADE = re.compile(
     r"(?P<run>hotrow_(?P<began>[0-9]{8}t[0-9]{6}z)_(?P<host>[a-z0-9]{1,8})_(?P<machine>[0-9a-f]{8})_(?P<pid>[1-9][0-9]{0,6})_[0-9a-f]{6})"
     r"(?:_[0-9]{1,4})?"
@@ -80,4 +80,4 @@ def this_machine() -> str:
 
 
 def _short(host: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", host.lower())[:_HOST_LETTERS_MAX] or "host"
+    return re.sub(r"[^a-z0-9]", "", host.lower())[:_MAX_HOST_LETTERS] or "host"

@@ -75,8 +75,8 @@ class UserConnection:
         """Close a session that has come of age, before the server does it in the middle of an attempt."""
         if self._session is not None and self._waiting.clock() >= self._retire_at_s:
             self.close()
-            self._target.doors[self._region].counts.retired += 1
+            self._target.connectors[self._region].counts.retired += 1
 
     def _life_s(self) -> float:
-        doors = self._target.doors
-        return doors[self._region].session_life_s() if doors else math.inf
+        connectors = self._target.connectors
+        return connectors[self._region].session_life_s() if connectors else math.inf

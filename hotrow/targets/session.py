@@ -36,7 +36,7 @@ connections and says nothing is told by that; on Aurora DSQL the statement takes
 TABLES_S = 600.0
 """The longest that one statement may take that makes, fills, reads, drops or rehearses on a run's tables.
 Such a statement touches a few thousand rows, or builds an index."""
-MOST_AHEAD_S = 0.002
+MAX_AHEAD_S = 0.002
 """A sleep that ended later than this was no matter of the timer's grain, and is not made up for."""
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ"
 _ONLY_AFTER_ANOTHER = "25P02"
@@ -87,7 +87,7 @@ class Pace:
             before_s = self._waiting.clock()
             self._waiting.sleep(asked_s)
             slept_s = self._waiting.clock() - before_s
-        self._ahead_s = min(self._ahead_s + slept_s - left_s, MOST_AHEAD_S)
+        self._ahead_s = min(self._ahead_s + slept_s - left_s, MAX_AHEAD_S)
 
 
 def _poll(descriptor: int, writing: bool, within_s: float | None) -> bool:

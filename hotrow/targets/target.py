@@ -18,7 +18,7 @@ from hotrow.standin.rewriting.rewrite import rewrite
 from hotrow.standin.rewriting.sql_text import prepare
 from hotrow.standin.server import ensure_up
 from hotrow.targets.dsql.cluster import SCHEME, label, parse_clusters
-from hotrow.targets.dsql.opening import CONNECT_TIMEOUT_S, Door
+from hotrow.targets.dsql.connector import CONNECT_TIMEOUT_S, Connector
 from hotrow.targets.pooling import PATIENCE_S, explain_pooling, find_pooling
 from hotrow.targets.session import BEGIN, OPENING_S, Latency, PostgresSession, Waiting, unchanged
 from hotrow.targets.url import VANISHED, refuse_unprintable, split_url
@@ -53,12 +53,12 @@ _ORDINARY = f"{RULES_OFF} -c hotrow.adopt=off -c deadlock_timeout=1s"
 class Target:
     """A database to drive. `conninfo` may hold a password: it is never written anywhere."""
 
-    kind: str
+    type: str
     """`local`, `postgresql` (`plain` too) or `dsql`."""
     label: str
     """What charts and pages print; free of secrets."""
     conninfo: str = field(repr=False)
-    """Empty on `dsql`, where `doors` take its place."""
+    """Empty on `dsql`, where `connectors` take its place."""
     isolation: str
     latency: Latency | None
     """Injected latency; None on a target whose latency is its own."""
@@ -68,7 +68,7 @@ class Target:
     """What becomes of a statement on its way to this database."""
     regions: tuple[str, ...] = ()
     """Names of the regions that users are dealt over; none where there is but one place."""
-    doors: tuple[Door, ...] = ()
+    connectors: tuple[Connector, ...] = ()
     """On `dsql`, how this process connects to each region."""
     embedded: bool = False
     """Whether it is hotrow's own server, which `start` starts: on `local` and `plain`."""
@@ -91,8 +91,8 @@ class Target:
             TargetError: there are no credentials to connect with.
         """
         enter = partial(self._enter, waiting=waiting, search_path=search_path, patience_s=patience_s)
-        if self.doors:
-            return self.doors[region].open(waiting, enter)
+        if self.connectors:
+            return self.connectors[region].open(waiting, enter)
         return enter(
             psycopg.connect(
                 self.conninfo,
@@ -106,20 +106,20 @@ class Target:
         """What run.json says about this target; JSON values, free of secrets."""
         latency = self.latency
         return {
-            "kind": self.kind,
+            "kind": self.type,
             "label": self.label,
             "server_version": server_version,
             "isolation": self.isolation.replace("-", " "),
             "latency": latency and {"rtt_ms": latency.rtt_s * 1e3, "commit_ms": latency.commit_s * 1e3},
             "conflicts": self.conflicts,
             "regions": list(self.regions),
-            "clusters": [door.cluster.description() for door in self.doors],
+            "clusters": [connector.cluster.description() for connector in self.connectors],
         }
 
     def explain(self, error: Exception, region: int = 0) -> str:
         """In one line, why `connect` failed and what to change."""
-        if self.doors:
-            return self.doors[region].explain(error)
+        if self.connectors:
+            return self.connectors[region].explain(error)
         return f"cannot connect to {self.label}: {self.said(error)}; check --host and that the server runs"
 
     def said(self, error: Exception) -> str:
@@ -134,9 +134,9 @@ class Target:
             TargetError: there are no credentials to connect with.
         """
         prepare()
-        for door in self.doors:
-            door.begin_run(processes)
-            door.prepare()
+        for connector in self.connectors:
+            connector.begin_run(processes)
+            connector.prepare()
 
     def _enter(
         self,
@@ -213,7 +213,7 @@ def check_reachable(target: Target, waiting: Waiting) -> str:
         TargetError: in one line, who could not be reached and what to do; or a pooler mixes up sessions.
     """
     versions = [_server_version(target, waiting, region) for region in range(max(len(target.regions), 1))]
-    if target.kind == "postgresql" and not target.embedded:
+    if target.type == "postgresql" and not target.embedded:
         _refuse_pooling(target, waiting)
     return versions[0]
 
@@ -262,7 +262,7 @@ def _parse_local(host: str) -> Target:
     rules = _parse_rules(options["rules"])
     profile = _profile(latency)
     return Target(
-        kind="local",
+        type="local",
         label=f"local ({profile})" if rules else f"local ({profile}, rules off)",
         conninfo="" if rules else make_conninfo(options=RULES_OFF),
         isolation="repeatable-read",
@@ -279,7 +279,7 @@ def _parse_plain(host: str) -> Target:
     isolation = _parse_isolation(options["isolation"])
     told = "" if isolation == _PLAIN_DEFAULTS["isolation"] else f", {isolation}"
     return Target(
-        kind="postgresql",
+        type="postgresql",
         label=f"plain PostgreSQL ({_profile(latency)}{told})",
         conninfo=make_conninfo(options=_ORDINARY),
         isolation=isolation,
@@ -334,7 +334,7 @@ def _parse_postgresql(host: str) -> Target:
     shown = options.get("host") or os.environ.get("PGHOST") or "localhost"
     told = f"postgresql {shown}, {isolation.replace('-', ' ')}"
     return Target(
-        kind="postgresql",
+        type="postgresql",
         label=told if latency is None else f"{told}, {_profile(latency)}",
         conninfo=make_conninfo(**{**VANISHED, **options}),
         isolation=isolation,
@@ -346,12 +346,12 @@ def _parse_postgresql(host: str) -> Target:
 def _parse_dsql(host: str) -> Target:
     clusters = parse_clusters(host)
     return Target(
-        kind="dsql",
+        type="dsql",
         label=label(clusters),
         conninfo="",
         isolation="repeatable-read",
         latency=None,
         conflicts="commit",
         regions=tuple(cluster.region for cluster in clusters),
-        doors=tuple(map(Door, clusters)),
+        connectors=tuple(map(Connector, clusters)),
     )

@@ -15,7 +15,7 @@ from hotrow.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-HOST_MOST = 4096
+MAX_HOST_LENGTH = 4096
 """Characters of a `--host`."""
 VANISHED: Mapping[str, str] = MappingProxyType(
     {
@@ -38,8 +38,8 @@ def refuse_unprintable(host: str) -> None:
     Raises:
         UsageError: it is very long, or holds a control character or half a surrogate pair.
     """
-    if len(host) > HOST_MOST:
-        raise UsageError(f"--host: longer than {HOST_MOST} characters; give one target")
+    if len(host) > MAX_HOST_LENGTH:
+        raise UsageError(f"--host: longer than {MAX_HOST_LENGTH} characters; give one target")
     if not host.isprintable():
         raise UsageError("--host: holds a character that cannot be printed; percent-encode it in a URL")
 

@@ -53,7 +53,7 @@ def test_what_is_written_rejects_and_does_what_it_says(tmp_path: Path) -> None:
     kind = find_scenario(str(write_scenario("matinee", tmp_path)), {})
     with staged(kind(seats=10), keys=1) as stage:
         before = stage.observe()
-        findings = rehearse(stage.scenario, stage.target, stage.stage.schema, BLOCKING, keys=1, seed=1)
+        findings = rehearse(stage.scenario, stage.target, stage.run_schema.schema, BLOCKING, keys=1, seed=1)
         played = stage.play(20)
         verdicts = stage.check(before, played.tally())
 

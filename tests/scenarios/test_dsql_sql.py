@@ -15,7 +15,7 @@ from hotrow.attempt.receipts import COUNT, TABLE, WRITE
 from hotrow.errors import Rejected
 from hotrow.keys.skew import KeySource, parse_skew
 from hotrow.standin.rewriting.rewrite import rewrite
-from hotrow.tables.stage import Stage
+from hotrow.tables.run_schema import RunSchema
 from hotrow.targets.session import BLOCKING
 from hotrow.targets.target import parse_target, start
 from scenarios import ALL
@@ -50,9 +50,9 @@ class Noting:
 def statements(scenario: Scenario) -> list[str]:
     """Tables, seeds, and what fifty transactions and a check say, played on the stand-in."""
     target = start(parse_target("local:rtt=0,commit=0"))
-    stage = Stage(target, f"hotrow_sql_{scenario.name.replace('-', '_')}", scenario, BLOCKING)
-    stage.build(KEYS)
-    session = target.connect(BLOCKING, stage.schema)
+    run_schema = RunSchema(target, f"hotrow_sql_{scenario.name.replace('-', '_')}", scenario, BLOCKING)
+    run_schema.build(KEYS)
+    session = target.connect(BLOCKING, run_schema.schema)
     noting = Noting(session)
     rng = np.random.default_rng(1)
     keys = KeySource(parse_skew("uniform").table(KEYS), rng)
@@ -63,7 +63,7 @@ def statements(scenario: Scenario) -> list[str]:
         session.rollback()
     scenario.observe(noting)
     session.close()
-    stage.drop()
+    run_schema.drop()
     return [*scenario.tables(), *scenario.seed(KEYS), *noting.said]
 
 

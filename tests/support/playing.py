@@ -17,7 +17,7 @@ from hotrow.attempt.record import Flag, Outcome
 from hotrow.attempt.retry import parse_retry
 from hotrow.keys.skew import KeySource, parse_skew
 from hotrow.scenario import Tally
-from hotrow.tables.stage import Stage
+from hotrow.tables.run_schema import RunSchema
 from hotrow.targets.connection import UserConnection
 from hotrow.targets.session import BLOCKING
 from hotrow.targets.target import parse_target, start
@@ -61,8 +61,8 @@ class Played:
 class Stagehand:
     """The tables of one scenario on a server, and what can be done with them."""
 
-    def __init__(self, scenario: Scenario, target: Target, stage: Stage, keys: int) -> None:
-        self.scenario, self.target, self.stage, self.keys = scenario, target, stage, keys
+    def __init__(self, scenario: Scenario, target: Target, run_schema: RunSchema, keys: int) -> None:
+        self.scenario, self.target, self.run_schema, self.keys = scenario, target, run_schema, keys
 
     def play(
         self, transactions: int, *, clients: int = 1, skew: str = "uniform", seed: int = 1, retry: str = RETRY
@@ -73,7 +73,7 @@ class Stagehand:
 
         def client(number: int) -> None:
             rng = np.random.default_rng([seed, number])
-            connection = UserConnection(self.target, self.stage.schema, BLOCKING)
+            connection = UserConnection(self.target, self.run_schema.schema, BLOCKING)
             mine = self._client(
                 connection, KeySource(parse_skew(skew).table(self.keys), rng), rng, retry, noted
             )
@@ -97,7 +97,7 @@ class Stagehand:
     @contextmanager
     def session(self) -> Iterator[Any]:
         """A connection to these tables."""
-        session = self.target.connect(BLOCKING, self.stage.schema)
+        session = self.target.connect(BLOCKING, self.run_schema.schema)
         try:
             yield session
         finally:
@@ -105,7 +105,7 @@ class Stagehand:
 
     def observe(self) -> State:
         """What the scenario's check reads now."""
-        return self.stage.observe(self.scenario)
+        return self.run_schema.observe(self.scenario)
 
     def check(self, before: State, tally: Tally) -> Sequence[Verdict]:
         """The scenario's verdicts on what happened since `before`."""
@@ -144,9 +144,9 @@ class Stagehand:
 def staged(scenario: Scenario, keys: int = 10, host: str = FULL_SPEED) -> Iterator[Stagehand]:
     """The scenario's tables, made and filled as a run makes them, and dropped at the end."""
     target = start(parse_target(host))
-    stage = Stage(target, f"hotrow_play_{os.urandom(4).hex()}", scenario, BLOCKING)
-    stage.build(keys)
+    run_schema = RunSchema(target, f"hotrow_play_{os.urandom(4).hex()}", scenario, BLOCKING)
+    run_schema.build(keys)
     try:
-        yield Stagehand(scenario, target, stage, keys)
+        yield Stagehand(scenario, target, run_schema, keys)
     finally:
-        stage.drop()
+        run_schema.drop()

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("hotrow_home")
 def found(scenario: Scenario, host: str = FULL_SPEED) -> list[Finding]:
     """What the rehearsal says of a scenario, on tables of its own."""
     with staged(scenario, KEYS, host) as stage:
-        return rehearse(scenario, stage.target, stage.stage.schema, BLOCKING, keys=KEYS, seed=1)
+        return rehearse(scenario, stage.target, stage.run_schema.schema, BLOCKING, keys=KEYS, seed=1)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -107,7 +107,7 @@ def test_what_is_honest_is_left_alone(scenario: Scenario) -> None:
 def test_the_rehearsal_leaves_no_row_changed() -> None:
     """Each transaction is rolled back."""
     with staged(liars.Audits(), KEYS) as stage:
-        rehearse(stage.scenario, stage.target, stage.stage.schema, BLOCKING, keys=KEYS, seed=1)
+        rehearse(stage.scenario, stage.target, stage.run_schema.schema, BLOCKING, keys=KEYS, seed=1)
         sums = "SELECT (SELECT sum(value) FROM item)::bigint, (SELECT sum(total) FROM audit)::bigint"
 
         assert stage.sql(sums).rows == [(0, 0)]

@@ -31,7 +31,7 @@ COUNTED = "CREATE FUNCTION counted(bigint) RETURNS bigint LANGUAGE sql AS 'SELEC
 def found(scenario: Scenario, host: str = PLAIN) -> list[Finding]:
     """What the rehearsal says of a scenario, on tables of its own."""
     with staged(scenario, 100, host) as stage:
-        return rehearse(scenario, stage.target, stage.stage.schema, BLOCKING, keys=100, seed=1)
+        return rehearse(scenario, stage.target, stage.run_schema.schema, BLOCKING, keys=100, seed=1)
 
 
 class Sends(liars.Honest):

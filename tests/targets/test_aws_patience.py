@@ -46,12 +46,12 @@ def hasty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.mark.parametrize("profile", ["assumed", "absent"])
 def test_no_token(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The role's credentials are never sent, or the program that has them is not there."""
-    (door,) = parse_target("dsql://abc.dsql.us-east-1.on.aws").doors
+    (connector,) = parse_target("dsql://abc.dsql.us-east-1.on.aws").connectors
     monkeypatch.setenv("AWS_PROFILE", profile)
     with serving(lambda talk: talk.stay_silent()) as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"http://{url.partition('@')[2].partition('/')[0]}")
         with pytest.raises(TargetError, match="no token for") as caught:
-            door.prepare()
+            connector.prepare()
 
     assert str(caught.value).isprintable()
 

@@ -30,7 +30,7 @@ def only_cell(run: Run) -> dict[str, Any]:
     return cell
 
 
-def door(**counts: Any) -> dict[str, Any]:
+def connector(**counts: Any) -> dict[str, Any]:
     """What one region's line in a worker's health says."""
     none = {
         "region": "us-east-1",
@@ -47,7 +47,8 @@ def with_health(run: Run, *workers: list[list[dict[str, Any]]]) -> Run:
     """A run whose workers wrote such `connections`, a line each; `[]` is a line without any."""
     base = run.health[0][0]
     lines = [
-        [{**base, **({"connections": doors} if doors else {})} for doors in worker] for worker in workers
+        [{**base, **({"connections": connectors} if connectors else {})} for connectors in worker]
+        for worker in workers
     ]
     return replace(run, health=dict(enumerate(lines)))
 
@@ -105,14 +106,14 @@ def test_waits_have_quantiles_of_their_own() -> None:
 def test_counts_are_summed_over_workers_and_regions() -> None:
     """Each worker's last counts hold all before them, whatever lines without any follow."""
     first = [
-        [door(opened=1)],
+        [connector(opened=1)],
         [
-            door(opened=8, retired=3, retries={"rate": 2}, slot_wait_s=1.5, token_s=0.25),
-            door(opened=8, retired=1, retries={"full": 1, "rate": 1}),
+            connector(opened=8, retired=3, retries={"rate": 2}, slot_wait_s=1.5, token_s=0.25),
+            connector(opened=8, retired=1, retries={"full": 1, "rate": 1}),
         ],
         [],
     ]
-    second = [[door(opened=4, retired=2, slot_wait_s=0.5)]]
+    second = [[connector(opened=4, retired=2, slot_wait_s=0.5)]]
     attempts = [*steady_commits(100, 1.0), attempt(900, 2_000, connect_ms=30)]
 
     summary = summarise(with_health(run_of(attempts), first, second))

@@ -64,7 +64,7 @@ def test_regions_and_label(host: str, regions: tuple[str, ...], label: str) -> N
     """The regions in the order of the hosts; only what has Aurora DSQL's name is called by it."""
     target = parse_target(host)
 
-    assert (target.kind, target.regions, target.label) == ("dsql", regions, label)
+    assert (target.type, target.regions, target.label) == ("dsql", regions, label)
     assert (target.conflicts, target.isolation, target.latency) == ("commit", "repeatable-read", None)
     assert target.rewrite("SELECT 1 FOR UPDATE") == "SELECT 1 FOR UPDATE"
 

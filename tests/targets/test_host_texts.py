@@ -111,7 +111,7 @@ def test_no_password_is_said() -> None:
         assert MARKER not in show_word(host) or "://" not in host, host
         assert MARKER not in show_word(f"--host={host}") or "://" not in host, host
         target = parsed(host)
-        if target is None or target.embedded or target.kind == "dsql":
+        if target is None or target.embedded or target.type == "dsql":
             continue
         with pytest.raises(HotrowError) as caught:
             check_reachable(target, BLOCKING)
@@ -152,7 +152,7 @@ def test_a_very_long_text_is_refused_at_once(pattern: str, size: int) -> None:
 def test_what_libpq_takes_is_taken() -> None:
     """A password with ? and #, which libpq ends at the first @ only; a query with an @."""
     for host in ("postgresql://u:a?b#c@h/db", "postgresql://h/db?user=me@tenant", "postgresql://%2Ftmp/db"):
-        assert parse_target(host).kind == "postgresql"
+        assert parse_target(host).type == "postgresql"
 
 
 @pytest.mark.parametrize(

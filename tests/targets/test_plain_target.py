@@ -8,7 +8,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from hotrow.errors import UsageError
-from hotrow.tables.stage import Stage
+from hotrow.tables.run_schema import RunSchema
 from hotrow.targets.session import BLOCKING, Latency
 from hotrow.targets.target import Target, check_reachable, parse_target, start
 from hotrow.targets.url import VANISHED
@@ -43,12 +43,12 @@ def target(dsn: str) -> Target:
 
 
 @pytest.fixture
-def staged(target: Target) -> Iterator[Stage]:
+def staged(target: Target) -> Iterator[RunSchema]:
     """Its tables, made as for a run."""
-    stage = Stage(target, SCHEMA, Indexed(), BLOCKING)
-    stage.build(5)
-    yield stage
-    stage.drop()
+    run_schema = RunSchema(target, SCHEMA, Indexed(), BLOCKING)
+    run_schema.build(5)
+    yield run_schema
+    run_schema.drop()
 
 
 @pytest.mark.usefixtures("staged")
@@ -60,7 +60,7 @@ def test_its_tables_are_ordinary_ones(dsn: str) -> None:
     assert value(dsn, f"{kinds} WHERE {of_schema}") == "by_value i,counter r,counter_pkey i"
 
 
-def test_the_second_writer_waits_and_conflicts(target: Target, staged: Stage, dsn: str) -> None:
+def test_the_second_writer_waits_and_conflicts(target: Target, staged: RunSchema, dsn: str) -> None:
     """Its UPDATE is refused by a row lock that does not come free: a lock, where the stand-in has none."""
     first, second = (target.connect(BLOCKING, staged.schema) for _ in range(2))
     second.run("SET lock_timeout TO '50ms'")

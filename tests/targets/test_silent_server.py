@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from hotrow.commands.main import main
 from hotrow.errors import HotrowError, TargetError
-from hotrow.tables.stage import Stage
+from hotrow.tables.run_schema import RunSchema
 from hotrow.targets.session import BLOCKING
 from hotrow.targets.target import check_reachable, parse_target
 from scenarios.counter import Counter
@@ -32,9 +32,9 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits of time that a test can wait for."""
     for name in (
         "targets.target.OPENING_S",
-        "tables.stage.TABLES_S",
+        "tables.run_schema.TABLES_S",
         "tables.rehearsal.TABLES_S",
-        "doctor.sessions.ANSWER_S",
+        "doctor.sessions.ANSWER_DEADLINE_S",
         "doctor.sessions.SETUP_DEADLINE_S",
         "probe.sessions.SETUP_DEADLINE_S",
     ):
@@ -128,8 +128,8 @@ def test_a_server_that_falls_silent_during_the_probes() -> None:
 def test_tables_on_a_silent_server(exchanges: int) -> None:
     """Making, filling and reading them ends, in one line."""
     with serving(answering(exchanges)) as url:
-        stage = Stage(parse_target(url), "run_1", Counter(), BLOCKING)
-        for work in (lambda: stage.build(10), lambda: stage.observe(Counter()), stage.drop):
+        run_schema = RunSchema(parse_target(url), "run_1", Counter(), BLOCKING)
+        for work in (lambda: run_schema.build(10), lambda: run_schema.observe(Counter()), run_schema.drop):
             with pytest.raises(TargetError) as caught:
                 work()
             assert "time" in one_line(caught.value)

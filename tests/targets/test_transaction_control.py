@@ -93,7 +93,7 @@ def test_such_a_statement_is_refused_before_any_load(host: str) -> None:
     scenario = Runs(lambda session: session.execute("/* done */ COMMIT"))
     with staged(scenario, 10, host) as stage:
         with pytest.raises(HotrowError, match=r"^cannot run mine: .*leave this out: /\* done \*/ COMMIT"):
-            rehearse(scenario, stage.target, stage.stage.schema, BLOCKING, keys=10, seed=1)
+            rehearse(scenario, stage.target, stage.run_schema.schema, BLOCKING, keys=10, seed=1)
 
         assert stage.sql("SELECT sum(value)::bigint FROM item").rows == [(0,)]
 
@@ -106,7 +106,7 @@ def test_the_session_s_own_control_is_not_the_scenario_s(name: str) -> None:
         staged(scenario, 10) as stage,
         pytest.raises(HotrowError, match=rf"run\(\): AttributeError: session.{name}: use execute\(\)"),
     ):
-        rehearse(scenario, stage.target, stage.stage.schema, BLOCKING, keys=10, seed=1)
+        rehearse(scenario, stage.target, stage.run_schema.schema, BLOCKING, keys=10, seed=1)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_procedure_that_commits_fails_by_itself(block: str) -> None:
     with staged(scenario, 10, "plain:rtt=0,commit=0") as stage:
         stage.sql("CREATE PROCEDURE ends() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$")
         with pytest.raises(HotrowError) as refused:
-            rehearse(scenario, stage.target, stage.stage.schema, BLOCKING, keys=10, seed=1)
+            rehearse(scenario, stage.target, stage.run_schema.schema, BLOCKING, keys=10, seed=1)
 
     assert "cannot run mine: " in str(refused.value)
     assert block in str(refused.value)
@@ -172,7 +172,7 @@ def test_an_error_that_run_caught_is_an_error(sql: str, host: str, first: bool) 
         with pytest.raises(
             HotrowError, match=rf"cannot run mine: (UndefinedTable|DivisionByZero): .*: {re.escape(sql)}"
         ):
-            rehearse(scenario, stage.target, stage.stage.schema, BLOCKING, keys=10, seed=1)
+            rehearse(scenario, stage.target, stage.run_schema.schema, BLOCKING, keys=10, seed=1)
 
     assert (played.finals, total) == ({(0, Outcome.ERROR): 2}, [(0,)])
 
@@ -187,7 +187,7 @@ def test_an_error_that_a_savepoint_undid_is_none() -> None:
 
     scenario = Runs(undo)
     with staged(scenario, 10, "plain:rtt=0,commit=0") as stage:
-        assert rehearse(scenario, stage.target, stage.stage.schema, BLOCKING, keys=10, seed=1) == []
+        assert rehearse(scenario, stage.target, stage.run_schema.schema, BLOCKING, keys=10, seed=1) == []
         assert stage.play(2).finals == {(0, Outcome.COMMITTED): 2}
 
 

@@ -22,7 +22,7 @@ import psutil
 from hotrow.errors import TargetError, UsageError
 from hotrow.standin.endpoint.state import HOST, Folder, State, is_alive, read_credentials, read_state
 from hotrow.standin.endpoint.talk import Profile
-from hotrow.standin.endpoint.token import ADMIN, TOKEN_LIFE_S_MAX, Credentials
+from hotrow.standin.endpoint.token import ADMIN, MAX_TOKEN_LIFE_S, Credentials
 from hotrow.standin.postmaster import find_site
 
 if TYPE_CHECKING:
@@ -163,8 +163,8 @@ def make_token(user: str = ADMIN, life_s: int = 900, region: str = "") -> str:
         TargetError: no endpoint runs, or not in that region, or its credentials are not at hand.
         UsageError: the life is not one that AWS allows.
     """
-    if not 1 <= life_s <= TOKEN_LIFE_S_MAX:
-        raise UsageError(f"a token lives 1 to {TOKEN_LIFE_S_MAX} seconds, not {life_s}: change --expires")
+    if not 1 <= life_s <= MAX_TOKEN_LIFE_S:
+        raise UsageError(f"a token lives 1 to {MAX_TOKEN_LIFE_S} seconds, not {life_s}: change --expires")
     folder = _folder(find_site().places)
     state = _running(folder)
     if region and region not in state.ports:

@@ -19,7 +19,7 @@ from hotrow.standin.endpoint.wire import WireError
 
 ADMIN = "admin"
 SERVICE = "dsql"
-TOKEN_LIFE_S_MAX = 604_800
+MAX_TOKEN_LIFE_S = 604_800
 CLOCK_AHEAD_S_MAX = 300
 """How far a signer's clock may run ahead, as for AWS."""
 
@@ -149,7 +149,7 @@ def _hmac(key: bytes, text: str) -> bytes:
 
 def _check_time(signed_at: datetime, life: str, now: datetime) -> None:
     """AWS's rule and words: the date must not lie before now minus the life."""
-    if not _LIFE.fullmatch(life) or int(life) > TOKEN_LIFE_S_MAX:
+    if not _LIFE.fullmatch(life) or int(life) > MAX_TOKEN_LIFE_S:
         raise Denied
     if signed_at > now + timedelta(seconds=CLOCK_AHEAD_S_MAX):
         raise Denied(f"Signature not yet current: {_text(signed_at)} is still later than {_text(now)}")

@@ -20,7 +20,7 @@ DIMENSIONS = ("ClusterId", "ResourceId")
 _PERIOD_S = 60
 _MEDIANS = frozenset({"CommitLatency"})
 """Metrics of which there is p50 only; of all others, the sum is asked for."""
-_PAGES_MOST = 100
+_MAX_PAGES = 100
 _DENIED = "CloudWatch denies access: allow cloudwatch:GetMetricData"
 
 
@@ -96,7 +96,7 @@ def _read(client: Any, queries: list[dict[str, Any]], minutes: range) -> dict[st
 
 def _pages(client: Any, queries: list[dict[str, Any]], minutes: range) -> Iterator[dict[str, Any]]:
     token: dict[str, str] = {}
-    for _ in range(_PAGES_MOST):
+    for _ in range(_MAX_PAGES):
         page = client.get_metric_data(
             MetricDataQueries=queries,
             StartTime=datetime.fromtimestamp(minutes.start * _PERIOD_S, UTC),

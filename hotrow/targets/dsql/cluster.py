@@ -26,8 +26,8 @@ SCHEME = "dsql://"
 ADMIN = "admin"
 DATABASE = "postgres"
 PORT = 5432
-TOKEN_LIFE_S_MAX = 604_800
-SESSION_LIFE_S_MAX = 3_600
+MAX_TOKEN_LIFE_S = 604_800
+MAX_SESSION_LIFE_S = 3_600
 """Aurora DSQL closes a connection after 60 minutes."""
 _DEFAULTS = MappingProxyType(
     {
@@ -167,8 +167,8 @@ def _parse_common(options: Mapping[str, str]) -> _Common:
     return _Common(
         user=options["user"],
         sslrootcert=_parse_authorities(options["sslrootcert"]),
-        token_life_s=int(_parse_life_s(options, "token_life", TOKEN_LIFE_S_MAX)),
-        session_life_s=_parse_life_s(options, "session_life", SESSION_LIFE_S_MAX),
+        token_life_s=int(_parse_life_s(options, "token_life", MAX_TOKEN_LIFE_S)),
+        session_life_s=_parse_life_s(options, "session_life", MAX_SESSION_LIFE_S),
         connect_rate_per_s=_parse_number(options, "connect_rate"),
         connect_burst=_parse_number(options, "connect_burst"),
     )

@@ -13,7 +13,7 @@ MARGIN = 0.9
 LATENESS_S = 0.1
 """By so much a connection may arrive late and then meet others that are in time; as many as come meanwhile
 are kept back of the burst."""
-LEAST_SHARE = 0.4
+MIN_SHARE = 0.4
 """Of the burst, which is used at any rate."""
 
 
@@ -61,5 +61,5 @@ def share_of(rate_per_s: float, burst: float, processes: int) -> Slots:
     Every process has one slot at least; where there are more processes than the burst has slots, they may
     exceed it together.
     """
-    spare = max(MARGIN * burst - LATENESS_S * rate_per_s, LEAST_SHARE * burst)
+    spare = max(MARGIN * burst - LATENESS_S * rate_per_s, MIN_SHARE * burst)
     return Slots(MARGIN * rate_per_s / processes, max(spare / processes, 1.0))

@@ -52,7 +52,7 @@ class Counts:
     retries: Counter[Cause] = field(default_factory=Counter)
 
 
-class Door:
+class Connector:
     """One endpoint as this process uses it: the token, the pace and the counts of all its users."""
 
     def __init__(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Done = TypeVar("Done")
 
 _TABLES_OF_SCHEMA = "SELECT relname FROM pg_class WHERE relnamespace = $1::regnamespace AND relkind = 'r'"
-_TRIES_MOST = 10
+_MAX_TRIES = 10
 """Of one statement: on Aurora DSQL each may be told that the schema has just changed (OC001)."""
 _BACKOFF_BASE_S = 0.05
 _BACKOFF_CAP_S = 2.0
@@ -37,7 +37,7 @@ _BLIP = "XX000"
 _INDEX_JOB = re.compile(r"\A(\s*CREATE\s+(?:UNIQUE\s+)?INDEX\s+)ASYNC\b", re.IGNORECASE)
 
 
-class Stage:
+class RunSchema:
     """A schema of the run's own, so that runs at the same time never touch each other's rows."""
 
     def __init__(
@@ -62,13 +62,13 @@ class Stage:
             "set up the tables", self.schema
         ) as session:  # which is looked for when it is there
             self._run(session, f"CREATE SCHEMA {self.schema}")
-            if self._target.kind == "local":
+            if self._target.type == "local":
                 session.run("SET hotrow.adopt TO off")  # seeded at full speed, then adopted
             for statement in (*self._own_tables, *self._scenario.tables()):
                 self._run(session, statement)
             for statement in _shown(self._scenario.seed(keys), progress=progress):
                 self._run(session, statement)
-            if self._target.kind == "local":
+            if self._target.type == "local":
                 for (table,) in session.execute(_TABLES_OF_SCHEMA, self.schema).rows:
                     session.run(f"SELECT hotrow.adopt('{self.schema}.{table}')")
 
@@ -152,7 +152,7 @@ def again(work: Callable[[], Done], waiting: Waiting, *, repeatable: bool) -> Do
     Raises:
         psycopg.Error: any other error, or that of the last of some tries.
     """
-    for retries in range(_TRIES_MOST - 1):
+    for retries in range(_MAX_TRIES - 1):
         try:
             return work()
         except psycopg.Error as error:
@@ -203,10 +203,10 @@ def behind_the_scenes(target: Target) -> Target:
     The stand-in also leaves its rules out, its tables still ordinary ones: so rows are loaded in any number,
     and other runs on the same server are not told that the schema changed.
     """
-    if target.kind == "dsql":
+    if target.type == "dsql":
         return target
     spelled = replace(target, rewrite=_spell_as_postgresql)
-    if target.kind != "local":
+    if target.type != "local":
         return spelled
     return replace(spelled, conninfo=make_conninfo(target.conninfo, options=RULES_OFF))
 

@@ -16,7 +16,7 @@ from hotrow.scenario.calling import method_errors, statements
 from hotrow.scenario.slow import warn_while_slow
 from hotrow.scenario.verdicts import refuse_false_alarms, run_check, undecided
 from hotrow.tables.rehearsal import rehearse
-from hotrow.tables.stage import Stage
+from hotrow.tables.run_schema import RunSchema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class _Observed:
-    """What was last read of one stage, by whom: what the next cell on it starts from."""
+    """What was last read of one run_schema, by whom: what the next cell on it starts from."""
 
     by: Scenario | None = None
     """None where nothing is known."""
@@ -45,7 +45,7 @@ class _Observed:
         self.by = self.state = None
 
 
-class Tables:
+class RunTables:
     """The stages of a run. Cells share one where their scenarios make and fill the same tables.
 
     Checks compare a cell's end with its beginning, so nothing is reset between cells.
@@ -63,22 +63,24 @@ class Tables:
     ) -> None:
         self._target, self._waiting, self._keys, self._receipts = target, waiting, keys, receipts
         self._scenarios = scenarios
-        self._stages: dict[tuple[str, ...], Stage] = {}
-        self._of_cell = [self._stage_of(scenario, schema) for scenario in scenarios]
-        self._observed = {stage.schema: _Observed() for stage in self._stages.values()}
+        self._schemas: dict[tuple[str, ...], RunSchema] = {}
+        self._of_cell = [self._schema_of(scenario, schema) for scenario in scenarios]
+        self._observed = {run_schema.schema: _Observed() for run_schema in self._schemas.values()}
 
-    def _stage_of(self, scenario: Scenario, schema: str) -> Stage:
+    def _schema_of(self, scenario: Scenario, schema: str) -> RunSchema:
         made = (*statements(scenario, "tables"), *statements(scenario, "seed", self._keys))
-        if made not in self._stages:
-            number = len(self._stages)
+        if made not in self._schemas:
+            number = len(self._schemas)
             name = f"{schema}_{number}" if number else schema
-            self._stages[made] = Stage(self._target, name, scenario, self._waiting, receipts=self._receipts)
-        return self._stages[made]
+            self._schemas[made] = RunSchema(
+                self._target, name, scenario, self._waiting, receipts=self._receipts
+            )
+        return self._schemas[made]
 
     @property
     def schemas(self) -> tuple[str, ...]:
         """Where each cell's tables are."""
-        return tuple(stage.schema for stage in self._of_cell)
+        return tuple(run_schema.schema for run_schema in self._of_cell)
 
     def build(self, *, progress: bool) -> None:
         """Make and fill all tables, and read what the checks start from.
@@ -87,8 +89,8 @@ class Tables:
             TargetError: the server refused; one line says what.
             UsageError: observe() raised; one line says why and where.
         """
-        for stage in self._stages.values():
-            stage.build(self._keys, progress=progress)
+        for run_schema in self._schemas.values():
+            run_schema.build(self._keys, progress=progress)
         for cell in self._differently_turned():
             self._observe(cell)
 
@@ -114,12 +116,12 @@ class Tables:
             TargetError: the server refused or is gone.
             UsageError: observe() raised, or what it read cannot be; one line says why and where.
         """
-        stage, scenario, observed = self._of_cell[cell], self._scenarios[cell], self._observed_at(cell)
+        run_schema, scenario, observed = self._of_cell[cell], self._scenarios[cell], self._observed_at(cell)
         observed.forget()
         if self._receipts:
-            observed.receipts = stage.count_receipts()
+            observed.receipts = run_schema.count_receipts()
         with method_errors(scenario, "observe"), warn_while_slow(scenario, "observe()"):
-            observed.state = _checked(stage.observe(scenario))
+            observed.state = _checked(run_schema.observe(scenario))
         observed.by = scenario
         return observed.state
 
@@ -174,8 +176,8 @@ class Tables:
 
     def drop(self) -> None:
         """Remove them all. Raises TargetError where the server refuses or is gone."""
-        for stage in self._stages.values():
-            stage.drop()
+        for run_schema in self._schemas.values():
+            run_schema.drop()
 
 
 def _compare(

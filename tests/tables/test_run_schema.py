@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from hotrow.errors import TargetError
-from hotrow.tables.stage import Stage
+from hotrow.tables.run_schema import RunSchema
 from hotrow.targets.session import BLOCKING, PostgresSession, Waiting
 from hotrow.targets.target import Target, parse_target
 from scenarios.counter import Counter
@@ -61,11 +61,11 @@ def schemas(dsn: str) -> object:
 
 def test_tables_are_built_read_and_dropped(target: Target, dsn: str, said: list[str]) -> None:
     """Under DSQL's limits: 7,000 rows come in three statements, and the index's job is waited for."""
-    stage = Stage(target, SCHEMA, Indexed(), BLOCKING)
+    run_schema = RunSchema(target, SCHEMA, Indexed(), BLOCKING)
 
-    stage.build(KEYS)
-    state = stage.observe(Indexed())
-    stage.drop()
+    run_schema.build(KEYS)
+    state = run_schema.observe(Indexed())
+    run_schema.drop()
 
     assert state == {"total": 0}
     assert schemas(dsn) == 0
@@ -99,11 +99,11 @@ def test_a_schema_that_just_changed_is_waited_out(
 
     monkeypatch.setattr(PostgresSession, "run", late_run)
     monkeypatch.setattr(PostgresSession, "execute", late_execute)
-    stage = Stage(target, SCHEMA, Counter(), HASTE)
+    run_schema = RunSchema(target, SCHEMA, Counter(), HASTE)
 
-    stage.build(KEYS)
-    assert stage.observe(Counter()) == {"total": 0}
-    stage.drop()
+    run_schema.build(KEYS)
+    assert run_schema.observe(Counter()) == {"total": 0}
+    run_schema.drop()
 
     assert len(refused) == 7  # schema, table, three seeds, the check's query, the drop
     assert schemas(dsn) == 0
@@ -116,14 +116,14 @@ def test_what_is_wrong_is_said_in_one_line(target: Target, dsn: str) -> None:
         def seed(self, keys: int) -> Sequence[str]:
             return ["INSERT INTO counter SELECT id, 0, 0 FROM generate_series(0, 3000) AS id"]
 
-    stage = Stage(target, SCHEMA, Wrong(), HASTE)
+    run_schema = RunSchema(target, SCHEMA, Wrong(), HASTE)
 
     with pytest.raises(TargetError, match="transaction row limit exceeded") as caught:
-        stage.build(KEYS)
+        run_schema.build(KEYS)
 
     assert str(caught.value).startswith("cannot set up the tables of counter: ")
     assert "\n" not in str(caught.value)
-    stage.drop()
+    run_schema.drop()
     assert schemas(dsn) == 0
 
 
@@ -137,10 +137,10 @@ def test_a_bar_shows_the_filling_where_it_is_wanted(
 ) -> None:
     """On a terminal, which the environment claims here, and on standard error."""
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
-    stage = Stage(target, SCHEMA, Counter(), BLOCKING)
+    run_schema = RunSchema(target, SCHEMA, Counter(), BLOCKING)
 
-    stage.build(KEYS, progress=progress)
-    stage.drop()
+    run_schema.build(KEYS, progress=progress)
+    run_schema.drop()
 
     said = capsys.readouterr()
     assert ("filling the tables" in said.err, said.out) == (shown, "")

@@ -12,7 +12,7 @@ import pytest
 from hotrow.errors import Rejected, UsageError
 from hotrow.knob import Switch
 from hotrow.scenario import State, Tally, Verdict, judge
-from hotrow.tables.tables import Tables
+from hotrow.tables.run_tables import RunTables
 from hotrow.targets.session import BLOCKING
 from hotrow.targets.target import parse_target, start
 from scenarios.counter import Counter
@@ -55,14 +55,14 @@ class Blind(Counter):
 
 
 @pytest.fixture
-def lay_out() -> Iterator[Callable[..., Tables]]:
+def lay_out() -> Iterator[Callable[..., RunTables]]:
     """Make tables for some scenarios; they are dropped at the end."""
-    made: list[Tables] = []
+    made: list[RunTables] = []
 
-    def make(*scenarios: Scenario, receipts: bool = False) -> Tables:
+    def make(*scenarios: Scenario, receipts: bool = False) -> RunTables:
         target = start(parse_target("local:rtt=0,commit=0"))
         schema = f"hotrow_tables_{os.urandom(4).hex()}"
-        made.append(Tables(target, schema, scenarios, BLOCKING, keys=3, receipts=receipts))
+        made.append(RunTables(target, schema, scenarios, BLOCKING, keys=3, receipts=receipts))
         made[-1].build(progress=False)
         return made[-1]
 
@@ -71,7 +71,7 @@ def lay_out() -> Iterator[Callable[..., Tables]]:
         tables.drop()
 
 
-def test_cells_share_tables_where_these_are_alike(lay_out: Callable[..., Tables]) -> None:
+def test_cells_share_tables_where_these_are_alike(lay_out: Callable[..., RunTables]) -> None:
     """One schema for each number of shards, whatever else differs."""
     tables = lay_out(Counter(shards=1), Counter(shards=4), Counter(shards=1))
 
@@ -79,7 +79,7 @@ def test_cells_share_tables_where_these_are_alike(lay_out: Callable[..., Tables]
     assert one == again != four
 
 
-def test_each_is_judged_on_its_own(lay_out: Callable[..., Tables]) -> None:
+def test_each_is_judged_on_its_own(lay_out: Callable[..., RunTables]) -> None:
     """What was done to one is not held against the other."""
     tables = lay_out(Counter(shards=1), Counter(shards=4))
     _increment(tables.schemas[1])
@@ -89,7 +89,7 @@ def test_each_is_judged_on_its_own(lay_out: Callable[..., Tables]) -> None:
     assert (first.valid, second.valid) == (True, False)
 
 
-def test_a_cell_is_judged_by_what_changed_in_it(lay_out: Callable[..., Tables]) -> None:
+def test_a_cell_is_judged_by_what_changed_in_it(lay_out: Callable[..., RunTables]) -> None:
     """The end of a cell is the beginning of the next one on the same tables."""
     tables = lay_out(Counter(), Counter())
     _increment(tables.schemas[0])
@@ -98,7 +98,7 @@ def test_a_cell_is_judged_by_what_changed_in_it(lay_out: Callable[..., Tables]) 
     assert [tables.judge(cell, tally)[0].valid for cell, tally in enumerate((one, NOTHING))] == [True, True]
 
 
-def test_a_check_that_crashes_has_found_nothing(lay_out: Callable[..., Tables]) -> None:
+def test_a_check_that_crashes_has_found_nothing(lay_out: Callable[..., RunTables]) -> None:
     """Its verdict is None, which is no pass, and says what happened."""
     (verdict,) = lay_out(Crashing()).judge(0, NOTHING)
 
@@ -126,7 +126,7 @@ class Illegible(Counter):
 
 @pytest.mark.parametrize(("scenario", "method"), [(Forgetful(), "seed"), (Illegible(), "observe")])
 def test_what_cannot_run_is_refused_before_any_load(
-    scenario: Scenario, method: str, lay_out: Callable[..., Tables]
+    scenario: Scenario, method: str, lay_out: Callable[..., RunTables]
 ) -> None:
     """In one line that names the method, not by a crash that leaves the run waiting."""
     with pytest.raises(UsageError, match=rf"{scenario.name}: {method}\(\)"):
@@ -140,7 +140,7 @@ def test_a_verdict_may_name_what_json_has_no_value_for() -> None:
     assert verdict.as_json()["first"] == {"id": "00000000-0000-0000-0000-000000000001", "sum": "1.50"}
 
 
-def test_a_reading_that_crashes_is_no_verdict_either(lay_out: Callable[..., Tables]) -> None:
+def test_a_reading_that_crashes_is_no_verdict_either(lay_out: Callable[..., RunTables]) -> None:
     """Nor has a cell one whose beginning is not known; one that is prepared begins anew."""
     Blind.reads = 0
     tables = lay_out(Blind())
@@ -170,7 +170,7 @@ class Selective(Counter):
 
 @pytest.mark.parametrize("order", [("off", "on"), ("on", "off"), ("on", "off", "on")])
 def test_each_cell_is_observed_with_its_own_knobs(
-    order: Sequence[str], lay_out: Callable[..., Tables]
+    order: Sequence[str], lay_out: Callable[..., RunTables]
 ) -> None:
     """Before and after it, whichever comes first; a change between cells is no matter of either."""
     tables = lay_out(*(Selective(sharp=sharp) for sharp in order))
@@ -184,7 +184,7 @@ def test_each_cell_is_observed_with_its_own_knobs(
     assert verdicts == [sharp == "off" for sharp in order]
 
 
-def test_a_state_that_an_equal_scenario_read_is_not_read_again(lay_out: Callable[..., Tables]) -> None:
+def test_a_state_that_an_equal_scenario_read_is_not_read_again(lay_out: Callable[..., RunTables]) -> None:
     """Unless a COMMIT in doubt may have come after it: that is no matter of the next cell."""
     tables = lay_out(Counter(), Counter(), Counter(), receipts=True)
     for cell, tally in enumerate((NOTHING, Tally(0, unknown=1))):
@@ -196,7 +196,7 @@ def test_a_state_that_an_equal_scenario_read_is_not_read_again(lay_out: Callable
     assert tables.judge(2, NOTHING)[0].valid is True
 
 
-def test_without_all_records_no_count_is_judged(lay_out: Callable[..., Tables]) -> None:
+def test_without_all_records_no_count_is_judged(lay_out: Callable[..., RunTables]) -> None:
     """Neither the scenario's own nor that of receipts."""
     tables = lay_out(Counter(), Counter(), receipts=True)
     _increment(tables.schemas[0])
@@ -218,7 +218,7 @@ class Clumsy(Counter):
         return super().check(before, {**after, "total": after["total"] - 1}, tally)
 
 
-def test_a_check_may_change_what_it_is_given(lay_out: Callable[..., Tables]) -> None:
+def test_a_check_may_change_what_it_is_given(lay_out: Callable[..., RunTables]) -> None:
     """The next cell begins with what was read all the same."""
     tables = lay_out(Clumsy())
 
@@ -236,7 +236,7 @@ def test_a_check_may_change_what_it_is_given(lay_out: Callable[..., Tables]) -> 
     ],
 )
 def test_what_cannot_be_compared_later_is_refused(
-    state: Any, why: str, lay_out: Callable[..., Tables]
+    state: Any, why: str, lay_out: Callable[..., RunTables]
 ) -> None:
     """A state is values that stay as they are until the cell has ended."""
 
@@ -255,7 +255,7 @@ def test_what_cannot_be_compared_later_is_refused(
 @pytest.mark.parametrize("error", [SystemExit(0), Rejected("sold out")])
 @pytest.mark.parametrize("method", ["seed", "observe", "tables"])
 def test_a_scenario_that_wants_to_leave_is_refused(
-    method: str, error: BaseException, lay_out: Callable[..., Tables]
+    method: str, error: BaseException, lay_out: Callable[..., RunTables]
 ) -> None:
     """In a line, not by leaving with exit code 0."""
 
@@ -268,7 +268,7 @@ def test_a_scenario_that_wants_to_leave_is_refused(
         lay_out(leaving())
 
 
-def test_receipts_are_counted_even_where_the_check_crashes(lay_out: Callable[..., Tables]) -> None:
+def test_receipts_are_counted_even_where_the_check_crashes(lay_out: Callable[..., RunTables]) -> None:
     """They need to know nothing of the scenario."""
     verdicts = lay_out(Crashing(), receipts=True).judge(0, NOTHING)
 
@@ -294,7 +294,7 @@ class Leaks(Counter):
         _increment(self.schema)
 
 
-def test_a_write_past_the_transaction_is_refused_before_any_load(lay_out: Callable[..., Tables]) -> None:
+def test_a_write_past_the_transaction_is_refused_before_any_load(lay_out: Callable[..., RunTables]) -> None:
     """What was rolled back leaves nothing to find; after an honest rehearsal the cells begin as they were."""
     honest, leaking = lay_out(Counter()), lay_out(Leaks())
     Leaks.schema = leaking.schemas[0]

@@ -21,7 +21,7 @@ from hotrow.standin.endpoint.lifecycle import find_control
 from hotrow.standin.endpoint.token import sign
 from hotrow.targets.connection import UserConnection
 from hotrow.targets.dsql.cluster import ADMIN, Cluster, parse_clusters
-from hotrow.targets.dsql.opening import RETRY_FOR_S, Door, conninfo_of
+from hotrow.targets.dsql.connector import RETRY_FOR_S, Connector, conninfo_of
 from hotrow.targets.dsql.refusal import Cause, cause_of
 from hotrow.targets.dsql.tokens import Signer
 from hotrow.targets.session import BLOCKING, Waiting
@@ -90,9 +90,9 @@ def test_tls_is_verified_and_begins_at_once(cluster: Cluster) -> None:
     assert (conninfo["sslmode"], conninfo["sslrootcert"]) == ("verify-full", "ca.pem")
     assert (conninfo.get("sslnegotiation") == "direct") == (psycopg.pq.version() >= 170_000)
     assert "password" not in conninfo
-    assert Door(cluster).open(BLOCKING, lambda connection: (connection.pgconn.ssl_in_use, enter(connection)))[
-        0
-    ]
+    assert Connector(cluster).open(
+        BLOCKING, lambda connection: (connection.pgconn.ssl_in_use, enter(connection))
+    )[0]
 
 
 # What is tried again
@@ -101,27 +101,27 @@ def test_tls_is_verified_and_begins_at_once(cluster: Cluster) -> None:
 def test_an_expired_token_is_replaced_at_once(cluster: Cluster) -> None:
     """The server's hint is enough: the next try has a new token, and later connections keep it."""
     made = [expired(cluster), Signer()(cluster)]
-    door = Door(cluster, sign=lambda _: made.pop(0))
+    connector = Connector(cluster, sign=lambda _: made.pop(0))
 
-    door.open(Timer().waiting(), enter)
-    door.open(Timer().waiting(), enter)
+    connector.open(Timer().waiting(), enter)
+    connector.open(Timer().waiting(), enter)
 
-    assert door.counts.retries == Counter({Cause.EXPIRED: 1})
-    assert (door.counts.opened, made) == (2, [])
+    assert connector.counts.retries == Counter({Cause.EXPIRED: 1})
+    assert (connector.counts.opened, made) == (2, [])
 
 
 def test_it_is_given_up_at_the_deadline(cluster: Cluster) -> None:
     """Tokens that are always expired: tries for half a minute, then one line that names clock and life."""
     timer = Timer()
-    door = Door(cluster, sign=expired, rng=random.Random(1))  # noqa: S311 - seeded
+    connector = Connector(cluster, sign=expired, rng=random.Random(1))  # noqa: S311 - seeded
 
     with pytest.raises(psycopg.OperationalError) as caught:
-        door.open(timer.waiting(), enter)
+        connector.open(timer.waiting(), enter)
 
     assert RETRY_FOR_S / 2 < timer.now_s <= RETRY_FOR_S
-    assert 5 < door.counts.retries[Cause.EXPIRED] < 100
-    assert "clock" in door.explain(caught.value)
-    assert "token_life=" in door.explain(caught.value)
+    assert 5 < connector.counts.retries[Cause.EXPIRED] < 100
+    assert "clock" in connector.explain(caught.value)
+    assert "token_life=" in connector.explain(caught.value)
 
 
 def test_no_permission_is_said_at_once(cluster: Cluster) -> None:
@@ -132,14 +132,14 @@ def test_no_permission_is_said_at_once(cluster: Cluster) -> None:
         tries.append(cluster)
         return expired(cluster).replace(REGION, "eu-west-1")
 
-    door = Door(cluster, sign=wrong)
+    connector = Connector(cluster, sign=wrong)
 
     with pytest.raises(psycopg.OperationalError, match="access denied") as caught:
-        door.open(Timer().waiting(), enter)
+        connector.open(Timer().waiting(), enter)
 
-    assert (len(tries), door.counts.retries) == (1, Counter())
-    assert "dsql:DbConnectAdmin" in door.explain(caught.value)
-    assert "\n" not in door.explain(caught.value)
+    assert (len(tries), connector.counts.retries) == (1, Counter())
+    assert "dsql:DbConnectAdmin" in connector.explain(caught.value)
+    assert "\n" not in connector.explain(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -164,11 +164,11 @@ def test_a_first_statement_that_is_refused_is_connecting_too(
             raise failures.pop()
         return process
 
-    door = Door(cluster)
-    door.open(timer.waiting(), enter_late)
+    connector = Connector(cluster)
+    connector.open(timer.waiting(), enter_late)
 
-    assert door.counts.retries == Counter({cause: 2})
-    assert (door.counts.opened, timer.now_s > 0) == (1, True)
+    assert connector.counts.retries == Counter({cause: 2})
+    assert (connector.counts.opened, timer.now_s > 0) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -202,14 +202,14 @@ def test_a_rate_that_was_exceeded_slows_all_users_of_the_process(cluster: Cluste
         return process
 
     timer = Timer()
-    door = Door(cluster, rng=random.Random(1))  # noqa: S311 - seeded
-    door.open(timer.waiting(), enter_late)
+    connector = Connector(cluster, rng=random.Random(1))  # noqa: S311 - seeded
+    connector.open(timer.waiting(), enter_late)
     after_s = timer.now_s
     for _ in range(9):
-        door.open(timer.waiting(), enter)
+        connector.open(timer.waiting(), enter)
 
     assert timer.now_s - after_s > 5 / cluster.connect_rate_per_s
-    assert door.counts.slot_wait_s > 0
+    assert connector.counts.slot_wait_s > 0
 
 
 # Faults of the endpoint
@@ -229,13 +229,13 @@ def set_faults(offer: Offer) -> Iterator[Callable[..., None]]:
 def test_what_the_server_really_says_is_understood(cluster: Cluster, set_faults: Callable[..., None]) -> None:
     """A cluster that wakes up, and a token that expires, in the server's own words: no user notices."""
     set_faults(refuse=0.5, expire_token=0.5)
-    door = Door(cluster, rng=random.Random(1))  # noqa: S311 - seeded
+    connector = Connector(cluster, rng=random.Random(1))  # noqa: S311 - seeded
 
     for _ in range(20):
-        door.open(Timer().waiting(), enter)
+        connector.open(Timer().waiting(), enter)
 
-    assert door.counts.opened == 20
-    assert set(door.counts.retries) == {Cause.WAKING, Cause.EXPIRED}
+    assert connector.counts.opened == 20
+    assert set(connector.counts.retries) == {Cause.WAKING, Cause.EXPIRED}
 
 
 @pytest.mark.parametrize(("told", "refused"), [(50.0, False), (100_000.0, True)])
@@ -245,18 +245,18 @@ def test_the_pace_keeps_below_what_the_server_enforces(
     """At 50 a second and 5 at once none of 30 is refused; who was told another rate is, and gets in later."""
     set_faults(connect_rate=50.0, connect_burst=5.0)
     (cluster,) = parse_clusters(offer.host(connect_rate=f"{told}", connect_burst=f"{told / 10}"))
-    door = Door(cluster)
+    connector = Connector(cluster)
 
     with ThreadPoolExecutor(30) as users:
-        list(users.map(lambda _: door.open(BLOCKING, enter), range(30)))
+        list(users.map(lambda _: connector.open(BLOCKING, enter), range(30)))
 
-    assert door.counts.opened == 30
-    assert (door.counts.retries[Cause.RATE] > 0) == refused
+    assert connector.counts.opened == 30
+    assert (connector.counts.retries[Cause.RATE] > 0) == refused
 
 
 def test_no_more_are_under_way_than_the_burst_has(cluster: Cluster) -> None:
     """With four slots at once, a fifth user waits until one of four is in."""
-    door = Door(replace(cluster, connect_rate_per_s=1e6, connect_burst=10.0))
+    connector = Connector(replace(cluster, connect_rate_per_s=1e6, connect_burst=10.0))
     all_four = threading.Barrier(4)
     inside: list[int] = []
     most: list[int] = []
@@ -268,7 +268,7 @@ def test_no_more_are_under_way_than_the_burst_has(cluster: Cluster) -> None:
         inside.pop()
 
     with ThreadPoolExecutor(8) as users:
-        list(users.map(lambda _: door.open(BLOCKING, enter_together), range(8)))
+        list(users.map(lambda _: connector.open(BLOCKING, enter_together), range(8)))
 
     assert max(most) == 4
 
@@ -292,15 +292,15 @@ def test_a_session_of_age_is_replaced_between_attempts(offer: Offer) -> None:
     second = connection.session()
 
     assert (second is first, first.usable, second.usable) == (False, False, True)
-    (door,) = target.doors
-    assert (door.counts.opened, door.counts.retired) == (2, 1)
+    (connector,) = target.connectors
+    assert (connector.counts.opened, connector.counts.retired) == (2, 1)
     connection.close()
 
 
 def test_sessions_do_not_all_come_of_age_at_once(cluster: Cluster) -> None:
     """Up to a tenth earlier, spread evenly."""
-    door = Door(cluster, rng=random.Random(1))  # noqa: S311 - seeded
-    lives_s = [door.session_life_s() for _ in range(1000)]
+    connector = Connector(cluster, rng=random.Random(1))  # noqa: S311 - seeded
+    lives_s = [connector.session_life_s() for _ in range(1000)]
 
     assert 0.9 * cluster.session_life_s <= min(lives_s) < 0.901 * cluster.session_life_s
     assert 0.999 * cluster.session_life_s < max(lives_s) <= cluster.session_life_s
@@ -317,13 +317,19 @@ def test_who_names_a_target_twice_gets_it_with_its_token() -> None:
 
 def test_the_run_s_counts_begin_at_zero(offer: Offer) -> None:
     """What was connected before the run, for its tables, is not the run's."""
-    (door,) = parse_target(offer.host()).doors
-    door.open(BLOCKING, enter)
+    (connector,) = parse_target(offer.host()).connectors
+    connector.open(BLOCKING, enter)
 
-    door.begin_run(2)
-    door.open(BLOCKING, enter)
+    connector.begin_run(2)
+    connector.open(BLOCKING, enter)
 
-    assert door.as_json() == {"opened": 1, "retired": 0, "retries": {}, "slot_wait_s": 0.0, "token_s": 0.0}
+    assert connector.as_json() == {
+        "opened": 1,
+        "retired": 0,
+        "retries": {},
+        "slot_wait_s": 0.0,
+        "token_s": 0.0,
+    }
 
 
 def test_a_role_connects_with_its_own_kind_of_token(offer: Offer, dsn: str) -> None:
