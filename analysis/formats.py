@@ -26,7 +26,7 @@ from hotrow.attempt.record import MAX_CELLS
 from hotrow.attempt.retry import parse_retry
 from hotrow.errors import UsageError
 from hotrow.keys import MAX_KEYS
-from hotrow.keys.skew import DRAWN_MAX, is_spelled_right
+from hotrow.keys.skew import MAX_KEYS_DRAWN, is_spelled_right
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,7 +59,7 @@ CELL = record(
         "retry": spelled("a retry policy", _is_policy),
         "redraw": flag,
         "repeat": whole(),
-        "keys_per_transaction": whole(0, DRAWN_MAX),
+        "keys_per_transaction": whole(0, MAX_KEYS_DRAWN),
         "warmup_s": number(),
         "duration_s": maybe(number()),
     },

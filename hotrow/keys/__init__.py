@@ -1,4 +1,4 @@
-"""Which keys a transaction takes: skews, and the distributions that they are made of."""
+"""The choice of a transaction's keys: skews, and the distributions of which they are made."""
 
 MAX_KEYS = 0xFFFF_FFFF
-"""The most keys of a run. Key ids are 0 .. MAX_KEYS - 1: they fit four bytes, with one value to spare."""
+"""The largest number of keys. Key ids 0 .. MAX_KEYS - 1 fit into four bytes, with one value left."""

@@ -1,6 +1,6 @@
-"""Probabilities by rank, and where ranks lie among the key ids: the two halves of a skew's table.
+"""The two parts of a skew's table: the probability of each rank, and the key id of each rank.
 
-Rank 0 is the hottest key, and p never rises with the rank. `zipf.Zipf` is one more kind of `Ranks`.
+Rank 0 is the hottest key, and p never rises with the rank. `zipf.Zipf` implements `Ranks` too.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Ranks(Protocol):
 
     @property
     def support(self) -> int:
-        """How many ranks can be drawn at all; they are the first ones."""
+        """How many ranks have p > 0; they are the first ones."""
         ...
 
     @property
@@ -42,7 +42,7 @@ class Ranks(Protocol):
         ...
 
     def groups(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(p, count) of groups of ranks that are about equally likely; p > 0; sum(p * count) = 1."""
+        """(p, count) of groups of ranks with about the same probability; p > 0; sum(p * count) = 1."""
         ...
 
     def sample(self, rng: np.random.Generator, size: int, first: int = 0) -> NDArray[np.int64]:
@@ -52,7 +52,7 @@ class Ranks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """A few runs of equally likely ranks, hottest run first; make it with `steps`."""
+    """A few blocks of equally likely ranks, hottest block first; made by `steps`."""
 
     p: tuple[float, ...]
     counts: tuple[int, ...]
@@ -77,32 +77,32 @@ class Steps:
         return np.repeat(np.array(self.p), self.counts)
 
     def groups(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(p, count) of the runs that can be drawn."""
+        """(p, count) of the blocks with p > 0."""
         p, counts = np.array(self.p), np.array(self.counts, dtype=np.float64)
         return p[p > 0], counts[p > 0]
 
     def sample(self, rng: np.random.Generator, size: int, first: int = 0) -> NDArray[np.int64]:
-        """Choose the run by its share of what is left from `first` on, then a rank within it."""
+        """Choose a block by its share of the ranks from `first` on, then a rank in the block."""
         ends = np.cumsum(self.counts)
         starts = np.maximum(ends - self.counts, first)
         shares = np.cumsum(np.maximum(ends - starts, 0) * self.p)
-        run = np.searchsorted(shares, rng.random(size) * shares[-1], side="right")
-        return np.asarray(rng.integers(starts[run], ends[run]), dtype=np.int64)
+        block = np.searchsorted(shares, rng.random(size) * shares[-1], side="right")
+        return np.asarray(rng.integers(starts[block], ends[block]), dtype=np.int64)
 
 
-def steps(*runs: tuple[float, int]) -> Steps:
-    """Runs of ranks from (share of all draws, how many ranks), in any order; the shares sum to 1."""
-    levels = sorted(((share / count, count) for share, count in runs if count), reverse=True)
+def steps(*blocks: tuple[float, int]) -> Steps:
+    """Blocks of ranks from (share of all draws, number of ranks), in any order; the shares sum to 1."""
+    levels = sorted(((share / count, count) for share, count in blocks if count), reverse=True)
     return Steps(tuple(p for p, _ in levels), tuple(count for _, count in levels))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Weighted:
-    """Ranks with measured probabilities; `keys` may be more than were measured, the others have 0."""
+    """Ranks with probabilities from a list; keys that are not in the list have p = 0."""
 
     keys: int
     p: NDArray[np.float64]
-    """Probability of the measured ranks, hottest first."""
+    """Probability of the listed ranks, hottest first."""
     cumulative: NDArray[np.float64]
 
     @property
@@ -125,7 +125,7 @@ class Weighted:
         return np.concatenate([self.p, np.zeros(self.keys - len(self.p))])
 
     def groups(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(p, count) of equal ranks; where more than `HEAD` differ, the tail in bins with their mean p."""
+        """(p, count) of equal ranks; if more than `HEAD` values differ, the tail is in bins with mean p."""
         values, counts = np.unique(self.p[: self.support], return_counts=True)
         if len(values) <= HEAD:
             return values[::-1], counts[::-1].astype(np.float64)
@@ -140,12 +140,12 @@ class Weighted:
 
 
 def weighted(listed: NDArray[np.uint32], weights: NDArray[np.float64], keys: int) -> tuple[Weighted, Listed]:
-    """Ranks and places of key ids from their weights (>= 0, one of them positive); all others have 0.
+    """Ranks and placement of key ids by their weights (>= 0, one of them positive); other keys have p = 0.
 
     Args:
         listed: key ids, ascending, each once.
-        weights: theirs.
-        keys: how many there are in all.
+        weights: the weights of these keys.
+        keys: the number of all keys.
     """
     order = np.argsort(-weights, kind="stable")
     scaled = weights[order] / weights[order[0]]
@@ -176,7 +176,7 @@ class Placement(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Scatter:
-    """key = (multiplier * rank + offset) mod keys; make it with `scatter`.
+    """key = (multiplier * rank + offset) mod keys; made by `scatter`.
 
     In uint64 this cannot overflow, because there are fewer than 2^32 keys.
     """
@@ -200,9 +200,10 @@ class Scatter:
 
 
 def scatter(keys: int) -> Scatter:
-    """A fixed bijection that puts neighbouring ranks far apart: about keys / golden ratio, modulo keys.
+    """A fixed bijection that puts neighbouring ranks far apart.
 
-    The multiplier is the number nearest to that which is coprime to `keys`, which makes the map one to one.
+    The multiplier is the number nearest to keys / golden ratio that is coprime to `keys`. Because it is
+    coprime, the map is one to one.
     """
     near = round(keys / _GOLDEN)
     outward = (near + sign * step for step in range(keys + 1) for sign in (1, -1))
@@ -212,7 +213,7 @@ def scatter(keys: int) -> Scatter:
 
 @dataclass(frozen=True, slots=True)
 class Newest:
-    """The highest key id is the hottest: what was inserted last is read most."""
+    """The highest key id is the hottest, as if the newest rows were used most."""
 
     keys: int
 
@@ -231,22 +232,22 @@ class Newest:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Listed:
-    """Some key ids in a listed order; after them all others, ascending."""
+    """Some key ids in a given order, then all other key ids, ascending."""
 
     by_rank: NDArray[np.int64]
     """The key id of each of the first ranks."""
     listed: NDArray[np.int64]
     """The same key ids, ascending."""
     ranks: NDArray[np.int64]
-    """Their ranks."""
+    """The ranks of `listed`."""
 
     def key_of(self, ranks: NDArray[np.uint64]) -> NDArray[np.uint64]:
         """The key ids of ranks."""
         count = len(self.by_rank)
-        places = ranks.astype(np.int64)
-        free = np.maximum(places - count, 0)  # the how-manieth key that is not listed
-        unlisted = free + np.searchsorted(self.listed - np.arange(count), free, side="right")
-        return np.where(places < count, self.by_rank[np.minimum(places, count - 1)], unlisted).astype(
+        numbers = ranks.astype(np.int64)
+        index = np.maximum(numbers - count, 0)  # among the keys that are not listed
+        unlisted = index + np.searchsorted(self.listed - np.arange(count), index, side="right")
+        return np.where(numbers < count, self.by_rank[np.minimum(numbers, count - 1)], unlisted).astype(
             np.uint64
         )
 
@@ -254,9 +255,9 @@ class Listed:
         """The ranks of key ids."""
         count, numbers = len(self.listed), keys.astype(np.int64)
         below = np.searchsorted(self.listed, numbers)
-        place = np.minimum(below, count - 1)
-        found = self.listed[place] == numbers
-        return np.where(found, self.ranks[place], count + numbers - below).astype(np.uint64)
+        index = np.minimum(below, count - 1)
+        is_listed = self.listed[index] == numbers
+        return np.where(is_listed, self.ranks[index], count + numbers - below).astype(np.uint64)
 
     def rank_of_key(self, key: int) -> int:
         """The rank of one key id; about 2 us."""

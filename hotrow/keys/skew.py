@@ -1,16 +1,16 @@
-"""Key skew: which keys transactions touch, from spread-out to a single hot row.
+"""Key skew: how transactions choose their keys, from all keys alike to a single hot row.
 
-| written                              | meaning                                                          |
+| text                                 | meaning                                                          |
 |--------------------------------------|------------------------------------------------------------------|
-| `uniform`                            | every key alike                                                  |
+| `uniform`                            | all keys are equally likely                                      |
 | `zipf:THETA`                         | P(rank k) proportional to k^-THETA, 0 to 1000; 0 equals uniform  |
-| `hotspot:SHARE_OF_KEYS:SHARE_OF_OPS` | that share of the keys takes that share of the draws; in (0, 1]  |
-| `latest:THETA`                       | `zipf:THETA` with the highest key id hottest, the next below it  |
-| `hot:K`                              | K keys alike take all draws; `hot` is `hot:1`                    |
+| `hotspot:SHARE_OF_KEYS:SHARE_OF_OPS` | this share of the keys takes this share of the draws; in (0, 1]  |
+| `latest:THETA`                       | `zipf:THETA`; the highest key id is the hottest                  |
+| `hot:K`                              | K equally likely keys take all draws; `hot` is `hot:1`           |
 | `file:PATH`                          | CSV `key,weight`; a key that is not listed is never drawn        |
 
-Probabilities belong to ranks, 0 being the hottest. Except for `latest` and `file`, ranks are scattered over
-the key ids by a bijection, so that hot keys are no neighbours in an index and no two ranks share a key.
+Probabilities belong to ranks; rank 0 is the hottest. Except for `latest` and `file`, a bijection scatters the
+ranks over the key ids, so that hot keys are not neighbours in an index.
 """
 
 from __future__ import annotations
@@ -40,22 +40,22 @@ if TYPE_CHECKING:
 _FORMS = "uniform, zipf:THETA, hotspot:SHARE_OF_KEYS:SHARE_OF_OPS, latest:THETA, hot:K, file:PATH"
 _FILE = "file:"
 
-_THETA_MAX = 1000.0
-"""A larger one is a slip of the pen: from about 50 on the first key is certain to 16 digits."""
+_MAX_THETA = 1000.0
+"""A larger value is a typing error: from about 50 on the first key is certain to 16 digits."""
 
-DRAWN_MAX = 10_000
-"""Most keys of one transaction; Aurora DSQL lets it write 3,000 rows."""
+MAX_KEYS_DRAWN = 10_000
+"""The largest number of keys per transaction; Aurora DSQL lets it write 3,000 rows."""
 
 _BLOCK = 256
-"""Draws prefetched at a time: numpy's cost a call is spread, and 1,000 users still hold little memory."""
+"""Keys that a user draws in advance: they share the cost of a numpy call and need little memory."""
 
 _TRIES = 8
-"""Duplicates in a row before a key is drawn from the ranks that are left: certain, but ten times slower."""
+"""Duplicates in a row, after which a key is drawn from the ranks that are left: certain, but slower."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Table:
-    """A skew laid over a number of keys: probabilities by rank, and which key id each rank is."""
+    """A skew for a given number of keys: the probability of each rank, and the key id of each rank."""
 
     spec: str
     keys: int
@@ -74,7 +74,7 @@ class Table:
 
     @property
     def support(self) -> int:
-        """How many ranks can be drawn at all (p > 0)."""
+        """How many ranks have p > 0."""
         return self.ranks.support
 
     def key_of(self, ranks: ArrayLike) -> NDArray[np.int64]:
@@ -86,18 +86,18 @@ class Table:
         return self.placement.rank_of(np.asarray(keys, dtype=np.uint64)).astype(np.int64)
 
     def hottest(self, keys: Sequence[int]) -> int:
-        """The key id of lowest rank among at least one; costs about 0.3 us a key."""
+        """The hottest of one or more key ids; takes about 0.3 us per key."""
         return min(keys, key=self.placement.rank_of_key)
 
     def probabilities(self) -> NDArray[np.float64]:
-        """Probability by rank, hottest first, float64[keys]: 8 bytes a key."""
+        """Probability by rank, hottest first, float64[keys]: 8 bytes per key."""
         return self.ranks.probabilities()
 
     def groups(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(p, count) of groups of alike ranks, for modelling: sum(p * count) = 1, ranks without p left out.
+        """(p, count) of groups of similar ranks, for models: p > 0 and sum(p * count) = 1.
 
-        Exact for uniform, hotspot and hot (one or two groups). Others have at most some 10,000 groups one by
-        one and a tail in bins of 2 %, each with its mean p.
+        Exact for uniform, hotspot and hot (one or two groups). Other skews have up to 10,000 ranks one by one
+        and a tail in bins, each 2 % longer than the one before and with its mean p.
         """
         return self.ranks.groups()
 
@@ -108,18 +108,18 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Skew:
-    """One skew, before it is known how many keys there are; make it with `parse_skew`."""
+    """One skew, for any number of keys; made by `parse_skew`."""
 
     name: str
     numbers: tuple[float, ...] = ()
     weights: Weights | None = None
-    """Of `file`."""
+    """The weights of a `file:` skew."""
 
     @property
     def spec(self) -> str:
-        """The canonical text, as the cells of a run have it; `load_skew` reads it back.
+        """The canonical text, as in the cells of a run; `load_skew` reads it back.
 
-        It has of a file the name and a digest, and not the folders.
+        For a file it has the name without folders, and a digest.
         """
         if self.weights is not None:
             return f"{_FILE}{self.weights.reference}"
@@ -129,11 +129,11 @@ class Skew:
 
     @property
     def meaning(self) -> Skew:
-        """The plainest skew that draws alike over any number of keys: `uniform` for `zipf:0`."""
+        """The simplest skew with the same draws for every number of keys: `uniform` for `zipf:0`."""
         return _UNIFORM if self.name in {"zipf", "latest"} and self.numbers == (0,) else self
 
     def table(self, keys: int) -> Table:
-        """The table over `keys` keys; the last few are kept, so that all users of a cell share one.
+        """The table for `keys` keys. The last few tables are cached, so that all users of a cell share one.
 
         Raises:
             UsageError: too few or too many keys for this skew.
@@ -148,16 +148,16 @@ _UNIFORM = Skew("uniform")
 def _table(skew: Skew, keys: int) -> Table:
     if not 1 <= keys <= MAX_KEYS:
         raise UsageError(f"--keys {keys}: the number of keys must be from 1 to {MAX_KEYS}")
-    return Table(skew.spec, keys, *_laid_out(skew, keys))
+    return Table(skew.spec, keys, *_ranks_and_placement(skew, keys))
 
 
-def _laid_out(skew: Skew, keys: int) -> tuple[Ranks, Placement]:
-    """The ranks of a skew over `keys` keys, and where they lie."""
+def _ranks_and_placement(skew: Skew, keys: int) -> tuple[Ranks, Placement]:
+    """The ranks of a skew for `keys` keys, and their placement among the key ids."""
     match skew.name:
         case "zipf":
-            return _zipf_or_even(skew.numbers[0], keys), scatter(keys)
+            return _zipf_or_uniform(skew.numbers[0], keys), scatter(keys)
         case "latest":
-            return _zipf_or_even(skew.numbers[0], keys), Newest(keys)
+            return _zipf_or_uniform(skew.numbers[0], keys), Newest(keys)
         case "hotspot":
             return _hotspot(*skew.numbers, keys=keys), scatter(keys)
         case "hot":
@@ -167,12 +167,12 @@ def _laid_out(skew: Skew, keys: int) -> tuple[Ranks, Placement]:
     return steps((1.0, keys)), scatter(keys)
 
 
-def _zipf_or_even(theta: float, keys: int) -> Ranks:
+def _zipf_or_uniform(theta: float, keys: int) -> Ranks:
     return zipf(theta, keys) if theta > 0 else steps((1.0, keys))
 
 
 def _hotspot(share_of_keys: float, share_of_ops: float, *, keys: int) -> Ranks:
-    """The hot set is rounded to whole keys, at least one; where it is all keys, they are all alike."""
+    """Hot keys and the others. The hot set is rounded to whole keys, at least one, and may be all keys."""
     hot = min(keys, max(1, round(share_of_keys * keys)))
     if hot == keys:
         return steps((1.0, keys))
@@ -191,17 +191,17 @@ def _from_weights(weights: Weights, keys: int) -> tuple[Ranks, Placement]:
     listed = np.frombuffer(weights.keys, dtype=np.uint32)
     if listed[-1] >= keys:
         raise UsageError(
-            f"--keys {keys}: --skew file: {weights.name!r} weighs key {listed[-1]}, and keys count from 0;"
+            f"--keys {keys}: --skew file: {weights.name!r} has a weight for key {listed[-1]};"
             f" raise --keys to {int(listed[-1]) + 1} or more"
         )
     return weighted(listed, np.frombuffer(weights.weights), keys)
 
 
 def parse_skew(text: str) -> Skew:
-    """The skew that `text` describes, as `--skew` takes it; `file:PATH` is read and checked here.
+    """The skew that `text` describes, as `--skew` takes it. The file of `file:PATH` is read and checked.
 
     Raises:
-        UsageError: an unknown form, a number out of its range, or a file that cannot be used.
+        UsageError: an unknown form, a number out of range, or a file that cannot be used.
     """
     name, _, rest = text.strip().partition(":")
     parts = rest.split(":") if rest else []
@@ -225,30 +225,30 @@ def parse_skews(texts: Sequence[str]) -> tuple[Skew, ...]:
     """Several skews, in their order.
 
     Raises:
-        UsageError: as `parse_skew`, or two of them draw alike.
+        UsageError: as `parse_skew`, or two skews have the same draws.
     """
     skews: dict[Skew, Skew] = {}
     for text in texts:
         skew = parse_skew(text)
-        twin = skews.setdefault(skew.meaning, skew)
-        if twin is not skew:
-            raise UsageError(f"--skew {shown(text)} draws as {twin.spec} does; give each skew once")
+        first = skews.setdefault(skew.meaning, skew)
+        if first is not skew:
+            raise UsageError(f"--skew {shown(text)} is the same skew as {first.spec}; give each skew once")
     return tuple(skews.values())
 
 
 def keep_skews(directory: Path, skews: Sequence[Skew]) -> None:
-    """Put the files that skews were read from into a run's directory. Raises RunError."""
+    """Copy the files of `file:` skews into a run's directory. Raises RunError."""
     for skew in skews:
         if skew.weights is not None:
             keep_weights(directory, skew.weights)
 
 
 def load_skew(spec: str, directory: Path) -> Skew:
-    """The skew of a cell of a run, from its canonical text; the weights of a file as the run keeps them.
+    """The skew of a cell of a run, from its canonical text. Weights are read from the run's directory.
 
     Raises:
-        UsageError: it is not one.
-        RunError: its weights are not there, or not as they were.
+        UsageError: the text is not a skew.
+        RunError: the weights are missing or were changed.
     """
     if not spec.startswith(_FILE):
         return parse_skew(spec)
@@ -256,12 +256,12 @@ def load_skew(spec: str, directory: Path) -> Skew:
 
 
 def keeps_weights(spec: str) -> bool:
-    """Whether a run with a cell of this skew keeps weights for it."""
+    """Whether a run with a cell of this skew keeps a file of weights for it."""
     return spec.startswith(_FILE) and is_reference(spec.removeprefix(_FILE))
 
 
 def is_spelled_right(spec: str) -> bool:
-    """Whether a text can be the skew of a cell, the weights of a file apart."""
+    """Whether a text can be the skew of a cell; the weights of a file are not checked."""
     if spec.startswith(_FILE):
         return len(spec) > len(_FILE)
     try:
@@ -273,11 +273,11 @@ def is_spelled_right(spec: str) -> bool:
 
 def _theta(text: str, digits: str) -> float:
     theta = _finite(digits)
-    if 0 <= theta <= _THETA_MAX:
+    if 0 <= theta <= _MAX_THETA:
         return theta + 0.0  # -0.0 becomes 0.0
     raise UsageError(
         f"--skew {shown(text)}: theta is {shown(digits)}; it must be a number of at least 0 and at most "
-        f"{_THETA_MAX:g}"
+        f"{_MAX_THETA:g}"
     )
 
 
@@ -291,7 +291,7 @@ def _share(text: str, what: str, digits: str) -> float:
 
 
 def _finite(digits: str) -> float:
-    """The number that `digits` spell; NaN if they spell none, or no finite one."""
+    """The number that `digits` represent; NaN if they represent no finite number."""
     number = decimal_number(digits)
     return math.nan if number is None else number
 
@@ -310,14 +310,15 @@ def _plain(number: float) -> str:
 
 
 def check_keys(table: Table, keys_per_transaction: int) -> None:
-    """Refuse a table with fewer keys than one transaction draws, and a transaction that draws too many.
+    """Check that a transaction does not draw more keys than there are, or more than is possible.
 
     Raises:
-        UsageError: so it is.
+        UsageError: it draws too many.
     """
-    if keys_per_transaction > DRAWN_MAX:
+    if keys_per_transaction > MAX_KEYS_DRAWN:
         raise UsageError(
-            f"a transaction of this scenario draws {keys_per_transaction} keys; at most {DRAWN_MAX} can be"
+            f"a transaction of this scenario draws {keys_per_transaction} keys;"
+            f" the most is {MAX_KEYS_DRAWN} keys"
         )
     if table.keys < keys_per_transaction:
         raise UsageError(
@@ -327,11 +328,11 @@ def check_keys(table: Table, keys_per_transaction: int) -> None:
 
 
 class KeySource:
-    """The keys of one user (`hotrow.scenario.Keys`): drawn from `table` by the user's own generator.
+    """The keys of one user (`hotrow.scenario.Keys`), drawn from `table` by the user's own generator.
 
-    Draws without replacement: each further key of a draw has the skew's probabilities given that it is none
-    of those before. Where the skew has fewer keys than a draw wants (`hot` and two accounts), the others are
-    drawn uniformly from all that are left. A draw of one key costs about 0.5 us.
+    The keys of one draw are different: each further key has the skew's probabilities on condition that it is
+    none of the keys before. If the skew has fewer keys than a draw needs (`hot` and two accounts), the others
+    are drawn uniformly from all keys that are left. A draw of one key takes about 0.5 us.
     """
 
     def __init__(self, table: Table, rng: np.random.Generator) -> None:
@@ -342,14 +343,14 @@ class KeySource:
 
     @property
     def count(self) -> int:
-        """How many keys there are; ids run from 0."""
+        """The number of keys; ids start at 0."""
         return self._table.keys
 
     def draw(self, how_many: int = 1) -> tuple[int, ...]:
         """Draw `how_many` distinct key ids, in the order drawn.
 
         Raises:
-            UsageError: there are not that many keys.
+            UsageError: there are fewer keys.
         """
         check_keys(self._table, how_many)
         drawn: list[int] = []
@@ -358,7 +359,7 @@ class KeySource:
         return tuple(drawn)
 
     def _another(self, taken: list[int]) -> int:
-        """A key by the skew that is none of `taken`."""
+        """A key by the skew that is not in `taken`."""
         if len(taken) >= self._support:
             return self._any_other(taken)
         for _ in range(_TRIES):
@@ -373,7 +374,7 @@ class KeySource:
         return self._block.pop()
 
     def _colder(self, taken: list[int]) -> int:
-        """Draw only from the hottest rank not taken on: its own share alone makes a success likely."""
+        """Draw from the hottest rank that is not taken and colder ones; its share makes success likely."""
         ranks = set(self._table.rank_of(taken).tolist())
         first = next(rank for rank in range(len(ranks) + 1) if rank not in ranks)
         while True:
@@ -382,8 +383,8 @@ class KeySource:
                 return int(self._table.key_of(rank))
 
     def _any_other(self, taken: list[int]) -> int:
-        """One of all keys but `taken`, all alike: the n-th free one, found by stepping over the taken."""
-        # A float has 53 bits and there are under 2^32 keys: the bias is under 1e-6 of any key's share.
+        """One of the keys that are not in `taken`, uniformly: the n-th of them."""
+        # A float has 53 bits and there are fewer than 2^32 keys: the bias is below 1e-6 of a key's share.
         key = int(self._rng.random() * (self._table.keys - len(taken)))
         for other in sorted(taken):
             key += other <= key

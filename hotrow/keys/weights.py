@@ -1,8 +1,8 @@
-"""The weights of a `file:` skew: read from the user's CSV file once, kept with the run, and read from there.
+"""The weights of a `file:` skew: read once from the user's CSV file and then from the copy in the run.
 
-A file has a row for each key that is drawn at all: `key,weight`, the key a whole number from 0 and the weight
-any number of at least 0; a header `key,weight` is allowed. The run keeps the file as it was, byte for byte,
-as `skew-<digest>.csv`, so that workers draw from the same weights and a later report expects the same.
+A file has one row `key,weight` for each key that can be drawn. The key is a whole number from 0, the weight
+any number of at least 0. A header `key,weight` is allowed. The run keeps a copy of the file, byte for byte,
+as `skew-<digest>.csv`, so that workers and later reports use the same weights.
 """
 
 from __future__ import annotations
@@ -23,65 +23,67 @@ import numpy as np
 from hotrow.errors import HotrowError, RunError, UsageError
 from hotrow.json_lines import read_bounded
 from hotrow.keys import MAX_KEYS
-from hotrow.keys.zipf import TABLE_KEYS_MAX
+from hotrow.keys.zipf import MAX_TABLE_KEYS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-BYTES_MAX = 2**26
+MAX_BYTES = 2**26
 _HEADER = ["key", "weight"]
 _DIGEST_CHARACTERS = 8
 _REFERENCE = re.compile(r".+#[0-9a-f]{8}", re.DOTALL)
-_KEY_DIGITS_MAX = 10
+_MAX_KEY_DIGITS = 10
 _SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Keys and their weights; two are equal if their files are."""
+    """Keys and their weights; equal if their files are equal."""
 
     digest: str
     """The first 8 hexadecimal digits of the file's SHA-256."""
     name: str = field(compare=False)
-    """What the file was called, without its folders."""
+    """The name of the file, without folders."""
     keys: bytes = field(compare=False, repr=False)
     """uint32, ascending."""
     weights: bytes = field(compare=False, repr=False)
-    """float64 by key."""
+    """float64, in the order of `keys`."""
     source: bytes = field(compare=False, repr=False)
-    """The file."""
+    """The content of the file."""
 
     @property
     def reference(self) -> str:
-        """`weights.csv#01234567`: how the cells of a run name it."""
+        """`weights.csv#01234567`: the name in the cells of a run."""
         return f"{self.name}#{self.digest}"
 
 
 def read_weights(path: Path) -> Weights:
-    """The weights in a file of the user's; one that has not changed is parsed once per process.
+    """The weights in a file of the user's. A file that has not changed is parsed once per process.
 
     Raises:
-        UsageError: it cannot be read, is no regular file or too large, or a row is not a key and its weight.
+        UsageError: the file cannot be read, is not a regular file, is too large, or has a row that is not a
+            key and its weight.
     """
     try:
-        state = os.stat(path)  # noqa: PTH116 - a name with a NUL is a ValueError, not False
-        return _read_once(path.absolute(), (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns))
+        status = os.stat(path)  # noqa: PTH116 - a name with a NUL is a ValueError, not False
+        version = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        return _read_once(path.absolute(), version)
     except OSError as error:
         raise UsageError(_unreadable(path, str(error.strerror))) from error
     except ValueError as error:
-        raise UsageError(_unreadable(path, "it is not a file's name")) from error
+        raise UsageError(_unreadable(path, "it is not the name of a file")) from error
 
 
 def _unreadable(path: Path, reason: str) -> str:
-    return f"--skew file: {str(path)[-_SHOWN:]!r} cannot be read ({reason}); give a CSV file key,weight"
+    return f"--skew file: {str(path)[-_SHOWN:]!r} cannot be read ({reason}); pass a CSV file key,weight"
 
 
 @lru_cache(maxsize=8)
-def _read_once(path: Path, state: tuple[int, ...]) -> Weights:  # noqa: ARG001 - a changed file is another one
+def _read_once(path: Path, version: tuple[int, ...]) -> Weights:  # noqa: ARG001 - part of the cache's key
     try:
-        content = read_bounded(path, BYTES_MAX)
+        content = read_bounded(path, MAX_BYTES)
     except RunError as error:
         reason = str(error).removeprefix(f"{path}: ").removeprefix("cannot be read ").strip("()")
         raise UsageError(_unreadable(path, reason)) from error
@@ -89,8 +91,8 @@ def _read_once(path: Path, state: tuple[int, ...]) -> Weights:  # noqa: ARG001 -
 
 
 def keep_weights(directory: Path, weights: Weights) -> None:
-    """Put the file into a run's directory. Raises RunError."""
-    path = _kept(directory, weights.digest)
+    """Copy the file into a run's directory. Raises RunError."""
+    path = _copy_path(directory, weights.digest)
     try:
         path.write_bytes(weights.source)
     except OSError as error:
@@ -99,18 +101,18 @@ def keep_weights(directory: Path, weights: Weights) -> None:
 
 @lru_cache(maxsize=8)
 def kept_weights(directory: Path, reference: str) -> Weights:
-    """The weights that a run was made with, read once per process.
+    """The weights that a run used, read once per process.
 
     Raises:
-        RunError: they are not there, or not as they were.
+        RunError: they are missing or were changed.
     """
     name, _, digest = reference.rpartition("#")
     if not is_reference(reference):
         raise RunError(f"{directory}: this run kept no weights of {reference[:_SHOWN]!r}")
-    path = _kept(directory, digest)
-    content = read_bounded(path, BYTES_MAX)
+    path = _copy_path(directory, digest)
+    content = read_bounded(path, MAX_BYTES)
     if _digest(content) != digest:
-        raise RunError(f"{path}: was changed after the run had begun")
+        raise RunError(f"{path}: was changed after the start of the run")
     try:
         return _parsed(content, name)
     except HotrowError as error:
@@ -118,11 +120,11 @@ def kept_weights(directory: Path, reference: str) -> Weights:
 
 
 def is_reference(text: str) -> bool:
-    """Whether a text names weights that a run keeps; older versions wrote the file's path."""
+    """Whether a text refers to weights that a run keeps; older versions wrote the path of the file."""
     return _REFERENCE.fullmatch(text) is not None
 
 
-def _kept(directory: Path, digest: str) -> Path:
+def _copy_path(directory: Path, digest: str) -> Path:
     return directory / f"skew-{digest}.csv"
 
 
@@ -134,18 +136,18 @@ def _parsed(content: bytes, name: str) -> Weights:
     shown = "".join(letter if letter.isprintable() else "?" for letter in name)
     file = f"--skew file: {shown!r}"
     keys, weights = _columns(content, file)
-    by_key = np.argsort(keys, kind="stable")
-    keys, weights = keys[by_key], weights[by_key]
-    twice = keys[1:][keys[1:] == keys[:-1]]
-    if len(twice):
-        raise UsageError(f"{file}: key {twice[0]} is given twice; give each key once")
+    order = np.argsort(keys, kind="stable")
+    keys, weights = keys[order], weights[order]
+    repeated = keys[1:][keys[1:] == keys[:-1]]
+    if len(repeated):
+        raise UsageError(f"{file}: key {repeated[0]} is given twice; give each key once")
     if not weights.any():
         raise UsageError(f"{file}: no weight is positive; at least one key must be drawn")
     return Weights(_digest(content), shown, keys.tobytes(), weights.tobytes(), content)
 
 
 def _columns(content: bytes, file: str) -> tuple[NDArray[np.uint32], NDArray[np.float64]]:
-    """The keys, uint32, and weights, float64, as they are written."""
+    """The keys, uint32, and weights, float64, in the order of the file."""
     keys, weights = array("I"), array("d")
     text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")
     try:
@@ -155,11 +157,11 @@ def _columns(content: bytes, file: str) -> tuple[NDArray[np.uint32], NDArray[np.
             key, weight = _entry(file, row, number)
             keys.append(key)
             weights.append(weight)
-            if len(keys) > TABLE_KEYS_MAX:
-                raise UsageError(f"{file} has more than {TABLE_KEYS_MAX} rows; that is the most")
+            if len(keys) > MAX_TABLE_KEYS:
+                raise UsageError(f"{file} has too many rows; the most is {MAX_TABLE_KEYS} rows")
     except (UnicodeDecodeError, csv.Error) as error:
         raise UsageError(
-            f"{file} cannot be read (it is not CSV in UTF-8); give a CSV file key,weight"
+            f"{file} cannot be read (it is not CSV in UTF-8); pass a CSV file key,weight"
         ) from error
     return np.frombuffer(keys, dtype=np.uint32), np.frombuffer(weights, dtype=np.float64)
 
@@ -178,7 +180,7 @@ def _entry(file: str, row: list[str], number: int) -> tuple[int, float]:
 
 
 def _key(digits: str) -> int | None:
-    if not digits.isascii() or not digits.isdigit() or len(digits) > _KEY_DIGITS_MAX:
+    if not digits.isascii() or not digits.isdigit() or len(digits) > _MAX_KEY_DIGITS:
         return None
     return int(digits) if int(digits) < MAX_KEYS else None
 

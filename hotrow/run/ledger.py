@@ -93,7 +93,7 @@ class LedgerWriter:
     def append(
         self, *, user: int, cell: int, region: int = 0, begin_ns: float = 0.0, **fields: Unpack[AttemptFields]
     ) -> None:
-        """Append one attempt. It takes about 2 us.
+        """Append one attempt. It takes about 3 us.
 
         Args:
             user: number of the user within the worker.

@@ -97,7 +97,7 @@ def test_draws_beyond_the_table(theta: float) -> None:
     """With more keys than a table holds draws stay in range, and the hottest get their share."""
     table = _table(f"zipf:{theta}", 2**32 - 1)
     ranks = table.sample(_rng(), DRAWS)
-    assert table.keys > zipf.TABLE_KEYS_MAX
+    assert table.keys > zipf.MAX_TABLE_KEYS
     assert 0 <= ranks.min() <= ranks.max() < table.keys
     for hottest in (1, 1000):
         share = table.p_max * float((np.arange(1.0, hottest + 1) ** -theta).sum())
