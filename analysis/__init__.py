@@ -1,1 +1,1 @@
-"""From a ledger to summary.json; never imports locust or psycopg."""
+"""The way from a ledger to summary.json. Nothing here imports locust or psycopg."""

@@ -1,6 +1,6 @@
-"""The attempts of a cell, part by part, where a run has several regions or kinds of transaction.
+"""The figures of each region and of each kind of transaction in a cell.
 
-One rate for all would hide them.
+One rate for the whole cell would hide how they differ.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis import rates as measures
-from analysis import timing
+from analysis import rates, timing
 from analysis.counts import count_attempts, count_transactions, split
 
 if TYPE_CHECKING:
@@ -27,68 +26,67 @@ _TIMES = ("latency_ms", "attempt_ms", "commit_ms", "connect_ms")
 def summarise_regions(
     target: Mapping[str, Any], attempts: NDArray[np.void], together: Counts
 ) -> dict[str, list[dict[str, Any]]]:
-    """`regions` of a cell, in the order of run.json's `target.regions`; nothing where there is one place.
+    """`regions` of a cell, in the order of run.json's `target.regions`; empty if the target has one region.
 
     Args:
-        target: of run.json; runs before there were regions have no `regions`.
+        target: the target from run.json; runs of older versions have no `regions`.
         attempts: all records of the cell.
-        together: the counts of all of them.
+        together: the counts of all these records.
 
     Raises:
         BrokenEquationError: the regions do not add up to the cell.
     """
     names = target.get("regions") or ()
     at_commit = target["conflicts"] == "commit"
-    dealt = _split("region", names, attempts, together)
-    found = [
+    regions = [
         {
             "region": index,
             "name": name,
-            "users": len(np.unique(one.users)),
-            **_part(one, at_commit=at_commit),
+            "users": len(np.unique(counts.users)),
+            **_part(counts, at_commit=at_commit),
         }
-        for index, (name, one) in enumerate(dealt)
+        for index, (name, counts) in enumerate(_split("region", names, attempts, together))
     ]
-    return {"regions": found} if found else {}
+    return {"regions": regions} if regions else {}
 
 
 def summarise_kinds(
     meta: Mapping[str, Any], attempts: NDArray[np.void], together: Counts
 ) -> dict[str, list[dict[str, Any]]]:
-    """`kinds` of a cell, in the order of run.json's `kinds`; nothing where all transactions are alike.
+    """`kinds` of a cell, in the order of run.json's `kinds`; empty if the scenario has one kind.
 
     Args:
-        meta: run.json; runs before there were kinds have no `kinds`.
+        meta: run.json; runs of older versions have no `kinds`.
         attempts: all records of the cell.
-        together: the counts of all of them.
+        together: the counts of all these records.
 
     Raises:
         BrokenEquationError: the kinds do not add up to the cell.
     """
     names = meta.get("kinds") or ()
     at_commit = meta["target"]["conflicts"] == "commit"
-    found = [
-        {"kind": index, "name": name, **_part(one, at_commit=at_commit)}
-        for index, (name, one) in enumerate(_split("kind", names, attempts, together))
+    kinds = [
+        {"kind": index, "name": name, **_part(counts, at_commit=at_commit)}
+        for index, (name, counts) in enumerate(_split("kind", names, attempts, together))
     ]
-    return {"kinds": found} if found else {}
+    return {"kinds": kinds} if kinds else {}
 
 
 def _split(
     field: str, names: Sequence[str], attempts: NDArray[np.void], together: Counts
 ) -> Sequence[tuple[str, Counts]]:
-    """Each name with its part; none where there are not several."""
+    """Each name with the counts of its part; empty unless there are several."""
     if len(names) < _SEVERAL:
         return ()
     return list(zip(names, split(attempts, together, field, len(names)), strict=True))
 
 
-def _part(counted: Counts, *, at_commit: bool) -> dict[str, Any]:
-    """The cell's own fields that a part can have too: what is predicted and judged is the cell's alone."""
-    times = measures.times(timing.time_cell(counted, conflicts_at_commit=at_commit))
+def _part(counts: Counts, *, at_commit: bool) -> dict[str, Any]:
+    """The fields that a part shares with its cell. Predictions and verdicts exist for the whole cell only."""
+    times = rates.measure_times(timing.time_cell(counts, conflicts_at_commit=at_commit))
     return {
-        "transactions": count_transactions(counted),
-        "attempts": count_attempts(counted),
-        **measures.rates(counted),
+        "transactions": count_transactions(counts),
+        "attempts": count_attempts(counts),
+        **rates.measure_rates(counts),
         **{name: times[name] for name in _TIMES},
     }

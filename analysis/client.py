@@ -1,4 +1,4 @@
-"""How the client fared in a measured interval: how late it was, when it stood still, what CPU it had."""
+"""How well the client kept up in a measured interval: its lateness, its stalls and its CPU use."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     Line = Mapping[str, Any]
 
 SAMPLE_EVERY_MS = 10.0
-"""Between two samples of a worker's event loop, which sleeps so long and notes how much later it woke."""
-STALL_MS_MIN = 100.0
-"""A process that did nothing for so long stood still."""
-STALLS_MOST = 10
-"""That are listed, the longest."""
+"""Pause between two samples of a worker's event loop: it sleeps this long and notes how late it woke."""
+MIN_STALL_MS = 100.0
+"""A process that did nothing for at least this long stood still."""
+MAX_STALLS = 10
+"""The longest stalls are listed, at most this many."""
 _PERIOD_MS = 1_000.0
-"""A worker writes a line once a second; until the next one the end of its time is not covered."""
+"""A worker writes one line per second. The time since its last line is not covered by any line yet."""
 _SLACK_MS = 50.0
-"""Between two lines that follow each other."""
+"""Tolerated gap between two consecutive lines."""
 _LATE_SHARE = 0.01
 _HALVINGS = 60
 _MS = 1e6
@@ -37,27 +37,27 @@ class Timeline:
     """The health lines of one worker as arrays; times in ms of the run's clock."""
 
     begin_ms: NDArray[np.float64]
-    """Of what each line covers; float64[lines]."""
+    """Begin of the time that each line covers; float64[lines]."""
     end_ms: NDArray[np.float64]
     cpu: NDArray[np.float64]
     machine_cpu: NDArray[np.float64]
-    """Share of all cores that is in use; NaN if a line does not say."""
+    """Share of all cores in use; NaN if a line has no such value."""
     cores: int | None
     woke_ms: NDArray[np.float64]
     """When each sample ended; float64[samples]."""
     lag_ms: NDArray[np.float64]
-    """How late it was."""
+    """How late each sample was."""
 
 
 def read_client(
     health: Mapping[int, Sequence[Line]], cell: int, interval: MeasuredInterval
 ) -> dict[str, Any]:
-    """`client` of a cell: the busiest and the latest worker, when workers stood still, the machine's load.
+    """`client` of a cell: the busiest and the latest worker, the stalls of workers and the machine's load.
 
-    An event that falls due while a sleep of the loop is late by g waits between g and 0, so that the share of
-    time in which it is late by more than x is the sum of max(0, g - x) over the samples. Time that no line of
-    a worker covers counts as time in which it stood still. Lines of older versions hold only the worst of
-    about 100 samples: the median of such maxima is the 99.3 % quantile of the samples (0.993^100 = 0.5).
+    If a sleep of the event loop is late by g, an event that falls due meanwhile waits between g and 0. So the
+    time in which an event is late by more than x is the sum of max(0, g - x) over the samples. Time that no
+    line of a worker covers counts as a stall. Lines of older versions hold only the worst of about 100
+    samples: the median of such maxima is the 99.3 % quantile of the samples (0.993^100 = 0.5).
     """
     if not any("lags_ms" in line for lines in health.values() for line in lines):
         return _of_maxima(health, cell, interval)
@@ -81,7 +81,7 @@ def read_client(
 
 
 def _of_maxima(health: Mapping[int, Sequence[Line]], cell: int, interval: MeasuredInterval) -> dict[str, Any]:
-    """From lines that have the worst lag of each second alone."""
+    """`client` of a cell from lines that hold only the worst lag of each second."""
     workers = [
         [
             line
@@ -102,7 +102,10 @@ def _of_maxima(health: Mapping[int, Sequence[Line]], cell: int, interval: Measur
 
 
 def _timeline(lines: Sequence[Line]) -> Timeline:
-    """Samples are placed backwards from the end of their line: the last one ended less than 10 ms before."""
+    """Arrays of a worker's lines. Samples are dated backwards from the end of their line.
+
+    The last sample of a line ended less than 10 ms before the line was written.
+    """
     ends = np.array([line["wall_ns"] / _MS for line in lines])
     seconds = np.array([line.get("seconds", 0.0) for line in lines])
     woke, lags = [np.empty(0)], [np.empty(0)]
@@ -123,7 +126,7 @@ def _timeline(lines: Sequence[Line]) -> Timeline:
 
 
 def _mean(line: Timeline, values: NDArray[np.float64], edges: tuple[float, float]) -> float | None:
-    """Mean over the interval, by how much of it each line covers; None if none does."""
+    """Mean over the measured interval, weighted by how much of it each line covers; None if no line does."""
     shared = np.minimum(line.end_ms, edges[1]) - np.maximum(line.begin_ms, edges[0])
     weights = np.where(np.isnan(values), 0.0, np.maximum(shared, 0.0))
     total = float(weights.sum())
@@ -131,7 +134,7 @@ def _mean(line: Timeline, values: NDArray[np.float64], edges: tuple[float, float
 
 
 def _lateness(line: Timeline, edges: tuple[float, float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(begin, end) of each time in the interval for which the worker was late, in ms; both float64[n]."""
+    """(begin, end) of each delay of the worker in the measured interval, in ms; both float64[n]."""
     gaps = _gaps(line, edges)
     began = np.concatenate([line.woke_ms - line.lag_ms, [begin for begin, _ in gaps]])
     ended = np.concatenate([line.woke_ms, [end for _, end in gaps]])
@@ -140,21 +143,21 @@ def _lateness(line: Timeline, edges: tuple[float, float]) -> tuple[NDArray[np.fl
 
 
 def _gaps(line: Timeline, edges: tuple[float, float]) -> list[tuple[float, float]]:
-    """Times of the interval that no line covers, from the worker's first line on."""
+    """Times of the measured interval that no line covers, from the worker's first line on."""
     low, high = max(edges[0], float(line.begin_ms.min())), edges[1]
-    found = []
+    gaps = []
     reached = low
     for begin, end in sorted(zip(line.begin_ms.tolist(), line.end_ms.tolist(), strict=True)):
         if begin > reached + _SLACK_MS and reached < high:
-            found.append((reached, min(begin, high)))
+            gaps.append((reached, min(begin, high)))
         reached = max(reached, end)
-    if high - reached > _PERIOD_MS + _SLACK_MS:  # a shorter rest is that of a line not yet written
-        found.append((reached, high))
-    return [(begin, end) for begin, end in found if end - begin > _SLACK_MS]
+    if high - reached > _PERIOD_MS + _SLACK_MS:  # a shorter rest belongs to a line that is not yet written
+        gaps.append((reached, high))
+    return [(begin, end) for begin, end in gaps if end - begin > _SLACK_MS]
 
 
 def _p99_ms(began: NDArray[np.float64], ended: NDArray[np.float64], edges: tuple[float, float]) -> float:
-    """What an event at a random moment of the interval is late by, at most, in 99 of 100 cases."""
+    """The lateness that an event at a random moment of the measured interval exceeds in 1 of 100 cases."""
     most = ended - np.maximum(began, edges[0])
     least = np.maximum(ended - edges[1], 0.0)
     allowed_ms = _LATE_SHARE * (edges[1] - edges[0])
@@ -174,8 +177,8 @@ def _p99_ms(began: NDArray[np.float64], ended: NDArray[np.float64], edges: tuple
 def _stalls(
     late: Mapping[int, tuple[NDArray[np.float64], NDArray[np.float64]]], edges: tuple[float, float]
 ) -> list[dict[str, Any]]:
-    """When workers stood still, in s of the interval: the longest of these times, in their order."""
-    found = [
+    """The longest stalls of the workers, in order of time; their times are in s of the measured interval."""
+    stalls = [
         {
             "worker": worker,
             "begin_s": (max(begin, edges[0]) - edges[0]) / 1e3,
@@ -183,16 +186,16 @@ def _stalls(
         }
         for worker, (began, ended) in late.items()
         for begin, end in zip(began.tolist(), ended.tolist(), strict=True)
-        if end - begin >= STALL_MS_MIN
+        if end - begin >= MIN_STALL_MS
     ]
-    longest = sorted(found, key=lambda stall: stall["begin_s"] - stall["end_s"])[:STALLS_MOST]
+    longest = sorted(stalls, key=lambda stall: stall["begin_s"] - stall["end_s"])[:MAX_STALLS]
     return sorted(longest, key=lambda stall: (stall["begin_s"], stall["worker"]))
 
 
 def clock_step(health: Mapping[int, Sequence[Line]]) -> tuple[float, int] | None:
-    """The largest step of the wall clock between two lines of a worker: (ms, when in ns of the run's clock).
+    """The largest step of the wall clock between two lines of a worker: (step in ms, time in ns).
 
-    None if no line says how late the wall clock is.
+    The time is on the run's clock. None if no line holds how late the wall clock is.
     """
     steps = [
         (line["late_wall_ms"] - before["late_wall_ms"], int(line["wall_ns"]))

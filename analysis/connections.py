@@ -1,4 +1,4 @@
-"""What connecting took in a run, from the counts that its workers wrote into their health lines."""
+"""What connecting cost in a run, from the counts in the workers' health lines."""
 
 from __future__ import annotations
 
@@ -8,37 +8,36 @@ from typing import TYPE_CHECKING, Any
 from analysis.timing import connect_quantiles, connect_waits_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from analysis.reading import Run
 
 
 def count_connections(run: Run) -> dict[str, dict[str, Any]]:
-    """`connections` of a run, over all workers and regions; nothing where no worker counted any.
+    """`connections` of a run, over all workers and regions; empty if no worker counted any.
 
-    What attempts waited is that of the whole run, as the counts are, and not of the measured intervals alone.
+    The counts and the waits of attempts cover the whole run, not only the measured intervals.
     """
-    doors = [door for lines in run.health.values() for door in _last_counts(lines)]
-    if not doors:
+    counts = [count for lines in run.health.values() for count in _last_counts(lines)]
+    if not counts:
         return {}
-    return {"connections": {**_sum(doors), "connect_ms": connect_quantiles(connect_waits_ms(run.attempts))}}
+    return {"connections": {**_sum(counts), "connect_ms": connect_quantiles(connect_waits_ms(run.attempts))}}
 
 
 def _last_counts(lines: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """A worker's counts, region by region: they grow from line to line, so the last ones hold all."""
+    """A worker's counts, region by region. They grow from line to line, so the last line has the totals."""
     return next((line["connections"] for line in reversed(lines) if line.get("connections")), ())
 
 
-def _sum(doors: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Counts and seconds added up. `token_s` becomes `signing_s`: reports withhold what is named `token`."""
-    each = list(doors)
+def _sum(counts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Counts and seconds added up. `token_s` becomes `signing_s`: reports withhold fields named `token`."""
     retries: Counter[str] = Counter()
-    for door in each:
-        retries.update(door["retries"])
+    for count in counts:
+        retries.update(count["retries"])
     return {
-        "opened": sum(door["opened"] for door in each),
-        "retired": sum(door["retired"] for door in each),
+        "opened": sum(count["opened"] for count in counts),
+        "retired": sum(count["retired"] for count in counts),
         "retries": dict(sorted(retries.items())),
-        "slot_wait_s": sum(door["slot_wait_s"] for door in each),
-        "signing_s": sum(door["token_s"] for door in each),
+        "slot_wait_s": sum(count["slot_wait_s"] for count in counts),
+        "signing_s": sum(count["token_s"] for count in counts),
     }

@@ -1,4 +1,4 @@
-"""Which attempts belong to a cell's interval, and how they and their transactions ended."""
+"""The attempts of a measured interval, and how they and their transactions ended."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from analysis.reading import MeasuredInterval
 
 STATES = ("committed", "rejected", "gave_up", "failed", "unknown", "cut_off")
-"""How a transaction can have ended."""
+"""The states of a transaction: how it ended."""
 
 _STATE_OF = {
     Outcome.COMMITTED: "committed",
@@ -26,26 +26,26 @@ _STATE_OF = {
     Outcome.ERROR: "failed",
     Outcome.UNKNOWN: "unknown",
 }
-"""The state of a transaction by the outcome of its last attempt, if that was final."""
+"""The state of a transaction by the outcome of its last attempt, if that attempt was final."""
 
 
 class BrokenEquationError(AssertionError):
-    """Counts that must agree do not: a fault of hotrow or of the ledger, never of the database."""
+    """Counts that must agree differ: a fault of hotrow or of the ledger, never of the database."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Counts:
-    """The attempts that began in one interval, transaction after transaction."""
+    """The attempts that began in one measured interval, grouped by transaction."""
 
     interval: MeasuredInterval
     attempts: NDArray[np.void]
     """`ATTEMPT` records; those of a transaction are neighbours, in order."""
     first: NDArray[np.int64]
-    """Where each transaction's first attempt in the interval is, ascending."""
+    """Index of each transaction's first attempt in the interval, ascending."""
     states: NDArray[np.int64]
     """How each transaction ended, as an index into `STATES`."""
     connect_ns: NDArray[np.float64]
-    """How long each transaction waited for connections, from its first attempt on, be it earlier."""
+    """How long each transaction waited for connections; attempts before the interval count too."""
 
     @property
     def sizes(self) -> NDArray[np.int64]:
@@ -54,7 +54,7 @@ class Counts:
 
     @property
     def last(self) -> NDArray[np.int64]:
-        """Where each transaction's last attempt is."""
+        """Index of each transaction's last attempt."""
         return self.first + self.sizes - 1
 
     @property
@@ -64,28 +64,28 @@ class Counts:
 
     @property
     def users(self) -> NDArray[np.uint64]:
-        """Whose each attempt was: one number for each user of a run."""
+        """The user of each attempt, as a number that is unique in the run."""
         return _numbered(self.attempts, "user")
 
     @property
     def first_tries(self) -> int:
-        """How many of the attempts were the first of their transaction."""
+        """How many attempts were the first of their transaction."""
         return int(np.count_nonzero(self.attempts["attempt"] == 1))
 
     def batches(self, count: int) -> NDArray[np.int64]:
-        """In which of `count` equal parts of the interval each attempt began."""
+        """The batch in which each attempt began: 0 to `count` - 1, equal parts of the interval."""
         offset_ns = self.attempts["started"] - self.interval.begin_ns
         length_ns = self.interval.end_ns - self.interval.begin_ns
         return np.asarray(np.minimum(offset_ns * count // length_ns, count - 1))
 
 
 def counts_in(attempts: NDArray[np.void], interval: MeasuredInterval) -> Counts:
-    """Pick the attempts that began in `interval`, and the transactions that made them.
+    """The attempts that began in `interval`, and the transactions that made them.
 
-    `attempts` are all records of one cell; each worker's in the order they ended. A transaction is counted
-    where it was under way: it may have begun before the interval, and is cut off where it goes on after it.
-    Choosing transactions by their beginning instead would leave out the long ones at one end, cut the others
-    short at the other, and so find fewer retries than there are.
+    `attempts` are all records of one cell, each worker's in the order in which they ended. A transaction
+    counts if one of its attempts began in the interval. It may have begun earlier, and it is cut off if it
+    goes on after the interval. Choosing transactions by their begin instead would leave out long ones at one
+    end, cut others short at the other end, and so find too few retries.
 
     Raises:
         BrokenEquationError: a transaction went on after its final attempt.
@@ -107,40 +107,40 @@ def counts_in(attempts: NDArray[np.void], interval: MeasuredInterval) -> Counts:
 
 
 def split(attempts: NDArray[np.void], together: Counts, field: str, parts: int) -> tuple[Counts, ...]:
-    """The counts of each of so many parts of a cell, by a field of the record that counts them from 0.
+    """The counts of each part of a cell: each region, or each kind of transaction.
 
     Args:
         attempts: all records of the cell.
-        together: the counts of all of them.
-        field: `region` or `kind`.
-        parts: how many the run has.
+        together: the counts of all these records.
+        field: `region` or `kind`: the field of the record that holds the part's number, from 0.
+        parts: how many parts the run has.
 
     Raises:
-        BrokenEquationError: they do not add up, because an attempt is of a part that the run does not have,
-            or a transaction of several.
+        BrokenEquationError: the parts do not add up to the cell, because an attempt belongs to a part that
+            the run does not have, or a transaction belongs to several.
     """
-    dealt = tuple(counts_in(attempts[attempts[field] == part], together.interval) for part in range(parts))
-    _equal(f"attempts = sum over {field}s", len(together.attempts), sum(len(one.attempts) for one in dealt))
-    _equal(f"transactions = sum over {field}s", len(together.first), sum(len(one.first) for one in dealt))
-    return dealt
+    by_part = tuple(counts_in(attempts[attempts[field] == part], together.interval) for part in range(parts))
+    _equal(f"attempts = sum over {field}s", len(together.attempts), sum(len(one.attempts) for one in by_part))
+    _equal(f"transactions = sum over {field}s", len(together.first), sum(len(one.first) for one in by_part))
+    return by_part
 
 
 def _numbered(attempts: NDArray[np.void], field: str) -> NDArray[np.uint64]:
-    """`transaction` or `user`, made one number a run: every worker counts its own from 0."""
+    """`transaction` or `user` as numbers that are unique in the run: every worker counts from 0."""
     return np.asarray(attempts["worker"].astype(np.uint64) << np.uint64(32) | attempts[field])
 
 
 def _connect_ns(
     earlier: NDArray[np.void], attempts: NDArray[np.void], ids: NDArray[np.uint64]
 ) -> NDArray[np.float64]:
-    """The sum of `connect` of each of the transactions `ids`, ascending, over both parts of the attempts."""
+    """The sum of `connect` of each transaction in `ids` (ascending), over both groups of attempts."""
     total = np.zeros(len(ids))
-    for part in (earlier, attempts):
-        numbers = _numbered(part, "transaction")
-        places = np.searchsorted(ids, numbers)
-        known = places < len(ids)
-        known[known] = ids[places[known]] == numbers[known]
-        total += np.bincount(places[known], weights=part["connect"][known], minlength=len(ids))
+    for group in (earlier, attempts):
+        numbers = _numbered(group, "transaction")
+        indices = np.searchsorted(ids, numbers)
+        known = indices < len(ids)
+        known[known] = ids[indices[known]] == numbers[known]
+        total += np.bincount(indices[known], weights=group["connect"][known], minlength=len(ids))
     return total
 
 
@@ -164,7 +164,11 @@ def count_transactions(cell: Counts) -> dict[str, int]:
 
 
 def count_attempts(cell: Counts) -> dict[str, int]:
-    """`total` and the count of each outcome. Raises BrokenEquationError where they do not add up."""
+    """`total` and the count of each outcome.
+
+    Raises:
+        BrokenEquationError: they do not add up.
+    """
     counts = np.bincount(cell.attempts["outcome"], minlength=len(Outcome)).tolist()
     total = len(cell.attempts)
     opening = int(np.count_nonzero(cell.attempts["attempt"][cell.first] == 1))
@@ -174,12 +178,12 @@ def count_attempts(cell: Counts) -> dict[str, int]:
 
 
 def count_in_doubt(cell: Counts) -> dict[str, int]:
-    """Attempts whose COMMIT was never answered, by what is known of them now.
+    """Attempts whose COMMIT was never answered, by what is known about them now.
 
-    `total` is `applied` and `not_applied`, as their receipts told, and `unknown`.
+    `total` is the sum of `applied` and `not_applied`, which their receipts show, and `unknown`.
 
     Raises:
-        BrokenEquationError: an attempt is said to be resolved, and has an outcome that no receipt can tell.
+        BrokenEquationError: an attempt is marked as resolved but has an outcome that no receipt can show.
     """
     outcome, resolved = cell.attempts["outcome"], (cell.attempts["flags"] & Flag.RESOLVED) != 0
     applied = int(np.count_nonzero(resolved & (outcome == Outcome.COMMITTED)))
@@ -191,15 +195,15 @@ def count_in_doubt(cell: Counts) -> dict[str, int]:
 
 
 def count_sqlstates(cell: Counts) -> dict[str, int]:
-    """Attempts that certainly did not commit, by SQLSTATE; those in doubt are counted in `count_in_doubt`.
+    """Attempts that certainly did not commit, by SQLSTATE. `count_in_doubt` counts those in doubt.
 
-    Rejections and client errors have none and are left out.
+    Rejections and client errors have no SQLSTATE and are left out.
     """
     outcome, resolved = cell.attempts["outcome"], (cell.attempts["flags"] & Flag.RESOLVED) != 0
     refused = (outcome != Outcome.COMMITTED) & (outcome != Outcome.UNKNOWN) & ~resolved
     codes = cell.attempts["sqlstate"][refused]
-    found, counts = np.unique(codes[codes != b""], return_counts=True)
-    return {code.decode(): int(count) for code, count in zip(found, counts, strict=True)}
+    different, counts = np.unique(codes[codes != b""], return_counts=True)
+    return {code.decode(): int(count) for code, count in zip(different, counts, strict=True)}
 
 
 def _equal(equation: str, left: int, right: int) -> None:

@@ -1,15 +1,16 @@
-"""What a run on Aurora DSQL cost: CloudWatch's minutes beside our own attempts. Pure.
+"""The cost of a run on Aurora DSQL: CloudWatch's minutes beside hotrow's attempts. Pure.
 
-CloudWatch has one value a metric and minute, and a run seldom begins and ends on one. Amounts of the whole
-run are summed over every minute that it touches: all its load is in them, and what else the cluster did in
-the first and the last of them too (the tables are filled in the first). Rates (an attempt, a commit) are
-taken over the whole minutes of the run alone, from the first attempt to the last; where there is none, over
-all that it touches, and `basis` says so. A minute without a TotalDPU yet counts on neither side.
+CloudWatch has one value per metric and minute, and a run seldom begins and ends on a full minute. Amounts of
+the whole run are sums over every minute that it touches. They include all its load, and also what else the
+cluster did in the first and the last minute (the tables are filled in the first). Rates, per attempt or per
+commit, use only the minutes that the run fills, from its first attempt to its last. If it fills none, they
+use all minutes that it touches, and `basis` says so. A minute that has no TotalDPU yet is left out of both.
 
-    dollars a million commits = dollars a million DPU x DPU / commits
-    of that, for conflicts    = the same x attempts that ended in a conflict / attempts
+    dollars per million commits = dollars per million DPU x DPU / commits
+    of that, for conflicts      = the same x attempts that ended in a conflict / attempts
 
-The second takes an attempt in vain to cost what one that commits costs. It writes nothing: this is a ceiling.
+The second formula assumes that an attempt in vain costs as much as one that commits. An attempt in vain
+writes nothing, so this is an upper bound.
 """
 
 from __future__ import annotations
@@ -35,43 +36,43 @@ FORMAT = 1
 FILE = "cost.json"
 MINUTE_NS = 60_000_000_000
 TOTAL = "TotalDPU"
-KINDS = ("WriteDPU", "ReadDPU", "ComputeDPU", "MultiRegionWriteDPU")
+PARTS = ("WriteDPU", "ReadDPU", "ComputeDPU", "MultiRegionWriteDPU")
 CONFLICTS = "OccConflicts"
 COMMIT_LATENCY = "CommitLatency"
 TRANSACTIONS = "TotalTransactions"
-METRICS = (TOTAL, *KINDS, CONFLICTS, TRANSACTIONS, COMMIT_LATENCY)
+METRICS = (TOTAL, *PARTS, CONFLICTS, TRANSACTIONS, COMMIT_LATENCY)
 _HOST = re.compile(r"([a-z0-9]+)\.dsql(?:-[a-z0-9]+)?\.([a-z0-9-]+)\.on\.aws")
 _CONFLICTING = (Outcome.CONFLICT, Outcome.SCHEMA_CONFLICT)
 FORMULA = (
-    "dollars a million commits = price x DPU / commits; for conflicts = that x conflicting attempts / "
-    "attempts (an attempt in vain taken to cost as much as one that commits: a ceiling)"
+    "dollars per million commits = price x DPU / commits; for conflicts = that x conflicting attempts / "
+    "attempts (an upper bound: it assumes that an attempt in vain costs as much as one that commits)"
 )
 
 Series = dict[int, float]
-"""Minute (its beginning, in minutes since the epoch) -> CloudWatch's value of it."""
+"""CloudWatch's values by minute; a minute is numbered by its begin, in minutes since the epoch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metered:
-    """What CloudWatch says of one cluster. A metric that it has nothing of is not there."""
+    """CloudWatch's values for one cluster. A metric without values is missing."""
 
     region: str
     id: str
     dimension: str | None
-    """Under which dimension it was found; None where nothing was."""
+    """The dimension under which values were found; None if there are no values."""
     series: Mapping[str, Series]
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """When a run's attempts were made, [begin_ns, end_ns) of wall-clock ns."""
+    """The time in which a run's attempts were made, [begin_ns, end_ns) of wall-clock ns."""
 
     begin_ns: int
     end_ns: int
 
     @property
     def touched(self) -> range:
-        """Every minute that holds some of the run."""
+        """Every minute that holds a part of the run."""
         return range(self.begin_ns // MINUTE_NS, -(-self.end_ns // MINUTE_NS))
 
     @property
@@ -82,34 +83,34 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class ClusterName:
-    """What CloudWatch knows a cluster by."""
+    """The region and id by which CloudWatch knows a cluster."""
 
     region: str
     id: str
 
 
 def clusters_of(meta: Mapping[str, Any]) -> tuple[ClusterName, ...]:
-    """The clusters that a run.json names: in target.clusters, or else by their hosts in the command.
+    """The clusters that a run.json names in `target.clusters`, or else by their hosts in the command.
 
-    None where the run was not on Aurora DSQL.
+    Empty if the run was not on Aurora DSQL.
     """
     if meta["target"].get("kind") != "dsql":
         return ()
     listed = meta["target"].get("clusters") or ()
-    hosts = [str(each.get("host", "")) for each in listed] or [str(meta.get("command", ""))]
-    named = [
-        ClusterName(str(each["region"]), str(each["id"]))
-        for each in listed
-        if each.get("id") and each.get("region")
+    hosts = [str(cluster.get("host", "")) for cluster in listed] or [str(meta.get("command", ""))]
+    names = [
+        ClusterName(str(cluster["region"]), str(cluster["id"]))
+        for cluster in listed
+        if cluster.get("id") and cluster.get("region")
     ]
-    if listed and len(named) == len(listed):
-        return tuple(named)
-    found = (match for host in hosts for match in _HOST.finditer(host))
-    return tuple(dict.fromkeys(ClusterName(region=match[2], id=match[1]) for match in found))
+    if listed and len(names) == len(listed):
+        return tuple(names)
+    matches = (match for host in hosts for match in _HOST.finditer(host))
+    return tuple(dict.fromkeys(ClusterName(region=match[2], id=match[1]) for match in matches))
 
 
 def span_of(attempts: NDArray[np.void]) -> Span | None:
-    """From the first attempt's start to the last one's end; None without attempts."""
+    """The time from the first attempt's start to the last one's end; None without attempts."""
     if not len(attempts):
         return None
     return Span(int(attempts["started"].min()), int(_ended_ns(attempts).max()) + 1)
@@ -118,18 +119,22 @@ def span_of(attempts: NDArray[np.void]) -> Span | None:
 def reckon(
     attempts: NDArray[np.void], metered: Sequence[Metered], price: float, span: Span
 ) -> dict[str, Any]:
-    """cost.json of a run: docs/cost.md has its fields. `attempts` are all of the run, in wall-clock ns.
+    """cost.json of a run; docs/cost.md describes its fields.
 
-    `price` is in dollars a million DPU. Absent is null, never 0.
+    `attempts` are all records of the run, in wall-clock ns. `price` is in dollars per million DPU. Absent is
+    null, never 0.
     """
-    seen = _minutes_of(metered, TOTAL)
-    basis = "whole minutes" if set(span.whole) & seen else "all minutes touched"
-    minutes = sorted(seen & set(span.whole if basis == "whole minutes" else span.touched))
+    metered_minutes = _minutes_of(metered, TOTAL)
+    basis = "whole minutes" if set(span.whole) & metered_minutes else "all minutes touched"
+    minutes = sorted(metered_minutes & set(span.whole if basis == "whole minutes" else span.touched))
     return {
         "format": FORMAT,
         "price_dollars_per_million_dpu": price,
-        "clusters": [{"region": each.region, "id": each.id, "dimension": each.dimension} for each in metered],
-        "run": _whole_run(metered, span, seen, price),
+        "clusters": [
+            {"region": cluster.region, "id": cluster.id, "dimension": cluster.dimension}
+            for cluster in metered
+        ],
+        "run": _whole_run(metered, span, metered_minutes, price),
         "basis": basis if minutes else None,
         "rates": _rates(attempts, metered, minutes, price) if minutes else None,
         "formula": FORMULA,
@@ -137,7 +142,10 @@ def reckon(
 
 
 def write_cost(directory: Path, cost: Mapping[str, Any]) -> Path:
-    """Write `cost` as cost.json into a run's directory, whole or not at all; return its path.
+    """Write `cost` as cost.json into a run's directory, whole or not at all.
+
+    Returns:
+        The path of cost.json.
 
     Raises:
         OSError: it cannot be written.
@@ -149,7 +157,7 @@ def write_cost(directory: Path, cost: Mapping[str, Any]) -> Path:
 
 
 def read_cost(directory: Path) -> dict[str, Any] | None:
-    """The cost.json of a run's directory; None where there is none, or none of this format."""
+    """The cost.json of a run's directory; None if there is none in this format."""
     try:
         cost = json.loads((directory / FILE).read_text())
     except (OSError, ValueError):
@@ -157,9 +165,11 @@ def read_cost(directory: Path) -> dict[str, Any] | None:
     return cost if isinstance(cost, dict) and cost.get("format") == FORMAT else None
 
 
-def _whole_run(metered: Sequence[Metered], span: Span, seen: set[int], price: float) -> dict[str, Any]:
+def _whole_run(
+    metered: Sequence[Metered], span: Span, metered_minutes: set[int], price: float
+) -> dict[str, Any]:
     """Amounts over every minute that the run touches."""
-    minutes = sorted(set(span.touched) & seen)
+    minutes = sorted(set(span.touched) & metered_minutes)
     dpu = _sum(metered, TOTAL, minutes)
     return {
         "begin_utc": _utc(span.touched.start),
@@ -168,7 +178,7 @@ def _whole_run(metered: Sequence[Metered], span: Span, seen: set[int], price: fl
         "minutes_with_data": len(minutes),
         "seconds_of_first_minute": _seconds_of_first(span),
         "seconds_of_last_minute": _seconds_of_last(span),
-        "dpu": {"total": dpu, **{name: _sum(metered, name, minutes) for name in KINDS}},
+        "dpu": {"total": dpu, **{name: _sum(metered, name, minutes) for name in PARTS}},
         "dollars": None if dpu is None else price * dpu / 1e6,
         "occ_conflicts": _sum(metered, CONFLICTS, minutes),
         "commit_latency_ms_p50": _median(metered, COMMIT_LATENCY, minutes),
@@ -179,10 +189,10 @@ def _rates(
     attempts: NDArray[np.void], metered: Sequence[Metered], minutes: Sequence[int], price: float
 ) -> dict[str, Any]:
     """CloudWatch's sums over these minutes beside the attempts that ended in them."""
-    own = attempts[np.isin(_ended_ns(attempts) // MINUTE_NS, minutes)]
-    total = len(own)
-    committed = int(np.count_nonzero(own["outcome"] == Outcome.COMMITTED))
-    conflicting = int(np.count_nonzero(np.isin(own["outcome"], _CONFLICTING)))
+    attempts = attempts[np.isin(_ended_ns(attempts) // MINUTE_NS, minutes)]
+    total = len(attempts)
+    committed = int(np.count_nonzero(attempts["outcome"] == Outcome.COMMITTED))
+    conflicting = int(np.count_nonzero(np.isin(attempts["outcome"], _CONFLICTING)))
     dpu = _sum(metered, TOTAL, minutes)
     per_million = None if dpu is None or not committed else price * dpu / committed
     share = conflicting / total if total else None
@@ -204,15 +214,15 @@ def _rates(
 
 
 def _ended_ns(attempts: NDArray[np.void]) -> NDArray[np.int64]:
-    """When each attempt was decided: an attempt belongs to the minute of its end, as its conflict does."""
+    """The end of each attempt. An attempt belongs to the minute of its end, as its conflict does."""
     lasted = sum(attempts[part].astype(np.float64) for part in ("begin", "body", "commit"))
     return np.asarray(attempts["started"] + np.asarray(lasted).astype(np.int64))
 
 
 def _minutes_of(metered: Iterable[Metered], name: str) -> set[int]:
-    """The minutes that every cluster has a value of."""
-    each = [set(cluster.series.get(name, ())) for cluster in metered]
-    return set.intersection(*each) if each else set()
+    """The minutes for which every cluster has a value."""
+    minutes = [set(cluster.series.get(name, ())) for cluster in metered]
+    return set.intersection(*minutes) if minutes else set()
 
 
 def _values(metered: Iterable[Metered], name: str, minutes: Sequence[int]) -> list[float]:
@@ -236,7 +246,7 @@ def _median(metered: Iterable[Metered], name: str, minutes: Sequence[int]) -> fl
 
 
 def _seconds_of_first(span: Span) -> float:
-    """How much of its first minute the run takes up."""
+    """How many seconds of its first minute the run fills."""
     first_ends_ns = min((span.touched.start + 1) * MINUTE_NS, span.end_ns)
     return (first_ends_ns - span.begin_ns) / 1e9
 

@@ -1,4 +1,4 @@
-"""The closed form for a measured cell: its skew, its measured window and cycle, its retry policy."""
+"""The prediction for a measured cell: the closed form with its skew, conflict window, cycle and policy."""
 
 from __future__ import annotations
 
@@ -23,17 +23,21 @@ if TYPE_CHECKING:
     from hotrow.keys.skew import Skew, Table
 
 ABSENT: Mapping[str, None] = {"conflict_rate": None, "goodput_per_s": None}
-REJECTED_SHARE_MAX = 0.05
-"""Where the business rule refused more of the attempts, what commits hangs on the data's state, which the
-closed form does not know."""
+MAX_REJECTED_SHARE = 0.05
+"""If the business rule rejected a larger share of the attempts, what commits depends on the data. The closed
+form does not know the data."""
 _MS = 1e-3
 
 
 def lay_out(cell: Mapping[str, Any], skews: Mapping[str, Skew]) -> Table | None:
-    """The skew of a cell over its keys, out of those of its run by their texts; None if it is not there.
+    """The skew of a cell, laid out over its keys; None if the run's skews do not contain it.
+
+    Args:
+        cell: the cell from run.json.
+        skews: the skews of the run, by their texts.
 
     Raises:
-        RunError: there are too few keys for it.
+        RunError: the cell has too few keys for its skew.
     """
     skew = skews.get(cell["skew"])
     try:
@@ -43,16 +47,16 @@ def lay_out(cell: Mapping[str, Any], skews: Mapping[str, Skew]) -> Table | None:
 
 
 def expect(
-    cell: Mapping[str, Any], table: Table | None, counted: Counts, times: Timing, think_s: float
+    cell: Mapping[str, Any], table: Table | None, counts: Counts, times: Timing, think_s: float
 ) -> dict[str, float | None]:
     """Predicted conflict rate and goodput.
 
-    None where the closed form does not hold, or there is no skew, window or cycle to predict from.
+    Both are None if the closed form does not hold, or if skew, conflict window or cycle are unknown.
     """
-    loop = _loop(cell["users"], counted, times, think_s)
+    loop = _loop(cell["users"], counts, times, think_s)
     policy = parse_retry(cell["retry"])
-    # A budget's give-ups hang on how other transactions fared: the model's follow from the policy alone.
-    if table is None or loop is None or policy.name == "budget" or not _holds(cell, counted):
+    # Give-ups of a budget depend on other transactions; in the model they depend on the policy alone.
+    if table is None or loop is None or policy.name == "budget" or not _holds(cell, counts):
         return dict(ABSENT)
     sets = _row_sets(table, cell["keys_per_transaction"], cell.get("rows_per_key", 1))
     with np.errstate(all="ignore"):  # a key that is certain to be drawn leaves the others 0 / 0
@@ -62,30 +66,30 @@ def expect(
     return {"conflict_rate": predicted.conflict_rate, "goodput_per_s": predicted.goodput_per_s}
 
 
-def _holds(cell: Mapping[str, Any], counted: Counts) -> bool:
-    """Whether transactions write just what they draw, and nearly all of their attempts reach COMMIT."""
-    rejected = np.count_nonzero(counted.attempts["outcome"] == Outcome.REJECTED)
-    few = rejected <= REJECTED_SHARE_MAX * len(counted.attempts)
-    return bool(cell.get("closed_form", True) and few)
+def _holds(cell: Mapping[str, Any], counts: Counts) -> bool:
+    """Whether transactions write exactly what they draw, and nearly all of their attempts reach COMMIT."""
+    rejected = np.count_nonzero(counts.attempts["outcome"] == Outcome.REJECTED)
+    few_rejected = rejected <= MAX_REJECTED_SHARE * len(counts.attempts)
+    return bool(cell.get("closed_form", True) and few_rejected)
 
 
 def _row_sets(table: Table, keys_per_transaction: int, rows_per_key: int) -> KeySets:
-    """The rows that transactions take: of each key they draw, one of so many, alike.
+    """The sets of rows that transactions take: of each key they draw, one of its rows, all equally likely.
 
-    Where the skew has fewer keys than a transaction draws, one row of each of those stands for the set.
+    If the skew has fewer keys than a transaction draws, one row of each key stands for the set.
     """
     p, keys = table.groups()
     drawn = min(keys_per_transaction, round(float(keys.sum())))
     return key_sets(p / rows_per_key, keys * rows_per_key, drawn)
 
 
-def _loop(users: int, counted: Counts, times: Timing, think_s: float) -> Loop | None:
-    """The measured loop: what of the cycle is neither window nor backoff nor think time is outside."""
+def _loop(users: int, counts: Counts, times: Timing, think_s: float) -> Loop | None:
+    """The measured loop. `outside` is the cycle without conflict window, backoff and think time."""
     if times.cycle_ms is None or len(times.window_ms) == 0 or times.window_ms.mean() <= 0:
         return None
-    attempts = len(counted.attempts)
+    attempts = len(counts.attempts)
     window_ms = float(times.window_ms.mean())
-    think_ms = think_s / _MS * counted.first_tries / attempts
+    think_ms = think_s / _MS * counts.first_tries / attempts
     outside_ms = max(0.0, times.cycle_ms - window_ms - times.backoff_ms - think_ms)
     return Loop(
         users=users,

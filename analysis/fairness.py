@@ -1,4 +1,4 @@
-"""How evenly the users of a cell got their transactions committed."""
+"""Fairness: how evenly the users of a cell got their transactions committed."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ if TYPE_CHECKING:
     from analysis.counts import Counts
 
 
-EVEN_ENOUGH = 0.5
+MIN_JAIN = 0.5
 """Jain's index below which a few users had most of the commits."""
-COMMITS_PER_USER_MIN = 5
-"""Fewer on average may leave some users without one by chance: of 5, one user in 150."""
+MIN_COMMITS_PER_USER = 5
+"""With fewer commits per user on average, some users have none by chance. With 5 it is one user in 150."""
 
 
 def is_uneven(shares: Mapping[str, Any], committed: int) -> bool:
-    """Whether a few of several users had most of the commits, and chance is no reason.
+    """Whether a few users had most of the commits, and not by chance.
 
-    `shares` is `fairness` of a cell, `committed` how many transactions committed in it.
+    `shares` is `fairness` of a cell's summary, `committed` the number of transactions that committed in it.
     """
-    return shares["jain"] is not None and shares["jain"] < EVEN_ENOUGH and is_enough(shares, committed)
+    return shares["jain"] is not None and shares["jain"] < MIN_JAIN and is_enough(shares, committed)
 
 
 def is_enough(shares: Mapping[str, Any], committed: int) -> bool:
-    """Whether so many commits say something of how they were dealt."""
-    return bool(committed >= COMMITS_PER_USER_MIN * shares["users"])
+    """Whether there are enough commits per user to judge fairness."""
+    return bool(committed >= MIN_COMMITS_PER_USER * shares["users"])
 
 
 def fairness(cell: Counts, users: int) -> dict[str, Any]:
-    """`users`, `jain`, `max_over_median` and the least, median and most transactions that one committed.
+    """`users`, `jain`, `max_over_median`, and the fewest, median and most commits of a user.
 
-    `users` is how many the cell has: those who committed nothing count as 0, also where they began no attempt
-    in the interval. If more than so many began one (their number was changed meanwhile), all of those count.
-    Both ratios are None where one user was alone, and where their divisor is 0.
+    `users` is the cell's number of users. Those who committed nothing count as 0, even if they began no
+    attempt in the measured interval. If more users than that began an attempt, because their number was
+    changed meanwhile, all of these count. Both ratios are None for a single user, and if their divisor is 0.
     """
     commits = _commits_by_user(cell, users)
     several = len(commits) > 1
@@ -54,7 +54,7 @@ def fairness(cell: Counts, users: int) -> dict[str, Any]:
 
 
 def jain(shares: NDArray[np.int64]) -> float | None:
-    """(sum of x)^2 / (n * sum of x^2): 1 where all are alike, 1/n where one has all; None where all are 0.
+    """(sum of x)^2 / (n * sum of x^2): 1 if all are equal, 1/n if one has all; None if all are 0.
 
     Source: R. Jain, D.-M. Chiu and W. Hawe, "A quantitative measure of fairness and discrimination for
     resource allocation in shared computer systems", DEC research report TR-301, 1984.
@@ -64,7 +64,7 @@ def jain(shares: NDArray[np.int64]) -> float | None:
 
 
 def _commits_by_user(cell: Counts, users: int) -> NDArray[np.int64]:
-    """Committed transactions of each user, int64[users or more]; last those without a record."""
-    found, place = np.unique(cell.users, return_inverse=True)
-    ended_by = place[cell.last[cell.committed]]
-    return np.bincount(ended_by, minlength=max(users, len(found)))
+    """Committed transactions of each user, int64[users or more]; users without a record come last."""
+    numbers, index = np.unique(cell.users, return_inverse=True)
+    committed_by = index[cell.last[cell.committed]]
+    return np.bincount(committed_by, minlength=max(users, len(numbers)))

@@ -1,6 +1,6 @@
-"""How run.json and the lines of a run's other files look, declared once. Fields that nobody reads may differ.
+"""The shapes of run.json and of the lines of a run's other files. Fields that nobody reads may differ.
 
-What is optional was added after the first runs of format 1.
+Optional fields were added after the first runs of format 1.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
     from analysis.shapes import Shape
 
-_PARTS_MAX = 256
-"""Kinds or regions: the record counts them in a byte."""
-_USERS_MAX = 10_000_000
+_MAX_PARTS = 256
+"""Most kinds or regions of a run: the record numbers them in one byte."""
+_MAX_USERS = 10_000_000
 _WORKER = whole(0, 0xFFFF)
 _TIME_NS = whole(0, 2**62)
 
@@ -55,7 +55,7 @@ CELL = record(
         "scenario": text,
         "skew": spelled("a skew", is_spelled_right),
         "keys": whole(1, MAX_KEYS),
-        "users": whole(1, _USERS_MAX),
+        "users": whole(1, _MAX_USERS),
         "retry": spelled("a retry policy", _is_policy),
         "redraw": flag,
         "repeat": whole(),
@@ -74,7 +74,7 @@ _TARGET = record(
         "latency": maybe(map_of(number())),
         "conflicts": one_of("commit", "locks"),
     },
-    {"regions": list_of(text, _PARTS_MAX), "clusters": list_of(map_of(maybe(text)), _PARTS_MAX)},
+    {"regions": list_of(text, _MAX_PARTS), "clusters": list_of(map_of(maybe(text)), _MAX_PARTS)},
 )
 RUN = record(
     {
@@ -90,21 +90,21 @@ RUN = record(
         "git_revision": maybe(text),
         "command": text,
         "seed": whole(),
-        "kinds": list_of(text, _PARTS_MAX),
+        "kinds": list_of(text, _MAX_PARTS),
         "options": map_of(plain),
         "packages": map_of(text),
     },
 )
 _CHECK = record({"name": text, "valid": maybe(flag), "count": whole(), "details": map_of(anything)})
 _OFFSET = record({"worker": _WORKER, "offset_ns": whole(-(2**62), 2**62), "delay_ns": whole()})
-_FOUND = record({"code": text, "message": text, "advice": text})
+_FINDING = record({"code": text, "message": text, "advice": text})
 
 EVENTS: Mapping[str, Shape] = MappingProxyType(
     {
         "begin": record({"cell": whole(), "begin_ns": _TIME_NS}),
         "window": record(
             {"cell": whole(), "begin_ns": _TIME_NS, "end_ns": _TIME_NS},
-            {"users": whole(1, _USERS_MAX), "interrupted": text},
+            {"users": whole(1, _MAX_USERS), "interrupted": text},
         ),
         "verdict": record(
             {"cell": whole(), "checks": list_of(_CHECK)},
@@ -118,13 +118,13 @@ EVENTS: Mapping[str, Shape] = MappingProxyType(
             {"from_ns": maybe(_TIME_NS), "to_ns": maybe(_TIME_NS)},
         ),
         "clock": record({"offsets": list_of(_OFFSET)}),
-        "rehearsal": record({"findings": list_of(_FOUND)}),
+        "rehearsal": record({"findings": list_of(_FINDING)}),
         "sealed": record({"files": map_of(record({"bytes": whole(), "digest": text}))}),
     }
 )
-"""By the name of the event; events of other names are let pass."""
+"""The shape of each event, by the event's name. Events with other names are accepted."""
 
-_DOOR = record(
+_CONNECTIONS = record(
     {
         "opened": whole(),
         "retired": whole(),
@@ -141,13 +141,13 @@ HEALTH = record(
         "machine_cpu": number(),
         "cores": whole(),
         "late_wall_ms": number(-1e18),
-        "connections": list_of(_DOOR, _PARTS_MAX),
+        "connections": list_of(_CONNECTIONS, _MAX_PARTS),
     },
 )
 
 
 def event_fault(event: Mapping[str, Any]) -> str | None:
-    """What is wrong with a line of events.jsonl; None if nothing is."""
+    """The fault of a line of events.jsonl, in words; None if it has none."""
     name = event.get("event")
     if not isinstance(name, str):
         return "event is missing"

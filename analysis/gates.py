@@ -1,4 +1,4 @@
-"""Gates: limits that a run is judged by, and the exit code that says how it went."""
+"""Gates: the limits by which a run is judged, and the exit code of a run."""
 
 from __future__ import annotations
 
@@ -11,82 +11,82 @@ from hotrow.exit_codes import FINE, GATE_FAILED, INVARIANT_VIOLATED, NOT_USABLE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-ERROR_RATE_MAX = 0.01
-"""Transactions failed / finished that are let pass if no limit was given."""
+MAX_ERROR_RATE = 0.01
+"""Default limit of transactions failed / finished."""
 _UNJUDGED = ("check_undecided", "interrupted")
-"""Warnings of a cell of which nobody knows what it would have been."""
+"""Warnings of cells whose outcome is unknown."""
 NEVER_RIGHT = ("22", "42")
-"""SQLSTATE classes of which, if no limit was given, no error is let pass: data exceptions, and syntax errors
-or names that do not exist. They are faults of the scenario, not of the load."""
+"""SQLSTATE classes of which no error passes unless --max-error-rate is passed: data exceptions, and syntax
+errors or names that do not exist. They are faults of the scenario, not of the load."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gates:
-    """The limits; None is no limit. A measurement on its limit passes."""
+    """The limits; None is no limit. A measurement equal to its limit passes."""
 
     max_conflict_rate: float | None = None
     """Conflicts / attempts."""
     max_give_up_rate: float | None = None
     """Transactions given up / finished."""
     max_error_rate: float | None = None
-    """Transactions failed / finished; None is `ERROR_RATE_MAX`, and none at all of `NEVER_RIGHT`."""
+    """Transactions failed / finished; None means `MAX_ERROR_RATE`, and no error of a `NEVER_RIGHT` class."""
     max_p99_ms: float | None = None
     """p99 latency of committed transactions."""
     min_goodput_per_s: float | None = None
     """Committed transactions per second."""
     expect_violations: bool = False
-    """Whether some cell has to violate an invariant: a run that shows what goes wrong."""
+    """Whether at least one cell must violate an invariant, for a run that shows what goes wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """One gate that a cell, or the run as a whole, did not pass; its text is one line for a person."""
+    """One gate that a cell, or the run as a whole, did not pass. Its text is one line for a reader."""
 
     gate: str
-    """As the option is written: `--max-conflict-rate`."""
+    """The option, such as `--max-conflict-rate`."""
     cell: int | None
-    """None if it is the run's."""
+    """The cell's id; None if the gate is the whole run's."""
     limit: float | None
     """None if the option has no value."""
     measured: float | None
-    """None if the cell has no such value: that is not a pass, but a measurement that is not usable."""
+    """None if the cell has no such value. That is not a pass, but a measurement that is not usable."""
     where: str
-    """In words."""
+    """The cell or cells, in words."""
     why: str = ""
-    """What the measured value came from, if that is known."""
+    """The cause of the measured value, if known."""
 
     def __str__(self) -> str:
         """Such as `--max-conflict-rate 0.1: 0.52 measured in cell 3 (counter, hot, 8 users, none)`."""
         if self.limit is None:
             return f"{self.gate}: no violation was found in {self.where}"
-        found = "nothing" if self.measured is None else f"{self.measured:.4g}"
-        told = f"{self.gate} {self.limit:g}: {found} measured in {self.where}"
-        return f"{told}: {self.why}" if self.why else told
+        measured = "nothing" if self.measured is None else f"{self.measured:.4g}"
+        text = f"{self.gate} {self.limit:g}: {measured} measured in {self.where}"
+        return f"{text}: {self.why}" if self.why else text
 
     def as_json(self) -> dict[str, Any]:
-        """For a machine."""
-        named = {"gate": self.gate, "cell": self.cell, "limit": self.limit, "measured": self.measured}
-        return {**named, "text": str(self)}
+        """The entry of `gates.breaches` in summary.json."""
+        fields = {"gate": self.gate, "cell": self.cell, "limit": self.limit, "measured": self.measured}
+        return {**fields, "text": str(self)}
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A gate that a cell passed, but for a reason that says little."""
+    """A gate that a cell passed for a reason that proves little."""
 
     gate: str
     cell: int
     limit: float
     measured: float
     text: str
-    """One line for a person: `--max-conflict-rate 0.1: met in cell 3 (…), but …`."""
+    """One line for a reader, such as `--max-conflict-rate 0.1: met in cell 3 (…), but …`."""
 
     def as_json(self) -> dict[str, Any]:
-        """For a machine."""
+        """The entry of `gates.doubts` in summary.json."""
         return asdict(self)
 
 
 def judged(summary: Mapping[str, Any], gates: Gates, breaches: Sequence[Breach]) -> dict[str, Any]:
-    """`gates` of summary.json: the limits, which of them were breached, and which were met but say little."""
+    """`gates` of summary.json: the limits, the breached ones, and those that were met but prove little."""
     return {
         "limits": asdict(gates),
         "breaches": [breach.as_json() for breach in breaches],
@@ -95,21 +95,21 @@ def judged(summary: Mapping[str, Any], gates: Gates, breaches: Sequence[Breach])
 
 
 def check_gates(summary: Mapping[str, Any], gates: Gates) -> list[Breach]:
-    """Every gate that a cell of `summary` (summary.json) did not pass, cell by cell; then the run's."""
-    found = [
+    """Every gate that was not passed, cell by cell and then of the whole run; `summary` is summary.json."""
+    breaches = [
         breach
         for cell in summary["cells"]
         for breach in (*_breaches(cell, gates), *_failures(cell, gates.max_error_rate))
     ]
     if gates.expect_violations and _is_known_right(summary):
-        found.append(Breach("--expect-violations", None, None, 0, "any cell"))
-    return found
+        breaches.append(Breach("--expect-violations", None, None, 0, "any cell"))
+    return breaches
 
 
 def doubts(summary: Mapping[str, Any], gates: Gates) -> list[Doubt]:
     """Every gate that was met only because a few users had nearly all commits and the others starved.
 
-    Who never gets to commit neither conflicts with those who do nor is in their latency.
+    Users who never commit do not conflict with those who do, and latency does not include them.
     """
     return [
         Doubt(gate, cell["id"], limit, measured, _doubted(gate, limit, measured, cell))
@@ -132,7 +132,7 @@ def _doubted(gate: str, limit: float, measured: float, cell: Mapping[str, Any]) 
 def _measured(
     cell: Mapping[str, Any], gates: Gates
 ) -> tuple[tuple[str, float | None, float | None, bool], ...]:
-    """Of each gate with a limit of its own: option, limit, what was measured, and whether it is the most."""
+    """(option, limit, measured value, whether the limit is an upper one) of each gate on a single value."""
     return (
         ("--max-conflict-rate", gates.max_conflict_rate, cell["conflict_rate"]["value"], True),
         ("--max-give-up-rate", gates.max_give_up_rate, cell["give_up_rate"]["value"], True),
@@ -151,12 +151,19 @@ def _breaches(cell: Mapping[str, Any], gates: Gates) -> Iterator[Breach]:
             yield Breach(gate, cell["id"], limit, measured, _where(cell))
 
 
-def _failures(cell: Mapping[str, Any], given: float | None) -> Iterator[Breach]:
-    """What `--max-error-rate` does not let pass; a cell in which nothing finished has failed nothing."""
-    rate, limit = cell["error_rate"]["value"], ERROR_RATE_MAX if given is None else given
+def _failures(cell: Mapping[str, Any], max_error_rate: float | None) -> Iterator[Breach]:
+    """The breach of `--max-error-rate` by a cell, if any.
+
+    Without that option a cell in which no transaction finished passes, and errors of a `NEVER_RIGHT` class
+    do not.
+    """
+    rate = cell["error_rate"]["value"]
+    limit = MAX_ERROR_RATE if max_error_rate is None else max_error_rate
     errors = [error for error in cell["errors"] if error["outcome"] == "error"]
-    wrong = [error for error in errors if given is None and (error["sqlstate"] or "")[:2] in NEVER_RIGHT]
-    if rate is None and given is not None:
+    wrong = [
+        error for error in errors if max_error_rate is None and (error["sqlstate"] or "")[:2] in NEVER_RIGHT
+    ]
+    if rate is None and max_error_rate is not None:
         yield Breach("--max-error-rate", cell["id"], limit, None, _where(cell))
     elif rate is not None and rate > limit:
         yield Breach("--max-error-rate", cell["id"], limit, rate, _where(cell), _why(errors))
@@ -166,14 +173,14 @@ def _failures(cell: Mapping[str, Any], given: float | None) -> Iterator[Breach]:
 
 
 def _why(errors: Sequence[Mapping[str, Any]]) -> str:
-    """The most frequent error in words, and how many attempts others have."""
+    """The most frequent error in words, and the number of attempts that ended in other errors."""
     if not errors:
         return ""
     first, more = errors[0], sum(error["attempts"] for error in errors[1:])
-    told = " ".join(str(part) for part in (first["sqlstate"], first["message"]) if part)
+    error = " ".join(str(part) for part in (first["sqlstate"], first["message"]) if part)
     place = f" ({first['place']})" if first["place"] else ""
     others = f", and {more} attempts in other errors" if more else ""
-    return f"{first['attempts']} attempts in {told or 'an error without SQLSTATE'}{place}{others}"
+    return f"{first['attempts']} attempts in {error or 'an error without SQLSTATE'}{place}{others}"
 
 
 def _where(cell: Mapping[str, Any]) -> str:
@@ -186,11 +193,11 @@ def _where(cell: Mapping[str, Any]) -> str:
 def exit_code(
     summary: Mapping[str, Any], breaches: Sequence[Breach], *, expect_violations: bool = False
 ) -> int:
-    """The exit code of a run: the worst of what was found, in this order.
+    """The exit code of a run: the first of these that applies.
 
     3: a check found wrong data, and that was not expected. 1: a gate was measured and not passed. 4: a cell
-    is not usable, was not measured or not judged, a file is damaged, or a gate had nothing to measure. 0:
-    none of these.
+    is not usable, was not measured or was not judged, a file is damaged, or a gate had nothing to measure.
+    0: none of these.
     """
     if _is_violated(summary) and not expect_violations:
         return INVARIANT_VIOLATED
@@ -202,7 +209,7 @@ def exit_code(
 
 
 def _is_known_right(summary: Mapping[str, Any]) -> bool:
-    """Whether no cell violates anything, nor may one that is missing or undecided."""
+    """Whether every planned cell was measured and checked, and none violates an invariant."""
     return _is_judged(summary) and not _is_violated(summary)
 
 
@@ -211,11 +218,12 @@ def _is_violated(summary: Mapping[str, Any]) -> bool:
 
 
 def _is_judged(summary: Mapping[str, Any]) -> bool:
-    """Whether there are cells, all that were planned, each to its end, and their checks decided."""
+    """Whether there are cells, all planned cells were measured to their end, and their checks are decided."""
     cells = summary["cells"]
     missing = not cells or not summary.get("usable", True) or _has(summary, "cells_missing")
     return not missing and not any(_has(cell, code) for cell in cells for code in _UNJUDGED)
 
 
-def _has(warned: Mapping[str, Any], code: str) -> bool:
-    return any(warning["code"] == code for warning in warned["warnings"])
+def _has(summary: Mapping[str, Any], code: str) -> bool:
+    """Whether a cell, or the run, has a warning with this code."""
+    return any(warning["code"] == code for warning in summary["warnings"])

@@ -1,4 +1,4 @@
-"""Which keys the conflicts of a cell were on."""
+"""The keys with the most conflicts of a cell."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from hotrow.attempt.record import NO_KEY, Outcome
 if TYPE_CHECKING:
     from analysis.counts import Counts
 
-MOST = 10
-"""Keys that are listed."""
+MAX_HOT_KEYS = 10
+"""Most keys that are listed."""
 
 
 def hot_keys(cell: Counts) -> list[dict[str, Any]]:
-    """The keys with the most conflicts, at most `MOST`, most first, then by key; none without a conflict.
+    """The keys with the most conflicts, at most `MAX_HOT_KEYS`: most conflicts first, then by key.
 
-    A key stands for every attempt in whose write set it was the hottest: with several keys an attempt may
-    have lost on a colder one. `share` is of all conflicts that have a key, `attempts` all with this key.
+    A key stands for every attempt in whose write set it was the hottest. An attempt with several keys may
+    have lost on a colder one. `share` is the key's share of all conflicts that have a key. `attempts` counts
+    all attempts with this key. Empty if there was no conflict.
     """
     keys = cell.attempts["key"]
     lost = keys[(cell.attempts["outcome"] == Outcome.CONFLICT) & (keys != NO_KEY)]
-    found, conflicts = np.unique(lost, return_counts=True)
-    hottest = np.lexsort((found, -conflicts))[:MOST]
+    numbers, conflicts = np.unique(lost, return_counts=True)
+    hottest = np.lexsort((numbers, -conflicts))[:MAX_HOT_KEYS]
     return [
         {
             "key": key,
@@ -32,5 +33,5 @@ def hot_keys(cell: Counts) -> list[dict[str, Any]]:
             "share": count / len(lost),
             "attempts": int(np.count_nonzero(keys == key)),
         }
-        for key, count in zip(found[hottest].tolist(), conflicts[hottest].tolist(), strict=True)
+        for key, count in zip(numbers[hottest].tolist(), conflicts[hottest].tolist(), strict=True)
     ]

@@ -1,4 +1,4 @@
-"""How long the hottest row of a cell was taken by the transactions that committed on it."""
+"""The share of time for which the hottest row of a cell was taken by transactions that committed on it."""
 
 from __future__ import annotations
 
@@ -19,63 +19,65 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-OVERLAP_MIN = 1.05
-"""Transactions on one row that committed cannot overlap: more than the whole interval proves several rows."""
-OVERLAP_COMMITS_MIN = 20
-"""Fewer commits prove nothing."""
+MIN_OVERLAP = 1.05
+"""Committed transactions on one row cannot overlap. If they took more than this many times the measured
+interval, they wrote several rows."""
+MIN_OVERLAP_COMMITS = 20
+"""Fewer commits do not prove that they wrote several rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Of the interval without silences."""
+    """How long the hottest row was taken, as shares of the measured interval without silences."""
 
     busy: float | None
-    """The share for which the row was taken, at most 1; None if it is not known or there is no such row."""
+    """The share for which the row was taken, at most 1; None if unknown or if there is no such row."""
     overlap: float | None
-    """What the share surely is, if it proves that there is no such row."""
+    """A lower bound of the share, if it proves that the commits were on several rows; otherwise None."""
 
 
 UNKNOWN = Taken(None, None)
 
 
 def how_taken(
-    cell: Mapping[str, Any], counted: Counts, table: Table | None, silences: Sequence[Mapping[str, float]]
+    cell: Mapping[str, Any], counts: Counts, table: Table | None, silences: Sequence[Mapping[str, float]]
 ) -> Taken:
-    """By the windows of those who committed: on one row they cannot overlap.
+    """The share of time for which the hottest row was taken, from the conflict windows R of its commits.
 
-    The record's key is the hottest of the write set, so a commit that wrote the hottest key of all names it.
-    Who commits is not drawn by the skew: those who are tried again, or give up, are mostly on hot keys.
-    If BEGIN travels with the first statement, R is too long by a round trip, which is no longer than the body
-    and no longer than COMMIT: without it, R is surely no longer than the row was taken. Not known if
-    transactions write other keys than they draw.
+    On one row these windows cannot overlap. The record's key is the hottest of the write set, so every commit
+    that wrote the hottest key of all has it as its key. Commits do not follow the skew: retries and give-ups
+    are mostly on hot keys. BEGIN travels with the first statement, so R includes the way to the server and
+    back, which takes no longer than the body and no longer than COMMIT. R without that round trip is a lower
+    bound of how long the row was taken. The share is unknown if transactions write other keys than they draw.
 
     Args:
-        cell: of run.json.
-        counted: the attempts of its interval.
-        table: its skew; None if that is not known.
-        silences: of the cell; a server that stands still takes no row.
+        cell: the cell from run.json.
+        counts: the attempts of its measured interval.
+        table: its skew, laid out over its keys; None if unknown.
+        silences: `silences` of the cell; a server that stands still takes no row.
     """
     if table is None or not cell.get("closed_form", True):
         return UNKNOWN
-    attempts = counted.attempts
+    attempts = counts.attempts
     wrote = (attempts["key"] == table.key_of([0])[0]) & (attempts["outcome"] == Outcome.COMMITTED)
     taken = attempts[wrote & ((attempts["flags"] & Flag.RESOLVED) == 0)]
     begin, body, commit = (taken[part].astype(np.float64) for part in ("begin", "body", "commit"))
-    ends_ns = (taken["started"] - counted.interval.begin_ns) + begin + body + commit
+    ends_ns = (taken["started"] - counts.interval.begin_ns) + begin + body + commit
+    # `begin` is below 1 us: see `analysis.timing.time_cell`.
     window_ns, trip_ns = body + commit - begin, np.maximum(np.minimum(body, commit) - begin, 0.0)
     rows = cell.get("rows_per_key", 1)
-    share = _share(counted, ends_ns - window_ns, ends_ns, silences) / rows
-    surely = _share(counted, ends_ns - window_ns + trip_ns, ends_ns, silences) / rows
-    if len(taken) >= OVERLAP_COMMITS_MIN and surely > OVERLAP_MIN:
-        return Taken(None, surely)
+    share = _share(counts, ends_ns - window_ns, ends_ns, silences) / rows
+    lower_bound = _share(counts, ends_ns - window_ns + trip_ns, ends_ns, silences) / rows
+    if len(taken) >= MIN_OVERLAP_COMMITS and lower_bound > MIN_OVERLAP:
+        return Taken(None, lower_bound)
     return Taken(min(share, 1.0), None)
 
 
 def _share(
-    counted: Counts, begin_ns: Floats, end_ns: Floats, silences: Sequence[Mapping[str, float]]
+    counts: Counts, begin_ns: Floats, end_ns: Floats, silences: Sequence[Mapping[str, float]]
 ) -> float:
-    """Time in all of these spans, as far as it lies in the interval and outside silences, / all such time."""
-    whole_ns = float(counted.interval.end_ns - counted.interval.begin_ns)
+    """The spans' time within the measured interval and outside silences, as a share of all such time."""
+    whole_ns = float(counts.interval.end_ns - counts.interval.begin_ns)
     still = [(gap["begin_s"] * 1e9, gap["end_s"] * 1e9) for gap in silences]
     awake_ns = whole_ns - sum(end - begin for begin, end in still)
     inside = _shared(begin_ns, end_ns, 0.0, whole_ns)

@@ -1,8 +1,8 @@
-"""95 % intervals for counts that cluster in time.
+"""95 % intervals for counts of events that come in bursts.
 
-Conflicts come in bursts, so neighbouring attempts are not independent and the textbook intervals are too
-narrow. The measured interval is cut into batches. How much more the batches scatter than independent
-events would is the *design effect*, and n events count as n / design effect. It is never taken below 1.
+Conflicts come in bursts. Neighbouring attempts are therefore not independent, and the textbook intervals are
+too narrow. The measured interval is cut into batches. The *design effect* is how much more the batches
+scatter than independent events would. n events count as n / design effect. It is never taken below 1.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _TWO = 2
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A value with its 95 % interval; all None where nothing was observed."""
+    """A value with its 95 % interval; all None if nothing was observed."""
 
     value: float | None = None
     low: float | None = None
@@ -38,7 +38,7 @@ class Estimate:
 
 
 def wilson(hits: float, trials: float) -> tuple[float, float]:
-    """The score interval for hits / trials; trials > 0, neither need be whole.
+    """The score interval for hits / trials; trials > 0. Neither needs to be a whole number.
 
     Source: E. B. Wilson, JASA 22, 1927.
     """
@@ -50,7 +50,7 @@ def wilson(hits: float, trials: float) -> tuple[float, float]:
 
 
 def poisson(count: float) -> tuple[float, float]:
-    """The exact interval for the mean of a Poisson count; the count need not be whole.
+    """The exact interval for the mean of a Poisson count. The count does not need to be a whole number.
 
     Source: F. Garwood, Biometrika 28, 1936.
     """
@@ -59,14 +59,16 @@ def poisson(count: float) -> tuple[float, float]:
 
 
 def design_effect(residuals: Floats, variance: float) -> float:
-    """How many times the variance of independent events the batches show, at least 1.
+    """The variance that the batches show / the variance of independent events; at least 1.
 
     Args:
-        residuals: float64[batches], count of each batch minus what it should be at the overall rate.
-        variance: of the total, if events were independent.
+        residuals: float64[batches], count of each batch minus its expected count at the overall rate.
+        variance: variance of the total if events were independent.
 
-    It is raised by (t / z)^2, because a scatter estimated from few batches is itself uncertain. 1 where there
-    is one batch or no variance. Source: E. L. Korn and B. I. Graubard, Survey Methodology 24, 1998.
+    The effect is multiplied by (t / z)^2, because a scatter estimated from few batches is itself uncertain.
+    It is 1 if there is one batch or no variance.
+
+    Source: E. L. Korn and B. I. Graubard, Survey Methodology 24, 1998.
     """
     batches = len(residuals)
     if batches < _TWO or variance <= 0:
@@ -77,7 +79,10 @@ def design_effect(residuals: Floats, variance: float) -> float:
 
 
 def share(hits: Floats, trials: Floats) -> Estimate:
-    """Sum of hits / sum of trials, at most 1, both float64[batches]: Wilson at n / design effect."""
+    """Sum of hits / sum of trials, at most 1; both float64[batches].
+
+    The interval is Wilson's at n / design effect.
+    """
     total, count = float(trials.sum()), float(hits.sum())
     if total == 0:
         return Estimate()
@@ -88,7 +93,10 @@ def share(hits: Floats, trials: Floats) -> Estimate:
 
 
 def ratio(counts: Floats, bases: Floats) -> Estimate:
-    """Sum of counts / sum of bases, both float64[batches], may exceed 1: Garwood at count / design effect."""
+    """Sum of counts / sum of bases; both float64[batches]. The ratio may exceed 1.
+
+    The interval is Garwood's at count / design effect.
+    """
     total, count = float(bases.sum()), float(counts.sum())
     if total == 0:
         return Estimate()
@@ -98,9 +106,10 @@ def ratio(counts: Floats, bases: Floats) -> Estimate:
 
 
 def per_second(counts: Floats, seconds: float) -> Estimate:
-    """Events a second from counts in equal batches, float64[batches], over `seconds` in all: Student's t.
+    """Events per second, from counts in equal batches, float64[batches], that last `seconds` in all.
 
-    No interval from fewer than two batches. Where no event came at all, the upper end is Garwood's.
+    The interval is Student's t. There is no interval from fewer than two batches. If there was no event, the
+    upper end is Garwood's.
     """
     total = float(counts.sum())
     if len(counts) < _TWO:

@@ -1,7 +1,8 @@
-"""Which keys the transactions of a skew take together, in the few numbers that the model needs.
+"""The sets of keys that transactions take together on a skew, in the few numbers that the model needs.
 
-Keys come in groups of (nearly) alike ones: group g has `counts[g]` keys of probability `p[g]` each. A *class*
-is a kind of key set, a cell of the array `mass`; the probabilities of all classes sum to 1.
+Keys of (nearly) equal probability form a group: group g has `counts[g]` keys of probability `p[g]` each. A
+*class* is a set of key sets with the same groups. Each class is one element of the array `mass`, which holds
+its probability; they sum to 1.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 _HEAD = 32
-"""The hottest groups, kept one by one: they make the conflicts."""
+"""The hottest groups are kept one by one, because they cause the conflicts."""
 _BIN_RATIO = 1.15
-"""Colder groups whose p are within this ratio become one: it changes the sum of p^2 by under 0.5 %."""
+"""Colder groups whose p are within this ratio are merged. This changes the sum of p^2 by less than 0.5 %."""
 _PAIR = 2
 
 
@@ -29,7 +30,7 @@ class KeySets(Protocol):
 
     @property
     def mass(self) -> Floats:
-        """Probability of each class for a first try; any shape."""
+        """Probability of each class for a first try; an array of any shape."""
         ...
 
     @property
@@ -42,34 +43,34 @@ class KeySets(Protocol):
         ...
 
     def load(self, weights: Floats, survival: Floats) -> Floats:
-        """By group, for one key of it: the chance that an attempt takes that key and its other keys survive.
+        """By group: the probability that an attempt takes a given key of it and its other keys survive.
 
-        `weights` are the shares of the classes among attempts (`mass` where attempts are all first tries).
+        `weights` are the shares of the classes among attempts (`mass` if all attempts are first tries).
         """
         ...
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Pairs:
-    """Two keys a transaction. Class (g, h): one key of group g and one of h; `mass` is symmetric."""
+    """Two keys per transaction. Class (g, h) has one key of group g and one of h; `mass` is symmetric."""
 
     mass: Floats
     counts: Floats
 
     def conflict(self, survival: Floats) -> Floats:
-        """1 - s_g * s_h: exponents add."""
+        """1 - s_g * s_h, because both keys must survive."""
         return 1.0 - np.outer(survival, survival)
 
     def load(self, weights: Floats, survival: Floats) -> Floats:
-        """Twice the row, because either key of the pair may be the one."""
+        """Twice the row sum, because either key of the pair can be the given one."""
         return np.asarray(2.0 * (weights @ survival) / self.counts)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Draws:
-    """k keys a transaction, taken as independent draws. Class (d, g): the d-th key is of group g.
+    """k keys per transaction, taken as independent draws. In class (d, g) the d-th key is of group g.
 
-    Exact for k = 1. For more keys it forgets that the draws exclude one another (see docs/summary.md).
+    Exact for k = 1. For more keys it ignores that the draws exclude one another (see docs/summary.md).
     """
 
     mass: Floats
@@ -77,30 +78,30 @@ class Draws:
     counts: Floats
 
     def conflict(self, survival: Floats) -> Floats:
-        """1 - s_g * (mean survival of each other draw): exponents add."""
+        """1 - s_g * (the product of the mean survivals of the other draws), because all keys must survive."""
         return 1.0 - survival * _others(self.mass, survival)
 
     def load(self, weights: Floats, survival: Floats) -> Floats:
-        """Summed over the draws by which the key can be taken."""
+        """The sum over the draws by which the key can be taken."""
         taken = len(weights) * weights * _others(weights, survival)
         return np.asarray(taken.sum(axis=0) / self.counts)
 
 
 def _others(weights: Floats, survival: Floats) -> Floats:
-    """For each draw, as a column: the product of the mean survivals of all other draws."""
+    """The product of the mean survivals of all other draws, for each draw; a column."""
     means = weights @ survival / weights.sum(axis=1)
     return np.array([[np.prod(np.delete(means, draw))] for draw in range(len(means))])
 
 
 def key_sets(p: Floats, counts: Floats, keys_per_transaction: int) -> KeySets:
-    """The key sets of transactions that draw so many distinct keys, one after the other without replacement.
+    """The key sets of transactions that draw distinct keys, one after the other, without replacement.
 
     Args:
         p: float64[groups], probability of each key of a group, hottest first, above 0.
         counts: float64[groups], keys in the group; sum(p * counts) = 1.
-        keys_per_transaction: at least 1. Where no more than so many keys have p > 0 (`hot` and two accounts),
-            every transaction takes all of those: whoever meets on another key met there too, so one key
-            stands for the set.
+        keys_per_transaction: how many keys each transaction draws, at least 1. If no more keys than that have
+            p > 0 (such as `hot` with two accounts), every transaction takes all of them. Transactions that
+            meet on one key then meet on all, so one key stands for the set.
 
     Source: successive sampling; the exact marginal of the second draw is p_j * (T - p_j / (1 - p_j)) with
     T = sum p / (1 - p), of later draws by B. Rosén, "Asymptotic theory for successive sampling", 1972.
@@ -116,7 +117,7 @@ def key_sets(p: Floats, counts: Floats, keys_per_transaction: int) -> KeySets:
 
 
 def _compressed(p: Floats, counts: Floats) -> tuple[Floats, Floats]:
-    """The same groups, the cold ones binned; `p` of a bin is its mean."""
+    """The same groups with the cold ones merged into bins; `p` of a bin is its mean."""
     if len(p) <= _HEAD:
         return p, counts
     steps = np.floor(np.log(p[_HEAD] / p[_HEAD:]) / np.log(_BIN_RATIO))
@@ -136,10 +137,10 @@ def _pair_mass(p: Floats, counts: Floats) -> Floats:
 
 
 def _later_draw(p: Floats, counts: Floats, draw: int) -> Floats:
-    """Probability, for each key of a group, that it is the `draw`-th drawn; draw >= 2.
+    """Probability that a given key of a group is the `draw`-th drawn, by group; draw >= 2.
 
-    Each key rings once, after an exponential time of rate p; the d-th to ring is the d-th drawn. For d > 2
-    the moment of the d-th ring is taken as certain (Rosén).
+    Each key rings once, after an exponential time of rate p. The d-th key to ring is the d-th drawn. For
+    d > 2 the moment of the d-th ring is taken as certain (Rosén).
     """
     if draw == _PAIR:
         odds = p / (1.0 - p)
@@ -148,7 +149,7 @@ def _later_draw(p: Floats, counts: Floats, draw: int) -> Floats:
 
 
 def _time_of(p: Floats, counts: Floats, rung: int) -> float:
-    """When `rung` keys are expected to have rung; `rung` is below the number of keys."""
+    """The time by which `rung` keys are expected to have rung; `rung` is below the number of keys."""
 
     def missing(time: float) -> float:
         return float((counts * -np.expm1(-p * time)).sum()) - rung

@@ -1,10 +1,10 @@
-"""What conflicts should cost: closed forms for a closed loop of users on a skew, first committer wins.
+"""Closed forms for the cost of conflicts: a closed loop of users on a skew, where the first committer wins.
 
-An attempt takes its snapshot, works for a window R, and loses if a key of its write set was committed
-meanwhile. N users spend R in the window and Z outside it. What is assumed: attempts begin on a key like a
-Poisson stream (of the N - 1 others), and the keys of one attempt survive independently of each other.
+An attempt takes its snapshot, works for a conflict window R, and loses if a key of its write set was
+committed meanwhile. N users spend R in the window and Z outside it. Two assumptions: attempts of the N - 1
+other users begin on a key like a Poisson stream, and the keys of one attempt survive independently.
 
-docs/summary.md says how far it is off, against a discrete-event simulation (tests/analysis/test_model.py).
+docs/summary.md gives the error against a discrete-event simulation (tests/analysis/test_model.py).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 _DELAYS = 24
-"""Delays are listed for so many failures; every usual cap is reached by then, and the last one holds on."""
+"""Delays are listed for this many failures. Every usual cap is reached by then, so the last delay repeats."""
 _ROUNDS = 5_000
 _TOLERANCE = 1e-10
 _DAMPING = 0.3
@@ -44,26 +44,26 @@ class Loop:
 
     users: int
     window_s: float
-    """R: mean time from snapshot to commit decision, of attempts that reach COMMIT; above 0."""
+    """R: mean conflict window of attempts that reach COMMIT; above 0."""
     outside_s: float
     """Rest of an attempt's cycle, without backoff and without think time."""
     think_s: float = 0.0
-    """Pause once a transaction."""
+    """Pause, once per transaction."""
     spread: Floats = field(default_factory=_constant)
-    """Quantiles of the window, ascending, divided by their mean: `[1]` is a window that never varies."""
+    """Quantiles of the conflict window, ascending, divided by their mean: `[1]` is a constant window."""
     reach: float = 1.0
-    """Share of attempts that get as far as COMMIT (others are rejected by the business rule, or fail)."""
+    """Share of attempts that reach COMMIT. The others are rejected by the business rule, or fail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What the closed form says of one cell."""
+    """The closed form's result for one cell."""
 
     conflict_rate: float
     """Conflicts / attempts."""
     attempts_per_s: float
     goodput_per_s: float
-    """Committed transactions a second."""
+    """Committed transactions per second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +72,10 @@ class Restarts:
 
     delays_s: tuple[float, ...]
     more: float
-    """Further failures that are followed by a retry, with the last delay; may be infinite."""
+    """How many further failures are followed by a retry, each with the last delay; may be infinite."""
 
     def tries(self, conflict: Any) -> Any:
-        """Expected attempts of a transaction each of which conflicts so often: 1 + P + P^2 + …."""
+        """Expected attempts of a transaction whose attempts conflict with probability P: 1 + P + P^2 + …."""
         count = len(self.delays_s)
         return sum((conflict**failures for failures in range(1, count + 1)), 1.0) + self._tail(conflict)
 
@@ -87,13 +87,13 @@ class Restarts:
         return listed + self._tail(conflict) * self.delays_s[-1]
 
     def _tail(self, conflict: Any) -> Any:
-        """P^(n+1) + … + P^(n+more), n delays being listed."""
+        """P^(n+1) + … + P^(n+more), where n is the number of listed delays."""
         odds = conflict ** (len(self.delays_s) + 1) / np.maximum(1.0 - conflict, _TINY)
         return odds * (1.0 - (0.0 if math.isinf(self.more) else conflict**self.more))
 
 
 def restarts_of(policy: Policy, attempt_s: float) -> Restarts:
-    """Follow `policy` through a transaction whose attempts take `attempt_s` each and all fail."""
+    """The delays of `policy` in a transaction whose attempts all fail and take `attempt_s` each."""
     delays_s: list[float] = []
     elapsed_s = attempt_s
     while len(delays_s) < _DELAYS and not policy.gives_up(len(delays_s) + 1, elapsed_s):
@@ -101,19 +101,19 @@ def restarts_of(policy: Policy, attempt_s: float) -> Restarts:
         elapsed_s += delays_s[-1] + attempt_s
     if len(delays_s) < _DELAYS:
         return Restarts(tuple(delays_s), more=0.0)
-    most = policy.max_retries
-    return Restarts(tuple(delays_s), more=math.inf if most is None else float(most - _DELAYS))
+    max_retries = policy.max_retries
+    return Restarts(tuple(delays_s), more=math.inf if max_retries is None else float(max_retries - _DELAYS))
 
 
 def survival(starts: Floats, spread: Floats) -> Floats:
-    """Chance that a key is not committed by another within the window, for any array of `starts`.
+    """Probability that no other attempt commits a key within the conflict window, for any array of `starts`.
 
     `starts` is how many rival attempts begin on the key in a mean window (rate times R). They begin like a
-    Poisson stream and end after windows of the distribution G that `spread` gives in units of R. After a
-    commit, only attempts that began later can win, so the next commit comes at T with
-    P(T > t) = exp(-starts * H(t)), H the integral of G: the first departure of an M/G/infinity queue. One
-    attempt of starts * E[T] wins. For a constant window this is 1 / (1 + starts); short windows win races,
-    so a window that varies loses fewer.
+    Poisson stream and end after windows of the distribution G, which `spread` gives in units of R. After a
+    commit, only attempts that began later can win. So the next commit comes at T with
+    P(T > t) = exp(-starts * H(t)), where H is the integral of G: the first departure of an M/G/infinity
+    queue. One attempt of starts * E[T] wins. For a constant window this is 1 / (1 + starts). Short windows
+    win races, so with varying windows fewer attempts lose.
     """
     starts = np.maximum(np.asarray(starts, dtype=np.float64), _TINY)[..., None]
     slopes = np.arange(1, len(spread) + 1) / len(spread)
@@ -127,8 +127,8 @@ def survival(starts: Floats, spread: Floats) -> Floats:
 def predict(sets: KeySets, loop: Loop, policy: Policy, *, redraw: bool) -> Prediction:
     """Conflict rate and goodput of one cell.
 
-    Where one key is in every write set and the winner is back within a window (Z < R), it usually wins again:
-    then `_captured` holds, else `_mean_field`.
+    If one key is in every write set and the winner is back within a conflict window (Z < R), the winner
+    usually wins again, and `_captured` holds. Otherwise `_mean_field` holds.
     """
     restarts = restarts_of(policy, loop.window_s + loop.outside_s)
     if loop.users == 1:
@@ -146,16 +146,16 @@ def _prediction(loop: Loop, conflict: float, cycle_s: float) -> Prediction:
 
 
 def _mean_field(sets: KeySets, loop: Loop, restarts: Restarts, *, redraw: bool) -> Prediction:
-    """Each user meets the average of the others; the fixed point of how often which key survives.
+    """The prediction if each user meets the average of the others: the fixed point of the keys' survivals.
 
     Without retries, for one key and a constant window: P = sum p_i * m p_i / (1 + m p_i) with
-    m = (N - 1) R / (R + Z). A retry on the same keys adds attempts where conflicts are, so classes weigh
-    mass * (1 + P + P^2 + …): for unlimited retry at once and Z = 0 that is the approximate MVA of Y. Bard
-    and P. Schweitzer (1979).
+    m = (N - 1) R / (R + Z). A retry on the same keys adds attempts on keys with conflicts, so the weight of a
+    class is mass * (1 + P + P^2 + …). For unlimited immediate retries and Z = 0 this is the approximate MVA
+    of Y. Bard and P. Schweitzer (1979).
     """
 
     def averages(survive: Floats) -> tuple[Floats, float, float]:
-        """Shares of the classes among attempts, conflicts an attempt, and the mean cycle in seconds."""
+        """Shares of the classes among attempts, conflicts per attempt, and the mean cycle in seconds."""
         conflict = sets.conflict(survive)
         if redraw:
             chance = float((sets.mass * conflict).sum())
@@ -178,15 +178,15 @@ def _mean_field(sets: KeySets, loop: Loop, restarts: Restarts, *, redraw: bool) 
 
 
 def _captured(loop: Loop, restarts: Restarts) -> Prediction:
-    """One row in every write set, Z < R: the last winner is back before most losers are.
+    """The prediction if one row is in every write set and Z < R: the last winner is back before most losers.
 
-    The other N - 1 users form a pool whose attempts begin at rate r = (N - 1) / (R + outside + D), D their
-    mean delay. After a commit the winner begins again after Z, and the next commit is the first end of its
-    attempt and of those that the pool began meanwhile: P(T > t) = exp(-r H(t)) * P(Z + R > t), H as in
-    `survival`. So
-    L = r E[T] attempts lose a commit, P = L / (1 + L), and commits come at 1 / E[T]. The winner itself loses
-    with u = 1 - E[exp(-r H(Z + R))], so of the pool's attempts the share q = 1 - u / L fails again, which
-    gives D. For a constant window E[T] = R + (1 - exp(-r Z)) / r.
+    The other N - 1 users form a pool whose attempts begin at rate r = (N - 1) / (R + outside + D), where D is
+    their mean delay. After a commit the winner begins again after Z. The next commit is the first end among
+    the winner's attempt and those that the pool began meanwhile: P(T > t) = exp(-r H(t)) * P(Z + R > t), with
+    H as in `survival`. So L = r E[T] attempts lose per commit, P = L / (1 + L), and the commit rate is
+    1 / E[T]. The winner itself loses with probability u = 1 - E[exp(-r H(Z + R))]. So the share
+    q = 1 - u / L of the pool's attempts fails again, which gives D. For a constant window
+    E[T] = R + (1 - exp(-r Z)) / r.
     """
     pause_s = loop.outside_s + loop.think_s
     windows_s = loop.window_s * loop.spread
@@ -204,7 +204,7 @@ def _captured(loop: Loop, restarts: Restarts) -> Prediction:
     def again(rates: Floats) -> Floats:
         commit_s, winner_loses = race(float(rates[0]))
         fails = min(max(1.0 - winner_loses / (float(rates[0]) * commit_s), _TINY), 1.0)
-        # Delays over attempts of the pool: its retries, and the first try that follows giving up.
+        # The pool's attempts are its retries, and the first tries that follow a give-up.
         delay_s = restarts.waits_s(fails) / (restarts.tries(fails) * fails)
         return np.array([(loop.users - 1) * loop.reach / (loop.window_s + loop.outside_s + delay_s)])
 
@@ -215,11 +215,11 @@ def _captured(loop: Loop, restarts: Restarts) -> Prediction:
 
 
 def _fixed_point(again: Callable[[Floats], Floats], first: Floats) -> Floats:
-    """Follow `again` with damping until it stands still, relatively, at 1e-10."""
-    here = first
+    """The fixed point of `again`: damped iteration until the relative change is below 1e-10."""
+    values = first
     for _ in range(_ROUNDS):
-        there = again(here)
-        if np.max(np.abs(there - here) / np.maximum(here, _TINY)) < _TOLERANCE:
-            return there
-        here = (1.0 - _DAMPING) * here + _DAMPING * there
-    return here
+        new_values = again(values)
+        if np.max(np.abs(new_values - values) / np.maximum(values, _TINY)) < _TOLERANCE:
+            return new_values
+        values = (1.0 - _DAMPING) * values + _DAMPING * new_values
+    return values

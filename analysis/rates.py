@@ -1,4 +1,4 @@
-"""What is said of the attempts of an interval, a cell's or a part's: rates and times, as JSON values."""
+"""Rates and times of the attempts in a measured interval, as JSON values; for a cell or a part of it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from analysis.counts import Counts
 
 
-def rates(cell: Counts) -> dict[str, Any]:
-    """Rates with their intervals, from counts in equal batches of the interval."""
+def measure_rates(cell: Counts) -> dict[str, Any]:
+    """Rates with their 95 % intervals, from counts in equal batches of the measured interval."""
     batch = cell.batches(intervals.BATCHES)
     ending = batch[cell.last]
     attempts = _in_batches(batch)
@@ -44,8 +44,8 @@ def _in_batches(batches: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.bincount(batches, minlength=intervals.BATCHES).astype(np.float64)
 
 
-def times(measured: timing.Timing) -> dict[str, Any]:
-    """Quantiles of how long things took, in ms."""
+def measure_times(measured: timing.Timing) -> dict[str, Any]:
+    """Quantiles of latency, attempt time, COMMIT time, conflict window and connecting, in ms."""
     return {
         "latency_ms": timing.quantiles(measured.latency_ms),
         "attempt_ms": timing.quantiles(measured.attempt_ms),

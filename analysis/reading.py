@@ -1,7 +1,7 @@
-"""A run directory as one value, read without a database, and checked where it is read.
+"""A run's directory as one value. Reading needs no database and checks every field.
 
-What cannot be read at all is refused in one line. What is damaged in part is left out and told of, so that
-nothing is made of it.
+A run that cannot be read at all is refused with a one-line error. Damaged parts are left out and noted in
+`Run.damage`, so that no figure is based on them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from hotrow.keys.skew import Skew
     from hotrow.run.ledger import Ledger
 
-_RUN_BYTES_MAX = 2**27
+_MAX_RUN_BYTES = 2**27
 _MAX_INTERVAL_NS = 100 * 86_400_000_000_000
 """A hundred days."""
 
@@ -53,45 +53,45 @@ class MeasuredInterval:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """What of a run is missing, changed or unreadable."""
+    """The missing, changed and unreadable parts of a run."""
 
     weights: Sequence[str] = ()
-    """Why the weights of a `file:` skew cannot be used; older versions kept none, which is no damage."""
+    """Why the weights of a `file:` skew cannot be used. Older versions kept no weights: that is no damage."""
     files: Sequence[str] = ()
-    """Names of files that are not as they were when the run ended; runs of older versions do not say."""
+    """Names of files that changed after the run had ended. Unknown for runs of older versions."""
     unsealed: bool = False
-    """Whether the run did not get to its end: nothing says that its files are all there. Older versions never
-    did."""
+    """Whether the run did not reach its end, so that files may be incomplete. Always False for runs of older
+    versions."""
     lines: int = 0
     """Lines of events.jsonl and health-*.jsonl that were left out."""
     overlapping: frozenset[int] = frozenset()
-    """Cells whose intervals overlap: they were measured one after another, so one of them is wrong."""
+    """Cells whose intervals overlap. Cells are measured one after another, so at least one is wrong."""
     records: Doubts = NO_DOUBTS
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Run:
-    """All that a run left behind."""
+    """Everything that a run recorded."""
 
     meta: Mapping[str, Any]
     """run.json, whole."""
     cells: Sequence[Mapping[str, Any]]
     """The cells of run.json, in its order."""
     attempts: NDArray[np.void]
-    """`ATTEMPT` records of all cells; each worker's in the order they ended; times are wall-clock ns."""
+    """`ATTEMPT` records of all cells, each worker's in the order they ended; times in wall-clock ns."""
     intervals: Mapping[int, MeasuredInterval]
-    """By cell id; cells that were never measured have none."""
+    """By cell id. A cell that was never measured has none."""
     verdicts: Mapping[int, Sequence[Mapping[str, Any]]]
-    """By cell id: the checks. A cell that was not judged has none."""
+    """The checks, by cell id. A cell that was not judged has none."""
     health: Mapping[int, Sequence[Mapping[str, Any]]]
-    """By worker: one mapping a second."""
+    """The health lines, by worker: one per second."""
     torn_bytes: int
     rehearsal: Sequence[Mapping[str, Any]] = ()
-    """What the rehearsal of the scenario found before the run: warnings, as they stand in summary.json."""
+    """The findings of the scenario's rehearsal before the run, as they are written in summary.json."""
     errors: Sequence[Mapping[str, Any]] = ()
-    """What the first error of each sort in a cell said; runs of older versions have none."""
+    """The first error texts of each sort in each cell. Runs of older versions have none."""
     skews: Mapping[str, Skew] = field(default_factory=dict)
-    """By the texts of the cells; a `file:` whose weights are not there has none."""
+    """By the cells' texts. A `file:` skew whose weights are missing has none."""
     damage: Damage = field(default_factory=Damage)
 
 
@@ -99,7 +99,7 @@ def read_run(directory: Path) -> Run:
     """Read run.json, attempts, events and health of `directory`.
 
     Raises:
-        RunError: the directory is missing, or not a run of this format, or a file of it cannot be read.
+        RunError: the directory is missing or is not a run of this format, or one of its files cannot be read.
     """
     meta = _read_meta(directory)
     ledger = read_ledger(directory)
@@ -111,7 +111,8 @@ def read_run(directory: Path) -> Run:
     health, bad_health = _read_health(directory, ids)
     right = possible(ledger.attempts, ledger.records, meta["cells"], meta)
     intervals = _intervals(events, ledger.attempts[right])
-    right &= near(ledger.attempts, {cell: (each.begin_ns, each.end_ns) for cell, each in intervals.items()})
+    edges = {cell: (interval.begin_ns, interval.end_ns) for cell, interval in intervals.items()}
+    right &= near(ledger.attempts, edges)
     skews, missing = _read_skews(directory, meta["cells"])
     return Run(
         meta=meta,
@@ -121,7 +122,9 @@ def read_run(directory: Path) -> Run:
         verdicts={event["cell"]: event["checks"] for event in events if event["event"] == "verdict"},
         health=align_health(health, offsets),
         torn_bytes=ledger.torn_bytes,
-        rehearsal=[found for event in events if event["event"] == "rehearsal" for found in event["findings"]],
+        rehearsal=[
+            finding for event in events if event["event"] == "rehearsal" for finding in event["findings"]
+        ],
         errors=read_errors(directory),
         skews=skews,
         damage=Damage(
@@ -143,15 +146,15 @@ def read_run(directory: Path) -> Run:
 def _read_meta(directory: Path) -> dict[str, Any]:
     path = directory / "run.json"
     try:
-        meta = parse_json(read_bounded(path, _RUN_BYTES_MAX))
+        meta = parse_json(read_bounded(path, _MAX_RUN_BYTES))
     except RunError as error:
         runs = ", ".join(str(inside.parent) for inside in sorted(path.parent.glob("*/run.json"))[:4])
-        give = f"give one of the runs in it: {runs}" if runs else "give the directory of a run"
-        raise RunError(f"{error}; {give}") from error
+        hint = f"pass one of the runs in it: {runs}" if runs else "pass the directory of a run"
+        raise RunError(f"{error}; {hint}") from error
     except ValueError as error:
         raise RunError(f"{path}: is not JSON") from error
     if not isinstance(meta, dict) or not {"format", "cells", "target"} <= meta.keys():
-        raise RunError(f"{path}: is not the description of a run of hotrow")
+        raise RunError(f"{path}: does not describe a run of hotrow")
     if meta["format"] != FORMAT:
         raise RunError(
             f"{path}: a run of format {repr(meta['format'])[:40]}; this hotrow reads format {FORMAT}"
@@ -160,18 +163,18 @@ def _read_meta(directory: Path) -> dict[str, Any]:
     if fault is not None:
         raise RunError(f"{path}: is damaged: {fault}")
     if len({cell["id"] for cell in meta["cells"]}) < len(meta["cells"]):
-        raise RunError(f"{path}: is damaged: two of its cells have one id")
+        raise RunError(f"{path}: is damaged: two of its cells have the same id")
     return meta
 
 
 def _up_to_seal(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Nothing that stands after the seal is of the run."""
-    place = next((place for place, event in enumerate(events) if event["event"] == EVENT), len(events))
-    return events[: place + 1]
+    """The events up to the seal. Later lines do not belong to the run."""
+    seal = next((index for index, event in enumerate(events) if event["event"] == EVENT), len(events))
+    return events[: seal + 1]
 
 
 def _is_event(event: Mapping[str, Any], cells: set[int]) -> bool:
-    """Whether a line is one that hotrow writes, about a cell of the run if about any."""
+    """Whether hotrow can have written a line, and any cell it names belongs to the run."""
     if event_fault(event) is not None or event.get("cell") not in {None, *cells}:
         return False
     if event["event"] != "window":
@@ -181,14 +184,14 @@ def _is_event(event: Mapping[str, Any], cells: set[int]) -> bool:
 
 def _read_health(directory: Path, cells: set[int]) -> tuple[dict[int, list[dict[str, Any]]], int]:
     """The health lines of each worker, and how many lines were left out."""
-    every = read_health(directory)
+    all_lines = read_health(directory)
     known = {None, *cells}
     kept = {
         worker: [line for line in lines.objects if HEALTH(line) is None and line["cell"] in known]
-        for worker, lines in every.items()
+        for worker, lines in all_lines.items()
     }
-    bad = sum(lines.unreadable + len(lines.objects) for lines in every.values())
-    return kept, bad - sum(len(lines) for lines in kept.values())
+    total = sum(lines.unreadable + len(lines.objects) for lines in all_lines.values())
+    return kept, total - sum(len(lines) for lines in kept.values())
 
 
 def _is_unsealed(events: Sequence[Mapping[str, Any]]) -> bool:
@@ -198,7 +201,7 @@ def _is_unsealed(events: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def _read_skews(directory: Path, cells: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Skew], list[str]]:
-    """The skews of the cells by their texts, and why those are missing that are."""
+    """The skews of the cells by their texts, and the reasons why some are missing."""
     skews: dict[str, Skew] = {}
     missing = []
     for spec in dict.fromkeys(cell["skew"] for cell in cells):
@@ -222,15 +225,15 @@ def _doubts(
 
 
 def _with_users_seen(cell: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """A cell with the users that its interval had: at the web page they can be changed during a run."""
-    seen = [event["users"] for event in events if event.get("cell") == cell["id"] and "users" in event]
-    return {**cell, "users": seen[-1]} if seen else cell
+    """A cell with the users that its interval had. On the web page they can be changed during a run."""
+    users = [event["users"] for event in events if event.get("cell") == cell["id"] and "users" in event]
+    return {**cell, "users": users[-1]} if users else cell
 
 
 def _intervals(
     events: Iterable[Mapping[str, Any]], attempts: NDArray[np.void]
 ) -> dict[int, MeasuredInterval]:
-    """The last interval written for each cell; one that only began ends with the cell's last attempt."""
+    """The last interval written for each cell. One without an end ends with the cell's last attempt."""
     intervals: dict[int, MeasuredInterval] = {}
     begun: dict[int, int] = {}
     for event in events:
@@ -252,12 +255,12 @@ def _open_interval(begin_ns: int, started_ns: NDArray[np.int64]) -> MeasuredInte
 
 
 def _overlapping(intervals: Mapping[int, MeasuredInterval]) -> frozenset[int]:
-    """The cells whose intervals share a moment with another's."""
-    found: set[int] = set()
-    longest: int | None = None  # of those before, the cell whose interval ends last
+    """The cells whose intervals overlap that of another cell."""
+    overlapping: set[int] = set()
+    latest: int | None = None  # among the cells before, the one whose interval ends last
     for cell in sorted(intervals, key=lambda cell: intervals[cell].begin_ns):
-        if longest is not None and intervals[cell].begin_ns < intervals[longest].end_ns:
-            found |= {cell, longest}
-        if longest is None or intervals[cell].end_ns > intervals[longest].end_ns:
-            longest = cell
-    return frozenset(found)
+        if latest is not None and intervals[cell].begin_ns < intervals[latest].end_ns:
+            overlapping |= {cell, latest}
+        if latest is None or intervals[cell].end_ns > intervals[latest].end_ns:
+            latest = cell
+    return frozenset(overlapping)

@@ -1,4 +1,4 @@
-"""Whether the records of a run are all there, and are what hotrow writes; pure."""
+"""Checks on a run's records: whether all are present, and whether hotrow can have written them. Pure."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _DURATIONS = ("begin", "body", "commit", "backoff", "connect")
-_DURATION_NS_MAX = 1e16
-"""Four months: no attempt takes so long."""
+_MAX_DURATION_NS = 1e16
+"""Four months; no attempt takes that long."""
 _DAY_NS = 86_400_000_000_000
 _FLAGS = int(Flag.FINAL | Flag.RESOLVED)
 
 
 @dataclass(frozen=True, slots=True)
 class Doubts:
-    """What is wrong with the records of a run, in words, by cell; a cell that is not there is right."""
+    """What is wrong with the records of a run, by cell id. A cell without an entry is fine."""
 
     lost: Mapping[int, str]
-    """Records that were written, or may have been, and are not there."""
+    """Which records were written, or may have been, and are missing; in words."""
     impossible: Mapping[int, int]
-    """How many records of a cell are none that hotrow writes. They count nowhere."""
+    """How many records hotrow cannot have written. They are not counted anywhere."""
     strays: int = 0
-    """Such records that are of no cell of the run."""
+    """How many such records belong to no cell of the run."""
 
 
 NO_DOUBTS = Doubts({}, {})
@@ -44,17 +44,17 @@ def possible(
     cells: Sequence[Mapping[str, Any]],
     meta: Mapping[str, Any],
 ) -> NDArray[np.bool_]:
-    """Which records hotrow can have written, bool[n], by their fields and what these say together.
+    """Which records hotrow can have written, bool[n], judged by their fields and how these fit together.
 
     Args:
-        attempts: of all cells, worker after worker.
-        records: how many each worker has, in that order.
-        cells: of run.json.
+        attempts: the records of all cells, worker after worker.
+        records: how many records each worker has, in the same order.
+        cells: the cells from run.json.
         meta: run.json.
     """
     outcome, sqlstate = attempts["outcome"], attempts["sqlstate"]
     final, resolved = ((attempts["flags"] & flag) != 0 for flag in (Flag.FINAL, Flag.RESOLVED))
-    retryable = np.isin(outcome, [int(each) for each in RETRYABLE])
+    retryable = np.isin(outcome, list(map(int, RETRYABLE)))
     fits = attempts["worker"] == np.repeat(list(records), list(records.values()))
     fits &= np.isin(attempts["cell"], [cell["id"] for cell in cells])
     fits &= (outcome < len(Outcome)) & (attempts["marker"] < len(Marker)) & (attempts["attempt"] > 0)
@@ -63,7 +63,7 @@ def possible(
     fits &= attempts["region"] < max(1, len(meta["target"].get("regions") or ()))
     fits &= attempts["scheduled"] <= attempts["started"]
     for name in _DURATIONS:
-        fits &= (attempts[name] >= 0) & (attempts[name] <= _DURATION_NS_MAX)  # NaN is neither
+        fits &= (attempts[name] >= 0) & (attempts[name] <= _MAX_DURATION_NS)  # NaN is neither
     fits &= final | retryable | (resolved & (outcome == Outcome.ERROR))
     fits &= ~resolved | np.isin(outcome, (Outcome.COMMITTED, Outcome.ERROR))
     fits &= ~retryable | (sqlstate != b"")
@@ -72,7 +72,7 @@ def possible(
 
 
 def _are_sqlstates(sqlstate: NDArray[np.bytes_]) -> NDArray[np.bool_]:
-    """Which are empty, or five digits and capital letters, bool[n]."""
+    """Which texts are empty or consist of five digits and capital letters, bool[n]."""
     letters = np.ascontiguousarray(sqlstate).view(np.uint8).reshape(len(sqlstate), sqlstate.dtype.itemsize)
     is_digit = (letters >= ord("0")) & (letters <= ord("9"))
     is_capital = (letters >= ord("A")) & (letters <= ord("Z"))
@@ -80,7 +80,7 @@ def _are_sqlstates(sqlstate: NDArray[np.bytes_]) -> NDArray[np.bool_]:
 
 
 def near(attempts: NDArray[np.void], intervals: Mapping[int, tuple[int, int]]) -> NDArray[np.bool_]:
-    """Which attempts began within a day of their cell's measured interval, bool[n]; others cannot have."""
+    """Which attempts began within a day of their cell's measured interval, bool[n]. Others are damaged."""
     earliest = np.full(MAX_CELLS, np.iinfo(np.int64).min)
     latest = np.full(MAX_CELLS, np.iinfo(np.int64).max)
     for cell, (begin_ns, end_ns) in intervals.items():
@@ -92,13 +92,13 @@ def near(attempts: NDArray[np.void], intervals: Mapping[int, tuple[int, int]]) -
 def find_lost(
     attempts: NDArray[np.void], records: Mapping[int, int], events: Iterable[Mapping[str, Any]]
 ) -> dict[int, str]:
-    """Of each cell with records that were written, or may have been, and are not there: which, in words.
+    """The records that are missing although they were written or may have been; in words, by cell id.
 
     Args:
-        attempts: all that there are.
-        records: how many each worker has.
-        events: verdicts say how many there were then; `lost` says what was known to be lost. Runs of older
-            versions say neither.
+        attempts: all records that are present.
+        records: how many records each worker has.
+        events: the run's events. `verdict` holds how many records there were at that time. `lost` holds which
+            were known to be lost. Runs of older versions have neither.
     """
     lost: dict[int, list[str]] = {}
     recounted = _recount(attempts)
@@ -106,14 +106,14 @@ def find_lost(
         cell = event.get("cell")
         if cell is None:
             continue
-        told = []
+        losses = []
         if event["event"] == "lost":
-            told = [_since(event["worker"], event.get("from_ns"), event["reason"])]
+            losses = [_since(event["worker"], event.get("from_ns"), event["reason"])]
         elif event["event"] == "verdict":
-            told = _fewer(attempts, records, event.get("records") or {})
-            told = told or _differing(recounted[cell], event.get("acknowledged"))
-        lost.setdefault(cell, []).extend(told)
-    return {cell: "; ".join(dict.fromkeys(told)) for cell, told in lost.items() if told}
+            losses = _fewer(attempts, records, event.get("records") or {})
+            losses = losses or _differing(recounted[cell], event.get("acknowledged"))
+        lost.setdefault(cell, []).extend(losses)
+    return {cell: "; ".join(dict.fromkeys(losses)) for cell, losses in lost.items() if losses}
 
 
 def _fewer(attempts: NDArray[np.void], records: Mapping[int, int], then: Mapping[str, int]) -> list[str]:
@@ -127,12 +127,12 @@ def _fewer(attempts: NDArray[np.void], records: Mapping[int, int], then: Mapping
 
 
 def _last_ns(attempts: NDArray[np.void], worker: int) -> int | None:
-    own = attempts["started"][attempts["worker"] == worker]
-    return int(own.max()) if len(own) else None
+    started = attempts["started"][attempts["worker"] == worker]
+    return int(started.max()) if len(started) else None
 
 
 def _recount(attempts: NDArray[np.void]) -> list[Acknowledged]:
-    """What the records of each cell acknowledge, by the cell's id."""
+    """How many commits and unknown outcomes the records of each cell acknowledge, by cell id."""
     committed, unknown = (
         np.bincount(attempts["cell"][which], minlength=MAX_CELLS).tolist()
         for which in (are_committed(attempts), are_unknown(attempts))
@@ -143,11 +143,11 @@ def _recount(attempts: NDArray[np.void]) -> list[Acknowledged]:
 def _differing(now: Acknowledged, then: Mapping[str, int] | None) -> list[str]:
     if then is None or (then["committed"], then["unknown"]) == now:
         return []
-    told = (
+    difference = (
         f"the records acknowledge {now.committed} commits and leave {now.unknown} unknown; when the data was "
-        f"checked they were {then['committed']} and {then['unknown']}"
+        f"checked, the numbers were {then['committed']} and {then['unknown']}"
     )
-    return [told]
+    return [difference]
 
 
 def _since(worker: int, since_ns: int | None, reason: str) -> str:

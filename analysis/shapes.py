@@ -1,6 +1,6 @@
-"""What a JSON value from a file must look like before anything is made of it, as values that are composed.
+"""Shapes: composable checks of JSON values that were read from a file.
 
-A shape is asked about a value and answers with what is wrong with it, in words, or with None.
+A shape takes a value and returns what is wrong with it, in words, or None.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from typing import Any
 
 Shape = Callable[[Any], str | None]
 
-WHOLE_MAX = 2**63 - 1
-_TEXT_MAX = 100_000
-_SHOWN = 40
+MAX_WHOLE = 2**63 - 1
+_MAX_TEXT = 100_000
+_MAX_SHOWN = 40
 
 
-def whole(least: int = 0, most: int = WHOLE_MAX) -> Shape:
+def whole(least: int = 0, most: int = MAX_WHOLE) -> Shape:
     """A whole number from `least` to `most`."""
 
     def fault(value: Any) -> str | None:
@@ -36,8 +36,8 @@ def number(least: float = 0.0, most: float = 1e18) -> Shape:
 
 
 def text(value: Any) -> str | None:
-    """A text of bounded length."""
-    return None if isinstance(value, str) and len(value) <= _TEXT_MAX else _is_not(value, "a text")
+    """A text of at most 100,000 characters."""
+    return None if isinstance(value, str) and len(value) <= _MAX_TEXT else _is_not(value, "a text")
 
 
 def flag(value: Any) -> str | None:
@@ -46,12 +46,12 @@ def flag(value: Any) -> str | None:
 
 
 def anything(value: Any) -> str | None:  # noqa: ARG001 - a shape takes a value
-    """Whatever JSON can say."""
+    """Any JSON value."""
     return None
 
 
 def plain(value: Any) -> str | None:
-    """One value: neither a list nor an object."""
+    """A single value: neither a list nor an object."""
     return _is_not(value, "a single value") if isinstance(value, list | dict) else None
 
 
@@ -65,12 +65,12 @@ def one_of(*words: str) -> Shape:
 
 
 def maybe(shape: Shape) -> Shape:
-    """The same, or null."""
+    """A value of this shape, or null."""
     return lambda value: None if value is None else shape(value)
 
 
 def spelled(meaning: str, is_right: Callable[[str], bool]) -> Shape:
-    """A text that is spelled right."""
+    """A text that `is_right` accepts; `meaning` names it in the fault."""
 
     def fault(value: Any) -> str | None:
         fits = text(value) is None and is_right(value)
@@ -80,13 +80,12 @@ def spelled(meaning: str, is_right: Callable[[str], bool]) -> Shape:
 
 
 def list_of(shape: Shape, most: int = 100_000) -> Shape:
-    """A list of at most so many values of one shape."""
+    """A list of at most `most` values of one shape."""
 
     def fault(value: Any) -> str | None:
         if not isinstance(value, list) or len(value) > most:
             return _is_not(value, f"a list of at most {most}")
-        found = ((f"[{place}]", shape(each)) for place, each in enumerate(value))
-        return _first(found)
+        return _first((f"[{index}]", shape(item)) for index, item in enumerate(value))
 
     return fault
 
@@ -97,13 +96,13 @@ def map_of(shape: Shape) -> Shape:
     def fault(value: Any) -> str | None:
         if not isinstance(value, dict):
             return _is_not(value, "an object")
-        return _first((name[:_SHOWN], shape(each)) for name, each in value.items())
+        return _first((name[:_MAX_SHOWN], shape(item)) for name, item in value.items())
 
     return fault
 
 
 def record(required: Mapping[str, Shape], optional: Mapping[str, Shape] | None = None) -> Shape:
-    """An object with these fields; those that nobody asks for are let pass."""
+    """An object with these fields. Other fields are accepted."""
     fields = {**required, **(optional or {})}
 
     def fault(value: Any) -> str | None:
@@ -118,14 +117,14 @@ def record(required: Mapping[str, Shape], optional: Mapping[str, Shape] | None =
 
 
 def _first(faults: Iterable[tuple[str, str | None]]) -> str | None:
-    """The first of (place, fault) that is one, with its place before it."""
-    for place, fault in faults:
+    """The first fault, with its path before it; `faults` are (path, fault or None)."""
+    for path, fault in faults:
         if fault is not None:
             joint = "" if fault.startswith(("[", " ")) else "."
-            return f"{place}{joint}{fault}"
+            return f"{path}{joint}{fault}"
     return None
 
 
 def _is_not(value: Any, meaning: str) -> str:
-    shown = repr(value)[: _SHOWN + 1] if not isinstance(value, list | dict) else type(value).__name__
-    return f" is {shown[:_SHOWN]}{'…' if len(shown) > _SHOWN else ''}, which is not {meaning}"
+    shown = repr(value)[: _MAX_SHOWN + 1] if not isinstance(value, list | dict) else type(value).__name__
+    return f" is {shown[:_MAX_SHOWN]}{'…' if len(shown) > _MAX_SHOWN else ''}, which is not {meaning}"

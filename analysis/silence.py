@@ -1,4 +1,4 @@
-"""Times in which no attempt ended: the server, or the way to it, stood still."""
+"""Silences: times in which no attempt ended, because the server or the network stood still."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ if TYPE_CHECKING:
 
     from analysis.reading import MeasuredInterval
 
-SILENCE_S_MIN = 1.0
-"""A shorter pause is none."""
+MIN_SILENCE_S = 1.0
+"""A shorter pause is not a silence."""
 _USUAL_TIMES = 20.0
-"""Ends of attempts that come by chance leave no gap of so many times the 90 % quantile of gaps (e^-46)."""
+"""Random ends of attempts leave no gap this many times as long as the 90 % quantile of gaps (e^-46)."""
 _CYCLE_TIMES = 3.0
-"""Nor does a closed loop leave one of so many times the longest cycle that users usually have."""
-_OWN_SHARE = 0.5
-"""If the client itself stood still for more of a gap, the gap is the client's."""
+"""A closed loop leaves no gap this many times as long as the longest usual cycle of a user."""
+_MAX_CLIENT_SHARE = 0.5
+"""If the client stood still for a larger share of a gap, the gap is the client's."""
 
 
 def silences(
     attempts: NDArray[np.void], interval: MeasuredInterval, think_s: float, client: Mapping[str, Any]
 ) -> list[dict[str, float]]:
-    """The times of the measured interval, in s of it, in which no attempt ended although some usually would.
+    """The times in which no attempt ended although some usually would, in s of the measured interval.
 
     Args:
         attempts: all records of the cell.
         interval: its measured interval.
-        think_s: what users pause between two transactions.
-        client: of its summary; times in which a worker stood still are not the server's.
+        think_s: the users' pause between two transactions.
+        client: `client` of the cell's summary; its stalls do not count as silences.
     """
     length_s = interval.seconds
     ends_s = (attempts["started"] - interval.begin_ns) / 1e9 + _attempt_s(attempts)
@@ -42,12 +42,12 @@ def silences(
         return []
     edges = np.concatenate([[0.0], inside, [length_s]])
     gaps = np.diff(edges)
-    longest = max(SILENCE_S_MIN, _USUAL_TIMES * float(np.quantile(gaps, 0.9)), _cycle_s(attempts, think_s))
-    found = [
-        {"begin_s": float(edges[place]), "end_s": float(edges[place + 1])}
-        for place in np.flatnonzero(gaps > longest)
+    longest = max(MIN_SILENCE_S, _USUAL_TIMES * float(np.quantile(gaps, 0.9)), _cycle_s(attempts, think_s))
+    long_gaps = [
+        {"begin_s": float(edges[index]), "end_s": float(edges[index + 1])}
+        for index in np.flatnonzero(gaps > longest)
     ]
-    return [gap for gap in found if not _is_own(gap, client["stalls"])]
+    return [gap for gap in long_gaps if not _is_clients(gap, client["stalls"])]
 
 
 def _attempt_s(attempts: NDArray[np.void]) -> NDArray[np.float64]:
@@ -55,13 +55,14 @@ def _attempt_s(attempts: NDArray[np.void]) -> NDArray[np.float64]:
 
 
 def _cycle_s(attempts: NDArray[np.void], think_s: float) -> float:
-    """Three times what nine of ten attempts of a user take with the pauses around them."""
+    """Three times the cycle that nine of ten attempts stay below: the attempt and the pauses around it."""
     backoff_s = float(attempts["backoff"].max()) / 1e9
     connect_s = float(np.quantile(attempts["connect"], 0.9)) / 1e9
     attempt_s = float(np.quantile(_attempt_s(attempts), 0.9))
     return _CYCLE_TIMES * (attempt_s + backoff_s + connect_s + think_s)
 
 
-def _is_own(gap: Mapping[str, float], stalls: Sequence[Mapping[str, Any]]) -> bool:
+def _is_clients(gap: Mapping[str, float], stalls: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the client itself stood still for most of the gap."""
     shared = [min(gap["end_s"], stall["end_s"]) - max(gap["begin_s"], stall["begin_s"]) for stall in stalls]
-    return max(shared, default=0.0) > _OWN_SHARE * (gap["end_s"] - gap["begin_s"])
+    return max(shared, default=0.0) > _MAX_CLIENT_SHARE * (gap["end_s"] - gap["begin_s"])

@@ -1,4 +1,4 @@
-"""From a run to summary.json; docs/summary.md says what every field means."""
+"""The summary of a run, summary.json; docs/summary.md explains every field."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis import rates as measures
-from analysis import timing
+from analysis import cell_findings, damages, rates, timing
 from analysis.breakdown import summarise_kinds, summarise_regions
-from analysis.cell_findings import find, find_in_run
 from analysis.client import clock_step, read_client
 from analysis.connections import count_connections
 from analysis.counts import (
@@ -22,7 +20,6 @@ from analysis.counts import (
     count_transactions,
     counts_in,
 )
-from analysis.damages import find_in_cell, find_in_files
 from analysis.error_counts import count_errors
 from analysis.expected import expect, lay_out
 from analysis.fairness import fairness
@@ -48,23 +45,24 @@ _NOT_COPIED = ("schema", "packages", "cells")
 
 
 def summarise(run: Run) -> dict[str, Any]:
-    """Everything that hotrow has to say of a run, as JSON values."""
+    """The content of summary.json, as JSON values."""
     cells, broken = _summarise_cells(run)
-    found = find_in_run(len(run.cells) - len(cells) - len(broken), run.torn_bytes, clock_step(run.health))
-    found += find_in_files(run.damage, broken)
+    missing = len(run.cells) - len(cells) - len(broken)
+    findings = cell_findings.find_in_run(missing, run.torn_bytes, clock_step(run.health))
+    findings += damages.find_in_files(run.damage, broken)
     return {
         "format": FORMAT,
         "run": {name: value for name, value in run.meta.items() if name not in _NOT_COPIED},
         "torn_bytes": run.torn_bytes,
         **count_connections(run),
         "cells": cells if _declares_its_writes(run) else [_without_limit(cell) for cell in cells],
-        "warnings": [*run.rehearsal, *(finding.as_json() for finding in found)],
-        "usable": not any(finding.spoils for finding in found),
+        "warnings": [*run.rehearsal, *(finding.as_json() for finding in findings)],
+        "usable": not any(finding.spoils for finding in findings),
     }
 
 
 def _summarise_cells(run: Run) -> tuple[list[dict[str, Any]], dict[int, str]]:
-    """The summary of each measured cell, and of those whose counts do not add up by cell id the reason."""
+    """The summary of each measured cell; and, by cell id, why a cell's counts do not add up."""
     cells, broken = [], {}
     for cell, attempts in _by_cell(run):
         interval = run.intervals.get(cell["id"])
@@ -82,12 +80,15 @@ def _declares_its_writes(run: Run) -> bool:
 
 
 def _without_limit(cell: Mapping[str, Any]) -> dict[str, Any]:
-    """A row that nobody declared may be the limit: what else seems to be is not said."""
+    """A cell without the name of its limit: a row that the scenario did not declare may be the limit."""
     return {**cell, "limit": {**cell["limit"], "name": None}}
 
 
 def write_summary(directory: Path, summary: Mapping[str, Any]) -> Path:
-    """Write `summary` as `summary.json` into `directory`, whole or not at all; return its path.
+    """Write `summary` as `summary.json` into `directory`, whole or not at all.
+
+    Returns:
+        The path of summary.json.
 
     Raises:
         ValueError: a number is NaN or infinite (absent is null).
@@ -100,7 +101,7 @@ def write_summary(directory: Path, summary: Mapping[str, Any]) -> Path:
 
 
 def _by_cell(run: Run) -> Iterator[tuple[Mapping[str, Any], NDArray[np.void]]]:
-    """Each cell with its attempts, in the ledger's order; the attempts are sorted once for all cells."""
+    """Each cell with its attempts, in the ledger's order. The attempts are sorted once for all cells."""
     numbers = run.attempts["cell"]
     order = np.argsort(numbers, kind="stable")
     numbers = numbers[order]
@@ -113,74 +114,74 @@ def _summarise_cell(
     run: Run, cell: Mapping[str, Any], interval: MeasuredInterval, attempts: NDArray[np.void]
 ) -> dict[str, Any]:
     at_commit = run.meta["target"]["conflicts"] == "commit"
-    counted = counts_in(attempts, interval)
+    counts = counts_in(attempts, interval)
     client = read_client(run.health, cell["id"], interval)
     quiet = silences(attempts, interval, run.meta["think_s"], client)
     summary = {
         **{name: cell[name] for name in _SETTINGS},
         "knobs": cell.get("knobs", {}),
         "seconds": interval.seconds,
-        **_measured(cell, counted, at_commit, run, quiet),
-        **summarise_regions(run.meta["target"], attempts, counted),
-        **summarise_kinds(run.meta, attempts, counted),
-        "errors": count_errors(counted, cell["id"], run.meta.get("kinds") or (), run.errors),
+        **_measured(cell, counts, at_commit, run, quiet),
+        **summarise_regions(run.meta["target"], attempts, counts),
+        **summarise_kinds(run.meta, attempts, counts),
+        "errors": count_errors(counts, cell["id"], run.meta.get("kinds") or (), run.errors),
         "client": client,
         "silences": quiet,
         "verdict": _verdict(run.verdicts.get(cell["id"], ())),
     }
-    found = find(
+    findings = cell_findings.find_in_cell(
         summary,
         conflicts_at_commit=at_commit,
-        steady=_steady(counted),
+        steady=_steady(counts),
         closed=interval.closed,
         judged=cell["id"] in run.verdicts,
     )
-    found += find_in_cell(run.damage, cell["id"])
-    warnings = [finding.as_json() for finding in found]
-    return {**summary, "warnings": warnings, "usable": not any(finding.spoils for finding in found)}
+    findings += damages.find_in_cell(run.damage, cell["id"])
+    warnings = [finding.as_json() for finding in findings]
+    return {**summary, "warnings": warnings, "usable": not any(finding.spoils for finding in findings)}
 
 
 def _measured(
     cell: Mapping[str, Any],
-    counted: Counts,
+    counts: Counts,
     at_commit: bool,
     run: Run,
     quiet: Sequence[Mapping[str, float]],
 ) -> dict[str, Any]:
-    """What the attempts say, and what they should say; nothing is predicted of a server that stood still."""
-    times = timing.time_cell(counted, conflicts_at_commit=at_commit)
+    """The measured figures and the predicted ones. Nothing is predicted if the server stood still."""
+    times = timing.time_cell(counts, conflicts_at_commit=at_commit)
     table = lay_out(cell, run.skews)
-    held = limit(
-        cell, counted, times, table, at_commit=at_commit, think_s=run.meta["think_s"], silences=quiet
+    held_back = limit(
+        cell, counts, times, table, at_commit=at_commit, think_s=run.meta["think_s"], silences=quiet
     )
-    coarse = held["hottest_row_overlap"] is not None
+    coarse = held_back["hottest_row_overlap"] is not None
     return {
         "d_eff": None if table is None else table.d_eff,
         "p_max": None if table is None else table.p_max,
-        "transactions": count_transactions(counted),
-        "attempts": count_attempts(counted),
-        "in_doubt": count_in_doubt(counted),
-        **measures.rates(counted),
-        **measures.times(times),
-        "commit_on_attempt": commit_on_attempt(counted),
-        "fairness": fairness(counted, cell["users"]),
-        "limit": held,
-        "hot_keys": [] if coarse else hot_keys(counted),
+        "transactions": count_transactions(counts),
+        "attempts": count_attempts(counts),
+        "in_doubt": count_in_doubt(counts),
+        **rates.measure_rates(counts),
+        **rates.measure_times(times),
+        "commit_on_attempt": commit_on_attempt(counts),
+        "fairness": fairness(counts, cell["users"]),
+        "limit": held_back,
+        "hot_keys": [] if coarse else hot_keys(counts),
         "predicted": expect(
-            cell, None if coarse or quiet or not at_commit else table, counted, times, run.meta["think_s"]
+            cell, None if coarse or quiet or not at_commit else table, counts, times, run.meta["think_s"]
         ),
-        "sqlstates": count_sqlstates(counted),
+        "sqlstates": count_sqlstates(counts),
     }
 
 
-def _steady(counted: Counts) -> bool | None:
-    starts_s = (counted.attempts["started"] - counted.interval.begin_ns) / 1e9
-    seconds = counted.interval.seconds
+def _steady(counts: Counts) -> bool | None:
+    starts_s = (counts.attempts["started"] - counts.interval.begin_ns) / 1e9
+    seconds = counts.interval.seconds
     return is_steady(starts_s[starts_s < seconds], seconds)
 
 
 def _verdict(checks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The checks and what they come to: wrong before unknown before right; nothing checked is unknown."""
-    valid = [check["valid"] for check in checks]
-    together = False if False in valid else (True if valid and None not in valid else None)
-    return {"valid": together, "checks": list(checks)}
+    """The checks and their overall verdict: wrong beats unknown, unknown beats right; none is unknown."""
+    results = [check["valid"] for check in checks]
+    valid = False if False in results else (True if results and None not in results else None)
+    return {"valid": valid, "checks": list(checks)}

@@ -1,4 +1,4 @@
-"""How long things took in one cell. Durations of the ledger are ns; everything here is in ms."""
+"""The times of one cell: latency, attempts, COMMIT, conflict window. The ledger has ns, this module ms."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-P999_MIN = 1_000
-"""Fewer samples have no p99.9."""
+MIN_P999_SAMPLES = 1_000
+"""With fewer samples there is no p99.9."""
 SPREAD_QUANTILES = 32
-"""Quantiles that stand for the distribution of the window in the closed form."""
-CONNECT_MS_MIN = 1.0
-"""A shorter wait is none: to see that the connection is there takes microseconds, to open one takes longer
-than this even on a socket of the same machine."""
+"""How many quantiles describe the distribution of the conflict window in the closed form."""
+MIN_CONNECT_MS = 1.0
+"""Shorter waits for a connection do not count. Reusing a connection takes microseconds; opening one takes
+longer than this even on a socket of the same machine."""
 _MS = 1e6
 
 
@@ -31,37 +31,40 @@ class Timing:
     """The times of one cell, in ms; each array float64 by attempt."""
 
     latency_ms: Floats
-    """Of committed transactions: from when it was due to the end of its last attempt, without `connect`."""
+    """Of committed transactions: from when one was due to the end of its last attempt, without `connect`."""
     attempt_ms: Floats
     """BEGIN, body and COMMIT of all attempts."""
     commit_ms: Floats
-    """COMMIT of attempts that the database decided."""
+    """COMMIT of the attempts that the database decided."""
     window_ms: Floats
-    """From snapshot to commit decision, of the same attempts."""
+    """Conflict window, from snapshot to commit decision, of the same attempts."""
     cycle_ms: float | None
-    """Mean time from one attempt's start to the next one's of the same user."""
+    """Mean time from the start of an attempt to the start of the same user's next attempt."""
     wasted_share: float | None
     """Time in attempts that did not commit / time in all attempts."""
     backoff_share: float | None
-    """Time waited on purpose / that and time in attempts."""
+    """Backoff / (backoff + time in attempts)."""
     connect_ms: Floats
-    """Waits for a connection, of the attempts that waited (`CONNECT_MS_MIN`)."""
+    """Waits for a connection, of the attempts that waited at least `MIN_CONNECT_MS`."""
     backoff_ms: float
-    """Mean wait on purpose before an attempt, first tries counted as 0."""
+    """Mean backoff before an attempt; 0 before first tries."""
 
 
 def time_cell(cell: Counts, *, conflicts_at_commit: bool) -> Timing:
-    """Measure the attempts of one interval.
+    """The times of the attempts in one measured interval.
 
-    `conflicts_at_commit`: whether the target decides conflicts at COMMIT. Otherwise (row locks) only
-    committed attempts are known to have been decided there.
+    `conflicts_at_commit`: whether the target decides conflicts at COMMIT. With row locks, only attempts that
+    committed were surely decided at COMMIT.
     """
     attempts = cell.attempts
     begin, body, commit, backoff = (attempts[name] / _MS for name in ("begin", "body", "commit", "backoff"))
+    # BEGIN travels with the first statement, so `begin` is the time between two readings of the clock, below
+    # 1 us, in runs of every version. It stays subtracted from the conflict window: figures of old runs do not
+    # change in any digit.
     attempt_ms = (begin + body + commit).astype(np.float64)
     outcome = attempts["outcome"]
     committed = outcome == Outcome.COMMITTED
-    answered = committed & ((attempts["flags"] & Flag.RESOLVED) == 0)  # COMMIT's time is without a look-up
+    answered = committed & ((attempts["flags"] & Flag.RESOLVED) == 0)  # otherwise `commit` includes a look-up
     decided = answered | (outcome == Outcome.CONFLICT) if conflicts_at_commit else answered
     spent, waited = float(attempt_ms.sum()), float(backoff.sum(dtype=np.float64))
     return Timing(
@@ -78,9 +81,9 @@ def time_cell(cell: Counts, *, conflicts_at_commit: bool) -> Timing:
 
 
 def _latency_ms(cell: Counts, attempt_ms: Floats) -> Floats:
-    """Of committed transactions: from when they were due to the end of the last attempt.
+    """Latency of the committed transactions: from when one was due to the end of its last attempt.
 
-    Waits for a connection are taken out: they belong to the session's life and not to the transaction's.
+    Waits for a connection are left out: they belong to the session, not to the transaction.
     """
     committed = cell.attempts["outcome"][cell.last] == Outcome.COMMITTED
     last = cell.last[committed]
@@ -89,13 +92,13 @@ def _latency_ms(cell: Counts, attempt_ms: Floats) -> Floats:
 
 
 def connect_waits_ms(attempts: NDArray[np.void]) -> Floats:
-    """How long attempts waited for a connection, of those that waited; float64, in their order."""
+    """Waits for a connection of at least `MIN_CONNECT_MS`; float64, in the order of the attempts."""
     connect_ms = attempts["connect"].astype(np.float64) / _MS
-    return np.asarray(connect_ms[connect_ms >= CONNECT_MS_MIN])
+    return np.asarray(connect_ms[connect_ms >= MIN_CONNECT_MS])
 
 
 def _cycle_ms(cell: Counts) -> float | None:
-    """(last start - first start) / (starts - 1), over all users; None where no user began twice."""
+    """(last start - first start) / (starts - 1), over all users; None if no user began two attempts."""
     began = cell.attempts["started"]
     _, users = np.unique(cell.users, return_inverse=True)
     starts = np.bincount(users)
@@ -108,14 +111,17 @@ def _cycle_ms(cell: Counts) -> float | None:
 
 
 def spread(window_ms: Floats) -> Floats:
-    """Quantiles of the window divided by their mean, ascending, float64[32]; at least one positive sample."""
+    """Quantiles of the conflict window divided by their mean, ascending, float64[32].
+
+    `window_ms` needs at least one positive sample.
+    """
     middles = (np.arange(SPREAD_QUANTILES) + 0.5) / SPREAD_QUANTILES
     quantiles = np.quantile(np.maximum(window_ms, 0.0), middles)
     return np.asarray(quantiles / quantiles.mean())
 
 
 def quantiles(times_ms: Floats) -> dict[str, float | int | None]:
-    """n, p50, p90, p99, p99.9 (from 1,000 samples on) and max; linear interpolation; None where n is 0."""
+    """n, p50, p90, p99, p99.9 (from 1,000 samples on) and max; linear interpolation; None if n is 0."""
     n = len(times_ms)
     if n == 0:
         return {"n": 0, "p50": None, "p90": None, "p99": None, "p999": None, "max": None}
@@ -125,19 +131,19 @@ def quantiles(times_ms: Floats) -> dict[str, float | int | None]:
         "p50": p50,
         "p90": p90,
         "p99": p99,
-        "p999": p999 if n >= P999_MIN else None,
+        "p999": p999 if n >= MIN_P999_SAMPLES else None,
         "max": float(times_ms.max()),
     }
 
 
 def connect_quantiles(connect_ms: Floats) -> dict[str, float | int | None]:
-    """n, p50, p99 and max of the waits for a connection; None where n is 0."""
-    found = quantiles(connect_ms)
-    return {name: found[name] for name in ("n", "p50", "p99", "max")}
+    """n, p50, p99 and max of the waits for a connection; None if n is 0."""
+    values = quantiles(connect_ms)
+    return {name: values[name] for name in ("n", "p50", "p99", "max")}
 
 
 def window_quantiles(window_ms: Floats) -> dict[str, float | int | None]:
-    """n, mean, p50 and p99 of the window; None where n is 0."""
+    """n, mean, p50 and p99 of the conflict window; None if n is 0."""
     if len(window_ms) == 0:
         return {"n": 0, "mean": None, "p50": None, "p99": None}
     p50, p99 = np.quantile(window_ms, (0.5, 0.99)).tolist()

@@ -39,9 +39,9 @@ class Form:
 
 def form(chart: Chart, width: float) -> Form:
     """Give a chart of a certain width its height."""
-    direct = len(chart.panels) == 1 and chart.x.kind == "levels"
+    direct = len(chart.panels) == 1 and chart.x.scale == "levels"
     subtitle = wrapped(chart.subtitle, int((width - 2 * MARGIN_IN) * _CHARACTERS_AN_INCH))
-    key = _key_rows(chart, width, coloured=not direct and chart.x.kind != "names")
+    key = _key_rows(chart, width, coloured=not direct and chart.x.scale != "names")
     panel_in = _panel_width(chart, width)
     titles = max(
         (len(title_lines(panel.title, panel_in)) for panel in chart.panels if panel.title), default=0
@@ -64,7 +64,7 @@ def row_gap_in(titles: int) -> float:
 
 def tick_lines(name: str, chart: Chart, panel_in: float) -> list[str]:
     """A name as it stands below its place: broken so that it does not touch the next one."""
-    if chart.x.kind != "names":
+    if chart.x.scale != "names":
         return [name]
     return wrapped(name, int(panel_in / len(chart.x.ticks) * _CHARACTERS_AN_INCH))
 

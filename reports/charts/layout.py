@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_MOST_COLUMNS = 4
+_MAX_COLUMNS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def overlap(one: Box, other: Box) -> bool:
 
 def columns(panels: int) -> int:
     """How many panels stand beside each other: up to four; more are dealt into rows, evenly filled."""
-    rows = -(-panels // _MOST_COLUMNS)
+    rows = -(-panels // _MAX_COLUMNS)
     return -(-panels // max(rows, 1))
 
 

@@ -12,13 +12,13 @@ from reports.words import wording as words
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-Kind = Literal["levels", "names", "linear", "log"]
+Scale = Literal["levels", "names", "linear", "log"]
 """`levels`: concurrency, spaced by its logarithm; `names`: one place a line, counted from 0."""
 
 Write = Callable[[float | None], str]
 
-_MOST_LEVELS = 14
-_MOST_STEPS = 6
+_MAX_LEVELS = 14
+_MAX_STEPS = 6
 _STEPS = (1, 2, 2.5, 5, 10)
 _CROWDED = 2_000
 """From this ratio of its ends on, a logarithmic axis has ticks at powers of ten only."""
@@ -34,7 +34,7 @@ class Axis:
     """One axis: what it shows, from where to where, and what is written on it."""
 
     label: str
-    kind: Kind
+    scale: Scale
     low: float
     high: float
     ticks: tuple[tuple[float, str], ...]
@@ -60,7 +60,7 @@ def share_axis(label: str, values: Iterable[float | None]) -> Axis:
     """An axis for shares of one: from 0 to the values' need, never beyond 100 %."""
     top = min(max(_present(values), default=1.0) or 0.01, 1.0)
     full = 1.0 if top > _NEARLY_FULL else top * 1.05
-    step = _step(full / _MOST_STEPS)
+    step = _step(full / _MAX_STEPS)
     ticks = tuple((place, f"{_fixed(100 * place, 100 * step)} %") for place in _places(full, step))
     return Axis(label, "linear", 0.0, full * 1.03, ticks, words.share)
 
@@ -70,7 +70,7 @@ def amount_axis(
 ) -> Axis:
     """A linear axis from 0 for amounts and rates."""
     full = (max(_present(values), default=0.0) or 1.0) * 1.05
-    step = _step(full / _MOST_STEPS)
+    step = _step(full / _MAX_STEPS)
     ticks = tuple((place, _fixed(place, step)) for place in _places(full, step))
     return Axis(label, "linear", 0.0, full * 1.03, ticks, write)
 
@@ -140,7 +140,7 @@ def _fixed(value: float, step: float) -> str:
 def _thinned(levels: Sequence[int]) -> list[int]:
     """Levels whose texts do not touch: the last always, and those far enough before the next one kept."""
     kept: list[int] = []
-    apart = math.log2(levels[-1] / levels[0]) / _MOST_LEVELS if levels else 0.0
+    apart = math.log2(levels[-1] / levels[0]) / _MAX_LEVELS if levels else 0.0
     for level in reversed(levels):
         if not kept or math.log2(kept[-1] / level) >= apart:
             kept.append(level)

@@ -35,7 +35,7 @@ _Sides = tuple[tuple["Side", float, float], ...]
 _PLOT_IN = (8.0, 3.4)
 """About the size of the plot, or of all panels beside each other: for keeping texts clear of points."""
 _LETTER_IN, _TEXT_IN, _POINT_IN = 0.085, 0.15, 0.2
-_GIVEN_UP_MOST = 0.05
+_MAX_GIVEN_UP = 0.05
 """Where more of the transactions were given up, p99 says too little of what clients met."""
 _FAIR = 0.5
 """Jain's index below which p99 is that of a few users."""
@@ -76,7 +76,7 @@ def chart(groups: Groups, foot: tuple[str, ...], waits: str = "") -> Chart | Non
 def _flatters(cell: Cell) -> bool:
     """Whether its p99 leaves out many who fared worse: those that gave up or failed, or starved users."""
     index = jain(cell)
-    return _without_commit(cell) > _GIVEN_UP_MOST or (index is not None and index < _FAIR)
+    return _without_commit(cell) > _MAX_GIVEN_UP or (index is not None and index < _FAIR)
 
 
 def _without_commit(cell: Cell) -> float:
@@ -146,7 +146,7 @@ def _ill(cell: Cell) -> str:
     """What its p99 does not say, where that is much."""
     if not _flatters(cell):
         return ""
-    if _without_commit(cell) > _GIVEN_UP_MOST:
+    if _without_commit(cell) > _MAX_GIVEN_UP:
         failed = " or failed" if error_rate(cell) else ""
         return f", {words.share(min(_without_commit(cell), 1.0))} of transactions given up{failed}"
     return f", Jain's index {words.number(jain(cell))}"
@@ -202,7 +202,7 @@ def _place_in(point: Point, axes: tuple[Axis, Axis], width_in: float) -> Point:
 
 def _share(value: float, axis: Axis) -> float:
     """Where a value stands between the ends of its axis, 0 to 1."""
-    if axis.kind != "log":
+    if axis.scale != "log":
         return (value - axis.low) / (axis.high - axis.low)
     low, high = log10(axis.low), log10(axis.high)
     return (log10(value) - low) / (high - low)

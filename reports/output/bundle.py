@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from analysis.dpu import read_cost
-from reports.charts.charts import charts
+from reports.charts.all_charts import charts
 from reports.output import html, png
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from reports.words import wording as words
 from reports.words.cell_table import Column, columns
 from reports.words.error_lines import error_rows
 from reports.words.hot_key_table import hot_keys
-from reports.words.sentences import findings, headline
+from reports.words.sentences import further_sentences, headline
 from reports.words.verdict_lines import banners, with_gates
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def page(summary: Mapping[str, Any], charts: Sequence[Chart], cost: Mapping[str,
             title=headline(summary),
             settings=settings(run, cells) if cells else [str(run["target"]["label"]), str(run["scenario"])],
             banners=banners(summary) if cells else (),
-            findings=findings(summary),
+            sentences=further_sentences(summary),
             terms=facts.terms(run),
             charts=[_chart(chart) for chart in charts],
             heads=columns(cells) if cells else [],
@@ -106,7 +106,7 @@ def _cost(cost: Mapping[str, Any] | None) -> dict[str, Any] | None:
 def _named(chart: Chart) -> list[Line]:
     """The lines that the key must name: not those that a panel's title or a tick names already."""
     lines = {line.label: line for line in reversed(chart.panels[0].lines)}
-    told = chart.x.kind == "names" or (len(lines) == 1 and len(chart.panels) > 1)
+    told = chart.x.scale == "names" or (len(lines) == 1 and len(chart.panels) > 1)
     return [] if told else list(reversed(lines.values()))
 
 
@@ -114,7 +114,7 @@ def _rows(cells: Sequence[Cell]) -> list[dict[str, Any]]:
     shown = columns(cells)
     return [
         {
-            "state": "unusable"
+            "css_class": "unusable"
             if not cell["usable"]
             else "wrong"
             if cell["verdict"]["valid"] is False

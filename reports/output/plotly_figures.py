@@ -221,7 +221,7 @@ def _hovers(line: Line, chart: Chart) -> list[str]:
 
 
 def _layout(chart: Chart) -> Figure:
-    named = chart.x.kind == "names"
+    named = chart.x.scale == "names"
     return {
         "xaxis": {
             **_axis(chart.x, chart.x.label),
@@ -244,13 +244,13 @@ def _layout(chart: Chart) -> Figure:
 
 
 def _axis(axis: Axis, title: str) -> Figure:
-    logarithmic = axis.kind in {"levels", "log"}
+    logarithmic = axis.scale in {"levels", "log"}
     ends = [axis.low, axis.high]
     return {
         "type": "log" if logarithmic else "linear",
         "range": [log10(end) for end in ends] if logarithmic else ends,
         "tickvals": [place for place, _ in axis.ticks],
-        "ticktext": [_broken(name) if axis.kind == "names" else escape(name) for _, name in axis.ticks],
+        "ticktext": [_broken(name) if axis.scale == "names" else escape(name) for _, name in axis.ticks],
         "title": {"text": escape(title), "standoff": 10, "font": {"size": 13}},
         "gridcolor": "@grid",
         "ticks": "outside",

@@ -226,14 +226,14 @@ def _frame(axes: Axes, chart: Chart, width_in: float, *, outer: bool) -> None:
     axes.tick_params(axis="y", labelleft=outer)
 
 
-def _scale(axes: Axes, scale: Axis, side: str, names: Sequence[str]) -> None:
-    if scale.kind in {"levels", "log"}:
+def _scale(axes: Axes, axis: Axis, side: str, names: Sequence[str]) -> None:
+    if axis.scale in {"levels", "log"}:
         axes.set(**{f"{side}scale": "log"})
-    axes.set(**{f"{side}lim": (scale.low, scale.high)})
+    axes.set(**{f"{side}lim": (axis.low, axis.high)})
     target = axes.xaxis if side == "x" else axes.yaxis
-    size = _SMALL_PT if scale.kind == "names" else _TEXT_PT
+    size = _SMALL_PT if axis.scale == "names" else _TEXT_PT
     target.set_minor_locator(NullLocator())
-    places = [place for place, _ in scale.ticks]
+    places = [place for place, _ in axis.ticks]
     target.set_ticks(places, names, family=_FONT, size=size, color=palette.MUTED, parse_math=False)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from analysis.cell_findings import ATTEMPTS_USABLE_MIN
+from analysis.cell_findings import MIN_USABLE_ATTEMPTS
 from analysis.fairness import is_enough
 from reports.words import side_by_side as targets
 from reports.words import wording as words
@@ -44,7 +44,7 @@ _LIMITS = MappingProxyType(
     }
 )
 """What holds goodput back, and what its share is of."""
-_LIMITS_MOST = 4
+_MAX_LIMIT_LINES = 4
 """More lines than that are not a sentence."""
 _UNFAIR = 3.0
 """From this many times the median user's commits on, the luckiest user is told of."""
@@ -101,7 +101,7 @@ def by_part(line: Series, field: str, noun: str) -> str:
     names = words.region_names(part["name"] for part in parts)
     found = [
         f"{name} {words.share(conflict_rate(part))} (goodput {words.per_second(goodput_per_s(part))})"
-        if part["attempts"]["total"] >= ATTEMPTS_USABLE_MIN
+        if part["attempts"]["total"] >= MIN_USABLE_ATTEMPTS
         else f"{name} {words.ABSENT} ({words.counted(part['attempts']['total'], 'attempt')})"
         for name, part in zip(names, parts, strict=True)
     ]
@@ -142,7 +142,7 @@ def limits(lines: Sequence[Series], *, thinks: bool) -> str:
         if found is not None:
             name = "think" if found[0] == "between" and thinks else found[0]
             held.setdefault(name, []).append((line.variant, found[1]))
-    if not held or (len(held) > 1 and len(lines) > _LIMITS_MOST):
+    if not held or (len(held) > 1 and len(lines) > _MAX_LIMIT_LINES):
         return ""
     told = "; ".join(_held(name, lines_held, alone=len(held) == 1) for name, lines_held in held.items())
     return (

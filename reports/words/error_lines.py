@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from reports.words.wording import Cell
 
-_MOST_ROWS = 20
-_MOST_LINES = 3
+_MAX_ROWS = 20
+_MAX_LINES = 3
 _LONGEST = 70
 """Characters of a statement on the console."""
 
@@ -36,14 +36,14 @@ class ErrorRow:
 
 def error_rows(summary: Mapping[str, Any]) -> tuple[ErrorRow, ...]:
     """The sorts of errors of a run, most attempts first; none for runs of older versions."""
-    return tuple(_row(same, summary["cells"]) for same in _sorts(summary)[:_MOST_ROWS])
+    return tuple(_row(same, summary["cells"]) for same in _sorts(summary)[:_MAX_ROWS])
 
 
 def error_lines(summary: Mapping[str, Any]) -> list[str]:
     """The most frequent sorts, a line each: `Errors: 52 attempts in 23505: duplicate key … (in INSERT …)`."""
     sorts = _sorts(summary)
-    lines = [_line(_row(same, summary["cells"])) for same in sorts[:_MOST_LINES]]
-    more = len(sorts) - _MOST_LINES
+    lines = [_line(_row(same, summary["cells"])) for same in sorts[:_MAX_LINES]]
+    more = len(sorts) - _MAX_LINES
     return [
         *lines,
         *([f"Errors of {words.counted(more, 'more sort')} are in the report."] if more > 0 else []),

@@ -12,7 +12,7 @@ from reports.words.series import cell_name
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_MOST_CELLS = 8
+_MAX_CELLS = 8
 
 _TERMS = (
     (
@@ -170,5 +170,5 @@ def _pairs(values: Mapping[str, Any] | None) -> str:
 
 
 def _limited(places: list[str]) -> tuple[str, ...]:
-    more = len(places) - _MOST_CELLS
-    return (*places[:_MOST_CELLS], f"and {more} more") if more > 0 else tuple(places)
+    more = len(places) - _MAX_CELLS
+    return (*places[:_MAX_CELLS], f"and {more} more") if more > 0 else tuple(places)

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from reports.words.wording import Cell
 
-_MOST_CELLS = 6
-_MOST_KEYS = 3
+_MAX_CELLS = 6
+_MAX_KEYS = 3
 _TOLD = 3
-_CELL_CONFLICTS_MIN = 50
+_MIN_CELL_CONFLICTS = 50
 """Of a cell with fewer conflicts nothing is said: the share of a key would be chance."""
-_KEY_CONFLICTS_MIN = 10
+_MIN_KEY_CONFLICTS = 10
 """Nor of a key with fewer."""
 
 
@@ -47,8 +47,8 @@ def hot_keys(summary: Mapping[str, Any]) -> tuple[HotKey, ...]:
             conflicts=words.count(hot["conflicts"]),
             attempts=words.count(hot["attempts"]),
         )
-        for cell in _hottest_cells(cells)[:_MOST_CELLS]
-        for rank, hot in enumerate(_known(cell)[:_MOST_KEYS])
+        for cell in _hottest_cells(cells)[:_MAX_CELLS]
+        for rank, hot in enumerate(_known(cell)[:_MAX_KEYS])
     )
 
 
@@ -71,9 +71,9 @@ def _hottest_cells(cells: Sequence[Cell]) -> list[Cell]:
 
 def _known(cell: Cell) -> list[Any]:
     """The keys of a cell that have enough conflicts to be more than chance."""
-    if _conflicts(cell) < _CELL_CONFLICTS_MIN:
+    if _conflicts(cell) < _MIN_CELL_CONFLICTS:
         return []
-    return [hot for hot in cell.get("hot_keys") or () if hot["conflicts"] >= _KEY_CONFLICTS_MIN]
+    return [hot for hot in cell.get("hot_keys") or () if hot["conflicts"] >= _MIN_KEY_CONFLICTS]
 
 
 def _conflicts(cell: Cell) -> int:

@@ -64,7 +64,7 @@ def latency_ms_p99(cell: Cell) -> float | None:
 
 def told_p99(cell: Cell) -> float | None:
     """p99 latency as sentences tell it: absent if too few transactions committed to say anything of it."""
-    return latency_ms_p99(cell) if (cell["latency_ms"]["n"] or 0) >= findings.COMMITS_MIN else None
+    return latency_ms_p99(cell) if (cell["latency_ms"]["n"] or 0) >= findings.MIN_COMMITS else None
 
 
 def attempt_ms_p50(cell: Cell) -> float | None:

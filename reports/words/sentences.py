@@ -5,8 +5,8 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from analysis.cell_findings import ATTEMPTS_MIN
-from analysis.gates import ERROR_RATE_MAX
+from analysis.cell_findings import MIN_ATTEMPTS
+from analysis.gates import MAX_ERROR_RATE
 from reports.words import comparisons
 from reports.words import side_by_side as targets
 from reports.words import wording as words
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _AT_BEST = 0.95
 """Goodput has stopped growing at the first level that reaches this share of the highest one measured."""
 _FALLEN = 0.9
-_ENDED_MIN = 20
+_MIN_ENDED = 20
 """Of fewer transactions the share that gave up is chance."""
 
 
@@ -45,7 +45,7 @@ def headline(summary: Mapping[str, Any]) -> str:
     return f"{told or _sentence(hottest[-1], run)}{waits}{_failed(usable)}"
 
 
-def findings(summary: Mapping[str, Any]) -> tuple[str, ...]:
+def further_sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:
     """Further sentences: the spread-out line beside the hot one, the model's fit, give-ups, lost answers.
 
     Between them what the alternatives, regions and kinds did on the hot line, what held goodput back, and
@@ -150,7 +150,7 @@ def _growth(line: Series) -> str:
 
 def _fit(cells: Sequence[Cell]) -> str:
     """How far the closed form is from the measured conflict rate."""
-    enough = [cell for cell in cells if cell["attempts"]["total"] >= ATTEMPTS_MIN]
+    enough = [cell for cell in cells if cell["attempts"]["total"] >= MIN_ATTEMPTS]
     both = [cell for cell in enough if _difference(cell) is not None]
     if not both:
         return ""
@@ -172,7 +172,7 @@ def _failed(cells: Sequence[Cell]) -> str:
     """That transactions failed, if more did than may by default: every other figure is read with that."""
     worst = max(cells, key=lambda cell: error_rate(cell) or 0.0)
     rate = error_rate(worst)
-    if rate is None or rate <= ERROR_RATE_MAX:
+    if rate is None or rate <= MAX_ERROR_RATE:
         return ""
     to = f"Up to {words.share(rate)}" if len(cells) > 1 else words.share(rate)
     return f" {to} of transactions failed in errors."
@@ -192,7 +192,7 @@ def _gave_up(cells: Sequence[Cell]) -> str:
 
 def _gave_up_share(cell: Cell) -> float:
     ended = cell["transactions"]["started"] - cell["transactions"]["cut_off"]
-    return float(cell["transactions"]["gave_up"] / ended) if ended >= _ENDED_MIN else 0.0
+    return float(cell["transactions"]["gave_up"] / ended) if ended >= _MIN_ENDED else 0.0
 
 
 def _unknown(cells: Sequence[Cell]) -> str:

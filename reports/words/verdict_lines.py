@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from reports.words.wording import Cell
 
-_MOST_NAMED = 5
-_MOST_VALUES = 6
-_MOST_CHARACTERS = 48
+_MAX_NAMED = 5
+_MAX_VALUES = 6
+_MAX_CHARACTERS = 48
 
-State = Literal["valid", "invalid", "unchecked", "unusable", "failed", "doubtful"]
-_ORDER: tuple[State, ...] = ("invalid", "failed", "unchecked", "valid", "doubtful", "unusable")
+Severity = Literal["valid", "invalid", "unchecked", "unusable", "failed", "doubtful"]
+_ORDER: tuple[Severity, ...] = ("invalid", "failed", "unchecked", "valid", "doubtful", "unusable")
 Check = dict[str, Any]
 
 
@@ -27,7 +27,7 @@ Check = dict[str, Any]
 class Banner:
     """A verdict on the whole run: its state, a sentence, and the cells that it is about."""
 
-    state: State
+    severity: Severity
     text: str
     details: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
@@ -50,7 +50,7 @@ def banners(summary: Mapping[str, Any]) -> tuple[Banner, ...]:
         *_rejected(cells),
         *_unusable(cells),
     )
-    return tuple(sorted(found, key=lambda banner: _ORDER.index(banner.state)))
+    return tuple(sorted(found, key=lambda banner: _ORDER.index(banner.severity)))
 
 
 def with_gates(summary: Mapping[str, Any]) -> dict[str, Any]:
@@ -161,19 +161,19 @@ def _reason(check: Check) -> str:
 
 def _values(values: Mapping[str, Any]) -> str:
     told = [f"{name.replace('_', ' ')} {_short(value)}" for name, value in values.items()]
-    return ", ".join([*told[:_MOST_VALUES], *(["…"] if len(told) > _MOST_VALUES else [])])
+    return ", ".join([*told[:_MAX_VALUES], *(["…"] if len(told) > _MAX_VALUES else [])])
 
 
 def _short(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)  # ids and balances: a comma at thousands would not be found in the database
     text = words.ABSENT if value is None else str(value)
-    return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}…"
+    return text if len(text) <= _MAX_CHARACTERS else f"{text[:_MAX_CHARACTERS]}…"
 
 
 def _limited(names: Sequence[str]) -> tuple[str, ...]:
-    more = len(names) - _MOST_NAMED
-    return (*names[:_MOST_NAMED], f"and {more} more") if more > 0 else tuple(names)
+    more = len(names) - _MAX_NAMED
+    return (*names[:_MAX_NAMED], f"and {more} more") if more > 0 else tuple(names)
 
 
 def _of(some: int, cells: Sequence[Cell]) -> str:

@@ -14,7 +14,7 @@ Cell = Mapping[str, Any]
 ABSENT = "\N{EN DASH}"
 """What stands where there is no value: never 0."""
 
-_LEAST, _MOST = 0.0001, 0.9995
+_MIN_WRITTEN, _MAX_WRITTEN = 0.0001, 0.9995
 """Shares beyond these, but not 0 or 1, would be rounded to 0 % or 100 %."""
 _SECOND_MS = 1000
 
@@ -66,9 +66,9 @@ def share(value: float | None) -> str:
     """Write a share of one as a percentage; what is not quite 0 or 1 never reads so."""
     if value is None:
         return ABSENT
-    if 0 < value < _LEAST:
+    if 0 < value < _MIN_WRITTEN:
         return "<0.01 %"
-    if _MOST <= value < 1:
+    if _MAX_WRITTEN <= value < 1:
         return ">99.9 %"
     if value in {0, 1}:
         return f"{100 * value:.0f} %"

@@ -8,7 +8,7 @@ import pytest
 
 from reports.charts.panels import slots
 from reports.charts.scatter import chart
-from reports.words.sentences import choices, findings, headline
+from reports.words.sentences import choices, further_sentences, headline
 from reports.words.series import series
 from tests.support.sample_summary import sample_summary
 
@@ -23,7 +23,7 @@ def run_with(**changes: Any) -> dict[str, Any]:
 
 
 def told(summary: dict[str, Any]) -> str:
-    return " ".join([headline(summary), *findings(summary), *choices(summary)])
+    return " ".join([headline(summary), *further_sentences(summary), *choices(summary)])
 
 
 @pytest.mark.parametrize(("commits", "quoted"), [(19, False), (20, True)])
@@ -60,7 +60,7 @@ def test_a_kind_with_few_attempts_has_no_rate() -> None:
         cell["kinds"][1]["attempts"]["total"] = 1
         cell["kinds"][1]["conflict_rate"]["value"] = 1.0
 
-    (by_kind,) = [sentence for sentence in findings(summary) if sentence.startswith("By kind")]
+    (by_kind,) = [sentence for sentence in further_sentences(summary) if sentence.startswith("By kind")]
     assert by_kind.endswith("transfer \N{EN DASH} (1 attempt).")
 
 

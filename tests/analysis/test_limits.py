@@ -118,7 +118,7 @@ def test_commits_that_overlap_prove_that_the_key_is_no_row() -> None:
     assert found["hot_keys"] == []
     assert found["predicted"] == {"conflict_rate": None, "goodput_per_s": None}
     (warning,) = [warning for warning in found["warnings"] if warning["code"] == "writes_too_coarse"]
-    assert "together for 200% of the measured interval" in warning["message"]
+    assert "together they took 200% of the measured interval" in warning["message"]
 
 
 def test_a_round_trip_more_proves_nothing() -> None:

@@ -12,9 +12,9 @@ from scipy.integrate import quad
 
 from analysis.keysets import Draws, KeySets, Pairs, key_sets
 from analysis.model import Loop, Prediction, predict, restarts_of, survival
-from analysis.mva import throughput_per_s
 from hotrow.attempt.retry import parse_retry
 from hotrow.keys.skew import KeySource, parse_skew
+from tests.support.mva import throughput_per_s
 from tests.support.simulated import World, commits_per_s, conflict_rate, simulate
 
 WINDOW_S = 0.007

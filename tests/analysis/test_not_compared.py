@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from reports.charts.charts import charts
+from reports.charts.all_charts import charts
 from reports.charts.panels import slots
 from reports.charts.scatter import chart
 from reports.output import html
 from reports.output.terminal import cell_table, ending
 from reports.words.cell_table import columns
-from reports.words.sentences import choices, findings, headline
+from reports.words.sentences import choices, further_sentences, headline
 from reports.words.series import middle, series
 from reports.words.verdict_lines import banners
 from tests.support.sample_summary import sample_summary
@@ -34,7 +34,7 @@ def test_no_sentence_compares_it() -> None:
     """Neither the headline nor what follows names the level at which the stock was gone."""
     summary = sold_out(32)
 
-    told = [headline(summary), *findings(summary), *choices(summary)]
+    told = [headline(summary), *further_sentences(summary), *choices(summary)]
     assert told
     assert not [sentence for sentence in told if "32 users" in sentence]
 
@@ -79,7 +79,7 @@ def test_if_all_are_so_there_is_nothing_to_compare() -> None:
     assert headline(summary) == (
         "In every usable cell the business rule refused most attempts: there is nothing to compare."
     )
-    assert findings(summary) == ()
+    assert further_sentences(summary) == ()
     assert choices(summary) == []
     assert "mostly rejected" in html.page(summary, charts(summary))
 
@@ -87,4 +87,4 @@ def test_if_all_are_so_there_is_nothing_to_compare() -> None:
 @pytest.mark.parametrize("levels", [(), (32,)])
 def test_only_such_a_cell_is_told_of(levels: tuple[int, ...]) -> None:
     """A run without one has no such line."""
-    assert any(banner.state == "doubtful" for banner in banners(sold_out(*levels))) is bool(levels)
+    assert any(banner.severity == "doubtful" for banner in banners(sold_out(*levels))) is bool(levels)

@@ -9,7 +9,7 @@ import pytest
 from analysis.summarise import summarise
 from hotrow.attempt.record import Flag, Outcome
 from reports.charts.footer import settings
-from reports.words.sentences import findings
+from reports.words.sentences import further_sentences
 from tests.support.measured import attempt, contradiction, run_of, steady_commits
 from tests.support.sample_summary import sample_summary
 
@@ -77,7 +77,7 @@ def test_warnings_say_how_many_and_call_none_an_error() -> None:
     (warning,) = cell["warnings"]
     assert warning["code"] == "resolved_outcomes"
     assert "2 attempts" in warning["message"]
-    assert "1 had been applied, 1 had not; 0 are left unknown" in warning["message"]
+    assert "1 had been applied, 1 had not; 0 are still unknown" in warning["message"]
     assert cell["usable"]
 
 
@@ -99,7 +99,7 @@ def test_without_receipts_nothing_is_said_of_them() -> None:
 
     assert cell["in_doubt"] == dict.fromkeys(("total", "applied", "not_applied", "unknown"), 0)
     assert cell["warnings"] == []
-    assert not any("receipt" in sentence for sentence in findings(sample_summary()))
+    assert not any("receipt" in sentence for sentence in further_sentences(sample_summary()))
 
 
 def test_the_page_says_what_the_receipts_told() -> None:
@@ -109,7 +109,7 @@ def test_the_page_says_what_the_receipts_told() -> None:
     for cell in summary["cells"][:2]:
         cell["in_doubt"] = {"total": 4, "applied": 2, "not_applied": 1, "unknown": 1}
 
-    assert any("2 are left unknown" in sentence for sentence in findings(summary))
-    assert any("4 had been applied, 2 had not" in sentence for sentence in findings(summary))
+    assert any("2 are left unknown" in sentence for sentence in further_sentences(summary))
+    assert any("4 had been applied, 2 had not" in sentence for sentence in further_sentences(summary))
     assert "with receipts" in settings(summary["run"], summary["cells"])
     assert "with receipts" not in settings(sample_summary()["run"], summary["cells"])

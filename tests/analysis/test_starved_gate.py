@@ -9,7 +9,7 @@ import pytest
 from analysis.gates import Gates, check_gates, doubts, exit_code, judged
 from analysis.summarise import summarise
 from hotrow.attempt.record import Outcome
-from reports.charts.charts import charts
+from reports.charts.all_charts import charts
 from reports.output import html
 from reports.output.terminal import details, ending
 from tests.support.measured import attempt, cell, run_of, steady_commits

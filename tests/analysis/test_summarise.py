@@ -113,7 +113,7 @@ def test_a_window_that_never_closed_ends_with_its_last_attempt(tmp_path: Path) -
     [
         (None, "cannot be read"),
         ("{", "is not JSON"),
-        ('{"format": 1}', "is not the description of a run"),
+        ('{"format": 1}', "does not describe a run"),
         ('{"format": 2, "cells": [], "target": {}}', "format 2"),
     ],
 )

@@ -14,7 +14,7 @@ from hotrow.attempt.record import Outcome
 from hotrow.commands.main import main
 from hotrow.run.ledger import LedgerWriter
 from hotrow.targets.dsql import cloudwatch
-from reports.charts.charts import charts
+from reports.charts.all_charts import charts
 from reports.output import html
 from tests.reports.test_html import Page
 from tests.support.measured import WALL_NS, run_json

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from reports.output.terminal import details, ending
-from reports.words.sentences import findings, headline
+from reports.words.sentences import further_sentences, headline
 from reports.words.verdict_lines import banners
 from tests.support.sample_summary import RETRY, sample_summary
 
@@ -64,7 +64,7 @@ def _change(cell: dict[str, Any], rng: np.random.Generator) -> None:
 
 def contradictions(summary: dict[str, Any]) -> list[str]:
     """What its sentences say against each other, in words."""
-    told = [headline(summary), *findings(summary), *details(summary)]
+    told = [headline(summary), *further_sentences(summary), *details(summary)]
     text = " ".join(told)
     return [
         *_growing_and_full(told),
@@ -118,7 +118,7 @@ def _unknown(text: str) -> list[str]:
 
 def _valid_alone(summary: dict[str, Any]) -> list[str]:
     """The word "valid" never stands beside a failed gate or wrong data."""
-    states = [banner.state for banner in banners(summary)]
+    states = [banner.severity for banner in banners(summary)]
     wrong = "failed" in states and "Valid:" in ending(summary)
     return (
         ["valid"]
@@ -165,7 +165,8 @@ def test_no_two_sentences_contradict_each_other(first: int) -> None:
 def test_the_runs_are_of_many_sorts() -> None:
     """What is looked for does occur, so that the test above can fail."""
     text = "\n".join(
-        " ".join([headline(run), *findings(run), ending(run)]) for run in map(run_by_chance, range(RUNS))
+        " ".join([headline(run), *further_sentences(run), ending(run)])
+        for run in map(run_by_chance, range(RUNS))
     )
 
     for words in (

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 import pytest
 from plotly.offline import get_plotlyjs
 
-from reports.charts.charts import charts
+from reports.charts.all_charts import charts
 from reports.output import html
 from reports.output.bundle import write_reports
 from reports.words import wording as words

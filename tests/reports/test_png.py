@@ -13,7 +13,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from reports.charts import forms
-from reports.charts.charts import Chart, charts
+from reports.charts.all_charts import Chart, charts
 from reports.output import palette, png
 from tests.support.sample_summary import sample_summary
 

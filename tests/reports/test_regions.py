@@ -10,10 +10,10 @@ import pytest
 
 from analysis.summarise import summarise
 from hotrow.attempt.record import Outcome
-from reports.charts.charts import Chart, charts
+from reports.charts.all_charts import Chart, charts
 from reports.output import html
 from reports.words import facts
-from reports.words.sentences import findings
+from reports.words.sentences import further_sentences
 from tests.support.measured import attempt, contradiction, run_of, steady_commits
 from tests.support.sample_summary import USERS, sample_summary
 
@@ -219,7 +219,7 @@ def test_two_endpoints_of_one_region_are_told_apart() -> None:
 
     assert [line.label for line in lines] == ["us-east-1 (1)", "us-east-1 (2)"]
     assert dict(facts.facts(summary))["regions"] == "us-east-1 (1) and us-east-1 (2)"
-    assert any("us-east-1 (1) 7" in sentence for sentence in findings(summary))
+    assert any("us-east-1 (1) 7" in sentence for sentence in further_sentences(summary))
 
 
 def test_the_page_shows_what_the_pictures_show() -> None:
@@ -236,9 +236,11 @@ def test_the_page_shows_what_the_pictures_show() -> None:
 
 def test_the_hot_line_is_told_region_by_region() -> None:
     """At its highest usable level; of one place nothing is said."""
-    told = [sentence for sentence in findings(sample_summary(regions=EAST)) if "By region" in sentence]
+    told = [
+        sentence for sentence in further_sentences(sample_summary(regions=EAST)) if "By region" in sentence
+    ]
 
     assert len(told) == 1
     assert told[0].startswith("By region, on one hot row at 16 users, attempts conflicted: us-east-1 77.")
     assert ", us-east-2 91.0 % (goodput " in told[0]
-    assert not any("By region" in sentence for sentence in findings(sample_summary()))
+    assert not any("By region" in sentence for sentence in further_sentences(sample_summary()))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reports.charts.charts import Chart, charts
+from reports.charts.all_charts import Chart, charts
 from reports.charts.scatter import front
 from reports.output.plotly_figures import figure
 from tests.support.sample_summary import sample_summary
@@ -135,5 +135,5 @@ def test_widely_different_goodput_has_a_logarithmic_axis_that_says_so() -> None:
     """Otherwise the hot row would be a dot in a corner."""
     wide, narrow = scatter(sample_summary()), scatter(sample_summary(skews=("hot",)))
 
-    assert (wide.x.kind, narrow.x.kind) == ("log", "linear")
+    assert (wide.x.scale, narrow.x.scale) == ("log", "linear")
     assert "logarithmic" in wide.x.label

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from reports.charts.charts import charts
+from reports.charts.all_charts import charts
 from reports.charts.footer import settings
 from reports.output.terminal import cell_table
 from reports.words.cell_table import columns

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reports.charts.charts import charts
+from reports.charts.all_charts import charts
 from reports.charts.tries_chart import tail
 from tests.support.sample_summary import sample_summary
 

@@ -10,9 +10,9 @@ import pytest
 from analysis.summarise import summarise
 from hotrow.attempt.record import Outcome
 from hotrow.targets.dsql.refusal import Cause
-from reports.charts.charts import charts
+from reports.charts.all_charts import charts
 from reports.words import facts
-from reports.words.sentences import findings
+from reports.words.sentences import further_sentences
 from reports.words.wording import redact
 from tests.support.measured import attempt, run_of, steady_commits
 from tests.support.sample_summary import sample_summary
@@ -161,12 +161,15 @@ def counted(**changes: Any) -> dict[str, Any]:
 )
 def test_replaced_sessions_are_said(changes: dict[str, Any], sentence: str) -> None:
     """With what the waits came to, where any attempt had to wait."""
-    assert findings(counted(**changes))[-1] == sentence
+    assert further_sentences(counted(**changes))[-1] == sentence
 
 
 def test_where_no_session_came_of_age_nothing_is_said() -> None:
     """Nor where nobody counted."""
-    assert not any("session" in said for said in findings(counted(retired=0)) + findings(sample_summary()))
+    assert not any(
+        "session" in said
+        for said in further_sentences(counted(retired=0)) + further_sentences(sample_summary())
+    )
 
 
 def test_the_facts_have_a_line_of_counts() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from reports.charts.charts import charts
+from reports.charts.all_charts import charts
 from reports.output import html, terminal
 from reports.words.hot_key_table import hot_keys, hottest_line
 from reports.words.verdict_lines import banners

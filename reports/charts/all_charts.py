@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from reports.charts import footer, panels, scales, scatter
 from reports.charts import part_lines as parts
 from reports.charts import tries_chart as tries
+from reports.charts.chart_specs import ChartSpec, chart_specs, locks
 from reports.charts.marks import Band, Chart, Line, Panel, Tint
-from reports.charts.plans import Plan, locks, plans
 from reports.words import wording as words
 from reports.words.series import by_level, levels, middle, series
 
@@ -51,9 +51,9 @@ def charts(summary: Mapping[str, Any]) -> list[Chart]:
     }
     split[None] = groups
     drawn = [
-        _chart(plan, split[plan.by], foot)
-        for plan in plans(summary["run"], summary["cells"])
-        if split[plan.by]
+        _chart(spec, split[spec.by], foot)
+        for spec in chart_specs(summary["run"], summary["cells"])
+        if split[spec.by]
     ]
     waits = locks(summary["run"])
     others = [scatter.chart(groups, foot, waits), tries.chart(groups, foot, waits)]
@@ -65,25 +65,25 @@ def _place(chart: Chart) -> int:
     return _ORDER.index(chart.name.partition("-by-")[0])
 
 
-def _chart(plan: Plan, groups: Groups, foot: tuple[str, ...]) -> Chart:
+def _chart(spec: ChartSpec, groups: Groups, foot: tuple[str, ...]) -> Chart:
     ran = levels(cell for _, group in groups for slot in group for cell in slot.series.cells)
     named = len(ran) == 1
-    dealt = panels.apart(groups) if plan.banded and not named else groups
+    dealt = panels.apart(groups) if spec.banded and not named else groups
     drawn = tuple(
-        panels.panel(title, group, plan.quantities, named=named, banded=plan.banded) for title, group in dealt
+        panels.panel(title, group, spec.quantities, named=named, banded=spec.banded) for title, group in dealt
     )
     lines = [line for one in drawn for line in one.lines]
     return Chart(
-        name=plan.name,
-        title=plan.title,
-        subtitle=plan.subtitle,
+        name=spec.name,
+        title=spec.title,
+        subtitle=spec.subtitle,
         footer=foot,
         x=_x_axis(groups[0][1], ran),
-        y=plan.axis(panels.extent(lines)),
+        y=spec.axis(panels.extent(lines)),
         panels=drawn,
-        key=panels.key(lines, named=named, banded=plan.banded),
-        alt=_alt(plan, groups, ran[-1]),
-        compact=_chart(plan.compact, groups, foot) if plan.compact else None,
+        key=panels.key(lines, named=named, banded=spec.banded),
+        alt=_alt(spec, groups, ran[-1]),
+        compact=_chart(spec.compact, groups, foot) if spec.compact else None,
     )
 
 
@@ -93,9 +93,9 @@ def _x_axis(group: Sequence[Slot], ran: Sequence[int]) -> Axis:
     )
 
 
-def _alt(plan: Plan, groups: Groups, users: int) -> str:
+def _alt(spec: ChartSpec, groups: Groups, users: int) -> str:
     """Say the first quantity of every line at the highest concurrency."""
-    quantity, write = plan.quantities[0], plan.axis([]).write
+    quantity, write = spec.quantities[0], spec.axis([]).write
     ends = [
         (slot.series.label, dict(by_level(slot.series.cells)).get(users))
         for _, group in groups
@@ -105,4 +105,4 @@ def _alt(plan: Plan, groups: Groups, users: int) -> str:
         f"{label} {write(quantity.value(middle(cells, quantity.value)))}" for label, cells in ends if cells
     ]
     meaning = f", {quantity.meaning}" if quantity.meaning else ""
-    return f"{plan.title}{meaning}, against concurrency. At {words.users(users)}: {'; '.join(told)}."
+    return f"{spec.title}{meaning}, against concurrency. At {words.users(users)}: {'; '.join(told)}."

@@ -297,4 +297,4 @@ def test_the_words_say_both_counts_and_the_formula() -> None:
     assert "$10.67 at most: 40.0 % of attempts" in text
     assert "15 s of the first and 30 s of the last" in text
     assert "6 ms, by CloudWatch" in text
-    assert "Formula: dollars a million commits = price x DPU / commits" in text
+    assert "Formula: dollars per million commits = price x DPU / commits" in text

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from reports.words.sentences import findings, headline, stopped_growing
+from reports.words.sentences import further_sentences, headline, stopped_growing
 from reports.words.series import series
 from reports.words.verdict_lines import banners
 from tests.support.sample_summary import sample_summary
 
 GOLDEN = Path(__file__).parent / "golden" / "sentences.txt"
-"""To write it anew after a wanted change: HOTROW_UPDATE_GOLDEN=1 pytest tests/reports/test_findings.py"""
+"""To write it anew after a wanted change: HOTROW_UPDATE_GOLDEN=1 pytest tests/reports/test_sentences.py"""
 
 RUNS: dict[str, dict[str, Any]] = {
     "four skews": {},
@@ -40,8 +40,12 @@ RUNS: dict[str, dict[str, Any]] = {
 
 def told(summary: dict[str, Any]) -> str:
     """All that is said about a run, a line each."""
-    said = [f"  {banner.state}: {'; '.join((banner.text, *banner.details))}" for banner in banners(summary)]
-    return "\n".join([headline(summary), *(f"  {sentence}" for sentence in findings(summary)), *said])
+    said = [
+        f"  {banner.severity}: {'; '.join((banner.text, *banner.details))}" for banner in banners(summary)
+    ]
+    return "\n".join(
+        [headline(summary), *(f"  {sentence}" for sentence in further_sentences(summary)), *said]
+    )
 
 
 def test_sentences_are_those_of_the_golden_file() -> None:
@@ -54,10 +58,10 @@ def test_sentences_are_those_of_the_golden_file() -> None:
 
 
 def test_nothing_measured_is_said() -> None:
-    """An empty run has a headline and no findings."""
+    """An empty run has a headline and no further sentences."""
     summary = {**sample_summary(), "cells": []}
 
-    assert (headline(summary), findings(summary)) == ("Nothing was measured.", ())
+    assert (headline(summary), further_sentences(summary)) == ("Nothing was measured.", ())
 
 
 def test_an_unusable_cell_is_not_quoted() -> None:
@@ -72,7 +76,7 @@ def test_no_usable_cell_means_no_figure() -> None:
         cell["usable"] = False
 
     assert headline(summary) == "No cell is usable: see the warnings before quoting any figure."
-    assert findings(summary) == ()
+    assert further_sentences(summary) == ()
 
 
 @pytest.mark.parametrize(
@@ -109,11 +113,11 @@ def test_an_unknown_outcome_is_counted_neither_way_but_said() -> None:
     summary = sample_summary()
     summary["cells"][3]["transactions"]["unknown"] = 2
 
-    assert any("outcome of 2 transactions is unknown" in sentence for sentence in findings(summary))
+    assert any("outcome of 2 transactions is unknown" in sentence for sentence in further_sentences(summary))
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "state"),
+    ("verdicts", "severity"),
     [
         ((True, True), "valid"),
         ((True, None), "unchecked"),
@@ -123,11 +127,11 @@ def test_an_unknown_outcome_is_counted_neither_way_but_said() -> None:
     ],
 )
 def test_verdicts_have_three_values_and_the_worst_one_counts(
-    verdicts: tuple[bool | None, ...], state: str
+    verdicts: tuple[bool | None, ...], severity: str
 ) -> None:
     """What could not be checked is not a pass."""
     summary = sample_summary(skews=("hot",), users=(1, 2))
     for cell, valid in zip(summary["cells"], verdicts, strict=True):
         cell["verdict"] = {"valid": valid, "checks": []}
 
-    assert banners(summary)[0].state == state
+    assert banners(summary)[0].severity == severity

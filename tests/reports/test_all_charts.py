@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reports.charts.charts import Chart, charts
+from reports.charts.all_charts import Chart, charts
 from tests.support.sample_summary import SKEWS, USERS, sample_summary
 
 

@@ -1,4 +1,7 @@
-"""Exact mean value analysis of a closed queueing network: retries at once, for ever, on the same keys."""
+"""Exact mean value analysis of a closed queueing network, as an oracle for the closed forms.
+
+It describes immediate, unlimited retries on the same keys.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,11 @@ if TYPE_CHECKING:
 
 
 def throughput_per_s(p: Floats, counts: Floats, users: int, window_s: float, think_s: float = 0.0) -> Floats:
-    """X(n) in commits a second for n = 1 .. users clients, float64[users].
+    """X(n) in commits per second for n = 1 .. users clients, float64[users].
 
-    A key is a single server with exponential service of mean `window_s`, visited with probability `p`
-    (float64[groups], `counts` alike keys in each; sum(p * counts) = 1); `think_s` is spent once a
-    transaction.
-    Attempts per commit are n / (X(n) * window_s) where `think_s` is 0, and X(n) never exceeds
+    A key is a single server with exponential service of mean `window_s`. It is visited with probability `p`
+    (float64[groups], with `counts` equal keys in each group; sum(p * counts) = 1). `think_s` is spent once
+    per transaction. If `think_s` is 0, attempts per commit are n / (X(n) * window_s). X(n) never exceeds
     min(n / (window_s + think_s), 1 / (max(p) * window_s)).
 
     Source: M. Reiser and S. S. Lavenberg, "Mean-Value Analysis of Closed Multichain Queuing Networks",

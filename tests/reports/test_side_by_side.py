@@ -9,11 +9,11 @@ import pytest
 from rich.console import Console
 
 from hotrow.errors import UsageError
-from reports.charts.charts import charts
+from reports.charts.all_charts import charts
 from reports.output import terminal
 from reports.output.bundle import write_reports
 from reports.words import facts
-from reports.words.sentences import findings, headline
+from reports.words.sentences import further_sentences, headline
 from reports.words.side_by_side import merge
 from tests.support.sample_summary import sample_summary
 
@@ -71,7 +71,7 @@ def test_words_about_locks_name_the_target_that_has_them(both: dict[str, Any]) -
     told = [
         *subtitles,
         *(meaning for _, meaning in facts.terms(both["run"])),
-        *findings(both),
+        *further_sentences(both),
         headline(both),
     ]
 

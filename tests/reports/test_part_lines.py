@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from reports.charts.charts import Chart, charts
-from reports.words.sentences import findings
+from reports.charts.all_charts import Chart, charts
+from reports.words.sentences import further_sentences
 from tests.support.sample_summary import sample_summary
 
 KINDS = ("order", "transfer")
@@ -46,11 +46,11 @@ def test_a_line_a_kind_with_the_kind_s_own_figures() -> None:
 
 def test_the_hot_line_is_told_kind_by_kind() -> None:
     """In one sentence; without kinds there is none."""
-    told = [each for each in findings(sample_summary(kinds=KINDS)) if each.startswith("By kind")]
+    told = [each for each in further_sentences(sample_summary(kinds=KINDS)) if each.startswith("By kind")]
 
     assert len(told) == 1
     assert "order 77." in told[0]
-    assert not any("By kind" in each for each in findings(sample_summary()))
+    assert not any("By kind" in each for each in further_sentences(sample_summary()))
 
 
 def test_give_ups_have_their_interval() -> None:
@@ -87,8 +87,8 @@ def test_fairness_runs_from_0_to_1_and_tells_who_was_ahead() -> None:
 
 def test_uneven_commits_are_told_where_they_are_far_apart() -> None:
     """Above three times the median user; only of usable cells."""
-    hot = findings(sample_summary(full=True, skews=("hot",)))
-    uniform = findings(sample_summary(full=True, skews=("uniform",)))
+    hot = further_sentences(sample_summary(full=True, skews=("hot",)))
+    uniform = further_sentences(sample_summary(full=True, skews=("uniform",)))
 
     assert [each for each in hot if "dealt unevenly: at hot, 16 users, one user committed 4." in each]
     assert not any("unevenly" in each for each in uniform)
