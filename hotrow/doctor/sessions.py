@@ -286,7 +286,7 @@ def _select_ms(session: PostgresSession) -> float:
 
 
 def _connect(target: Target, search_path: str | None = None) -> PostgresSession:
-    return target.connect(BLOCKING, search_path, patience_s=ANSWER_DEADLINE_S)
+    return target.connect(BLOCKING, search_path, answer_deadline_s=ANSWER_DEADLINE_S)
 
 
 def _commit_ms(session: PostgresSession) -> float:

@@ -78,7 +78,7 @@ def find_leftovers(target: Target, waiting: Waiting) -> list[Leftover]:
         sessions = _live_runs(session, target)
         sizes = _sizes(session)
     except psycopg.Error as error:
-        raise TargetError(f"{target.label} does not list its schemas: {target.said(error)}") from None
+        raise TargetError(f"{target.label} does not list its schemas: {target.error_text(error)}") from None
     finally:
         session.close()
     now = datetime.now(UTC)
@@ -120,14 +120,14 @@ def remove(target: Target, waiting: Waiting, schema: str) -> None:
         statement = f"DROP SCHEMA IF EXISTS {schema} CASCADE"
         again(lambda: session.run(statement), waiting, repeatable=True)
     except psycopg.Error as error:
-        raise TargetError(f"cannot remove {schema}: {target.said(error)}") from None
+        raise TargetError(f"cannot remove {schema}: {target.error_text(error)}") from None
     finally:
         session.close()
 
 
 def _open(target: Target, waiting: Waiting) -> PostgresSession:
     try:
-        return target.connect(waiting, patience_s=TABLES_S)
+        return target.connect(waiting, answer_deadline_s=TABLES_S)
     except psycopg.Error as error:
         raise TargetError(target.explain(error)) from None
 

@@ -60,7 +60,7 @@ def rehearse(
     """
     plain = replace(target, latency=Latency()) if target.latency is not None else target
     try:
-        session = plain.connect(waiting, schema, patience_s=TABLES_S)
+        session = plain.connect(waiting, schema, answer_deadline_s=TABLES_S)
     except psycopg.Error as error:
         raise TargetError(f"cannot rehearse {scenario.name}: {target.explain(error)}") from None
     made = [*scenario.tables(), *scenario.seed(keys)]

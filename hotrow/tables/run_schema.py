@@ -133,13 +133,13 @@ class RunSchema:
         """A session for one purpose; what the server says against it becomes one line."""
         purpose = f"cannot {purpose} of {self._scenario.name}"
         try:
-            session = self._target.connect(self._waiting, search_path, patience_s=TABLES_S)
+            session = self._target.connect(self._waiting, search_path, answer_deadline_s=TABLES_S)
         except psycopg.Error as error:
             raise TargetError(f"{purpose}: {self._target.explain(error)}") from None
         try:
             yield session
         except psycopg.Error as error:
-            raise TargetError(f"{purpose}: {self._target.said(error)}") from None
+            raise TargetError(f"{purpose}: {self._target.error_text(error)}") from None
         finally:
             session.close()
 

@@ -1,1 +1,1 @@
-"""Databases that hotrow can drive."""
+"""Connecting to the databases that hotrow can put under load."""

@@ -1,4 +1,4 @@
-"""One user's connection: opened when first asked for, and replaced when it broke or has come of age."""
+"""The connection of one user: opened at first use, and replaced when it is broken or too old."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class UserConnection:
-    """What the attempt loop asks for a session, to one of the target's regions."""
+    """Gives the attempt loop its session, in one of the target's regions."""
 
     def __init__(self, target: Target, schema: str, waiting: Waiting, region: int = 0) -> None:
         self._target = target
@@ -28,16 +28,16 @@ class UserConnection:
 
     @property
     def is_open(self) -> bool:
-        """Whether the next attempt finds a connection."""
+        """Whether the next attempt has a connection."""
         return self._session is not None and self._session.usable
 
     def try_to_open(self) -> None:
-        """Open ahead of the first attempt; where that fails, that attempt tries again and records why."""
+        """Open ahead of the first attempt. If this fails, that attempt tries again and records the error."""
         with suppress(psycopg.Error, TargetError):
             self.session()
 
     def move_to(self, schema: str) -> None:
-        """Find tables in this schema from now on; where that fails, the next attempt connects anew."""
+        """Use the tables of this schema from now on. If this fails, the next attempt connects again."""
         if schema == self._schema:
             return
         self._schema = schema
@@ -48,13 +48,13 @@ class UserConnection:
                 self.close()
 
     def session(self) -> PostgresSession:
-        """The open session; asked for between two attempts, so it is replaced in no transaction.
+        """The open session. The loop calls this between attempts, so no open transaction is lost.
 
         Raises:
-            psycopg.Error: none can be had.
+            psycopg.Error: no session could be opened.
             TargetError: there are no credentials to connect with.
         """
-        self._retire()
+        self._close_if_old()
         if self._session is None or not self._session.usable:
             self.close()
             self._session = self._target.connect(self._waiting, self._schema, self._region)
@@ -62,17 +62,17 @@ class UserConnection:
         return self._session
 
     def describe(self, error: Exception) -> DriverFailure:
-        """What an error of opening means: the connection is certainly not there."""
+        """The meaning of an error while opening: there is certainly no connection."""
         return describe(error, lost=True)
 
     def close(self) -> None:
-        """Give the connection up."""
+        """Close the connection."""
         if self._session is not None:
             self._session.close()
             self._session = None
 
-    def _retire(self) -> None:
-        """Close a session that has come of age, before the server does it in the middle of an attempt."""
+    def _close_if_old(self) -> None:
+        """Close a session that has reached its age limit, before the server closes it during an attempt."""
         if self._session is not None and self._waiting.clock() >= self._retire_at_s:
             self.close()
             self._target.connectors[self._region].counts.retired += 1

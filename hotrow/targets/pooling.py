@@ -1,8 +1,8 @@
-"""Whether a server, or a pooler in front of it, keeps a session's prepared statements and settings.
+"""Whether a pooler in front of the server loses a session's prepared statements or settings.
 
-A pooler in transaction mode gives each transaction of a session to whichever server connection is free. Then
-a statement that was prepared is unknown there (26000) or was prepared by another session (42P05), and the
-`search_path` of a run is another's. PgBouncer from 1.21 on keeps prepared statements
+A pooler in transaction mode sends each transaction of a session to any free server connection. On that
+connection a prepared statement may be unknown (26000) or prepared by another session (42P05), and the
+`search_path` may be another session's. PgBouncer keeps prepared statements from version 1.21 on
 (`max_prepared_statements`), but not settings.
 """
 
@@ -18,35 +18,35 @@ if TYPE_CHECKING:
 
     from hotrow.targets.session import PostgresSession
 
-PATIENCE_S = 5.0
-"""For one answer: a pooler with a single connection never gives the second session one."""
-_LOST = frozenset({"26000", "42P05"})
-"""Invalid SQL statement name; duplicate prepared statement. A session's names are its own, so without a
-pooler it meets neither."""
-_REMEDY = "connect to the server itself, or set the pooler to session mode"
-STATEMENTS_LOST = (
+ANSWER_DEADLINE_S = 5.0
+"""For one answer. A pooler with a single connection never gives the second session one."""
+_LOST_STATEMENT_STATES = frozenset({"26000", "42P05"})
+"""Invalid SQL statement name; duplicate prepared statement. A session's statement names are unique, so
+without a pooler neither occurs."""
+_FIX = "connect to the server directly, or set the pooler to session mode"
+LOST_STATEMENTS = (
     "a pooler in transaction mode loses prepared statements: "
-    f"{_REMEDY} (max_prepared_statements in PgBouncer keeps the statements alone)"
+    f"{_FIX} (max_prepared_statements in PgBouncer keeps only the statements)"
 )
-SETTINGS_LOST = f"a pooler in transaction mode loses session settings such as search_path: {_REMEDY}"
+LOST_SETTINGS = f"a pooler in transaction mode loses session settings such as search_path: {_FIX}"
 _SET = 'SET search_path TO "$user", public, hotrow_check'
-_ASK = "SHOW search_path"
+_SHOW = "SHOW search_path"
 
 
 def explain_pooling(error: Exception) -> str | None:
-    """What a prepared statement that got lost means; None for every other error."""
-    lost = isinstance(error, psycopg.Error) and error.sqlstate in _LOST
-    return STATEMENTS_LOST if lost else None
+    """The explanation of an error that a lost prepared statement causes; None for every other error."""
+    is_lost = isinstance(error, psycopg.Error) and error.sqlstate in _LOST_STATEMENT_STATES
+    return LOST_STATEMENTS if is_lost else None
 
 
 def find_pooling(open_session: Callable[[], PostgresSession]) -> str | None:
-    """Why the sessions that this opens are not kept apart and what to do; None if they are.
+    """What a pooler makes these sessions lose, and the fix; None if they lose nothing.
 
-    One session prepares a statement and sets `search_path`. While another has a transaction open, which takes
-    the server connection that was free last, the first uses both again.
+    The first session prepares a statement and sets `search_path`. Then the second opens a transaction, which
+    takes the server connection that was last free. Then the first uses its statement and setting again.
 
     Raises:
-        psycopg.Error: it cannot be told.
+        psycopg.Error: the test could not be completed.
     """
     with (
         closing(open_session()) as first,
@@ -54,15 +54,15 @@ def find_pooling(open_session: Callable[[], PostgresSession]) -> str | None:
     ):
         try:
             first.run(_SET)
-            before = first.execute(_ASK).rows
+            before = first.execute(_SHOW).rows
             second.begin()
-            second.execute(_ASK)
-            after = first.execute(_ASK).rows
+            second.execute(_SHOW)
+            after = first.execute(_SHOW).rows
             second.rollback()
             second.run("RESET search_path")
         except psycopg.Error as error:
-            lost = explain_pooling(error)
-            if lost is None:
+            explanation = explain_pooling(error)
+            if explanation is None:
                 raise
-            return lost
-        return None if before == after else SETTINGS_LOST
+            return explanation
+        return None if before == after else LOST_SETTINGS

@@ -1,9 +1,9 @@
-"""One PostgreSQL connection, driven statement by statement through libpq's asynchronous calls.
+"""One PostgreSQL session, which sends its statements through libpq's asynchronous calls.
 
-psycopg opens and describes the connection; statements go through its `pq` layer as server-side prepared
-statements, which costs the client about a third of `Connection.execute` (docs/decisions.md has the figures).
-How to wait for the socket, and how to let injected latency pass, are handed in: under gevent both must yield
-to other users.
+psycopg opens the connection. Statements go through its `pq` layer as server-side prepared statements. This
+costs the client about a third of `Connection.execute` (docs/decisions.md has the figures). The caller passes
+the functions that wait for the socket and for injected latency, because under gevent both must let other
+users run.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ if TYPE_CHECKING:
     from psycopg.pq.abc import PGconn, PGresult
 
 OPENING_S = 30.0
-"""The longest that a server may take to answer the first statement of a session. One that accepts
-connections and says nothing is told by that; on Aurora DSQL the statement takes a fraction of a second."""
+"""The time limit for the first answer in a session. It detects a server that accepts connections but does not
+answer. On Aurora DSQL the first statement takes a fraction of a second."""
 TABLES_S = 600.0
-"""The longest that one statement may take that makes, fills, reads, drops or rehearses on a run's tables.
-Such a statement touches a few thousand rows, or builds an index."""
+"""The time limit for one statement outside the load: on the tables of a run, also in the rehearsal. Such a
+statement touches a few thousand rows or builds an index."""
 MAX_AHEAD_S = 0.002
-"""A sleep that ended later than this was no matter of the timer's grain, and is not made up for."""
+"""The longest delay that later sleeps compensate. Longer delays are not due to the timer's resolution."""
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ"
-_ONLY_AFTER_ANOTHER = "25P02"
-"""In a transaction that an earlier error has aborted."""
+_ALREADY_ABORTED = "25P02"
+"""The SQLSTATE of a statement in a transaction that an earlier error has aborted."""
 _FAILED = frozenset({pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE})
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """What the stand-in adds so that its timing is a region's: seconds a round trip; seconds for COMMIT."""
+    """The injected latency of the stand-in: seconds per round trip, and seconds per COMMIT."""
 
     rtt_s: float = 0.0
     commit_s: float = 0.0
@@ -54,21 +54,21 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How to let time pass: for a socket to become ready, and for injected latency."""
+    """The functions for waiting: until a socket is ready, and for a time."""
 
     ready: Callable[[int, bool, float | None], bool]
-    """Wait until this socket is readable, or with `True` until it is readable or writable; at most so many
-    seconds, or as long as it takes. Whether it is ready."""
+    """Wait until the socket is readable, or with `True` until it is readable or writable. The third
+    argument is the time limit in seconds, or None. Returns whether the socket is ready."""
     sleep: Callable[[float], None]
     clock: Callable[[], float] = time.perf_counter
-    """Seconds that only go forward."""
+    """A monotonic clock in seconds."""
 
 
 class Pace:
-    """Fills what the server took up to a nominal latency, right on average.
+    """Extends the time that the server took to a nominal latency, exactly on average.
 
-    A sleep ends late, under gevent by up to a millisecond; what it ended late by is taken off the next ones,
-    so that a round trip of 2 ms is 2 ms on average whatever the timer's grain.
+    A sleep ends late, under gevent by up to a millisecond. Later sleeps are shortened by this delay, so that
+    a round trip of 2 ms takes 2 ms on average, whatever the timer's resolution.
     """
 
     def __init__(self, waiting: Waiting) -> None:
@@ -76,9 +76,9 @@ class Pace:
         self._ahead_s = 0.0
 
     def fill(self, nominal_s: float, taken_s: float) -> None:
-        """Sleep for what is left of `nominal_s` after `taken_s`, less what earlier sleeps were late by.
+        """Sleep for the rest of `nominal_s` after `taken_s`, minus the delays of earlier sleeps.
 
-        Only sleeps are made up for: where the server itself took longer, its time stands as it is.
+        Only delays of sleeps are compensated. If the server itself took longer, its time is not reduced.
         """
         left_s = max(nominal_s - taken_s, 0.0)
         asked_s = max(left_s - self._ahead_s, 0.0)
@@ -97,18 +97,18 @@ def _poll(descriptor: int, writing: bool, within_s: float | None) -> bool:
 
 
 def waits_in_c() -> bool:
-    """Whether psycopg waits in C, so that no other user runs: it was imported before gevent patched."""
+    """Whether psycopg waits in C, so that no other user can run: it was imported before gevent's patch."""
     return getattr(psycopg.waiting.wait, "__name__", "") == "wait_c"
 
 
 BLOCKING = Waiting(ready=_poll, sleep=time.sleep)
-"""For commands that drive one connection at a time."""
+"""For commands that use one connection at a time, without gevent."""
 
 
 def flush(pgconn: PGconn, wait: Callable[[bool], None]) -> None:
-    """Send all that libpq holds. `wait(True)` waits until the socket is readable or writable.
+    """Send everything in libpq's buffer. `wait(True)` waits until the socket is readable or writable.
 
-    A server that is answering may read on only when its answers are taken, so they are taken meanwhile.
+    Answers are read at the same time, because a server may stop reading until its answers are taken.
     """
     while pgconn.flush():
         wait(True)
@@ -116,7 +116,7 @@ def flush(pgconn: PGconn, wait: Callable[[bool], None]) -> None:
 
 
 def next_result(pgconn: PGconn, wait: Callable[[bool], None]) -> PGresult | None:
-    """The next result, as `PQgetResult` has it. `wait(False)` waits until the socket is readable."""
+    """The next result, as from `PQgetResult`. `wait(False)` waits until the socket is readable."""
     while pgconn.is_busy():
         wait(False)
         pgconn.consume_input()
@@ -125,7 +125,7 @@ def next_result(pgconn: PGconn, wait: Callable[[bool], None]) -> PGresult | None
 
 @dataclass(frozen=True, slots=True)
 class DriverFailure:
-    """What an error means, without its class: all that `hotrow.attempt.outcome.classify` wants."""
+    """The facts about an error that `hotrow.attempt.outcome.classify` needs, without its class."""
 
     sqlstate: str | None
     message: str
@@ -133,9 +133,9 @@ class DriverFailure:
 
 
 def describe(error: Exception, *, lost: bool) -> DriverFailure:
-    """Take SQLSTATE and primary message from any error; `lost` says that the connection is known to be gone.
+    """SQLSTATE and primary message of any error. `lost` means that the connection is known to be lost.
 
-    A FATAL answer means that it is going, though the socket may not have shown it yet.
+    After a FATAL answer the connection counts as lost, even if the socket does not show it yet.
     """
     if not isinstance(error, psycopg.Error):
         return DriverFailure(None, str(error), lost)
@@ -144,16 +144,16 @@ def describe(error: Exception, *, lost: bool) -> DriverFailure:
 
 
 def unchanged(statement: str) -> str:
-    """The rewriting that changes nothing."""
+    """The rewrite function that changes nothing."""
     return statement
 
 
 class PostgresSession:
-    """A connection outside or inside an explicit transaction. Not for use by two greenlets at once.
+    """A session outside or inside an explicit transaction. Two greenlets must not use it at the same time.
 
-    It stays in libpq's pipeline mode, so that BEGIN travels with the first statement: a transaction of n
-    statements takes n + 1 round trips. Injected latency lies wholly inside the window of the transaction:
-    a round trip's after its statement was executed, COMMIT's before it is sent.
+    It stays in libpq's pipeline mode, so that BEGIN is sent with the first statement: a transaction of n
+    statements takes n + 1 round trips. Injected latency lies entirely inside the conflict window: that of a
+    round trip after its statement was executed, that of COMMIT before it is sent.
     """
 
     def __init__(
@@ -164,10 +164,10 @@ class PostgresSession:
         *,
         begin: str = BEGIN,
         rewrite: Callable[[str], str] = unchanged,
-        patience_s: float | None = None,
+        answer_deadline_s: float | None = None,
     ) -> None:
-        self.patience_s = patience_s
-        """How long the server may take to answer; None: as long as it takes, as a user of a run waits."""
+        self.answer_deadline_s = answer_deadline_s
+        """The time limit for an answer; None, as for the users of a run, means no limit."""
         self._until_s: float | None = None
         self._connection = connection
         self._pgconn = connection.pgconn
@@ -185,40 +185,40 @@ class PostgresSession:
         self._names = (f"s{number}_{unique}".encode() for number in count())
         self._pgconn.enter_pipeline_mode()
         self.last_statement: str | None = None
-        """What the open transaction sent last, as it was given: with placeholders, not their values."""
+        """The last statement of the open transaction, with its placeholders and without their values."""
         self._error: psycopg.Error | None = None
         self._harmless: set[str] = set()
-        """Statements that leave the transaction itself alone."""
+        """Statements that are known not to begin or end a transaction."""
 
     @property
     def usable(self) -> bool:
-        """Whether the connection still stands."""
+        """Whether the connection is open."""
         return self._pgconn.status == pq.ConnStatus.OK
 
     @property
     def aborted_by(self) -> psycopg.Error | None:
-        """The error after which the open transaction cannot commit, whoever caught it; None while it can.
+        """The error that prevents the open transaction from committing, even if it was caught; else None.
 
-        It still can after an error that a savepoint undid.
+        After an error that was rolled back to a savepoint the transaction can still commit.
         """
         if self._error is None or self._pgconn.transaction_status == pq.TransactionStatus.INTRANS:
             return None
         return self._error
 
     def begin(self) -> None:
-        """Open an explicit transaction at the target's isolation level; it travels with what is sent next."""
+        """Begin a transaction at the target's isolation level. BEGIN is sent with the next statement."""
         self._begin_is_due = True
         self.last_statement = self._error = None
 
     def execute(self, sql: str, *parameters: Any) -> Result:
         """Run one statement with `$1`, `$2`, … placeholders, prepared at its first use on this connection.
 
-        A parameter's type is inferred by the server from the statement.
+        The server infers the types of the parameters from the statement.
 
         Raises:
-            psycopg.Error: whatever the server or the driver said, `ConnectionTimeout` if nobody answered
-                within `patience_s`; or a parameter that has no form in PostgreSQL, or a statement that
-                begins or ends a transaction, which is not sent.
+            psycopg.Error: an error of the server or the driver; `ConnectionTimeout` if there was no answer
+                within `answer_deadline_s`. Also, before anything is sent: a parameter without an equivalent
+                in PostgreSQL, and a statement that begins or ends a transaction.
         """
         if sql not in self._harmless:
             self._refuse_control(sql)
@@ -227,7 +227,7 @@ class PostgresSession:
         try:
             answer = self._exchange(sql, values)
         except psycopg.Error as error:
-            if self._error is None or error.sqlstate != _ONLY_AFTER_ANOTHER:
+            if self._error is None or error.sqlstate != _ALREADY_ABORTED:
                 self._error = error
             raise
         finally:
@@ -235,19 +235,20 @@ class PostgresSession:
         return Result(self._rows(answer), answer.command_tuples or 0)
 
     def think(self, seconds: float) -> None:
-        """Let time pass inside the transaction."""
+        """Wait inside the transaction."""
         if seconds > 0:
             self._waiting.sleep(seconds)
 
     def commit(self) -> str:
-        """Commit; return the command tag: `COMMIT`, or `ROLLBACK` where the transaction had been aborted.
+        """Commit and return the command tag: `COMMIT`, or `ROLLBACK` if the transaction had been aborted.
 
         Raises:
-            psycopg.Error: whatever the server or the driver said; `InterfaceError` if it was over already.
+            psycopg.Error: an error of the server or the driver; `InterfaceError` if the transaction had
+                already ended.
         """
         if not self._begin_is_due and self._pgconn.transaction_status == pq.TransactionStatus.IDLE:
             raise psycopg.InterfaceError(
-                "the transaction was over before its COMMIT: something else ended it"
+                "the transaction had ended before its COMMIT: something else ended it"
             )
         self._pace.fill(self._latency.commit_s, self._commit_took_s)
         sent_s = self._waiting.clock()
@@ -258,7 +259,7 @@ class PostgresSession:
         return (answer.command_status or b"").decode()
 
     def rollback(self) -> None:
-        """Roll the transaction back; nothing is sent where BEGIN never was."""
+        """Roll the transaction back. Nothing is sent if BEGIN was not sent."""
         if self._begin_is_due:
             self._begin_is_due = False
             return
@@ -267,22 +268,22 @@ class PostgresSession:
         self._pace.fill(self._latency.rtt_s, self._waiting.clock() - sent_s)
 
     def run(self, sql: str) -> Result:
-        """Run one statement in a transaction of its own, unprepared, without latency: DDL and seeding."""
+        """Run one statement as a transaction, unprepared and without injected latency: DDL and seeding."""
         self._pgconn.send_query_params(encode(self._rewrite(sql)), None)
         answer = self._answer(1)
         return Result(self._rows(answer), answer.command_tuples or 0)
 
     def search(self, schema: str) -> None:
-        """Find tables in this schema from now on; statements are prepared anew, for theirs were another's."""
+        """Use the tables of this schema from now on. Statements are prepared again, for the new tables."""
         self.run(f"SET search_path TO {schema}")
         self._prepared.clear()
 
     def close(self) -> None:
-        """Close the connection; the server rolls back what was open."""
+        """Close the connection. The server rolls back an open transaction."""
         self._connection.close()
 
     def describe(self, error: Exception) -> DriverFailure:
-        """Say what an error that this session raised means."""
+        """The meaning of an error that this session raised."""
         return describe(error, lost=not self.usable)
 
     def _refuse_control(self, sql: str) -> None:
@@ -294,10 +295,10 @@ class PostgresSession:
         self._harmless.add(sql)
 
     def _exchange(self, sql: str, values: Sequence[bytes | None] = ()) -> PGresult:
-        """Send one statement, after BEGIN where that is due, and wait for its answer."""
+        """Send one statement, after BEGIN if that is due, and wait for its answer."""
         self.last_statement = sql
-        due = [self._begin, sql] if self._begin_is_due else [sql]
-        names = [self._prepared.get(each) or self._prepare(each) for each in due]
+        statements = [self._begin, sql] if self._begin_is_due else [sql]
+        names = [self._prepared.get(statement) or self._prepare(statement) for statement in statements]
         self._begin_is_due = False
         for name in names[:-1]:
             self._pgconn.send_query_prepared(name, None)
@@ -318,13 +319,15 @@ class PostgresSession:
         return self._transformer.load_rows(0, answer.ntuples, tuple)
 
     def _answer(self, statements: int) -> PGresult:
-        """Wait for the answers of so many statements; return the last, or raise the first error.
+        """Wait for the answers of this number of statements; return the last, or raise the first error.
 
-        An error that did arrive is believed even if the connection broke or fell silent right after it.
+        An error that arrived counts even if the connection broke or fell silent right after it.
         """
-        self._until_s = None if self.patience_s is None else self._waiting.clock() + self.patience_s
+        self._until_s = (
+            None if self.answer_deadline_s is None else self._waiting.clock() + self.answer_deadline_s
+        )
         self._pgconn.pipeline_sync()
-        if self._pgconn.flush():  # more than the socket takes at once
+        if self._pgconn.flush():  # more than the socket accepts at once
             flush(self._pgconn, self._wait)
         results: list[PGresult] = []
         try:
@@ -340,20 +343,22 @@ class PostgresSession:
         return results[-1]
 
     def _take_statement(self, results: list[PGresult]) -> None:
-        """Add one statement's result; libpq marks its end with an empty one."""
+        """Append the result of one statement. libpq marks its end with an empty result."""
         result = next_result(self._pgconn, self._wait)
         if result is None:
             raise psycopg.OperationalError("the connection closed without an answer")
         results.append(result)
         if next_result(self._pgconn, self._wait) is not None:
-            raise psycopg.InterfaceError("a statement answered twice; send one statement at a time")
+            raise psycopg.InterfaceError("a statement had two results; send one statement at a time")
 
     def _wait(self, writing: bool) -> None:
-        """Wait for the socket; give the connection up if nobody answers in time."""
+        """Wait for the socket. Close the connection if the server does not answer in time."""
         if self._until_s is None:  # as in every attempt of a run
             self._ready(self._descriptor, writing, None)
             return
         within_s = max(self._until_s - self._waiting.clock(), 0.0)
         if not self._ready(self._descriptor, writing, within_s):
             self.close()
-            raise ConnectionTimeout(f"timed out: no answer from the server within {self.patience_s:g} s")
+            raise ConnectionTimeout(
+                f"timed out: no answer from the server within {self.answer_deadline_s:g} s"
+            )

@@ -1,4 +1,4 @@
-"""`-H/--host`: which database, spelled as one word, and how to connect to it."""
+"""The target that `-H/--host` names: which database, and how to connect to it."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from hotrow.standin.rewriting.sql_text import prepare
 from hotrow.standin.server import ensure_up
 from hotrow.targets.dsql.cluster import SCHEME, label, parse_clusters
 from hotrow.targets.dsql.connector import CONNECT_TIMEOUT_S, Connector
-from hotrow.targets.pooling import PATIENCE_S, explain_pooling, find_pooling
+from hotrow.targets.pooling import ANSWER_DEADLINE_S, explain_pooling, find_pooling
 from hotrow.targets.session import BEGIN, OPENING_S, Latency, PostgresSession, Waiting, unchanged
-from hotrow.targets.url import VANISHED, refuse_unprintable, split_url
+from hotrow.targets.url import KEEPALIVE, refuse_unprintable, split_url
 from hotrow.units import format_duration, parse_duration_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 STATEMENTS_CACHED = 1024
-"""Rewritten statements kept; a scenario has a handful, each connection prepares them anew."""
+"""Rewritten statements in the cache. A scenario has a handful, and each connection prepares them."""
 _ISOLATION = {
     "read-committed": "BEGIN ISOLATION LEVEL READ COMMITTED",
     "repeatable-read": BEGIN,
@@ -39,39 +39,39 @@ _LOCAL_DEFAULTS = {**_PROFILE, "rules": "on"}
 _LOCAL_OPTIONS = "rtt=2ms, commit=5ms and rules=off"
 _PLAIN_DEFAULTS = {**_PROFILE, "isolation": "repeatable-read"}
 _DURATION = re.compile(r"[0-9.]{0,12}[a-z]{0,3}", re.ASCII)
-"""What may be repeated in a message: it is not a password."""
+"""A value that a message may repeat, because it is not a password."""
 _PLAIN_OPTIONS = "rtt=2ms, commit=5ms and isolation=read-committed"
 _SECRET_OPTIONS = ("password", "sslpassword")
 _SECRET_VARIABLES = ("PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID")
 RULES_OFF = "-c hotrow.rules=off"
-"""How a connection asks the stand-in to leave out the rules of Aurora DSQL that are not about conflicts."""
+"""The connection option that turns off the stand-in's rules of Aurora DSQL that are not about conflicts."""
 _ORDINARY = f"{RULES_OFF} -c hotrow.adopt=off -c deadlock_timeout=1s"
-"""How it asks for PostgreSQL as it is by itself: ordinary tables, and its default for finding deadlocks."""
+"""The options for ordinary PostgreSQL: ordinary tables, and the default time until deadlock detection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A database to drive. `conninfo` may hold a password: it is never written anywhere."""
+    """A database to put under load. `conninfo` may contain a password: it is never written anywhere."""
 
     type: str
     """`local`, `postgresql` (`plain` too) or `dsql`."""
     label: str
-    """What charts and pages print; free of secrets."""
+    """The name in charts and reports. It contains no secrets."""
     conninfo: str = field(repr=False)
-    """Empty on `dsql`, where `connectors` take its place."""
+    """Empty on `dsql`, which uses `connectors` instead."""
     isolation: str
     latency: Latency | None
-    """Injected latency; None on a target whose latency is its own."""
+    """Injected latency; None on a target without it."""
     conflicts: str
-    """`commit` where conflicts come at COMMIT, `locks` where the second writer waits for the first."""
+    """`commit` if conflicts appear at COMMIT, `locks` if the second writer waits for the first."""
     rewrite: Callable[[str], str] = unchanged
-    """What becomes of a statement on its way to this database."""
+    """Applied to every statement before it is sent."""
     regions: tuple[str, ...] = ()
-    """Names of the regions that users are dealt over; none where there is but one place."""
+    """The names of the regions over which users are distributed; empty on a target without regions."""
     connectors: tuple[Connector, ...] = ()
     """On `dsql`, how this process connects to each region."""
     embedded: bool = False
-    """Whether it is hotrow's own server, which `start` starts: on `local` and `plain`."""
+    """Whether it is hotrow's own server, which `start` starts: true for `local` and `plain`."""
 
     def connect(
         self,
@@ -79,18 +79,20 @@ class Target:
         search_path: str | None = None,
         region: int = 0,
         *,
-        patience_s: float | None = None,
+        answer_deadline_s: float | None = None,
     ) -> PostgresSession:
-        """Open one session to that of the `regions`; its tables are found in `search_path`.
+        """Open a session in the region of this index in `regions`, with `search_path` as the schema.
 
-        It bears that name on the server, so that everybody can see which runs go on (but on `dsql`).
-        Each later answer may take `patience_s`, or as long as it takes.
+        Except on `dsql`, the schema is also the session's application name, so that active runs are visible
+        on the server. Each later answer may take `answer_deadline_s`; None means no limit.
 
         Raises:
-            psycopg.Error: the server refused, could not be reached, or did not answer within `OPENING_S`.
+            psycopg.Error: the server refused, was not reached, or did not answer within `OPENING_S`.
             TargetError: there are no credentials to connect with.
         """
-        enter = partial(self._enter, waiting=waiting, search_path=search_path, patience_s=patience_s)
+        enter = partial(
+            self._enter, waiting=waiting, search_path=search_path, answer_deadline_s=answer_deadline_s
+        )
         if self.connectors:
             return self.connectors[region].open(waiting, enter)
         return enter(
@@ -103,7 +105,7 @@ class Target:
         )
 
     def description(self, server_version: str) -> dict[str, Any]:
-        """What run.json says about this target; JSON values, free of secrets."""
+        """The entry for this target in run.json, as JSON values without secrets."""
         latency = self.latency
         return {
             "kind": self.type,
@@ -117,18 +119,21 @@ class Target:
         }
 
     def explain(self, error: Exception, region: int = 0) -> str:
-        """In one line, why `connect` failed and what to change."""
+        """Why `connect` failed and what to change, in one line."""
         if self.connectors:
             return self.connectors[region].explain(error)
-        return f"cannot connect to {self.label}: {self.said(error)}; check --host and that the server runs"
+        return (
+            f"cannot connect to {self.label}: {self.error_text(error)}; "
+            "check --host and that the server is running"
+        )
 
-    def said(self, error: Exception) -> str:
-        """What an error says and perhaps means, on one line and without a secret of this target's."""
-        told, meaning = one_line(hide_secrets(str(error), secrets_of(self))), explain_pooling(error)
-        return f"{told}: {meaning}" if meaning else told
+    def error_text(self, error: Exception) -> str:
+        """The text of an error on one line without secrets, and the cause if it is a pooler."""
+        text, explanation = one_line(hide_secrets(str(error), secrets_of(self))), explain_pooling(error)
+        return f"{text}: {explanation}" if explanation else text
 
     def begin_run(self, processes: int) -> None:
-        """Prepare this process, one of so many, for the users of a run.
+        """Prepare this process, one of `processes`, for the users of a run.
 
         Raises:
             TargetError: there are no credentials to connect with.
@@ -144,7 +149,7 @@ class Target:
         *,
         waiting: Waiting,
         search_path: str | None,
-        patience_s: float | None,
+        answer_deadline_s: float | None,
     ) -> PostgresSession:
         session = PostgresSession(
             connection,
@@ -152,7 +157,7 @@ class Target:
             waiting,
             begin=_ISOLATION[self.isolation],
             rewrite=self.rewrite,
-            patience_s=OPENING_S,
+            answer_deadline_s=OPENING_S,
         )
         try:
             if search_path is not None:
@@ -160,35 +165,39 @@ class Target:
         except BaseException:
             session.close()
             raise
-        session.patience_s = patience_s
+        session.answer_deadline_s = answer_deadline_s
         return session
 
 
 def secrets_of(target: Target) -> tuple[str, ...]:
-    """Every secret that a message could repeat: to be hidden, never to be shown."""
-    given = conninfo_to_dict(target.conninfo)
-    found = (*(given.get(name) for name in _SECRET_OPTIONS), *map(os.environ.get, _SECRET_VARIABLES))
-    return tuple(str(each) for each in found if each)
+    """Every secret that a message could repeat and that must be hidden."""
+    options = conninfo_to_dict(target.conninfo)
+    secrets = (*(options.get(name) for name in _SECRET_OPTIONS), *map(os.environ.get, _SECRET_VARIABLES))
+    return tuple(str(secret) for secret in secrets if secret)
 
 
 class Targets:
-    """The targets of one process by their spelling: all who name one share its tokens and its pace."""
+    """The targets of one process by their `--host`. Users of a target share its tokens and its rate."""
 
     def __init__(self) -> None:
-        self._known: dict[str, Target] = {}
+        self._targets: dict[str, Target] = {}
 
     def of(self, host: str) -> Target:
-        """The target that `host` names. Raises as `parse_target`."""
-        if host not in self._known:
-            self._known[host] = parse_target(host)
-        return self._known[host]
+        """The target that `host` names.
+
+        Raises:
+            UsageError: as from `parse_target`.
+        """
+        if host not in self._targets:
+            self._targets[host] = parse_target(host)
+        return self._targets[host]
 
 
 def parse_target(host: str) -> Target:
-    """The target that `--host` names. Nothing is started or opened yet.
+    """The target that `--host` names. Nothing is started or opened.
 
     Raises:
-        UsageError: an unknown kind of target or option. The text repeats no part that may be a password.
+        UsageError: the type of target or an option is unknown. The text contains no password.
     """
     refuse_unprintable(host)
     if host == "local" or host.startswith("local:"):
@@ -199,9 +208,9 @@ def parse_target(host: str) -> Target:
         return _parse_postgresql(host)
     if host.startswith(SCHEME):
         return _parse_dsql(host)
-    shown = re.match(r"[a-z]{1,20}(?=://|$)", host)  # anything else may be a password
+    scheme = re.match(r"[a-z]{1,20}(?=://|$)", host)  # anything else may be a password
     raise UsageError(
-        f"--host{f' {shown[0]!r}' if shown else ''}: unknown target; "
+        f"--host{f' {scheme[0]!r}' if scheme else ''}: unknown target; "
         "use local, local:rtt=2ms,commit=5ms, plain, dsql://… or postgresql://…"
     )
 
@@ -210,7 +219,7 @@ def check_reachable(target: Target, waiting: Waiting) -> str:
     """Connect once to every region and return the server's version.
 
     Raises:
-        TargetError: in one line, who could not be reached and what to do; or a pooler mixes up sessions.
+        TargetError: a region was not reached, or a pooler mixes up sessions; one line with the fix.
     """
     versions = [_server_version(target, waiting, region) for region in range(max(len(target.regions), 1))]
     if target.type == "postgresql" and not target.embedded:
@@ -219,17 +228,17 @@ def check_reachable(target: Target, waiting: Waiting) -> str:
 
 
 def pooling_of(target: Target, waiting: Waiting) -> str | None:
-    """What a pooler in front of this target loses, and what to do; None if there is no such pooler.
+    """What a pooler in front of this target makes sessions lose, and the fix; None if they lose nothing.
 
     Raises:
-        psycopg.Error: it cannot be told.
+        psycopg.Error: the test could not be completed.
     """
-    return find_pooling(partial(target.connect, waiting, patience_s=PATIENCE_S))
+    return find_pooling(partial(target.connect, waiting, answer_deadline_s=ANSWER_DEADLINE_S))
 
 
 def _refuse_pooling(target: Target, waiting: Waiting) -> None:
-    """Refuse a pooler that loses what a session needs; what cannot be told here will be met by the run."""
-    with suppress(psycopg.Error):
+    """Refuse a pooler that makes sessions lose something."""
+    with suppress(psycopg.Error):  # the run will meet whatever prevents this test
         pooling = pooling_of(target, waiting)
         if pooling is not None:
             raise TargetError(f"{target.label}: {pooling}")
@@ -237,7 +246,7 @@ def _refuse_pooling(target: Target, waiting: Waiting) -> None:
 
 def _server_version(target: Target, waiting: Waiting, region: int) -> str:
     try:
-        session = target.connect(waiting, region=region, patience_s=OPENING_S)
+        session = target.connect(waiting, region=region, answer_deadline_s=OPENING_S)
         try:
             rows = session.execute("SHOW server_version").rows
         finally:
@@ -245,12 +254,12 @@ def _server_version(target: Target, waiting: Waiting, region: int) -> str:
     except psycopg.Error as error:
         raise TargetError(target.explain(error, region)) from None
     if not rows:
-        raise TargetError(f"{target.label} does not say its version: check that it is a PostgreSQL")
+        raise TargetError(f"{target.label} does not report its version: check that it is a PostgreSQL server")
     return str(rows[0][0])
 
 
 def start(target: Target) -> Target:
-    """The target with its conninfo: for `local` and `plain`, of the server that is now running."""
+    """The target with the conninfo of the running server, which is started first for `local` and `plain`."""
     if not target.embedded:
         return target
     return replace(target, conninfo=make_conninfo(ensure_up().dsn, **conninfo_to_dict(target.conninfo)))
@@ -277,10 +286,10 @@ def _parse_plain(host: str) -> Target:
     options = _options(host, _PLAIN_DEFAULTS, _PLAIN_OPTIONS)
     latency = _parse_latency(options)
     isolation = _parse_isolation(options["isolation"])
-    told = "" if isolation == _PLAIN_DEFAULTS["isolation"] else f", {isolation}"
+    isolation_label = "" if isolation == _PLAIN_DEFAULTS["isolation"] else f", {isolation}"
     return Target(
         type="postgresql",
-        label=f"plain PostgreSQL ({_profile(latency)}{told})",
+        label=f"plain PostgreSQL ({_profile(latency)}{isolation_label})",
         conninfo=make_conninfo(options=_ORDINARY),
         isolation=isolation,
         latency=latency,
@@ -289,15 +298,16 @@ def _parse_plain(host: str) -> Target:
     )
 
 
-def _options(host: str, defaults: Mapping[str, str], spelling: str) -> dict[str, str]:
-    """What follows the colon, each known and the others by default."""
-    kind, _, rest = host.partition(":")
+def _options(host: str, defaults: Mapping[str, str], examples: str) -> dict[str, str]:
+    """The options after the colon, and the defaults of the others."""
+    target_name, _, rest = host.partition(":")
     options = dict(defaults)
     for part in filter(None, rest.split(",")):
         name, separator, value = part.partition("=")
         if name not in defaults or not separator:
             raise UsageError(
-                f"--host {kind}:…: {show_name(name)} is unknown; options of {kind} are {spelling}"
+                f"--host {target_name}:…: {show_name(name)} is unknown; "
+                f"options of {target_name} are {examples}"
             )
         options[name] = value
     return options
@@ -328,15 +338,15 @@ def _parse_rules(text: str) -> bool:
 
 
 def _parse_postgresql(host: str) -> Target:
-    options, own = split_url(host, ("isolation", *_PROFILE))
-    isolation = _parse_isolation(own.pop("isolation", "repeatable-read"))
-    latency = _parse_latency({"rtt": "0", "commit": "0", **own}) if own else None
-    shown = options.get("host") or os.environ.get("PGHOST") or "localhost"
-    told = f"postgresql {shown}, {isolation.replace('-', ' ')}"
+    options, own_options = split_url(host, ("isolation", *_PROFILE))
+    isolation = _parse_isolation(own_options.pop("isolation", "repeatable-read"))
+    latency = _parse_latency({"rtt": "0", "commit": "0", **own_options}) if own_options else None
+    server = options.get("host") or os.environ.get("PGHOST") or "localhost"
+    name = f"postgresql {server}, {isolation.replace('-', ' ')}"
     return Target(
         type="postgresql",
-        label=told if latency is None else f"{told}, {_profile(latency)}",
-        conninfo=make_conninfo(**{**VANISHED, **options}),
+        label=name if latency is None else f"{name}, {_profile(latency)}",
+        conninfo=make_conninfo(**{**KEEPALIVE, **options}),
         isolation=isolation,
         latency=latency,
         conflicts="locks",

@@ -1,4 +1,4 @@
-"""Statements that begin, end or change a transaction: none that a scenario may send."""
+"""Recognises statements that begin or end a transaction, which a scenario must not send."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from hotrow.standin.rewriting.sql_text import NotUnderstood, Statement, parse
 _SUSPECT = re.compile(
     r"\b(?:COMMIT|END|ABORT|ROLLBACK|BEGIN|START|PREPARE|TRANSACTION|SESSION)\b", re.IGNORECASE
 )
-"""One of these words is in every such statement, and in few others."""
+"""Every such statement contains one of these words; few others do."""
 _ALWAYS = frozenset({"COMMIT", "END", "ABORT", "BEGIN"})
 _WITH_NEXT = frozenset({("START", "TRANSACTION"), ("PREPARE", "TRANSACTION")})
 
 
 def controls_transaction(sql: str) -> bool:
-    """Whether the statement begins or ends a transaction, or sets its isolation; savepoints do not.
+    """Whether the statement begins or ends a transaction, or sets its isolation. Savepoints do not.
 
-    Comments and case do not matter. What PostgreSQL itself cannot read controls nothing.
+    Comments and case do not matter. A statement that PostgreSQL cannot parse does none of this.
     """
     if not _SUSPECT.search(sql):
         return False
@@ -32,6 +32,6 @@ def _controls(statement: Statement) -> bool:
     if first == "ROLLBACK":
         return statement[statement.after_any(1, "WORK", "TRANSACTION")].word != "TO"
     if first == "SET":
-        place = statement.after_any(1, "LOCAL", "SESSION")
-        return statement.at(place, "TRANSACTION") or statement.at(place, "CHARACTERISTICS")
+        position = statement.after_any(1, "LOCAL", "SESSION")
+        return statement.at(position, "TRANSACTION") or statement.at(position, "CHARACTERISTICS")
     return first in _ALWAYS or (first, statement[1].word) in _WITH_NEXT

@@ -1,4 +1,4 @@
-"""`postgresql://…` as libpq reads it, and hotrow's own options in its query; no message repeats it."""
+"""Parses `postgresql://…` as libpq does, with hotrow's own options. No message repeats the URL."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 MAX_HOST_LENGTH = 4096
-"""Characters of a `--host`."""
-VANISHED: Mapping[str, str] = MappingProxyType(
+"""In characters, of a `--host`."""
+KEEPALIVE: Mapping[str, str] = MappingProxyType(
     {
         "keepalives_idle": "30",
         "keepalives_interval": "10",
@@ -25,55 +25,56 @@ VANISHED: Mapping[str, str] = MappingProxyType(
         "tcp_user_timeout": "60000",
     }
 )
-"""libpq's options by which a server that vanished from the network is noticed after a minute; the system's
-own defaults take hours."""
+"""libpq's options that detect a server that has disappeared from the network after one minute. With the
+system's defaults this takes hours."""
 _ENCODE = "percent-encode special characters, above all in the password (/ as %2F, @ as %40, = as %3D)"
 _HOST = re.compile(r"(?:[\w.:%~+-]*|[/@][\w./:%~+ @-]*)")
 """A name, an address, or a Unix socket's folder."""
 
 
 def refuse_unprintable(host: str) -> None:
-    """Refuse a `--host` that holds what no target has.
+    """Refuse a `--host` with characters or a length that no target has.
 
     Raises:
-        UsageError: it is very long, or holds a control character or half a surrogate pair.
+        UsageError: it is very long, or contains a control character or half of a surrogate pair.
     """
     if len(host) > MAX_HOST_LENGTH:
-        raise UsageError(f"--host: longer than {MAX_HOST_LENGTH} characters; give one target")
+        raise UsageError(f"--host: longer than {MAX_HOST_LENGTH} characters; pass one target")
     if not host.isprintable():
-        raise UsageError("--host: holds a character that cannot be printed; percent-encode it in a URL")
+        raise UsageError("--host: contains a character that cannot be printed; percent-encode it in a URL")
 
 
-def split_url(url: str, own: Collection[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Libpq's options that the URL stands for, and those of its query that are `own`.
+def split_url(url: str, option_names: Collection[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """The options of libpq in the URL, and those of its query that are in `option_names`.
 
     As in libpq, the user and the password end at the first @ before the first /.
 
     Raises:
-        UsageError: libpq cannot read it, or host or port cannot be.
+        UsageError: libpq cannot parse the URL, or host or port are not valid.
     """
     scheme, _, rest = url.partition("://")
     userinfo = re.match(r"[^@/]*@", rest)
     start = userinfo.end() if userinfo else 0
-    place, _, query = rest[start:].partition("?")
-    if "@" in place or "#" in place:
-        raise UsageError(f"--host {scheme}://…: {'@' if '@' in place else '#'} in an odd place; {_ENCODE}")
-    found: dict[str, str] = {}
-    others = []
+    address, _, query = rest[start:].partition("?")
+    if "@" in address or "#" in address:
+        character = "@" if "@" in address else "#"
+        raise UsageError(f"--host {scheme}://…: unexpected {character} in the host or path; {_ENCODE}")
+    options: dict[str, str] = {}
+    libpq_pairs = []
     for pair in filter(None, query.split("&")):
         name, _, value = pair.partition("=")
-        if name in own:
-            found[name] = unquote(value)
+        if name in option_names:
+            options[name] = unquote(value)
         else:
-            others.append(pair)
-    return _read(scheme, f"{scheme}://{rest[:start]}{place}?{'&'.join(others)}"), found
+            libpq_pairs.append(pair)
+    return _read(scheme, f"{scheme}://{rest[:start]}{address}?{'&'.join(libpq_pairs)}"), options
 
 
 def _read(scheme: str, url: str) -> dict[str, str]:
     try:
         options = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
-    except (psycopg.Error, ValueError):  # their texts repeat what they could not read, perhaps a password
-        raise UsageError(f"--host {scheme}://…: libpq cannot read this URL; {_ENCODE}") from None
+    except (psycopg.Error, ValueError):  # the texts repeat what could not be parsed, perhaps a password
+        raise UsageError(f"--host {scheme}://…: libpq cannot parse this URL; {_ENCODE}") from None
     if not all(_HOST.fullmatch(host) for host in options.get("host", "").split(",")):
         raise UsageError(f"--host {scheme}://…: not a host name; {_ENCODE}")
     if not all(_is_port(port) for port in options.get("port", "").split(",")):

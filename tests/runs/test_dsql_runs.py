@@ -159,20 +159,20 @@ def refused(offer: Offer, tmp_path: Path) -> dict[str, tuple[str, str]]:
     wrong = tmp_path / "wrong.pem"
     wrong.write_text("this is no certificate\n")
     return {
-        "unknown host": ("dsql://nowhere.invalid?region=us-east-1", "no such host"),
-        "nothing listens": ("dsql://localhost:1?region=us-east-1", "nothing listens there"),
+        "unknown host": ("dsql://nowhere.invalid?region=us-east-1", "the host does not exist"),
+        "no server": ("dsql://localhost:1?region=us-east-1", "no server is listening there"),
         "another region": (offer.host(region="eu-west-1"), "is in eu-west-1"),
         "the second of two regions": (offer.host("localhost", "nowhere.invalid"), "nowhere.invalid"),
         "another authority": (offer.host(sslrootcert="system"), "sslrootcert="),
-        "no authority": (offer.host(sslrootcert=str(wrong)), "wrong.pem holds no certificate"),
-        "no such role": (offer.host(user="app"), "no such role"),
+        "no authority": (offer.host(sslrootcert=str(wrong)), "wrong.pem contains no readable certificate"),
+        "no such role": (offer.host(user="app"), "the role does not exist"),
         "a password": ("dsql://admin:hunter2@localhost", "password"),
     }
 
 
 NAMES = (
     "unknown host",
-    "nothing listens",
+    "no server",
     "another region",
     "the second of two regions",
     "another authority",

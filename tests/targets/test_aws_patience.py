@@ -39,8 +39,8 @@ def hasty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     config.write_text(PROFILES)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
-    monkeypatch.setattr("hotrow.targets.dsql.aws.PATIENCE_S", 0.2)
-    monkeypatch.setattr("hotrow.targets.dsql.aws.TRIES", 1)
+    monkeypatch.setattr("hotrow.targets.dsql.aws.TIMEOUT_S", 0.2)
+    monkeypatch.setattr("hotrow.targets.dsql.aws.MAX_TRIES", 1)
 
 
 @pytest.mark.parametrize("profile", ["assumed", "absent"])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LARGE = 20_000_000
 """Bytes; the buffers of a socket on both sides take about one million."""
-PATIENCE_S = 60.0
+ANSWER_DEADLINE_S = 60.0
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def target(dsn: str) -> Target:
 @pytest.fixture
 def session(target: Target) -> Iterator[PostgresSession]:
     """A session of which a hang fails the test."""
-    session = target.connect(BLOCKING, patience_s=PATIENCE_S)
+    session = target.connect(BLOCKING, answer_deadline_s=ANSWER_DEADLINE_S)
     yield session
     session.close()
 
@@ -56,7 +56,7 @@ def test_a_large_statement(session: PostgresSession) -> None:
 
 def test_a_large_statement_of_a_probe(target: Target) -> None:
     """Probes send their statements whole too, each within its deadline."""
-    with playground(target, (), ("a",), PATIENCE_S) as sessions:
+    with playground(target, (), ("a",), ANSWER_DEADLINE_S) as sessions:
         answer = sessions["a"].answer(f"SELECT length('{'x' * LARGE}')")
 
     assert (answer.kind, answer.text) == (Kind.ROWS, str(LARGE))
@@ -77,7 +77,7 @@ def chatter(talk: Talk) -> None:
 def test_a_server_that_talks_while_it_is_written_to() -> None:
     """What it says is taken while the parameter is being sent: neither waits for the other for ever."""
     with serving(chatter) as url:
-        session = parse_target(url).connect(BLOCKING, patience_s=PATIENCE_S)
+        session = parse_target(url).connect(BLOCKING, answer_deadline_s=ANSWER_DEADLINE_S)
 
         assert session.execute("SELECT $1", "x" * LARGE).rows == [("1",)]
         session.close()
@@ -97,7 +97,7 @@ def tick():
         gevent.sleep(0.001)
         ticks += 1
 gevent.spawn(tick)
-session = parse_target(sys.argv[1]).connect(COOPERATIVE, patience_s=60.0)
+session = parse_target(sys.argv[1]).connect(COOPERATIVE, answer_deadline_s=60.0)
 before = ticks
 (row,) = session.execute("SELECT $1::text", "x" * 20_000_000).rows
 print(len(row[0]), ticks > before)
@@ -113,7 +113,7 @@ def test_under_gevent(dsn: str, talks: bool) -> None:
             [sys.executable, "-c", UNDER_GEVENT, where],
             capture_output=True,
             text=True,
-            timeout=2 * PATIENCE_S,
+            timeout=2 * ANSWER_DEADLINE_S,
             check=False,
         )
 

@@ -11,7 +11,7 @@ from hotrow.errors import UsageError
 from hotrow.tables.run_schema import RunSchema
 from hotrow.targets.session import BLOCKING, Latency
 from hotrow.targets.target import Target, check_reachable, parse_target, start
-from hotrow.targets.url import VANISHED
+from hotrow.targets.url import KEEPALIVE
 from scenarios.counter import Counter
 from tests.support.local_home import value
 
@@ -114,7 +114,7 @@ def test_the_latency_options_do_not_reach_libpq() -> None:
     target = parse_target("postgresql://u@h/x?rtt=1ms&application_name=a%20b+c&isolation=serializable")
 
     assert conninfo_to_dict(target.conninfo) == {
-        **VANISHED,
+        **KEEPALIVE,
         "user": "u",
         "host": "h",
         "dbname": "x",

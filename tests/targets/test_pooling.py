@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from hotrow.commands.main import main
 from hotrow.errors import TargetError
-from hotrow.targets.pooling import SETTINGS_LOST, STATEMENTS_LOST, explain_pooling
+from hotrow.targets.pooling import LOST_SETTINGS, LOST_STATEMENTS, explain_pooling
 from hotrow.targets.session import BLOCKING
 from hotrow.targets.target import Target, check_reachable, parse_target, pooling_of, start
 from tests.support.fake_server import READY, Talk, answers, error, serving
@@ -71,9 +71,9 @@ def one_line(error: Exception) -> str:
 @pytest.mark.parametrize(
     ("behave", "said"),
     [
-        (losing_statements("26000"), STATEMENTS_LOST),
-        (losing_statements("42P05"), STATEMENTS_LOST),
-        (losing_settings(), SETTINGS_LOST),
+        (losing_statements("26000"), LOST_STATEMENTS),
+        (losing_statements("42P05"), LOST_STATEMENTS),
+        (losing_settings(), LOST_SETTINGS),
     ],
 )
 def test_it_is_found_before_a_run(behave: Callable[[Talk], None], said: str) -> None:
@@ -126,7 +126,7 @@ def test_a_lost_statement_is_explained_wherever_it_is_met(direct: Target) -> Non
         session.execute("SELECT 1")
     session.close()
 
-    assert direct.said(caught.value).endswith(f" does not exist: {STATEMENTS_LOST}")
+    assert direct.error_text(caught.value).endswith(f" does not exist: {LOST_STATEMENTS}")
     assert explain_pooling(psycopg.errors.UndefinedTable("no")) is None
     assert explain_pooling(ValueError("no")) is None
 

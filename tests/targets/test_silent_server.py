@@ -22,7 +22,7 @@ from tests.support.fake_server import READY, Talk, answers, error, message, para
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PATIENCE_S = 0.3
+ANSWER_DEADLINE_S = 0.3
 TIMEOUT_S = 60
 GARBLED = 150
 
@@ -38,8 +38,8 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
         "doctor.sessions.SETUP_DEADLINE_S",
         "probe.sessions.SETUP_DEADLINE_S",
     ):
-        monkeypatch.setattr(f"hotrow.{name}", PATIENCE_S)
-    monkeypatch.setattr("hotrow.doctor.network.TIMEOUT_S", PATIENCE_S)
+        monkeypatch.setattr(f"hotrow.{name}", ANSWER_DEADLINE_S)
+    monkeypatch.setattr("hotrow.doctor.network.TIMEOUT_S", ANSWER_DEADLINE_S)
     monkeypatch.setattr("hotrow.targets.target.CONNECT_TIMEOUT_S", 2)  # psycopg's least
 
 
@@ -138,7 +138,7 @@ def test_tables_on_a_silent_server(exchanges: int) -> None:
 def test_a_session_without_an_answer_is_lost() -> None:
     """Nobody knows what became of the statement, so the connection is given up."""
     with serving(answering(1)) as url:
-        session = parse_target(url).connect(BLOCKING, "anywhere", patience_s=PATIENCE_S)
+        session = parse_target(url).connect(BLOCKING, "anywhere", answer_deadline_s=ANSWER_DEADLINE_S)
         with pytest.raises(psycopg.errors.ConnectionTimeout) as caught:
             session.execute("SELECT 1")
 
@@ -161,7 +161,7 @@ def test_an_error_is_believed_though_the_connection_breaks_after_it(sqlstate: st
             talk.stay_silent()
 
     with serving(behave) as url:
-        session = parse_target(url).connect(BLOCKING, "anywhere", patience_s=PATIENCE_S)
+        session = parse_target(url).connect(BLOCKING, "anywhere", answer_deadline_s=ANSWER_DEADLINE_S)
         with pytest.raises(psycopg.Error) as caught:
             session.execute("SELECT 1")
 

@@ -1,1 +1,1 @@
-"""Aurora DSQL as a target: its host's spelling, its tokens, and the pace at which connections are opened."""
+"""Aurora DSQL as a target: clusters, tokens, and the rate of new connections."""

@@ -1,19 +1,19 @@
-"""How boto3 is opened: its usual chain of credentials, with limits of time for whoever is asked in it."""
+"""Opens boto3 sessions with the usual chain of credentials and with time limits."""
 
 from __future__ import annotations
 
 from typing import Any
 
-PATIENCE_S = 10.0
-"""To connect, and for one answer. boto3's own limits, for a role's credentials too, add up to minutes."""
-TRIES = 3
+TIMEOUT_S = 10.0
+"""For a connection, and for one answer. The limits of boto3 itself add up to minutes."""
+MAX_TRIES = 3
 
 
 def open_session() -> Any:
-    """A boto3 session of its own: sessions are not for several threads. Nothing is asked yet.
+    """A new boto3 session, because threads cannot share one. Nothing is sent.
 
     Raises:
-        BotoCoreError: there is no such profile.
+        BotoCoreError: the AWS profile does not exist.
     """
     import boto3  # noqa: PLC0415 - slow to import, and rarely needed
     from botocore.config import Config  # noqa: PLC0415 - the same
@@ -22,9 +22,9 @@ def open_session() -> Any:
     core = Session()
     core.set_default_client_config(
         Config(
-            connect_timeout=PATIENCE_S,
-            read_timeout=PATIENCE_S,
-            retries={"total_max_attempts": TRIES, "mode": "standard"},
+            connect_timeout=TIMEOUT_S,
+            read_timeout=TIMEOUT_S,
+            retries={"total_max_attempts": MAX_TRIES, "mode": "standard"},
         )
     )
     return boto3.Session(botocore_session=core)

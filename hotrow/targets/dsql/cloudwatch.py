@@ -1,7 +1,7 @@
-"""Aurora DSQL's metrics of a span of minutes, from CloudWatch. The only module that knows its interface.
+"""Reads Aurora DSQL's metrics for a span of minutes from CloudWatch. Only this module knows its interface.
 
-Namespace AWS/AuroraDSQL, one value a minute. The dimension's name has been documented in two ways: ClusterId
-is tried first, then ResourceId. Metrics arrive some minutes late.
+The namespace is AWS/AuroraDSQL, with one value per minute. AWS has documented two names for the dimension:
+ClusterId is tried first, then ResourceId. Metrics arrive some minutes late.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ NAMESPACE = "AWS/AuroraDSQL"
 DIMENSIONS = ("ClusterId", "ResourceId")
 _PERIOD_S = 60
 _MEDIANS = frozenset({"CommitLatency"})
-"""Metrics of which there is p50 only; of all others, the sum is asked for."""
+"""Metrics that exist only as p50. For all others the sum is queried."""
 _MAX_PAGES = 100
 _DENIED = "CloudWatch denies access: allow cloudwatch:GetMetricData"
 
 
 class NoMetricsError(TargetError):
-    """CloudWatch cannot be asked, or refuses; the text says why and what would help."""
+    """CloudWatch cannot be queried, or refuses. The text has the reason and the fix."""
 
 
 def make_client(region: str) -> Any:
-    """A CloudWatch client of a region, from boto3's usual chain of credentials; nothing is sent yet.
+    """A CloudWatch client for a region, with boto3's usual chain of credentials. Nothing is sent.
 
     Raises:
-        NoMetricsError: there is no such profile.
+        NoMetricsError: the AWS profile does not exist.
     """
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - slow to import, and only here
 
@@ -45,21 +45,21 @@ def make_client(region: str) -> Any:
 def read_metrics(
     client: Any, cluster: str, names: Sequence[str], minutes: range
 ) -> tuple[str | None, dict[str, dict[int, float]]]:
-    """The dimension under which there was something, and each metric's values by minute since the epoch.
+    """The dimension that has metrics, and the values of each metric by minute since the epoch.
 
-    (None, {}) where CloudWatch has nothing of this cluster and these minutes: not there yet, or another name.
-    A metric of which there is nothing is left out.
+    Returns (None, {}) if CloudWatch has no metrics for this cluster and these minutes: they have not arrived
+    yet, or have another name. A metric without values is left out.
 
     Raises:
-        NoMetricsError: no credentials, no permission, or not reached.
+        NoMetricsError: there are no credentials or no permission, or CloudWatch was not reached.
     """
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - slow to import
 
     try:
         for dimension in DIMENSIONS:
-            found = _read(client, [_query(name, dimension, cluster) for name in names], minutes)
-            if found:
-                return dimension, found
+            metrics = _read(client, [_query(name, dimension, cluster) for name in names], minutes)
+            if metrics:
+                return dimension, metrics
     except (BotoCoreError, ClientError, OSError) as error:
         raise NoMetricsError(_reason(error)) from None
     return None, {}
@@ -82,7 +82,7 @@ def _query(name: str, dimension: str, cluster: str) -> dict[str, Any]:
 
 
 def _read(client: Any, queries: list[dict[str, Any]], minutes: range) -> dict[str, dict[int, float]]:
-    found: dict[str, dict[int, float]] = {}
+    metrics: dict[str, dict[int, float]] = {}
     for page in _pages(client, queries, minutes):
         for result in page["MetricDataResults"]:
             if result.get("StatusCode") == "Forbidden":
@@ -90,8 +90,8 @@ def _read(client: Any, queries: list[dict[str, Any]], minutes: range) -> dict[st
             values = zip(result["Timestamps"], result["Values"], strict=True)
             series = {int(instant.timestamp()) // _PERIOD_S: float(value) for instant, value in values}
             if series:
-                found.setdefault(result["Label"], {}).update(series)
-    return found
+                metrics.setdefault(result["Label"], {}).update(series)
+    return metrics
 
 
 def _pages(client: Any, queries: list[dict[str, Any]], minutes: range) -> Iterator[dict[str, Any]]:
@@ -111,14 +111,14 @@ def _pages(client: Any, queries: list[dict[str, Any]], minutes: range) -> Iterat
 
 
 def _reason(error: Exception) -> str:
-    """One line: what stands in the way, and what would help. AWS's own words name accounts: left out."""
+    """The reason and the fix in one line, without AWS's own text, which contains account numbers."""
     response = getattr(error, "response", None) or {}
     code = str(response.get("Error", {}).get("Code", ""))
     if "AccessDenied" in code or "NotAuthorized" in code:
         return _DENIED
     if code:
-        return f"CloudWatch answers {code}: check the AWS credentials"
-    kind = type(error).__name__
-    if "Credential" in kind or "Profile" in kind or "Token" in kind or "SSO" in kind:
-        return f"there are no AWS credentials to ask CloudWatch with ({kind})"
-    return f"CloudWatch was not reached ({kind})"
+        return f"CloudWatch returned {code}: check the AWS credentials"
+    error_name = type(error).__name__
+    if any(word in error_name for word in ("Credential", "Profile", "Token", "SSO")):
+        return f"there are no AWS credentials for CloudWatch ({error_name})"
+    return f"CloudWatch was not reached ({error_name})"

@@ -1,7 +1,7 @@
-"""`dsql://HOST[:PORT][,HOST…][/postgres][?option=value&…]`: one endpoint a region, and how to come in.
+"""Parses `dsql://HOST[:PORT][,HOST…][/postgres][?option=value&…]`: the clusters, one per region.
 
-Options: `user`, `region` (by commas where there are several hosts), `sslrootcert`, `token_life`,
-`session_life`, `connect_rate` and `connect_burst`. There is no password: a token takes its place.
+Options: `user`, `region` (separated by commas if there are several hosts), `sslrootcert`, `token_life`,
+`session_life`, `connect_rate` and `connect_burst`. There is no password, because a token replaces it.
 """
 
 from __future__ import annotations
@@ -54,63 +54,65 @@ _USUAL_BUNDLES = (
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """One regional endpoint, and as whom and how often to connect to it. Holds no secret."""
+    """A cluster's endpoint in one region, and the options for connecting to it. It contains no secret."""
 
     host: str
     port: int
     region: str
     user: str
     sslrootcert: str
-    """A file of certificate authorities; empty: this system's (see `find_authorities`)."""
+    """A file of certificate authorities; empty for those of the system (see `find_authorities`)."""
     token_life_s: int
     session_life_s: float
-    """The longest that a session is used; up to a tenth less, so that they do not all end at once."""
+    """The age limit of a session. Each session gets up to 10 % less, so that not all end at the same time."""
     connect_rate_per_s: float
-    """New connections a second that the endpoint accepts, from all clients together."""
+    """New connections per second that the cluster accepts from all clients together."""
     connect_burst: float
-    """New connections that it accepts at once."""
+    """New connections that the cluster accepts at once."""
 
     @property
     def is_aws(self) -> bool:
-        """Whether it is Aurora DSQL itself, by its name; otherwise something that behaves like it."""
+        """Whether the host name is Aurora DSQL's. Otherwise it is a server that behaves like Aurora DSQL."""
         return _AWS_HOST.fullmatch(self.host) is not None
 
     @property
     def action(self) -> str:
-        """The IAM action that its user needs."""
+        """The IAM action that the user needs."""
         return "dsql:DbConnectAdmin" if self.user == ADMIN else "dsql:DbConnect"
 
     @property
     def address(self) -> str:
-        """Host and port, the usual port left out."""
+        """Host and port; the default port is left out."""
         return self.host if self.port == PORT else f"{self.host}:{self.port}"
 
     def description(self) -> dict[str, str | None]:
-        """What run.json says about it, and CloudWatch needs; only Aurora DSQL itself has an id there."""
+        """The cluster's entry in run.json, also for CloudWatch. Only Aurora DSQL itself has an id."""
         cluster_id = self.host.partition(".")[0] if self.is_aws else None
         return {"host": self.host, "region": self.region, "id": cluster_id}
 
 
 def parse_clusters(text: str) -> tuple[Cluster, ...]:
-    """The endpoints that `--host dsql://…` names, in its order.
+    """The clusters that `--host dsql://…` names, in this order.
 
     Raises:
-        UsageError: an unknown option, a region that is missing or contradicts the host, a password.
+        UsageError: an option is unknown, a region is missing or contradicts the host, or there is a password.
     """
     if "@" in text:
-        raise UsageError("--host dsql://…@…: there is no password here; name the user by ?user=admin")
-    places, _, query = text.partition("?")
+        raise UsageError(
+            "--host dsql://…@…: user and password are not allowed here; set the user with ?user=admin"
+        )
+    addresses, _, query = text.partition("?")
     if SCHEME in query:
-        raise UsageError("--host dsql://…: give the options once, after the last host")
+        raise UsageError("--host dsql://…: write the options once, after the last host")
     options = _parse_options(query)
-    parts = [part.removeprefix(SCHEME) for part in places.split(",")]
-    regions = _deal(options.pop("region"), len(parts))
-    common = _parse_common(options)
-    return tuple(_parse_place(part, region, common) for part, region in zip(parts, regions, strict=True))
+    parts = [part.removeprefix(SCHEME) for part in addresses.split(",")]
+    regions = _region_options(options.pop("region"), len(parts))
+    shared = _parse_shared_options(options)
+    return tuple(_parse_cluster(part, region, shared) for part, region in zip(parts, regions, strict=True))
 
 
 def label(clusters: tuple[Cluster, ...]) -> str:
-    """What charts and pages print; only what is Aurora DSQL itself is called so."""
+    """The target's name in charts and reports. Only Aurora DSQL itself is called Aurora DSQL."""
     regions = " + ".join(cluster.region for cluster in clusters)
     if all(cluster.is_aws for cluster in clusters):
         return f"Aurora DSQL {regions}"
@@ -120,13 +122,13 @@ def label(clusters: tuple[Cluster, ...]) -> str:
 def find_authorities(environment: Mapping[str, str]) -> str:
     """The file with the certificate authorities of this system.
 
-    libpq's `sslrootcert=system` is of no use with psycopg's wheel: its OpenSSL looks in
-    /usr/lib/psycopg-openssl, which nobody has. So, in this order: SSL_CERT_FILE, what Python's OpenSSL
-    finds, the usual places, and the bundle that comes with botocore.
+    libpq's `sslrootcert=system` does not work with psycopg's wheel: its OpenSSL looks in
+    /usr/lib/psycopg-openssl, which does not exist. So the first of these files is used: SSL_CERT_FILE, the
+    default of Python's OpenSSL, the usual paths, and the bundle that comes with botocore.
     """
-    found = ssl.get_default_verify_paths().cafile or ""
-    named = (environment.get("SSL_CERT_FILE", ""), found, *_USUAL_BUNDLES)
-    return next((path for path in named if path and Path(path).is_file()), None) or _botocore_bundle()
+    default = ssl.get_default_verify_paths().cafile or ""
+    paths = (environment.get("SSL_CERT_FILE", ""), default, *_USUAL_BUNDLES)
+    return next((path for path in paths if path and Path(path).is_file()), None) or _botocore_bundle()
 
 
 def _botocore_bundle() -> str:
@@ -136,8 +138,8 @@ def _botocore_bundle() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Common:
-    """What all endpoints of a target share."""
+class _SharedOptions:
+    """The options that all clusters of a target share."""
 
     user: str
     sslrootcert: str
@@ -148,23 +150,25 @@ class _Common:
 
 
 def _parse_options(query: str) -> dict[str, str]:
-    given = dict(parse_qsl(query, keep_blank_values=True))
-    if "password" in given:
-        raise UsageError("--host dsql://…: password= is refused; a token is made from your AWS credentials")
-    if not "".join((*given, *given.values())).isprintable():
-        raise UsageError("--host dsql://…: an option holds a character that cannot be printed")
-    unknown = sorted(given.keys() - _DEFAULTS.keys())
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    if "password" in options:
+        raise UsageError(
+            "--host dsql://…: password= is not allowed; a token is signed with your AWS credentials"
+        )
+    if not "".join((*options, *options.values())).isprintable():
+        raise UsageError("--host dsql://…: an option contains a character that cannot be printed")
+    unknown = sorted(options.keys() - _DEFAULTS.keys())
     if unknown:
         raise UsageError(
             f"--host dsql://…: {show_name(unknown[0])} is unknown; options are {', '.join(_DEFAULTS)}"
         )
-    return {**_DEFAULTS, **given}
+    return {**_DEFAULTS, **options}
 
 
-def _parse_common(options: Mapping[str, str]) -> _Common:
+def _parse_shared_options(options: Mapping[str, str]) -> _SharedOptions:
     if not options["user"]:
         raise UsageError("--host dsql://…: user= is empty; leave it out for admin, or name a role")
-    return _Common(
+    return _SharedOptions(
         user=options["user"],
         sslrootcert=_parse_authorities(options["sslrootcert"]),
         token_life_s=int(_parse_life_s(options, "token_life", MAX_TOKEN_LIFE_S)),
@@ -175,7 +179,7 @@ def _parse_common(options: Mapping[str, str]) -> _Common:
 
 
 def _parse_authorities(path: str) -> str:
-    """The file given; empty where the system's are wanted, which are looked for when a connection is made."""
+    """The path of the file; empty for those of the system, which are looked up before connecting."""
     if path in {"", "system"}:
         return ""
     try:
@@ -188,10 +192,10 @@ def _parse_authorities(path: str) -> str:
         raise UsageError(f"--host dsql://…: sslrootcert={path} cannot be read: {reason}") from None
 
 
-def _parse_life_s(options: Mapping[str, str], name: str, most_s: int) -> float:
+def _parse_life_s(options: Mapping[str, str], name: str, max_s: int) -> float:
     seconds = parse_duration_s(options[name], option=f"--host dsql://…: {name}")
-    if not 1 <= seconds <= most_s:
-        raise UsageError(f"--host dsql://…: {name}={options[name]} must be from 1s to {most_s}s")
+    if not 1 <= seconds <= max_s:
+        raise UsageError(f"--host dsql://…: {name}={options[name]} must be from 1s to {max_s}s")
     return seconds
 
 
@@ -201,49 +205,49 @@ def _parse_number(options: Mapping[str, str], name: str) -> float:
     except ValueError:
         value = 0.0
     if not 1 <= value < float("inf"):
-        raise UsageError(f"--host dsql://…: {name}={options[name]} must be a number from 1")
+        raise UsageError(f"--host dsql://…: {name}={options[name]} must be a number of at least 1")
     return value
 
 
-def _deal(regions: str, hosts: int) -> list[str]:
-    """A region a host; one that was given alone is that of every host."""
-    given = regions.split(",")
-    if len(given) not in {1, hosts}:
+def _region_options(regions: str, hosts: int) -> list[str]:
+    """One region per host. A single region is that of every host."""
+    names = regions.split(",")
+    if len(names) not in {1, hosts}:
         raise UsageError(
-            f"--host dsql://…: {len(given)} regions for {hosts} hosts; give one for each, or one"
+            f"--host dsql://…: {len(names)} regions for {hosts} hosts; write one per host, or a single one"
         )
-    return given if len(given) == hosts else given * hosts
+    return names if len(names) == hosts else names * hosts
 
 
-def _parse_place(part: str, region: str, common: _Common) -> Cluster:
-    place, slash, database = part.partition("/")
+def _parse_cluster(part: str, region: str, shared: _SharedOptions) -> Cluster:
+    address, slash, database = part.partition("/")
     if slash and database not in {"", DATABASE}:
-        raise UsageError(f"--host dsql://…: the only database is {DATABASE}; leave the path out")
-    host, port = _parse_host(place)
-    shared = {field.name: getattr(common, field.name) for field in fields(_Common)}
-    return Cluster(host=host, port=port, region=_parse_region(host, region), **shared)
+        raise UsageError(f"--host dsql://…: the only database is {DATABASE}; remove the path")
+    host, port = _parse_host(address)
+    options = {field.name: getattr(shared, field.name) for field in fields(_SharedOptions)}
+    return Cluster(host=host, port=port, region=_parse_region(host, region), **options)
 
 
-def _parse_host(place: str) -> tuple[str, int]:
+def _parse_host(address: str) -> tuple[str, int]:
     try:
-        parts = urlsplit(f"//{place}")
+        parts = urlsplit(f"//{address}")
         host, port = parts.hostname or "", PORT if parts.port is None else parts.port
     except ValueError:
         host, port = "", PORT
     if not _HOST.fullmatch(host) or port == 0:
-        raise UsageError("--host dsql://…: not a host, or not a port; give dsql://HOST[:PORT]")
+        raise UsageError("--host dsql://…: the host or port is not valid; write dsql://HOST[:PORT]")
     return host, port
 
 
-def _parse_region(host: str, given: str) -> str:
-    """The region in the host's name, which the option must not contradict; or the option's."""
+def _parse_region(host: str, option: str) -> str:
+    """The region in the host's name, which the option must not contradict, or else that of the option."""
     match = _AWS_HOST.fullmatch(host)
-    named = match[1] if match else ""
-    if named and given not in {"", named}:
-        raise UsageError(f"--host dsql://{host}: region={given} contradicts the host's name: leave it out")
-    region = named or given
+    host_region = match[1] if match else ""
+    if host_region and option not in {"", host_region}:
+        raise UsageError(f"--host dsql://{host}: region={option} contradicts the host name: leave it out")
+    region = host_region or option
     if not _REGION.fullmatch(region):
         raise UsageError(
-            f"--host dsql://{host}: its name tells no region; add ?region=us-east-1, or as it may be"
+            f"--host dsql://{host}: the host name contains no region; add for example ?region=us-east-1"
         )
     return region

@@ -1,4 +1,4 @@
-"""How this process opens connections to one endpoint: a slot, a token, a try, another where it helps."""
+"""Opens this process's connections to one cluster: waits for a slot, gets a token, connects, tries again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hotrow.targets.dsql.cluster import DATABASE, find_authorities
 from hotrow.targets.dsql.refusal import Cause, cause_of, explain, was_reached
 from hotrow.targets.dsql.slots import share_of
 from hotrow.targets.dsql.tokens import Signer, Tokens
-from hotrow.targets.url import VANISHED
+from hotrow.targets.url import KEEPALIVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -32,28 +32,28 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_S = 10
 RETRY_FOR_S = 30.0
-"""How long a connection that was refused is tried again, counted from its first slot."""
+"""How long a refused connection is tried again, counted from its first slot."""
 BACKOFF_BASE_S = 0.1
 BACKOFF_CAP_S = 3.0
 SESSION_LIFE_JITTER = 0.1
 _DIRECT_TLS = 170_000
-"""The libpq that can begin with TLS, which saves a round trip."""
+"""The first version of libpq with direct TLS, which saves a round trip."""
 
 
 @dataclass(slots=True)
-class Counts:
-    """What opening connections took in one run."""
+class ConnectionCounts:
+    """Counts and times of opening connections in one run."""
 
     opened: int = 0
     retired: int = 0
-    """Sessions that were replaced because they had come of age."""
+    """Sessions that were replaced because they had reached their age limit."""
     slot_wait_s: float = 0.0
-    """Seconds that users waited for a slot, all together."""
+    """The total time that users waited for a slot."""
     retries: Counter[Cause] = field(default_factory=Counter)
 
 
 class Connector:
-    """One endpoint as this process uses it: the token, the pace and the counts of all its users."""
+    """Connects the users of this process to one cluster, with a common token, rate limit and counts."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Connector:
         rng: random.Random | None = None,
     ) -> None:
         self.cluster = cluster
-        self.counts = Counts()
+        self.counts = ConnectionCounts()
         self._authorities = cluster.sslrootcert or find_authorities(os.environ)
         self._tokens = Tokens(cluster, sign or Signer())
         self._signed_before_s = 0.0
@@ -72,15 +72,15 @@ class Connector:
         self._slots = share_of(cluster.connect_rate_per_s, cluster.connect_burst, self._processes)
 
     def begin_run(self, processes: int) -> None:
-        """Count from zero, and connect at one of so many processes' share of the pace."""
-        self.counts = Counts()
+        """Reset the counts, and take one of `processes` equal shares of the connection rate."""
+        self.counts = ConnectionCounts()
         self._signed_before_s = self._tokens.signing_s
-        if processes != self._processes:  # otherwise the bucket is as full as the last run left it
+        if processes != self._processes:  # otherwise the bucket keeps its level from the last run
             self._processes = processes
             self._slots = share_of(self.cluster.connect_rate_per_s, self.cluster.connect_burst, processes)
 
     def prepare(self) -> None:
-        """Make the first token, which takes 130 ms, before anybody waits for it.
+        """Sign the first token, which takes 130 ms, before a user waits for it.
 
         Raises:
             TargetError: there are no AWS credentials.
@@ -88,11 +88,13 @@ class Connector:
         self._tokens.current()
 
     def open(self, waiting: Waiting, enter: Callable[[psycopg.Connection[Any]], Opened]) -> Opened:
-        """A new connection, made into a session by `enter`; waits for a slot, and tries again where it helps.
+        """Wait for a slot and open a connection, from which `enter` makes a session.
+
+        A refused connection is tried again if that may help.
 
         Raises:
-            psycopg.Error: it was refused for good, or until the deadline.
-            TargetError: no token could be made.
+            psycopg.Error: the server refused for a permanent reason, or until the deadline.
+            TargetError: no token could be signed.
         """
         deadline_s, retries = math.inf, 0
         while True:
@@ -106,7 +108,7 @@ class Connector:
                     cause = cause_of(error)
                     if cause is None or waiting.clock() + delay_s > deadline_s:
                         raise
-                    self._learn(cause, token, waiting.clock())
+                    self._note_refusal(cause, token, waiting.clock())
                 else:
                     self.counts.opened += 1
                     return session
@@ -114,17 +116,17 @@ class Connector:
             waiting.sleep(delay_s)
 
     def session_life_s(self) -> float:
-        """How long the next session is to be used: up to a tenth less than its life, at random."""
+        """The age limit of the next session: the cluster's, minus a random time of up to 10 %."""
         return self.cluster.session_life_s * (1 - SESSION_LIFE_JITTER * self._rng.random())
 
     def explain(self, error: Exception) -> str:
-        """In one line, why no connection was to be had and what to change."""
+        """Why connecting failed and what to change, in one line."""
         return (
             str(error) if isinstance(error, TargetError) else explain(error, self.cluster, self._authorities)
         )
 
     def as_json(self) -> dict[str, Any]:
-        """The counts, for the health of a run."""
+        """The counts for the health lines of a run."""
         return {
             "opened": self.counts.opened,
             "retired": self.counts.retired,
@@ -135,7 +137,7 @@ class Connector:
 
     @contextmanager
     def _slot(self, waiting: Waiting) -> Iterator[None]:
-        """Wait for one, and hold it until the server has answered."""
+        """Wait for a slot, and hold it until the server has answered."""
         slots, asked_s = self._slots, waiting.clock()
         with slots.under_way:
             wait_s = slots.take_s(waiting.clock())
@@ -145,10 +147,10 @@ class Connector:
             yield
 
     def _backoff_s(self, retries: int) -> float:
-        """Exponential, with full jitter."""
+        """Exponential backoff with full jitter."""
         return self._rng.random() * min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2.0**retries)
 
-    def _learn(self, cause: Cause, token: str, now_s: float) -> None:
+    def _note_refusal(self, cause: Cause, token: str, now_s: float) -> None:
         self.counts.retries[cause] += 1
         if cause is Cause.EXPIRED:
             self._tokens.discard(token)
@@ -156,7 +158,7 @@ class Connector:
             self._slots.empty(now_s)
 
     def _connect(self, token: str) -> psycopg.Connection[Any]:
-        """One try. Addresses of the host are tried in turn only as long as nobody answers there."""
+        """One try. The next address of the host is tried only if no server answers at the last."""
         addresses = _resolve(self.cluster)
         for address in addresses[:-1]:
             try:
@@ -173,7 +175,7 @@ class Connector:
 
 
 def conninfo_of(cluster: Cluster, authorities: str) -> str:
-    """A libpq conninfo string; the password, a token, is not in it."""
+    """A libpq conninfo string without the password, which is a token."""
     direct = {"sslnegotiation": "direct"} if pq.version() >= _DIRECT_TLS else {}
     return make_conninfo(
         "",
@@ -183,22 +185,22 @@ def conninfo_of(cluster: Cluster, authorities: str) -> str:
         user=cluster.user,
         sslmode="verify-full",
         sslrootcert=authorities,
-        gssencmode="disable",  # one more round trip, for what nobody offers
+        gssencmode="disable",  # it would cost a round trip, and no server offers it
         connect_timeout=CONNECT_TIMEOUT_S,
         application_name="hotrow",
-        **VANISHED,
+        **KEEPALIVE,
         **direct,
     )
 
 
 def _resolve(cluster: Cluster) -> Sequence[str]:
-    """The addresses of the host. Where Locust has patched the process, other users run meanwhile.
+    """The addresses of the host. If Locust has patched the process, other users run in the meantime.
 
     Raises:
-        psycopg.OperationalError: there is no such host.
+        psycopg.OperationalError: the host does not exist.
     """
     try:
-        found = socket.getaddrinfo(cluster.host, cluster.port, type=socket.SOCK_STREAM)
+        entries = socket.getaddrinfo(cluster.host, cluster.port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise psycopg.OperationalError(f"failed to resolve host {cluster.host!r}: {error}") from None
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    return list(dict.fromkeys(str(entry[4][0]) for entry in entries))

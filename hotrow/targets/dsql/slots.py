@@ -1,7 +1,7 @@
-"""The pace of opening connections: a token bucket, whose tokens are called slots here.
+"""The rate limit for new connections: a token bucket, whose tokens are called slots here.
 
-Aurora DSQL accepts 100 new connections a second, and 1,000 at once after a rest, from all clients of a
-cluster together; more are refused with 53400. So each process takes its share of both, less a margin.
+From all clients of a cluster together, Aurora DSQL accepts 100 new connections per second, and 1,000 at once
+after a pause. It refuses more with 53400. So each process takes its share of both, minus a margin.
 """
 
 from __future__ import annotations
@@ -9,23 +9,22 @@ from __future__ import annotations
 import threading
 
 MARGIN = 0.9
-"""Of rate and burst: others connect as well."""
+"""The share of rate and burst that hotrow uses, because other clients connect as well."""
 LATENESS_S = 0.1
-"""By so much a connection may arrive late and then meet others that are in time; as many as come meanwhile
-are kept back of the burst."""
+"""A connection may arrive this late, together with later ones that are in time. The burst is reduced by the
+number of connections in this time."""
 MIN_SHARE = 0.4
-"""Of the burst, which is used at any rate."""
+"""The share of the burst that is always used."""
 
 
 class Slots:
-    """A bucket that fills with `rate_per_s` slots a second, up to `burst`; it is full at first.
+    """A bucket that fills with `rate_per_s` slots per second, up to `burst`. It is full at first.
 
-    With level b and rate r, whoever takes a slot at b >= 1 goes at once; otherwise the slot is promised, the
-    level goes below zero, and the wait is -b / r: first come, first served.
+    Let b be the level and r the rate. At b >= 1 a slot is free and costs no wait. Otherwise the slot is
+    reserved, the level becomes negative, and the wait is -b / r: first come, first served.
 
-    No more connections than the burst are under way at any time (`under_way`, held from the slot on until the
-    server has answered): were they all held up and then arrived together, the server would still take them,
-    and what was lost meanwhile is not made up for.
+    At most `burst` connections are being opened at any time (`under_way` is held from the slot until the
+    server has answered). If all were delayed and arrived together, the server would still accept them.
     """
 
     def __init__(self, rate_per_s: float, burst: float) -> None:
@@ -37,14 +36,14 @@ class Slots:
         self.under_way = threading.BoundedSemaphore(max(int(burst), 1))
 
     def take_s(self, now_s: float) -> float:
-        """Take the next slot; return the seconds to wait for it."""
+        """Take the next slot and return the seconds to wait for it."""
         with self._lock:
             self._fill(now_s)
             self._level -= 1
             return max(-self._level / self._rate_per_s, 0.0)
 
     def empty(self, now_s: float) -> None:
-        """Forget what the bucket holds: the server has just said that its own is empty."""
+        """Empty the bucket: the server has just reported that its own is empty."""
         with self._lock:
             self._fill(now_s)
             self._level = min(self._level, 0.0)
@@ -56,10 +55,9 @@ class Slots:
 
 
 def share_of(rate_per_s: float, burst: float, processes: int) -> Slots:
-    """The slots of one of so many processes.
+    """The slots of one of several processes.
 
-    Every process has one slot at least; where there are more processes than the burst has slots, they may
-    exceed it together.
+    Every process has at least one slot. More processes than the burst has slots may exceed it together.
     """
     spare = max(MARGIN * burst - LATENESS_S * rate_per_s, MIN_SHARE * burst)
     return Slots(MARGIN * rate_per_s / processes, max(spare / processes, 1.0))

@@ -1,7 +1,7 @@
-"""The token that a connection gives as its password: made from AWS credentials, kept, and renewed in time.
+"""The token that connections use as their password: signed with AWS credentials, kept, and renewed in time.
 
-Signing needs no network, but the chain of credentials may: an instance profile answered 256 simultaneous
-first signings with NoCredentialsError. So one token serves a whole process, and one user makes it.
+Signing needs no network, but finding the credentials may: with an instance profile, 256 simultaneous first
+signings ended in NoCredentialsError. So all users of a process share one token, and one of them signs it.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
     from hotrow.targets.dsql.cluster import Cluster
 
 RENEW_AT_SHARE = 0.8
-"""Of a token's life: then it is made anew, though the old one would still do."""
+"""The share of a token's life after which it is renewed, although it is still valid."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
-    """A token, and when it is to be replaced in seconds of the wall clock."""
+class _Token:
+    """A token, and the wall clock time in seconds at which to renew it."""
 
     text: str
     renew_at_s: float
 
     def __repr__(self) -> str:
-        return "_Made(…)"
+        return "_Token(…)"
 
 
 class Tokens:
-    """The current token of one endpoint and user, for all users of this process.
+    """The current token of one cluster and database user, for all users of this process.
 
-    The lock is Python's; where Locust has patched the process it lets other users run.
+    The lock is Python's. If Locust has patched the process, waiting for it lets other users run.
     """
 
     def __init__(
@@ -50,27 +50,27 @@ class Tokens:
         self._sign = sign
         self._clock = clock
         self._lock = threading.Lock()
-        self._made: _Made | None = None
+        self._token: _Token | None = None
         self.signing_s = 0.0
-        """Seconds that making tokens took so far."""
+        """The total time of signing tokens so far."""
 
     def current(self) -> str:
-        """A token with at least a fifth of its life before it.
+        """A token with at least a fifth of its life left.
 
         Raises:
-            TargetError: there are no AWS credentials, or they cannot sign.
+            TargetError: there are no AWS credentials, or signing failed.
         """
         with self._lock:
             now_s = self._clock()
-            if self._made is None or now_s >= self._made.renew_at_s:
-                self._made = _Made(self._signed(), now_s + RENEW_AT_SHARE * self._cluster.token_life_s)
-            return self._made.text
+            if self._token is None or now_s >= self._token.renew_at_s:
+                self._token = _Token(self._signed(), now_s + RENEW_AT_SHARE * self._cluster.token_life_s)
+            return self._token.text
 
     def discard(self, token: str) -> None:
-        """Use this token no more: the server called it expired. A newer one stays."""
+        """Stop using this token, because the server reported it as expired. A newer token is kept."""
         with self._lock:
-            if self._made is not None and self._made.text == token:
-                self._made = None
+            if self._token is not None and self._token.text == token:
+                self._token = None
 
     def _signed(self) -> str:
         began_s = time.perf_counter()
@@ -81,33 +81,33 @@ class Tokens:
 
 
 class Signer:
-    """Makes tokens with boto3, from its usual chain of credentials. The first one takes 130 ms."""
+    """Signs tokens with boto3 and its usual chain of credentials. The first token takes 130 ms."""
 
     def __init__(self) -> None:
         self._client: Any = None
 
     def __call__(self, cluster: Cluster) -> str:
-        """A fresh token.
+        """A new token.
 
         Raises:
-            TargetError: there are no AWS credentials, or they cannot sign.
+            TargetError: there are no AWS credentials, or signing failed.
         """
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - slow to import, and only here
 
         try:
             client = self._client = self._client or _make_client(cluster.region)
-            make = (
+            generate = (
                 client.generate_db_connect_admin_auth_token
                 if cluster.user == ADMIN
                 else client.generate_db_connect_auth_token
             )
-            return str(make(Hostname=cluster.host, Region=cluster.region, ExpiresIn=cluster.token_life_s))
+            return str(generate(Hostname=cluster.host, Region=cluster.region, ExpiresIn=cluster.token_life_s))
         except (BotoCoreError, ClientError, OSError, ValueError) as error:
-            # the last two are of files and programs that AWS's configuration names
+            # the last two: files and programs that AWS's configuration names
             reason = one_line(str(error)).rstrip(".")
             raise TargetError(
-                f"no token for {cluster.address}: {reason}; give AWS credentials that boto3 finds, "
-                "by AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role of this machine"
+                f"no token for {cluster.address}: {reason}; provide AWS credentials for boto3 "
+                "with AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role of this machine"
             ) from None
 
 
@@ -117,6 +117,6 @@ def _make_client(region: str) -> Any:
 
 
 def _keep_signatures_out_of_logs() -> None:
-    """At DEBUG botocore logs what it signs and the signature: all that makes a token."""
+    """At DEBUG botocore logs the signed text and the signature, which together are a token."""
     logger = logging.getLogger("botocore")
     logger.setLevel(max(logger.getEffectiveLevel(), logging.WARNING))
