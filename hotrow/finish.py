@@ -14,7 +14,7 @@ from analysis.reading import read_run
 from analysis.summarise import summarise, write_summary
 from hotrow.errors import UsageError
 from hotrow.exit_codes import FINE, GATE_FAILED, INVARIANT_VIOLATED, NOT_USABLE, worst
-from hotrow.run.gate_options import read_gates
+from hotrow.run.options import read_gates
 from reports.output.bundle import write_reports
 from reports.output.terminal import show
 from reports.words.series import cell_name

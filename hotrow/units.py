@@ -68,6 +68,18 @@ def read_whole(option: str, text: object, *, least: int = 0) -> int:
     return value
 
 
+def read_number(
+    option: str, text: object, *, least: float = 0.0, most: float = math.inf, above_least: bool = False
+) -> float:
+    """A finite number from `least`, or above it, to `most`. Raises UsageError."""
+    value = decimal_number(str(text))
+    if value is None or not least <= value <= most or (above_least and value == least):
+        start = f"above {least:g}" if above_least else f"from {least:g}"
+        end = "" if math.isinf(most) else f" to {most:g}"
+        raise UsageError(f"{option} {told(str(text))}: must be a number {start}{end}")
+    return value
+
+
 def read_list(option: str, text: str) -> tuple[str, ...]:
     """Values by commas; a single one has none.
 

@@ -110,7 +110,7 @@ def test_a_circle_and_an_upward_arrow_would_be_found() -> None:
         ("sqlglot", {"hotrow.standin"}),
         ("matplotlib", {"reports"}),
         ("plotly", {"reports"}),
-        ("click", {"hotrow.commands", "hotrow.run"}),
+        ("click", {"hotrow.commands"}),
     ],
 )
 def test_a_library_stays_in_its_rooms(library: str, rooms: set[str]) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from hotrow.commands.finite import Finite
+from hotrow.commands.options import readable
 from hotrow.errors import UsageError
 from hotrow.standin.endpoint.control import Report, ask_control
 from hotrow.standin.endpoint.faults import Fault, Faults
@@ -23,7 +24,7 @@ from hotrow.standin.endpoint.lifecycle import (
 )
 from hotrow.standin.endpoint.talk import Profile
 from hotrow.standin.endpoint.token import ADMIN
-from hotrow.units import format_duration, parse_duration_s
+from hotrow.units import format_duration, parse_duration_s, read_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,6 +64,14 @@ def token(user: str, expires: int, region: str) -> None:
     click.echo(make_token(user, expires, region))
 
 
+def _read_rate(text: object) -> float:
+    return read_number("--connect-rate", text, above_least=True)
+
+
+def _read_burst(text: object) -> float:
+    return read_number("--connect-burst", text)
+
+
 def _with_probabilities(command: Callable[..., None]) -> Callable[..., None]:
     for fault, text in reversed(_ABOUT.items()):
         command = click.option(fault.option, type=float, metavar="P", help=text)(command)
@@ -72,13 +81,28 @@ def _with_probabilities(command: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @_with_probabilities
 @click.option("--delay", metavar="P:DURATION", help="An answer comes so much later: 0.1:200ms.")
-@click.option("--connect-rate", type=float, metavar="N", help="New connections a second; more get 53400.")
 @click.option(
-    "--connect-burst", type=Finite(), metavar="M", help="New connections at once; N unless told otherwise."
+    "--connect-rate",
+    type=readable(_read_rate),
+    metavar="N",
+    help="New connections per second. The endpoint refuses more with 53400.",
 )
-@click.option("--session-life", metavar="DURATION", help="A connection is closed when it is so old: 60s.")
 @click.option(
-    "--seed", type=click.IntRange(0, 2**_SEED_BITS - 1), help="The same faults again.  [default: 0]"
+    "--connect-burst",
+    type=readable(_read_burst),
+    metavar="M",
+    help="New connections at once. If it is not given: N.",
+)
+@click.option(
+    "--session-life",
+    type=readable(partial(parse_duration_s, option="--session-life")),
+    metavar="DURATION",
+    help="Age at which the endpoint closes a connection, such as 60s.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**_SEED_BITS - 1),
+    help="Seed of the random choices: the same seed gives the same faults.  [default: 0]",
 )
 @click.option("--off", is_flag=True, help="No faults.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object: faults, fired.")
@@ -118,9 +142,10 @@ def _read_options(given: dict[str, Any]) -> Faults:
     if "session_life" in values:
         values["session_life"] = parse_duration_s(values["session_life"], option="--session-life")
     if "connect_rate" in values:
-        if not 0 < values["connect_rate"] < float("inf"):
-            raise UsageError("--connect-rate: give the new connections a second, more than 0")
+        values["connect_rate"] = _read_rate(values["connect_rate"])
         values.setdefault("connect_burst", max(values["connect_rate"], 1.0))
+    if "connect_burst" in values:
+        values["connect_burst"] = _read_burst(values["connect_burst"])
     return Faults(**values)
 
 
@@ -155,17 +180,19 @@ def _value(fault: Fault, faults: Faults) -> str:
     return f"{faults.share(fault):g}"
 
 
-def read_wish(port: int | None, rules: bool | None, regions: Sequence[str], rtt: str, commit: str) -> Wish:
-    """How `up` asks for the endpoint.
+def read_wish(
+    port: int | None, rules: bool | None, regions: Sequence[str], rtt: str | None, commit: str | None
+) -> Wish:
+    """The endpoint that the options of `up` ask for.
 
     Raises:
-        UsageError: a region twice, or durations that are none or not one for each region.
+        UsageError: a region is named twice, a duration cannot be read, or there is not one per region.
     """
     if len(set(regions)) != len(regions) or not all(_is_region(region) for region in regions):
         raise UsageError("--region: name each region once, in small letters, digits and -, as us-east-1")
-    places = max(len(regions), 1)
-    rtts, commits = _read_each(rtt, places, "--rtt"), _read_each(commit, places, "--commit")
-    profiles = tuple(Profile(*pair) for pair in zip(rtts, commits, strict=True)) if rtt or commit else ()
+    count = max(len(regions), 1)
+    pairs = zip(_read_each(rtt, count, "--rtt"), _read_each(commit, count, "--commit"), strict=True)
+    profiles = () if rtt is None and commit is None else tuple(Profile(*pair) for pair in pairs)
     return Wish(port or 0, rules, tuple(regions), profiles)
 
 
@@ -173,12 +200,12 @@ def _is_region(text: str) -> bool:
     return text.isascii() and text.replace("-", "").isalnum() and text == text.lower()
 
 
-def _read_each(text: str, places: int, option: str) -> list[float]:
-    """Durations by commas, one for each region or one for all."""
-    found = [parse_duration_s(part, option=option) for part in text.split(",")] if text else [0.0]
-    if len(found) not in {1, places}:
-        raise UsageError(f"{option} {text}: give one duration, or one for each of the {places} regions")
-    return found * places if len(found) == 1 else found
+def _read_each(text: str | None, count: int, option: str) -> list[float]:
+    """Durations in seconds, one per region; `text` has one for each region or one for all, None is 0."""
+    seconds = [parse_duration_s(part, option=option) for part in ("0" if text is None else text).split(",")]
+    if len(seconds) not in {1, count}:
+        raise UsageError(f"{option} {text}: give one duration, or one for each of the {count} regions")
+    return seconds * count if len(seconds) == 1 else seconds
 
 
 def start_endpoint(wish: Wish) -> None:

@@ -58,8 +58,18 @@ def local() -> None:
     multiple=True,
     help="A region of the endpoint, with a port of its own; may be given again.  [default: us-east-1]",
 )
-@click.option("--rtt", default="", help="What a round trip to the endpoint takes; by commas, one a region.")
-@click.option("--commit", default="", help="What a COMMIT at the endpoint takes; by commas, one a region.")
+@click.option(
+    "--rtt",
+    metavar="DURATIONS",
+    help="Time of a round trip to the endpoint, such as 2ms: one for all regions, or one per region, "
+    "separated by commas.",
+)
+@click.option(
+    "--commit",
+    metavar="DURATIONS",
+    help="Time of a COMMIT at the endpoint, such as 5ms: one for all regions, or one per region, separated "
+    "by commas.",
+)
 @click.option(
     "--fsync/--no-fsync",
     default=None,
@@ -70,8 +80,8 @@ def up(  # noqa: PLR0917 - click gives them by name
     port: int | None,
     rules: bool | None,
     regions: tuple[str, ...],
-    rtt: str,
-    commit: str,
+    rtt: str | None,
+    commit: str | None,
     fsync: bool | None,
 ) -> None:
     """Start the server, or find it running; print how to connect.
@@ -85,8 +95,8 @@ def up(  # noqa: PLR0917 - click gives them by name
       hotrow local up --endpoint --region us-east-1 --region us-east-2 --rtt 2ms,30ms --commit 5ms,20ms
       hotrow local up --no-fsync
     """  # noqa: D301 - click wants the character
-    given = {"--port": port, "--rules": rules, "--region": regions, "--rtt": rtt, "--commit": commit}
-    option = next((name for name, value in given.items() if value not in {None, (), ""}), None)
+    values = {"--port": port, "--rules": rules, "--region": regions, "--rtt": rtt, "--commit": commit}
+    option = next((name for name, value in values.items() if value not in {None, ()}), None)
     if option and not endpoint:
         raise UsageError(f"{option} is the endpoint's: add --endpoint")
     wish = read_wish(port, rules, regions, rtt, commit)

@@ -15,8 +15,8 @@ import click
 
 from hotrow.commands.clean import clean
 from hotrow.commands.doctor import doctor
-from hotrow.commands.finite import Finite
 from hotrow.commands.local import local
+from hotrow.commands.options import click_options, readable
 from hotrow.commands.probe import probe
 from hotrow.commands.sweep import sweep
 from hotrow.console import is_lost, take_over
@@ -24,7 +24,8 @@ from hotrow.errors import in_a_line, in_print
 from hotrow.exit_codes import ERROR, NOT_USABLE
 from hotrow.interruption import listen
 from hotrow.masking import hide_secrets, secrets_in
-from hotrow.run.gate_options import gate_options
+from hotrow.run.options import PAGE_OUT, Where
+from hotrow.units import read_number
 
 if TYPE_CHECKING:
     import signal
@@ -77,14 +78,13 @@ def main() -> None:
 
 @main.command()
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Where the page of several runs goes.")
-@gate_options
-def report(runs: tuple[Path, ...], out: Path | None, **limits: Any) -> None:
-    """Summarise RUN again, redraw its pictures and page and judge it again; no database is needed.
+@click_options(Where.REPORT)
+def report(runs: tuple[Path, ...], out: str | None, **limits: Any) -> None:
+    """Summarise RUN again, and write its pictures and its page again. No database is needed.
 
-    It is judged by the gates that it was run with; a gate that is given here takes the place of the run's.
-    Several runs of one scenario, such as on several targets, are drawn side by side on one page. The exit
-    code is that of the run, of several the worst.
+    RUN is the directory of a run. It is judged by the gates that it was run with; a gate that is given here
+    replaces the run's. Several runs of one scenario, such as runs on several databases, are drawn side by
+    side on one page. The exit code is that of the run; of several runs, the worst one.
 
     \b
     Examples:
@@ -95,17 +95,27 @@ def report(runs: tuple[Path, ...], out: Path | None, **limits: Any) -> None:
 
     if len(runs) == 1:
         sys.exit(report_run(runs[0], limits))
-    sys.exit(finish_side_by_side(runs, out or runs[0].parent / f"{runs[0].name}-side-by-side", limits))
+    beside = runs[0].parent / f"{runs[0].name}-side-by-side"
+    sys.exit(finish_side_by_side(runs, PAGE_OUT.read(out) if out else beside, limits))
 
 
 @main.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@gate_options
-@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@click_options(Where.CHECK)
+@click.option("--json", "as_json", is_flag=True, help="Print the judgement as JSON.")
 def check(run: Path, as_json: bool, **limits: Any) -> None:
-    """Judge RUN: 0 fine, 1 a gate failed, 3 an invariant was violated, 4 the measurement is not usable.
+    """Judge RUN by its gates: print what failed, and exit with the code that says so.
 
-    It is judged by the gates that it was run with; a gate that is given here takes the place of the run's.
+    RUN is the directory of a run. It is judged by the gates that it was run with; a gate that is given here
+    replaces the run's.
+
+    \b
+    Exit codes:
+      0  everything is fine
+      1  a gate failed
+      2  wrong usage, or RUN is not a run
+      3  an invariant was violated: the data is wrong
+      4  the measurement is not usable
 
     \b
     Example:
@@ -116,11 +126,21 @@ def check(run: Path, as_json: bool, **limits: Any) -> None:
     sys.exit(check_run(run, limits, as_json=as_json))
 
 
+def _read_price(text: str) -> float:
+    return read_number("--dpu-price", text, above_least=True)
+
+
 @main.command(context_settings={"show_default": True})
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--dpu-price", type=Finite(0, min_open=True), default=8.0, help="Dollars a million DPU.")
+@click.option(
+    "--dpu-price",
+    type=readable(_read_price),
+    metavar="DOLLARS",
+    default="8",
+    help="Price in dollars per million DPU.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def cost(run: Path, dpu_price: float, as_json: bool) -> None:
+def cost(run: Path, dpu_price: str, as_json: bool) -> None:
     """Say what RUN on Aurora DSQL cost, from CloudWatch, and write cost.json into its directory.
 
     CloudWatch is some minutes late. Where it cannot be asked, or has nothing yet, one line says so.
@@ -135,7 +155,7 @@ def cost(run: Path, dpu_price: float, as_json: bool) -> None:
     from reports.words.dpu_lines import tell  # noqa: PLC0415 - the same
 
     try:
-        reckoned = _reckon_cost(run, dpu_price)
+        reckoned = _reckon_cost(run, _read_price(dpu_price))
     except NoMetricsError as reason:
         click.echo(f"hotrow: no cost: {reason}", err=True)
         if as_json:

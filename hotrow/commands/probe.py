@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hotrow.errors import UsageError
+
 if TYPE_CHECKING:
     from hotrow.probe.matrix import Matrix
 
@@ -70,6 +72,8 @@ def _measure(hosts: tuple[str, ...], only: str, step_deadline: str) -> Matrix:
     from hotrow.units import parse_duration_s  # noqa: PLC0415 - the same
 
     deadline_s = parse_duration_s(step_deadline, option="--step-deadline")
+    if deadline_s <= 0:
+        raise UsageError("--step-deadline 0: a step needs time for its answer; give for example 3s")
     probes = select(load_probes(), only) if only else load_probes()
     targets = [start(target) for target in map(parse_target, hosts)]
     for target in targets:

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hotrow.commands.options import click_options
 from hotrow.errors import UsageError
 from hotrow.exit_codes import ERROR, NOT_USABLE, worst
 from hotrow.interruption import end_while_starting, listen
 from hotrow.knob import knobs_of
 from hotrow.masking import show_host
-from hotrow.run.gate_options import gate_options
+from hotrow.run.options import HOST, OUT, PROCESSES, Where, options_of
 from hotrow.scenario.loading import find_scenario
 
 if TYPE_CHECKING:
@@ -34,39 +35,17 @@ if TYPE_CHECKING:
     context_settings={"show_default": True, "ignore_unknown_options": True, "allow_extra_args": True}
 )
 @click.argument("scenario")
-@click.option(
-    "-H",
-    "--host",
-    "hosts",
-    multiple=True,
-    default=("local",),
-    help="local, local:rtt=2ms,commit=5ms, plain, dsql://… or postgresql://…; given several times, "
-    "the sweep runs on each and one report draws them all.",
-)
-@click.option("--skew", default="uniform,zipf:0.8,zipf:0.99,hot", help="Skews, by commas.")
-@click.option("--keys", default="10000", help="How many keys there are.")
-@click.option("--users", default="1,2,4,8,16,32", help="Numbers of concurrent users, by commas.")
-@click.option(
-    "--retry",
-    default="full-jitter",
-    help="Retry policies, by commas, such as none,full-jitter:base=10ms,cap=1s,max=10.",
-)
-@click.option("--redraw", is_flag=True, help="Draw fresh keys on every retry.")
-@click.option("--receipts", is_flag=True, help="Write a receipt in every transaction; see docs/receipts.md.")
-@click.option("--think", default="0", help="Pause of a user between two transactions.")
-@click.option("--duration", default="5s", help="Measured time of a cell.")
-@click.option("--warmup", default="1s", help="Time before the measured interval of a cell.")
-@click.option("--repeats", default="1", help="How often each cell is measured.")
-@click.option("--seed", default="1", help="Seed of every random choice.")
-@click.option("--out", default="results", help="Directory under which the run's own directory is made.")
-@click.option("--processes", default="0", help="Worker processes of the client; 0 is one process for all.")
-@gate_options
+@click_options(Where.SWEEP)
 @click.pass_context
-def sweep(ctx: click.Context, /, scenario: str, hosts: Sequence[str], **options: Any) -> None:
-    """Measure SCENARIO at every skew, policy and number of users, and write a report.
+def sweep(ctx: click.Context, /, scenario: str, host: Sequence[str], **values: Any) -> None:
+    """Measure SCENARIO at every skew, retry policy and number of users, and write a report.
 
-    SCENARIO is the name of a built-in scenario or the path of a file with your own. Its knobs are options
-    too, and take several values by commas: `hotrow scenarios` lists them.
+    SCENARIO is the name of a built-in scenario, or the path of a file with your own. The knobs of the
+    scenario are options too, and take several values, separated by commas: `hotrow scenarios` lists them.
+    Each combination is measured for --duration; it is called a cell. A gate is a limit that every cell has to
+    keep: the exit code is 1 if one does not (docs/exit-codes.md).
+
+    An environment variable such as HOTROW_MAX_P99_MS sets an option, here --max-p99-ms, if it is not given.
 
     \b
     Examples:
@@ -77,12 +56,12 @@ def sweep(ctx: click.Context, /, scenario: str, hosts: Sequence[str], **options:
     end_while_starting()
     _refuse_lost_folder()
     kind = _find(scenario)
-    words = ["--scenario", scenario, *_words(options), *_knob_words(kind, ctx.args)]
-    if len(set(hosts)) < len(hosts):
+    words = ["--scenario", scenario, *_words(values), *_knob_words(kind, ctx.args)]
+    if len(set(host)) < len(host):
         raise UsageError("-H: a target is given twice; give each once, and --repeats to measure it again")
-    if len(hosts) == 1:
-        _run_locust(["--host", hosts[0], *words])
-    sys.exit(_one_after_another(kind.name, hosts, words, Path(options["out"])))
+    if len(host) == 1:
+        _run_locust(["--host", host[0], *words])
+    sys.exit(_one_after_another(kind.name, host, words, OUT.read(values[OUT.name])))
 
 
 def _refuse_lost_folder() -> None:
@@ -107,14 +86,17 @@ def _find(scenario: str) -> type[Scenario]:
     return find_scenario(scenario, ALL)
 
 
-def _words(options: Mapping[str, Any]) -> list[str]:
-    """The options as Locust's: a flag by its name alone, and `--users`, which is Locust's own, by another."""
-    flags = {"users": "--levels"} | {
-        name: f"--{name.replace('_', '-')}" for name in options if name != "users"
-    }
-    pairs = [[flags[name]] if value is True else [flags[name], str(value)] for name, value in options.items()]
-    left_out = [value is False or (name == "processes" and value == "0") for name, value in options.items()]
-    return [word for pair, out in zip(pairs, left_out, strict=True) if not out for word in pair]
+def _words(values: Mapping[str, Any]) -> list[str]:
+    """The options as words of Locust's command line, those that are not given left out."""
+    words: list[str] = []
+    for option in options_of(Where.SWEEP):
+        value = values.get(option.name)
+        if option is HOST or value is None or value is False:
+            continue
+        if option is PROCESSES and PROCESSES.read(value) == 0:
+            continue
+        words += [option.argument] if option.is_switch else [option.argument, value]
+    return words
 
 
 def _knob_words(kind: type[Scenario], words: Sequence[str]) -> list[str]:

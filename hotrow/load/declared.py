@@ -12,7 +12,7 @@ from locust import events
 from hotrow.console import report_error
 from hotrow.errors import HotrowError, UsageError
 from hotrow.knob import knobs_of
-from hotrow.load.options import env_var
+from hotrow.run.options import SCENARIO, env_var
 from hotrow.scenario.calling import make_scenario
 from hotrow.scenario.loading import MODULE_PREFIX, find_scenario
 
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from locust.argument_parser import LocustArgumentParser
 
     from hotrow.scenario import Scenario
-
-FIRST_CHOICE = "transfer"
-"""What a sweep runs where `--scenario` says nothing."""
 
 
 def declared_scenario(kinds: Iterable[type[Any]], chosen: str | None) -> Scenario:
@@ -38,7 +35,7 @@ def declared_scenario(kinds: Iterable[type[Any]], chosen: str | None) -> Scenari
         if own is not None:
             return own
         if getattr(kind, "scenarios", None):
-            return make_scenario(find_scenario(chosen or FIRST_CHOICE, kind.scenarios), {})
+            return make_scenario(find_scenario(chosen or SCENARIO.default or "", kind.scenarios), {})
     raise UsageError("the locustfile's user class names no scenario; set `scenario = YourScenario()`")
 
 
@@ -92,6 +89,6 @@ def declare_knobs(parser: LocustArgumentParser, scenario: Scenario, *, listed: b
 def _chosen_ahead() -> str | None:
     """What `--scenario` says, read before the parser is complete: it decides which options there are."""
     peek = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    peek.add_argument("--scenario", default=os.environ.get("HOTROW_SCENARIO"))
+    peek.add_argument(SCENARIO.flag, default=os.environ.get(SCENARIO.env_var))
     chosen: str | None = peek.parse_known_args(sys.argv[1:])[0].scenario
     return chosen

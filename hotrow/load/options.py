@@ -1,34 +1,60 @@
-"""Our options as Locust's: on the command line, in the environment, in config files and in the web form."""
+"""Options of `hotrow.run.options` as Locust arguments, and the request that their values make up.
+
+Locust takes an argument from the command line, the environment, a configuration file and the web form.
+"""
 
 from __future__ import annotations
 
+import sys
+from argparse import Action
 from dataclasses import dataclass
-from pathlib import Path
-from types import MappingProxyType
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from locust import events
 
 from analysis.gates import Gates
-from hotrow.attempt.retry import parse_retries
+from hotrow.console import report_error
 from hotrow.errors import UsageError
 from hotrow.knob import knobs_of
-from hotrow.run.gate_options import GATE_OPTIONS, VIOLATIONS_HELP, read_gates
+from hotrow.run.options import (
+    DURATION,
+    GATES,
+    HOST,
+    KEYS,
+    OPTIONS,
+    OUT,
+    PROGRESS,
+    RECEIPTS,
+    REDRAW,
+    REPEATS,
+    RETRY,
+    SEED,
+    SKEW,
+    THINK,
+    USERS,
+    WARMUP,
+    Where,
+    options_of,
+    read_gates,
+)
 from hotrow.run.plan import Settings
-from hotrow.units import parse_duration_s, read_list, read_whole, told
+from hotrow.units import read_list
 
 if TYPE_CHECKING:
-    from argparse import Namespace
+    from argparse import ArgumentParser, Namespace
     from collections.abc import Mapping
+    from pathlib import Path
 
     from locust.argument_parser import LocustArgumentParser
 
+    from hotrow.run.options import Option
     from hotrow.scenario import Scenario
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the user asked for, parsed: the settings of the cells, and what is the same for the whole run."""
+    """The user's options, read: the settings of the cells, and everything that holds for the whole run."""
 
     settings: Settings
     seed: int
@@ -38,130 +64,131 @@ class Request:
     gates: Gates
     progress: bool
     options: dict[str, Any]
-    """The options as they were given, for run.json."""
+    """The texts of the options, for run.json."""
 
 
-OPTIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "--skew": (
-            "zipf:0.99",
-            "uniform, zipf:THETA, hotspot:KEYS:OPS, latest:THETA, hot:K (hot is one row) or file:PATH",
-        ),
-        "--keys": ("10000", "how many rows there are"),
-        "--retry": (
-            "full-jitter",
-            "none, immediate, fixed, exponential, equal-jitter, full-jitter:base=10ms,cap=1s,max=10, …",
-        ),
-        "--think": ("0", "pause of a user between two transactions, such as 10ms"),
-        "--warmup": ("1s", "time before the measured interval of a cell"),
-        "--seed": ("1", "seed of every random choice"),
-        **{option.flag: ("", f"gate: {option.meaning}") for option in GATE_OPTIONS},
-    }
-)
-"""Default and meaning of every option that has a value; a sweep has more (see `hotrow.load.sweep`)."""
-REDRAW_HELP = "draw fresh keys on every retry, instead of repeating the same work"
-RECEIPTS_HELP = (
-    "write a receipt in every transaction, and look it up where the connection was lost during COMMIT"
-)
-OUT_HELP = "directory under which the run's own directory is made"
+class CheckedText(Action):
+    """Keeps the text of an option if its reader takes it; otherwise ends the program in one line.
+
+    A default is not read, and neither are the fields of the web form (see `check_form`).
+    """
+
+    def __init__(self, option: Option[Any], **settings: Any) -> None:
+        super().__init__(**settings)
+        self.option = option
+
+    def __call__(self, _: ArgumentParser, namespace: Namespace, values: Any, __: str | None = None) -> None:
+        """Read the text and keep it."""
+        try:
+            _read(self.option, values, in_sweep=is_sweep(namespace))
+        except UsageError as error:
+            report_error(error)
+            sys.exit(error.exit_code)
+        setattr(namespace, self.dest, values)
 
 
 @events.init_command_line_parser.add_listener
-def add_arguments(parser: LocustArgumentParser, **_: Any) -> None:
-    """Declare the options that every locustfile of ours understands; they stand in the web form too."""
-    for flag, (default, text) in OPTIONS.items():
-        parser.add_argument(flag, default=default, env_var=env_var(flag), help=text)
-    parser.add_argument("--redraw", action="store_true", env_var=env_var("--redraw"), help=REDRAW_HELP)
-    parser.add_argument("--receipts", action="store_true", env_var=env_var("--receipts"), help=RECEIPTS_HELP)
-    parser.add_argument(
-        "--expect-violations",
-        action="store_true",
-        env_var=env_var("--expect-violations"),
-        help=VIOLATIONS_HELP,
-    )
-    parser.add_argument(
-        "--out", default="results", env_var=env_var("--out"), help=OUT_HELP, include_in_web_ui=False
-    )
+def _add_arguments(parser: LocustArgumentParser, **_: Any) -> None:
+    add_arguments(parser, Where.LOCUSTFILE)
 
 
-def env_var(flag: str) -> str:
-    """The environment variable of an option: `--max-p99-ms` is HOTROW_MAX_P99_MS."""
-    return "HOTROW_" + flag.removeprefix("--").replace("-", "_").upper()
+def add_arguments(parser: LocustArgumentParser, where: Where) -> None:
+    """Add every option that a locustfile takes, or those that only the locustfile of a sweep takes."""
+    for option in options_of(where):
+        settings: dict[str, Any] = {"action": "store_true"}
+        if not option.is_switch:
+            settings = {
+                "action": partial(CheckedText, option),
+                "default": option.default,
+                "metavar": f"<{option.metavar.lower()}>",
+            }
+        if option.in_environment:
+            settings["env_var"] = option.env_var
+        parser.add_argument(
+            option.argument, help=option.help, include_in_web_ui=option.in_web_form, **settings
+        )
+
+
+def check_host(host: str | None) -> None:
+    """Refuse a `--host` without a text, which Locust takes for none. Raises UsageError."""
+    if host is not None:
+        HOST.read(host)
+
+
+def check_form(fields: Mapping[str, str], *, in_sweep: bool) -> None:
+    """Read the fields of the web form that are options; a gate that is empty there is not set.
+
+    Raises:
+        UsageError: a field has a text that its option does not take.
+    """
+    for option in options_of(Where.LOCUSTFILE | Where.SWEEP_FILE):
+        text = fields.get(option.locust_name)
+        if text is None or option.is_switch or (not text and option in GATES.values()):
+            continue
+        _read(option, text, in_sweep=in_sweep)
 
 
 def read_request(options: Namespace, scenario: Scenario) -> Request:
-    """The request in Locust's parsed options; knobs that they do not have stand as in `scenario`.
+    """The request in Locust's parsed options; a knob that is no option of theirs stays as in `scenario`.
 
     Raises:
-        UsageError: an option that cannot be; one line.
+        UsageError: an option has a value that it does not take; one line.
     """
-    is_sweep = hasattr(options, "levels")
+    in_sweep = is_sweep(options)
     _refuse_endless(options.spawn_rate)
     turned = [knob for name, knob in knobs_of(type(scenario)).items() if hasattr(options, name)]
     knobs = {knob.name: getattr(options, knob.name) for knob in turned}
+    values = {
+        option: _read(option, getattr(options, option.locust_name), in_sweep=in_sweep)
+        for option in (SKEW, KEYS, RETRY, WARMUP, SEED, OUT, THINK)
+    }
     return Request(
         settings=Settings(
-            skews=read_list("--skew", options.skew) if is_sweep else (options.skew,),
-            keys=read_whole("--keys", options.keys, least=1),
-            levels=_levels(options) if is_sweep else (_single_level(options),),
-            retry=options.retry if is_sweep else _single_retry(options.retry),
+            skews=values[SKEW] if in_sweep else (values[SKEW],),
+            keys=values[KEYS],
+            levels=USERS.read(options.levels) if in_sweep else (_single_level(options),),
+            retry=values[RETRY],
             knobs={
-                knob.name: read_list(knob.flag, knobs[knob.name]) if is_sweep else (knobs[knob.name],)
+                knob.name: read_list(knob.flag, knobs[knob.name]) if in_sweep else (knobs[knob.name],)
                 for knob in turned
             },
-            redraw=bool(options.redraw),
-            repeats=read_whole("--repeats", options.repeats, least=1) if is_sweep else 1,
-            warmup_s=parse_duration_s(options.warmup, option="--warmup"),
-            duration_s=_duration_s(options) if is_sweep else None,
+            redraw=bool(getattr(options, REDRAW.name)),
+            repeats=REPEATS.read(options.repeats) if in_sweep else 1,
+            warmup_s=values[WARMUP],
+            duration_s=DURATION.read(options.duration) if in_sweep else None,
         ),
-        seed=read_whole("--seed", options.seed),
-        out=Path(options.out),
-        think_s=parse_duration_s(options.think, option="--think"),
-        receipts=bool(options.receipts) or scenario.receipts,
+        seed=values[SEED],
+        out=values[OUT],
+        think_s=values[THINK],
+        receipts=bool(getattr(options, RECEIPTS.name)) or scenario.receipts,
         gates=Gates(**read_gates(vars(options))),
-        progress=bool(getattr(options, "progress", False)),
-        options={**_shown(options, is_sweep), **knobs},
+        progress=bool(getattr(options, PROGRESS.name, False)),
+        options={**_texts(options), **knobs},
     )
 
 
-def _shown(options: Namespace, is_sweep: bool) -> dict[str, Any]:
+def _texts(options: Namespace) -> dict[str, Any]:
     """Our options and those of Locust that shape the load; never `--host`, which may hold a password."""
     names = [
-        "skew",
-        "keys",
-        "retry",
-        "redraw",
-        "receipts",
-        "think",
-        "warmup",
-        "seed",
-        *(option.name for option in GATE_OPTIONS),
-        "expect_violations",
+        option.locust_name
+        for option in OPTIONS
+        if option.in_run_json and hasattr(options, option.locust_name)
     ]
-    names += ["levels", "duration", "repeats"] if is_sweep else ["num_users", "spawn_rate", "run_time"]
+    names += [] if is_sweep(options) else ["num_users", "spawn_rate", "run_time"]
     return {name: getattr(options, name, None) for name in names}
 
 
-def _single_retry(text: str) -> str:
-    several = parse_retries(text)
-    if len(several) > 1:
-        raise UsageError(f"--retry {told(text)}: one policy here; `hotrow sweep` takes several")
-    return text
+def _read(option: Option[Any], text: str, *, in_sweep: bool) -> Any:
+    return option.read_in_sweep(text) if in_sweep else option.read(text)
 
 
-def _levels(options: Namespace) -> tuple[int, ...]:
-    return tuple(read_whole("--users", text, least=1) for text in read_list("--users", options.levels))
+def is_sweep(options: object) -> bool:
+    """Whether the options are those of `locustfiles/sweep.py`."""
+    return hasattr(options, USERS.locust_name)
 
 
 def _single_level(options: Namespace) -> int:
     return 1 if options.num_users is None else int(options.num_users)
-
-
-def _duration_s(options: Namespace) -> float:
-    seconds = parse_duration_s(options.duration, option="--duration")
-    if seconds <= 0:
-        raise UsageError("--duration 0: a cell needs time to be measured; give for example 5s")
-    return seconds
 
 
 def _refuse_endless(spawn_rate: float | None) -> None:

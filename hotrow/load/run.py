@@ -23,6 +23,7 @@ from hotrow.load.board import Board
 from hotrow.load.channel import MODE
 from hotrow.load.conductor import Conductor
 from hotrow.load.making import Maker
+from hotrow.load.options import check_host
 from hotrow.load.orphans import end_with_master
 from hotrow.load.signals import Ending
 from hotrow.load.web import guard
@@ -80,6 +81,7 @@ def _on_init(environment: Environment, runner: Any, **_: Any) -> None:
 def _stand_ready(environment: Environment, runner: Any) -> None:
     options = environment.parsed_options
     _EXIT.environment = environment
+    check_host(environment.host)
     hosts = guard(environment)
     if getattr(options, "progress", False):
         logging.getLogger("locust.stats_logger").disabled = True

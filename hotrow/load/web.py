@@ -21,6 +21,7 @@ from werkzeug.datastructures import ImmutableMultiDict
 from hotrow.console import report_error
 from hotrow.errors import UsageError
 from hotrow.load.hosts import HIDDEN, Hosts, Scrubbing
+from hotrow.load.options import check_form, is_sweep
 
 if TYPE_CHECKING:
     from flask import Response
@@ -133,6 +134,7 @@ class Form:
         for name in ("skew", "scenario"):
             if name in form and form[name] != self._started_with.get(name):
                 self._check_paths(name, form[name])
+        check_form(form, in_sweep=is_sweep(self._environment.parsed_options))
         return ImmutableMultiDict(
             [
                 (name, self._shown(value) if name == "host" else value)
@@ -152,8 +154,7 @@ class Form:
             if not any(text in (getattr(kind, "scenarios", None) or ()) for kind in kinds):
                 raise UsageError("scenario: only a built-in one here; give a file on the command line")
             return
-        is_list = hasattr(self._environment.parsed_options, "levels")
-        for skew in text.split(",") if is_list else [text]:
+        for skew in text.split(",") if is_sweep(self._environment.parsed_options) else [text]:
             kind, _, path = skew.strip().partition(":")
             if kind == "file" and not is_below(Path(path), Path.cwd()):
                 raise UsageError("skew file: only files below the working directory here")

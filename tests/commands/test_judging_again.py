@@ -122,20 +122,44 @@ def test_a_limit_that_is_no_number_is_refused(flag: str, value: str, tmp_path: P
     assert f"{flag} {value}: must be a number from 0" in done.output
 
 
-@pytest.mark.parametrize("value", ["nan", "inf"])
-def test_a_price_that_is_no_number_is_refused(value: str, tmp_path: Path) -> None:
-    """Nothing costs NaN dollars."""
-    done = hotrow("cost", str(write_run(tmp_path / "run")), "--dpu-price", value)
+@pytest.mark.parametrize("value", ["nan", "inf", "-1", "1e400", ""])
+@pytest.mark.parametrize("flag", ["--connect-rate", "--connect-burst", "--session-life"])
+def test_a_fault_without_a_number_is_refused(flag: str, value: str) -> None:
+    """Before any endpoint is asked."""
+    done = hotrow("local", "faults", flag, value)
 
     assert done.exit_code == 2
-    assert "--dpu-price" in done.output
+    assert done.stderr.startswith(f"hotrow: {flag}")
 
 
-def test_a_burst_without_end_is_refused() -> None:
-    """Before any endpoint is asked."""
-    done = hotrow("local", "faults", "--connect-rate", "5", "--connect-burst", "inf")
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(
+            ["up", "--endpoint", flag, value]
+            for flag in ("--rtt", "--commit")
+            for value in ("nan", "", "-1s")
+        ),
+        ["token", "--expires", "nan"],
+    ],
+)
+def test_a_duration_without_a_number_is_refused(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the server is started."""
+    monkeypatch.setattr("hotrow.commands.local.ensure_up", lambda **_: pytest.fail("the server was started"))
 
-    assert (done.exit_code, "--connect-burst" in done.output) == (2, True)
+    done = hotrow("local", *words)
+
+    assert done.exit_code == 2
+    assert words[-2] in done.stderr
+
+
+@pytest.mark.parametrize("value", ["nan", "0", "", "-1s"])
+def test_a_deadline_of_nothing_is_refused(value: str) -> None:
+    """No probe could be answered in time."""
+    done = hotrow("probe", "--step-deadline", value)
+
+    assert done.exit_code == 2
+    assert done.stderr.startswith("hotrow: --step-deadline")
 
 
 def test_every_command_has_every_gate() -> None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from hotrow.attempt.retry import parse_retries
 from hotrow.errors import UsageError
 from hotrow.keys.skew import parse_skews
 from hotrow.knob import Choice, Duration, Knob, Share, Switch, Whole
-from hotrow.run.gate_options import GATE_OPTIONS, read_limit
-from hotrow.units import parse_duration_s, read_list, read_whole
+from hotrow.run.options import GATES, RETRY, SEED, SKEW, THINK, USERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,24 +33,17 @@ def _named(knob: Knob[Any]) -> Knob[Any]:
 PARSERS: Mapping[str, Parser] = MappingProxyType(
     {
         "skew": Parser(
-            lambda text: [skew.table(100) for skew in parse_skews(read_list("--skew", text))],
+            lambda text: [skew.table(100) for skew in parse_skews(SKEW.read_in_sweep(text))],
             ("uniform", "zipf:0.99", "hot,hot:3", "hotspot:0.2:0.8", "latest:1e0", "file:nowhere.csv"),
         ),
         "retry": Parser(
-            parse_retries,
+            RETRY.read_in_sweep,
             ("none", "full-jitter:base=10ms,cap=1s,max=10", "budget:ratio=0.2,burst=10", "fixed,immediate"),
         ),
-        "duration": Parser(
-            lambda text: parse_duration_s(text, option="--think"), ("10ms", "1.5s", "0", ".5h", "90m", "7us")
-        ),
-        "users": Parser(
-            lambda text: [read_whole("--users", one, least=1) for one in read_list("--users", text)],
-            ("1,2,4", "16", "1_000"),
-        ),
-        "whole": Parser(lambda text: read_whole("--seed", text), ("0", "10000", "9223372036854775807")),
-        "limit": Parser(
-            lambda text: [read_limit(option, text) for option in GATE_OPTIONS], ("0.1", "1", "2e-3")
-        ),
+        "duration": Parser(THINK.read, ("10ms", "1.5s", "0", ".5h", "90m", "7us")),
+        "users": Parser(USERS.read, ("1,2,4", "16", "1_000")),
+        "whole": Parser(SEED.read, ("0", "10000", "9223372036854775807")),
+        "limit": Parser(lambda text: [option.read(text) for option in GATES.values()], ("0.1", "1", "2e-3")),
         "whole knob": Parser(_named(Whole(1, "", least=1, most=3000)).read, ("1", "3000")),
         "share knob": Parser(_named(Share(0.5, "")).read, ("0", "0.25", "1e-3", ".5")),
         "duration knob": Parser(_named(Duration("1s", "")).read, ("50ms", "2m")),

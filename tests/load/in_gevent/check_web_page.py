@@ -148,12 +148,41 @@ def test_a_file_skew_stays_below_the_working_directory(
     assert open_page().start(skew=skew)["success"] is allowed
 
 
-def test_a_skew_of_the_command_line_may_come_back(open_page: Callable[..., Page]) -> None:
-    """The page has it as the field's default; whoever started the program may read what he named."""
-    page = open_page("--skew", "file:/etc/hostname")
+def test_a_skew_of_the_command_line_may_come_back(open_page: Callable[..., Page], tmp_path: Path) -> None:
+    """The page has it as the field's default; the user who named a file may read it."""
+    skews = [f"file:{tmp_path / name}" for name in ("named.csv", "other.csv")]
+    for name in ("named.csv", "other.csv"):
+        (tmp_path / name).write_text("key,weight\n0,1\n")
+    page = open_page("--skew", skews[0])
 
-    assert page.start(skew="file:/etc/hostname")["success"] is True
-    assert page.start(skew="file:/etc/passwd")["success"] is False
+    assert page.start(skew=skews[0])["success"] is True
+    assert page.start(skew=skews[1])["success"] is False
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "taken"),
+    [
+        ("keys", "nan", False),
+        ("keys", "", False),
+        ("think", "-1s", False),
+        ("duration", "1e400s", False),
+        ("levels", "1,inf", False),
+        ("max_p99_ms", "nan", False),
+        ("max_conflict_rate", "1.5", False),
+        ("max_conflict_rate", "", True),
+        ("levels", "1,2", True),
+    ],
+)
+def test_a_field_is_read_before_anything_starts(
+    field: str, text: str, taken: bool, open_page: Callable[..., Page]
+) -> None:
+    """By the option's own reader; a gate without a text is not set."""
+    page = open_page()
+
+    answer = page.start(**{field: text})
+
+    assert answer["success"] is taken
+    assert taken or "must be" in answer["message"] or "is not a duration" in answer["message"]
 
 
 def test_a_scenario_s_file_cannot_be_named(open_page: Callable[..., Page], tmp_path: Path) -> None:
