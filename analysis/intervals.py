@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scipy import stats
+from scipy import special
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +24,7 @@ BATCHES = 25
 """Batches per interval: few enough to be longer than a burst, many enough to estimate their scatter."""
 
 _UPPER = (1 + CONFIDENCE) / 2
-_NORMAL = float(stats.norm.ppf(_UPPER))
+_NORMAL = float(special.ndtri(_UPPER))
 _TWO = 2
 
 
@@ -52,10 +52,11 @@ def wilson(hits: float, trials: float) -> tuple[float, float]:
 def poisson(count: float) -> tuple[float, float]:
     """The exact interval for the mean of a Poisson count. The count does not need to be a whole number.
 
+    Half a chi-squared quantile with 2 n degrees of freedom is a gamma quantile of shape n.
     Source: F. Garwood, Biometrika 28, 1936.
     """
-    low = float(stats.chi2.ppf(1 - _UPPER, 2 * count)) / 2 if count > 0 else 0.0
-    return low, float(stats.chi2.ppf(_UPPER, 2 * count + 2)) / 2
+    low = float(special.gammaincinv(count, 1 - _UPPER)) if count > 0 else 0.0
+    return low, float(special.gammaincinv(count + 1, _UPPER))
 
 
 def design_effect(residuals: Floats, variance: float) -> float:
@@ -74,7 +75,7 @@ def design_effect(residuals: Floats, variance: float) -> float:
     if batches < _TWO or variance <= 0:
         return 1.0
     scatter = batches / (batches - 1) * float((residuals**2).sum())
-    student = float(stats.t.ppf(_UPPER, batches - 1))
+    student = float(special.stdtrit(batches - 1, _UPPER))
     return max(1.0, scatter / variance * (student / _NORMAL) ** 2)
 
 
@@ -117,5 +118,5 @@ def per_second(counts: Floats, seconds: float) -> Estimate:
     if total == 0:
         return Estimate(0.0, 0.0, poisson(0)[1] / seconds)
     batches = len(counts)
-    half = float(stats.t.ppf(_UPPER, batches - 1) * counts.std(ddof=1) * math.sqrt(batches))
+    half = float(special.stdtrit(batches - 1, _UPPER) * counts.std(ddof=1) * math.sqrt(batches))
     return Estimate(total / seconds, max(0.0, total - half) / seconds, (total + half) / seconds)

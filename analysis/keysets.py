@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from scipy.optimize import brentq
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -157,4 +156,6 @@ def _time_of(p: Floats, counts: Floats, rung: int) -> float:
     latest = 1.0
     while missing(latest) < 0.0:
         latest *= 2.0
+    from scipy.optimize import brentq  # noqa: PLC0415 - half a second of imports that only this function needs
+
     return float(brentq(missing, 0.0, latest))
