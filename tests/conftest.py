@@ -1,4 +1,10 @@
-"""One real embedded server for the whole run, in a home of its own, stopped at the end."""
+"""Markers, the order of the tests, and the stand-in: one real embedded server per process that runs tests.
+
+Every test has one of three markers: `unit` (starts no server), `server` and `browser`. A test that uses one
+of the fixtures below gets `server`. A test that starts a server in another way, or drives a browser, says so
+itself. All others are unit tests. While one of them runs, no PostgreSQL can be found, so a test with the
+wrong marker fails.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +19,23 @@ import psycopg
 import pytest
 
 from tests.support.local_home import new_home
+from tests.support.ordering import make_scheduler, rank
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from tests.support.faulty import Faulty
 
+SERVER_FIXTURES = {"hotrow_home", "home", "scratch"}
+"""Each leads to a server; `dsn` and all that depends on it use `hotrow_home`."""
+NOWHERE = "/dev/null/unit-tests-start-no-server"
+"""The HOTROW_HOME and the HOTROW_PG_BIN of a unit test: there is neither a folder nor a PostgreSQL."""
+PG_BIN = os.environ.get("HOTROW_PG_BIN")
+HOME = pytest.StashKey[str]()
+"""Where the stand-in of this process lives, once a test has asked for it."""
+
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of commands would compile the same modules again
 
 for number in (signal.SIGINT, signal.SIGHUP):
     if signal.getsignal(number) is signal.SIG_IGN:
@@ -26,15 +43,62 @@ for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give every test its marker, and begin with what takes long."""
+    for item in items:
+        if SERVER_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.server)
+        elif not any(item.get_closest_marker(name) for name in ("server", "browser")):
+            item.add_marker(pytest.mark.unit)
+    items.sort(key=lambda item: rank(item.nodeid))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Before any fixture of a unit test is made: from now on no server can be found or started."""
+    _allow_servers(item.config, allowed=item.get_closest_marker("unit") is None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Fixtures of a module or of the whole process may have servers to stop, whatever their last test was."""
+    _allow_servers(item.config, allowed=True)
+
+
+def _allow_servers(config: pytest.Config, *, allowed: bool) -> None:
+    _set("HOTROW_PG_BIN", PG_BIN if allowed else NOWHERE)
+    _set("HOTROW_HOME", config.stash.get(HOME, NOWHERE) if allowed else NOWHERE)
+
+
+def _set(variable: str, text: str | None) -> None:
+    if text is None:
+        os.environ.pop(variable, None)
+    else:
+        os.environ[variable] = text
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores, for `-n auto`: many tests wait for injected latency."""
+    return (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Which worker runs which tests."""
+    return make_scheduler(config, log)
+
+
 @pytest.fixture(scope="session")
-def hotrow_home() -> Iterator[Path]:
-    """A HOTROW_HOME that this run and its commands share; short, because a socket's path must be."""
+def hotrow_home(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A HOTROW_HOME that this process and its commands share; short, because a socket's path must be."""
     home = Path(tempfile.mkdtemp(prefix="hr"))
     home.chmod(0o755)
-    os.environ["HOTROW_HOME"] = str(home)
+    request.config.stash[HOME] = os.environ["HOTROW_HOME"] = str(home)
     yield home
     from hotrow.standin.server import down  # noqa: PLC0415 - psycopg only after the home is set
 
+    os.environ["HOTROW_HOME"] = str(home)  # a fixture of the last test may have put another back
     down()
     shutil.rmtree(home, ignore_errors=True)
 
@@ -42,6 +106,7 @@ def hotrow_home() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def dsn(hotrow_home: Path) -> str:
     """The conninfo of the running stand-in."""
+    assert hotrow_home.is_dir()
     from hotrow.standin.server import ensure_up  # noqa: PLC0415 - the same
 
     return str(ensure_up().dsn)
