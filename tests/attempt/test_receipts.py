@@ -137,7 +137,7 @@ def receipts_of(worker: int = 0, clock: Clock | None = None) -> Receipts:
         rng=np.random.default_rng(1),
         sleep=clock.sleep if clock else time.sleep,
         clock_s=clock or time.monotonic,
-        time_limit=lambda seconds: nullcontext(),
+        time_limit=lambda _seconds: nullcontext(),
     )
 
 
@@ -244,6 +244,7 @@ def test_receipts_lie_between_acknowledged_and_unknown(
 @pytest.fixture
 def target(dsn: str) -> Target:
     """The stand-in without injected latency."""
+    assert dsn
     return start(parse_target("local:rtt=0,commit=0"))
 
 

@@ -167,6 +167,7 @@ def test_a_kill_while_commit_is_in_flight_is_recorded_as_unknown() -> None:
 )
 def test_a_conflict_that_run_caught_is_a_conflict(raises: Exception | None, outcome: Outcome) -> None:
     """Whatever the scenario made of it: it is retried, and not counted as rejected."""
+    del outcome
     run = Run(["COMMIT"], raises=raises, retry="none")
     run.session.aborted_by = CONFLICT
 

@@ -90,7 +90,7 @@ def write_run(directory: Path, target: dict[str, Any]) -> None:
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """CloudWatch, as it should be."""
-    monkeypatch.setattr(cloudwatch, "make_client", lambda region: Client())
+    monkeypatch.setattr(cloudwatch, "make_client", lambda _region: Client())
     return monkeypatch
 
 
@@ -123,7 +123,7 @@ def test_json_is_what_was_written(run: Path) -> None:
 
 def test_the_other_dimension_is_told(run: Path, answers: pytest.MonkeyPatch) -> None:
     """In cost.json."""
-    answers.setattr(cloudwatch, "make_client", lambda region: Client("ResourceId"))
+    answers.setattr(cloudwatch, "make_client", lambda _region: Client("ResourceId"))
 
     assert cost(run).exit_code == 0
     written = read_cost(run)
@@ -143,7 +143,7 @@ def test_off_is_one_line_and_no_failure(
     run: Path, answers: pytest.MonkeyPatch, client: Client, says: str
 ) -> None:
     """Exit code 0, and nothing is written."""
-    answers.setattr(cloudwatch, "make_client", lambda region: client)
+    answers.setattr(cloudwatch, "make_client", lambda _region: client)
 
     result = cost(run)
 

@@ -111,7 +111,8 @@ def test_the_stand_in_passes(dsn: str) -> None:
     assert schemas_of_runs(dsn) == before
 
 
-def test_the_stand_in_s_latency_is_that_of_a_run(dsn: str) -> None:
+@pytest.mark.usefixtures("dsn")
+def test_the_stand_in_s_latency_is_that_of_a_run() -> None:
     """The sessions are those of a run, so the times include the injected latency."""
     result = run("local:rtt=4ms,commit=9ms", "--json")
 
@@ -312,7 +313,8 @@ def test_no_secret_is_in_any_output(hosts: Hosts) -> None:
             assert not any(part in output for part in (ACCESS_KEY, SECRET_KEY, "X-Amz-Signature"))
 
 
-def test_the_console_table_is_80_columns_wide(dsn: str) -> None:
+@pytest.mark.usefixtures("dsn")
+def test_the_console_table_is_80_columns_wide() -> None:
     """This is the width if the output is not a terminal, for example in a log."""
     result = run("local:rtt=0,commit=0")
 

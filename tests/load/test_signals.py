@@ -79,7 +79,7 @@ def test_a_loop_that_never_lets_go_is_ended_and_named() -> None:
     assert err.endswith("; nothing is left\n")
 
 
-def test_a_second_signal_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_signal_does_not_wait() -> None:
     """A proper end that hangs is cut off, with what is left of the run."""
     process = started("stuck")
     process.send_signal(signal.SIGINT)

@@ -49,12 +49,14 @@ a: COMMIT -> COMMIT
 @pytest.fixture
 def target(dsn: str) -> Target:
     """The stand-in at full speed."""
+    assert dsn
     return start(parse_target("local:rtt=0,commit=0"))
 
 
 @pytest.fixture(scope="module")
 def endpoint_target(dsn: str) -> Iterator[Target]:
     """The stand-in's endpoint, as any PostgreSQL server is named."""
+    assert dsn
     endpoint = ensure_endpoint()
     where = urlencode({"sslmode": "verify-full", "sslrootcert": endpoint.ca})
     host = f"{ADMIN}:{quote(make_token(), safe='')}@{endpoint.host}:{endpoint.port}"
@@ -163,7 +165,8 @@ def test_the_command_prints_one_matrix_of_several_targets(dsn: str) -> None:
     assert "local (rtt 2ms, commit 5ms): 1 of 1 as Aurora DSQL\n" in table.output
 
 
-def test_the_command_ends_well_where_all_is_as_expected(dsn: str) -> None:
+@pytest.mark.usefixtures("dsn")
+def test_the_command_ends_well_where_all_is_as_expected() -> None:
     """Exit 0, and the table's cell says `same`."""
     answer = CliRunner().invoke(command, ["--only", "disjoint writes both commit"])
 

@@ -32,6 +32,7 @@ CELLS = [
 @pytest.fixture(scope="module")
 def swept(hotrow_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory of one small sweep without retries."""
+    assert hotrow_home
     out = tmp_path_factory.mktemp("swept")
     done = run("hotrow", "sweep", "counter", *CELLS, "--retry", "none", "--out", str(out))
     assert exit_code(done) == 0, done.stderr

@@ -33,6 +33,7 @@ class Mine(Counter):
 @pytest.fixture(scope="module")
 def swept(hotrow_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory of a sweep over two numbers of shards and two policies, on one hot counter."""
+    assert hotrow_home
     out = tmp_path_factory.mktemp("swept")
     words = ["--shards", "1,4", "--retry", "none,full-jitter:base=5ms,cap=20ms", "--skew", "hot"]
     done = run("hotrow", "sweep", "counter", *words, *QUICK, "--out", str(out))

@@ -21,6 +21,7 @@ HOSTS = ["-H", "local", "-H", "plain:isolation=read-committed"]
 @pytest.fixture(scope="module")
 def swept(hotrow_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory of one hot row on the stand-in and on row locks."""
+    assert hotrow_home
     out = tmp_path_factory.mktemp("swept")
     done = run("hotrow", "sweep", "counter", *HOSTS, *CELL, "--out", str(out))
     assert exit_code(done) == 0, done.stderr

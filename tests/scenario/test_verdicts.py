@@ -184,6 +184,7 @@ def test_a_check_that_wants_to_leave_has_found_nothing(error: BaseException) -> 
     """It does not end the run, least of all with exit code 0."""
 
     def leave(tally: Tally) -> list[Verdict]:
+        del tally
         raise error
 
     (verdict,) = run_check(SCENARIO, leave, TALLY)

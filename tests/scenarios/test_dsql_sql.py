@@ -70,6 +70,7 @@ def statements(scenario: Scenario) -> list[str]:
 @pytest.fixture(scope="module")
 def all_statements(hotrow_home: object) -> dict[str, list[str]]:
     """Of each scenario, and of receipts."""
+    assert hotrow_home
     of_scenarios = {name: statements(kind()) for name, kind in ALL.items()}
     return {**of_scenarios, "receipts": [TABLE, WRITE, COUNT]}
 

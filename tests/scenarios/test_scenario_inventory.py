@@ -14,7 +14,8 @@ pytestmark = pytest.mark.usefixtures("hotrow_home")
 
 @pytest.mark.parametrize("guard", ["condition", "read"])
 @pytest.mark.parametrize("conflicts", ["commit", "locks"])
-def test_the_last_piece_is_sold_once(guard: str, conflicts: str, dsn: str) -> None:
+@pytest.mark.usefixtures("dsn")
+def test_the_last_piece_is_sold_once(guard: str, conflicts: str) -> None:
     """Clients that want more than there is sell all of it and no more, and the rest is rejected."""
     host = FULL_SPEED if conflicts == "commit" else PLAIN
     with staged(Inventory(stock=20, guard=guard), keys=3, host=host) as stage:

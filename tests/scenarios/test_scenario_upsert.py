@@ -13,7 +13,8 @@ pytestmark = pytest.mark.usefixtures("hotrow_home")
 
 
 @pytest.mark.parametrize("conflicts", ["commit", "locks"])
-def test_every_view_is_counted_whoever_made_the_row(conflicts: str, dsn: str) -> None:
+@pytest.mark.usefixtures("dsn")
+def test_every_view_is_counted_whoever_made_the_row(conflicts: str) -> None:
     """Clients race for one row that is not there yet: some conflict, none fails, all are counted in it."""
     host = FULL_SPEED if conflicts == "commit" else PLAIN
     with staged(Upsert(period="0s"), host=host) as stage:

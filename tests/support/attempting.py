@@ -102,9 +102,11 @@ class Draws(Scenario):
         return []
 
     def seed(self, keys: int) -> list[str]:
+        del keys
         return []
 
     def draw(self, keys: Keys, rng: np.random.Generator) -> Work:
+        del keys, rng
         self.drawn += 1
         return Work(parameters=(self.drawn,), writes=(self.drawn,), kind=self.drawn % self.many)
 
@@ -114,9 +116,11 @@ class Draws(Scenario):
             raise self.raises
 
     def observe(self, session: Session) -> dict[str, int]:
+        del session
         return {}
 
     def check(self, before: Any, after: Any, tally: Any) -> list[Any]:
+        del before, after, tally
         return []
 
 
@@ -189,9 +193,9 @@ class Run:
         return Receipts(
             worker=0,
             rng=np.random.default_rng(2),
-            sleep=lambda seconds: None,
+            sleep=lambda _seconds: None,
             clock_s=lambda: next(ticks) * PATIENCE_S / 40,
-            time_limit=lambda seconds: nullcontext(),
+            time_limit=lambda _seconds: nullcontext(),
         )
 
     def _pause(self, seconds: float) -> bool:

@@ -281,6 +281,7 @@ _WRONG = (
 
 
 def _wrong(rng: random.Random, table: Table) -> str:
+    del table
     return rng.choice(_WRONG)
 
 

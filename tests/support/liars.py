@@ -36,6 +36,7 @@ class Honest(Scenario):
         return [*items, "INSERT INTO audit VALUES (1, 1, 0)"]
 
     def draw(self, keys: Keys, rng: np.random.Generator) -> Work:
+        del rng
         drawn = keys.draw(1)
         return Work(drawn, writes=drawn)
 
@@ -43,9 +44,11 @@ class Honest(Scenario):
         session.execute(_ADD, *work.parameters)
 
     def observe(self, session: Session) -> State:
+        del session
         return {}
 
     def check(self, before: State, after: State, tally: Tally) -> Sequence[Verdict]:
+        del before, after, tally
         return []
 
 
@@ -82,6 +85,7 @@ class Silent(Honest):
     """Declares nothing and changes a row."""
 
     def draw(self, keys: Keys, rng: np.random.Generator) -> Work:
+        del rng
         return Work(keys.draw(1), writes=())
 
 
@@ -93,6 +97,7 @@ class Idle(Honest):
         return 2
 
     def draw(self, keys: Keys, rng: np.random.Generator) -> Work:
+        del rng
         one, other = keys.draw(2)
         return Work((one,), writes=(one, other))
 
@@ -109,6 +114,7 @@ class Refuses(Honest):
     """Its rule says no, so nothing is written: honest."""
 
     def run(self, session: Session, work: Work) -> None:
+        del session, work
         raise Rejected("no")
 
 
@@ -141,6 +147,7 @@ class Broken(Honest):
     """Fails in its own code."""
 
     def run(self, session: Session, work: Work) -> None:
+        del session, work
         raise KeyError("colour")
 
 
@@ -148,4 +155,5 @@ class Undrawable(Honest):
     """Fails as it draws."""
 
     def draw(self, keys: Keys, rng: np.random.Generator) -> Work:
+        del keys, rng
         raise ZeroDivisionError("no")

@@ -114,6 +114,7 @@ def test_what_is_wrong_is_said_in_one_line(target: Target, dsn: str) -> None:
 
     class Wrong(Counter):
         def seed(self, keys: int) -> Sequence[str]:
+            del keys
             return ["INSERT INTO counter SELECT id, 0, 0 FROM generate_series(0, 3000) AS id"]
 
     run_schema = RunSchema(target, SCHEMA, Wrong(), HASTE)

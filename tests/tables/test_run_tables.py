@@ -38,6 +38,7 @@ class Crashing(Counter):
     name = "crashing"
 
     def check(self, before: State, after: State, tally: Tally) -> Sequence[Verdict]:
+        del before, after, tally
         raise KeyError("total")
 
 
@@ -112,6 +113,7 @@ class Forgetful(Counter):
     name = "forgetful"
 
     def seed(self, keys: int) -> Sequence[str]:
+        del keys
         return cast("Sequence[str]", None)
 
 
@@ -121,6 +123,7 @@ class Illegible(Counter):
     name = "illegible"
 
     def observe(self, session: Session) -> State:
+        del session
         raise KeyError("colour")
 
 
@@ -165,6 +168,7 @@ class Selective(Counter):
         return total if self.sharp else {"total": 0}
 
     def check(self, before: State, after: State, tally: Tally) -> Sequence[Verdict]:
+        del tally
         return [judge("nothing was counted", [after] if after != before else [])]
 
 

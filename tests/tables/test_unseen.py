@@ -165,10 +165,12 @@ class TwoKinds(liars.Honest):
         self.drawn = 0
 
     def draw(self, keys: Keys, rng: np.random.Generator) -> Work:
+        del rng
         self.drawn += 1
         return Work(keys.draw(1), writes=(), kind=int(self.drawn % self.rare == 0))
 
     def run(self, session: Session, work: Work) -> None:
+        del session
         if work.kind:
             raise Rejected("no refunds")
 

@@ -218,6 +218,7 @@ def test_a_rate_that_was_exceeded_slows_all_users_of_the_process(cluster: Cluste
 @pytest.fixture
 def set_faults(offer: Offer) -> Iterator[Callable[..., None]]:
     """Puts faults in force, for one test."""
+    assert offer
 
     def put(**values: Any) -> None:
         ask_control(find_control(), Faults(**values))

@@ -26,6 +26,7 @@ ANSWER_DEADLINE_S = 60.0
 @pytest.fixture
 def target(dsn: str) -> Target:
     """The stand-in without injected latency."""
+    assert dsn
     return start(parse_target("local:rtt=0,commit=0"))
 
 

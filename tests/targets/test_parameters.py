@@ -44,6 +44,7 @@ class Word(enum.StrEnum):
 @pytest.fixture(scope="module")
 def session(dsn: str) -> Iterator[PostgresSession]:
     """A session on the stand-in."""
+    assert dsn
     session = start(parse_target("local:rtt=0,commit=0")).connect(BLOCKING)
     yield session
     session.close()

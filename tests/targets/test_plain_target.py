@@ -60,7 +60,8 @@ def test_its_tables_are_ordinary_ones(dsn: str) -> None:
     assert value(dsn, f"{kinds} WHERE {of_schema}") == "by_value i,counter r,counter_pkey i"
 
 
-def test_the_second_writer_waits_and_conflicts(target: Target, staged: RunSchema, dsn: str) -> None:
+@pytest.mark.usefixtures("dsn")
+def test_the_second_writer_waits_and_conflicts(target: Target, staged: RunSchema) -> None:
     """Its UPDATE is refused by a row lock that does not come free: a lock, where the stand-in has none."""
     first, second = (target.connect(BLOCKING, staged.schema) for _ in range(2))
     second.run("SET lock_timeout TO '50ms'")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def target(dsn: str) -> Target:
     """The stand-in without injected latency."""
+    assert dsn
     return start(parse_target("local:rtt=0,commit=0"))
 
 

@@ -123,6 +123,7 @@ def test_a_disk_that_stays_full_ends_the_run(
     assert board.ledger is not None
 
     def refuse(file: int, data: bytes) -> int:
+        del file, data
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "write", refuse)
@@ -227,14 +228,16 @@ def test_a_user_that_connects_longer_than_its_cell_runs_nothing_in_it(
         scenario = None
 
     def take_place(self: Any, cell: Any) -> None:
+        del self, cell
         moving.set()
         moved.wait()
 
     def run_transaction(client: Any, number: int) -> None:
+        del client
         began.append(number)
 
     monkeypatch.setattr(Slow, "_take_place", take_place)
-    monkeypatch.setattr(Slow, "_make_client", lambda self, cell: type("C", (), {"rng": None})())
+    monkeypatch.setattr(Slow, "_make_client", lambda _self, _cell: type("C", (), {"rng": None})())
     monkeypatch.setattr(user_module, "run_transaction", run_transaction)
     user = Slow.__new__(Slow)
     user._board, user._connection, user._is_ready = board, None, True

@@ -29,7 +29,7 @@ def _read_no_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
 
     from hotrow.attempt.record import ATTEMPT  # noqa: PLC0415 - the same
 
-    monkeypatch.setattr(conductor_module, "read_attempts", lambda run, crew: np.empty(0, ATTEMPT))
+    monkeypatch.setattr(conductor_module, "read_attempts", lambda _run, _crew: np.empty(0, ATTEMPT))
 
 
 class Worker(Runner):
@@ -210,6 +210,7 @@ def test_a_signal_while_the_workers_prepare_ends_it_before_the_load(
 
     class Slow(Worker):
         def send_message(self, kind: str, data: dict[str, Any], client_id: str | None = None) -> None:
+            del kind, client_id
             if data.get("setup") is not None:
                 preparing.set()
                 gevent.sleep(60)
@@ -233,6 +234,7 @@ def test_a_walker_that_breaks_ends_the_run_with_2(tmp_path: Path, capsys: pytest
     runner.on_quit = lambda: (conductor.stop(), conductor.finish())  # type: ignore[func-returns-value]
 
     def break_it(run: OpenRun) -> None:
+        del run
         raise ZeroDivisionError
 
     conductor._warm_up = break_it  # type: ignore[method-assign]
@@ -252,6 +254,7 @@ def test_a_report_that_breaks_ends_with_2(tmp_path: Path) -> None:
     conductor = led(run)
 
     def break_it(run: OpenRun) -> None:
+        del run
         raise OSError(28, "No space left on device")
 
     conductor._report = break_it  # type: ignore[method-assign]

@@ -95,7 +95,8 @@ def test_an_index_is_made_and_waited_for(connection: psycopg.Connection) -> None
     ).fetchone() == (2,)
 
 
-def test_without_rules_what_aurora_dsql_refuses_is_let_through(endpoint_dsn: str, schema: str) -> None:
+@pytest.mark.usefixtures("endpoint_dsn")
+def test_without_rules_what_aurora_dsql_refuses_is_let_through(schema: str) -> None:
     """SAVEPOINT, several DDL statements in one transaction; conflicts stay."""
     stop_endpoint()
     endpoint = ensure_endpoint(rules=False)
