@@ -125,5 +125,5 @@ def _show(found: Sequence[Leftover]) -> None:
         size = "-" if each.size_bytes is None else decimal(each.size_bytes)
         click.echo(
             f"{maker.schema:<{width}}  {maker.began:%Y-%m-%d %H:%M}  {maker.host:<8}  {maker.pid:>10}  "
-            f"{each.state.value:<7}  {size}"
+            f"{each.run_status.value:<7}  {size}"
         )

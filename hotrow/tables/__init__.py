@@ -1,1 +1,1 @@
-"""The tables of a run: made, seeded, observed, rehearsed on and dropped."""
+"""The tables of a run: created, filled, read for checks, rehearsed on and dropped."""

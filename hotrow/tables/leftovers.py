@@ -1,4 +1,4 @@
-"""Schemas that runs left on a target: found, told from those of runs that go on, and removed."""
+"""Finds and removes schemas that ended runs have left on a target."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import psutil
 import psycopg
 
 from hotrow.errors import TargetError
-from hotrow.tables.run_schema import again, behind_the_scenes
+from hotrow.tables.run_schema import retry_refused, target_for_tables
 from hotrow.tables.schema_name import PATTERN, Maker, read, this_machine
 from hotrow.targets.session import TABLES_S
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from hotrow.targets.session import PostgresSession, Waiting
     from hotrow.targets.target import Target
 
-SURELY_OVER = timedelta(hours=1)
-"""A run of another machine that has had no session this long after it began is taken to have ended."""
-_CLOCK = timedelta(seconds=2)
-"""By how much a process may seem younger than what it made: both times are rounded."""
+SURELY_ENDED = timedelta(hours=1)
+"""A run of another machine that has no session this long after its start is taken to have ended."""
+_ROUNDING = timedelta(seconds=2)
+"""A process may seem this much younger than its schema, because both times are rounded."""
 _SCHEMAS = f"SELECT nspname FROM pg_namespace WHERE nspname LIKE '{PATTERN}' ORDER BY nspname"  # noqa: S608 - ours
 _SESSIONS = "SELECT DISTINCT application_name FROM pg_stat_activity"
 _SIZES = f"""SELECT nspname, sum(pg_total_relation_size(c.oid))::bigint FROM pg_class c
@@ -34,8 +34,8 @@ _SIZES = f"""SELECT nspname, sum(pg_total_relation_size(c.oid))::bigint FROM pg_
               WHERE nspname LIKE '{PATTERN}' AND relkind = 'r' GROUP BY nspname"""  # noqa: S608 - ours
 
 
-class State(StrEnum):
-    """What is known of the run that made a schema."""
+class RunStatus(StrEnum):
+    """Whether the run that created a schema still goes on."""
 
     RUNNING = "running"
     ENDED = "ended"
@@ -44,15 +44,15 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """A schema of a run, and what is known of the run."""
+    """A schema of a run, and whether the run still goes on."""
 
     maker: Maker
-    state: State
+    run_status: RunStatus
     size_bytes: int | None
-    """None if the server does not say."""
+    """None if the server does not report it."""
 
     def as_json(self, *, removed: bool) -> dict[str, Any]:
-        """For a machine."""
+        """The leftover as JSON values."""
         maker = self.maker
         return {
             "schema": maker.schema,
@@ -60,17 +60,17 @@ class Leftover:
             "host": maker.host,
             "this_machine": maker.machine == this_machine(),
             "pid": maker.pid,
-            "state": self.state.value,
+            "state": self.run_status.value,
             "size_bytes": self.size_bytes,
             "removed": removed,
         }
 
 
 def find_leftovers(target: Target, waiting: Waiting) -> list[Leftover]:
-    """Every schema of a run on the target, oldest first.
+    """All schemas of runs on the target, oldest first.
 
     Raises:
-        TargetError: the server cannot be reached, or does not list its schemas.
+        TargetError: the server was not reached, or does not list its schemas.
     """
     session = _open(target, waiting)
     try:
@@ -83,42 +83,42 @@ def find_leftovers(target: Target, waiting: Waiting) -> list[Leftover]:
         session.close()
     now = datetime.now(UTC)
     return [
-        Leftover(maker, state_of(maker, _began(maker.pid), sessions, now), sizes.get(maker.schema))
-        for maker in sorted(makers, key=lambda each: (each.began, each.schema))
+        Leftover(maker, run_status_of(maker, _began(maker.pid), sessions, now), sizes.get(maker.schema))
+        for maker in sorted(makers, key=lambda maker: (maker.began, maker.schema))
     ]
 
 
-def state_of(
+def run_status_of(
     maker: Maker, process_began: datetime | None, sessions: Collection[str] | None, now: datetime
-) -> State:
-    """Whether the run that made a schema still goes on. When in doubt, unknown.
+) -> RunStatus:
+    """Whether the run that created a schema still goes on; unknown if in doubt.
 
     Args:
-        maker: what the schema's name tells.
-        process_began: when the process began that has the maker's id on this machine; None if there is none.
-        sessions: the runs that have sessions on the server; None if the server does not say.
-        now: the time, in UTC.
+        maker: the facts in the schema's name.
+        process_began: the start of the process with the maker's id on this machine; None if there is none.
+        sessions: the runs that have sessions on the server; None if the server does not report them.
+        now: the current time in UTC.
     """
     if sessions is not None and maker.run in sessions:
-        return State.RUNNING
+        return RunStatus.RUNNING
     if maker.machine == this_machine():
-        is_its = process_began is not None and process_began <= maker.began + _CLOCK
-        return State.RUNNING if is_its else State.ENDED
-    if sessions is not None and now - maker.began > SURELY_OVER:
-        return State.ENDED
-    return State.UNKNOWN
+        is_running = process_began is not None and process_began <= maker.began + _ROUNDING
+        return RunStatus.RUNNING if is_running else RunStatus.ENDED
+    if sessions is not None and now - maker.began > SURELY_ENDED:
+        return RunStatus.ENDED
+    return RunStatus.UNKNOWN
 
 
 def remove(target: Target, waiting: Waiting, schema: str) -> None:
-    """Drop a schema with all in it.
+    """Drop a schema and everything in it.
 
     Raises:
-        TargetError: the server refused or is gone.
+        TargetError: the server refused or was not reached.
     """
-    session = _open(behind_the_scenes(target), waiting)
+    session = _open(target_for_tables(target), waiting)
     try:
         statement = f"DROP SCHEMA IF EXISTS {schema} CASCADE"
-        again(lambda: session.run(statement), waiting, repeatable=True)
+        retry_refused(lambda: session.run(statement), waiting, repeatable=True)
     except psycopg.Error as error:
         raise TargetError(f"cannot remove {schema}: {target.error_text(error)}") from None
     finally:
@@ -133,7 +133,7 @@ def _open(target: Target, waiting: Waiting) -> PostgresSession:
 
 
 def _live_runs(session: PostgresSession, target: Target) -> frozenset[str] | None:
-    """The runs that have sessions, by the names of these; None if the server shows too little to tell."""
+    """The runs that have sessions, from the application names; None if the server does not show these."""
     if target.type == "dsql":
         return None
     try:
@@ -155,13 +155,13 @@ def _sizes(session: PostgresSession) -> dict[str, int]:
 
 
 def _began(pid: int) -> datetime | None:
-    """When the process began; very early if it is hidden from us, None if there is none."""
+    """The start of the process; the earliest time if it is hidden, None if there is no such process."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return None
     except PermissionError:
-        pass  # it is there, and somebody else's
+        pass  # the process exists and belongs to another user
     with suppress(psutil.Error):
         process = psutil.Process(pid)
         is_zombie = process.status() == psutil.STATUS_ZOMBIE
@@ -169,8 +169,10 @@ def _began(pid: int) -> datetime | None:
     return datetime.min.replace(tzinfo=UTC)
 
 
-def removable(found: list[Leftover], *, unknown_too: bool) -> Iterator[Leftover]:
-    """Those that may be removed: never one of a run that goes on."""
-    for leftover in found:
-        if leftover.state is State.ENDED or (unknown_too and leftover.state is State.UNKNOWN):
+def removable(leftovers: list[Leftover], *, unknown_too: bool) -> Iterator[Leftover]:
+    """The leftovers that may be removed. One of a running run never is."""
+    for leftover in leftovers:
+        if leftover.run_status is RunStatus.ENDED or (
+            unknown_too and leftover.run_status is RunStatus.UNKNOWN
+        ):
             yield leftover

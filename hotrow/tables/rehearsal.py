@@ -1,4 +1,4 @@
-"""The rehearsal: a few transactions of a scenario, run and rolled back, and the rows that they touched."""
+"""The rehearsal: runs a few transactions of a scenario, rolls them back, and notes the rows they touched."""
 
 from __future__ import annotations
 
@@ -40,67 +40,67 @@ if TYPE_CHECKING:
 
 WORKS = 24
 _MAX_STATEMENTS = 3000
-"""After so many no further work is begun: a batch may be thousands of rows."""
+"""After this number of statements no further work begins, because a batch may be thousands of rows."""
 _MAX_TRIES = 5
-"""Of one work that conflicts, perhaps with what another run does to the schema."""
+"""For one work that conflicts, for example with another run's changes to its schema."""
 _PAUSE_S = 0.05
-"""Half of the first pause after a conflict; each is twice the one before. Tables are made in a second."""
+"""Half of the first pause after a conflict. Each pause is twice the last. Creating tables takes a second."""
 
 
 def rehearse(
     scenario: Scenario, target: Target, schema: str, waiting: Waiting, *, keys: int, seed: int
 ) -> list[Finding]:
-    """Run some seeded works on the tables in `schema`, each rolled back, and compare them with their writes.
+    """Run some seeded works on the tables in `schema`, roll them back, and compare rows with `Work.writes`.
 
-    Nothing is left behind but gaps in sequences. Injected latency and think time are left out.
+    Nothing is left behind except gaps in sequences. There is no injected latency and no think time.
 
     Raises:
-        UsageError: draw() or run() raised, or a work cannot be; one line says why and where.
-        TargetError: the server refused a statement, or cannot be reached.
+        UsageError: draw() or run() raised, or a work is not valid; one line has the reason and the location.
+        TargetError: the server refused a statement, or was not reached.
     """
     plain = replace(target, latency=Latency()) if target.latency is not None else target
     try:
         session = plain.connect(waiting, schema, answer_deadline_s=TABLES_S)
     except psycopg.Error as error:
         raise TargetError(f"cannot rehearse {scenario.name}: {target.explain(error)}") from None
-    made = [*scenario.tables(), *scenario.seed(keys)]
+    statements = [*scenario.tables(), *scenario.seed(keys)]
     try:
-        observer = Observer(session, primary_keys(scenario.tables()), routines(made))
+        observer = Observer(session, primary_keys(scenario.tables()), routines(statements))
         with warn_while_slow(scenario, "the rehearsal", detail=lambda: observer.doing):
-            done = [
+            rehearsed = [
                 _run(scenario, work, session, observer, waiting.sleep)
                 for work in observer.drawing(works_of(scenario, keys, seed, WORKS))
                 if observer.statements < _MAX_STATEMENTS
             ]
     finally:
         session.close()
-    unseen = Unseen([*reacting(made), *observer.unseen], sorted(observer.own_chance))
-    return findings(scenario, done, unseen)
+    unseen = Unseen([*reacting(statements), *observer.unseen], sorted(observer.own_chance))
+    return findings(scenario, rehearsed, unseen)
 
 
 @dataclass(slots=True)
 class Observer:
-    """The session that the scenario sees: it notes which rows each statement wrote or locked."""
+    """The session that the rehearsed scenario gets. It notes which rows each statement wrote or locked."""
 
     session: PostgresSession
     keys: Mapping[str, Sequence[str]]
     routines: frozenset[str] = frozenset()
-    """Functions whose calls may write."""
+    """The names of functions whose calls may write."""
     statements: int = 0
     touches: list[Touch] = field(default_factory=list)
     complete: bool = True
     failed: str = ""
-    """The statement that failed last, unless only because of an earlier one."""
+    """The last statement that failed by itself, not because of an earlier one."""
     failed_changed: bool = False
-    """Whether that was run with the keys in it."""
-    left_alone: set[str] = field(default_factory=set)
-    """Statements that failed with the keys in them: they are run as they are."""
+    """Whether that statement was run with the keys added."""
+    unchanged_statements: set[str] = field(default_factory=set)
+    """Statements that failed with the keys added. They are run without them."""
     unseen: dict[str, None] = field(default_factory=dict)
-    """Statements that may write or lock what is not noted, in their order."""
+    """Statements that may write or lock rows that are not noted, in their order."""
     own_chance: set[str] = field(default_factory=set)
     """Methods of the scenario that moved a generator which they were not given."""
     doing: str = ""
-    """What the scenario is at, as the end of a sentence."""
+    """The current step of the scenario, as the end of a sentence."""
     _chance: object = None
 
     def drawing(self, works: Iterator[Work]) -> Iterator[Work]:
@@ -119,20 +119,20 @@ class Observer:
             self.own_chance.add(method)
 
     def start(self) -> None:
-        """Start a transaction, of which nothing is noted yet."""
+        """Begin a transaction, with no notes."""
         self.touches, self.complete, self.failed, self.failed_changed = [], True, "", False
         self.session.begin()
         self._chance, self.doing = global_generators(), ", in run()"
 
     def execute(self, sql: str, *parameters: Any) -> Result:
-        """Run it, note the rows that it touched, and return what it would have returned without that."""
+        """Run a statement, note the rows that it touched, and return its result without the added keys."""
         self.note_chance("run")
         self.doing = f", in run(), waiting for the answer to {shortened(sql)}"
         try:
             return self._execute(sql, parameters)
         finally:
             self.doing = f", in run(), after {shortened(sql)}"
-            self._chance = global_generators()  # while it waits, others may run
+            self._chance = global_generators()  # others may run while it waits
 
     def _execute(self, sql: str, parameters: Sequence[Any]) -> Result:
         self.statements += 1
@@ -151,25 +151,25 @@ class Observer:
         return Result(rows, result.count)
 
     def think(self, seconds: float) -> None:
-        """No time passes."""
+        """Does nothing."""
 
     @property
     def aborted_by(self) -> psycopg.Error | None:
-        """As the session's."""
+        """The same as that of the session."""
         return self.session.aborted_by
 
     def describe(self, error: Exception) -> DriverFailure:
-        """As the session does."""
+        """The same as that of the session."""
         return self.session.describe(error)
 
     def __getattr__(self, name: str) -> Never:
-        raise AttributeError(f"session.{name}: use execute() and think(); hotrow does all else")
+        raise AttributeError(f"session.{name}: use execute() and think(); hotrow does everything else")
 
     def _watched(self, sql: str) -> Watched | None:
         if calls_any(sql, self.routines):
             self.unseen[sql] = None
         try:
-            if sql not in self.left_alone:
+            if sql not in self.unchanged_statements:
                 return watch(sql, self.keys)
         except NotUnderstood:
             pass
@@ -192,7 +192,7 @@ def _run(
     observer: Observer,
     sleep: Callable[[float], None],
 ) -> RehearsedWork:
-    """One work, again after a conflict, and where a statement failed because of what was put into it."""
+    """Run one work; again after a conflict, and again if a statement failed because of the added keys."""
     tries = 0
     while True:
         try:
@@ -200,9 +200,11 @@ def _run(
         except psycopg.Error as error:
             tries += _conflicts(error)
             if observer.failed_changed and not _conflicts(error):
-                observer.left_alone.add(observer.failed)
+                observer.unchanged_statements.add(observer.failed)
             elif not _conflicts(error) or tries == _MAX_TRIES:
-                raise TargetError(f"cannot run {scenario.name}: {_said(error, observer.failed)}") from None
+                raise TargetError(
+                    f"cannot run {scenario.name}: {_error_text(error, observer.failed)}"
+                ) from None
             if _conflicts(error):
                 sleep(_PAUSE_S * 2**tries)
         except HotrowError:
@@ -218,7 +220,7 @@ def _run_once(scenario: Scenario, work: Work, session: PostgresSession, observer
         run_body(scenario, observer, work)
     except Rejected:
         if observer.aborted_by is not None and observer.failed_changed:
-            raise observer.aborted_by from None  # perhaps the rule said no because of what was put in
+            raise observer.aborted_by from None  # perhaps only because of the added keys
         rejected = True
     finally:
         observer.note_chance("run")
@@ -233,8 +235,8 @@ def _conflicts(error: psycopg.Error) -> bool:
     return classify(Phase.BODY, error.sqlstate, message, lost=False).outcome in RETRYABLE
 
 
-def _said(error: psycopg.Error, statement: str) -> str:
+def _error_text(error: psycopg.Error, statement: str) -> str:
     reason = one_line(error.diag.message_primary or str(error))
-    meaning = explain_pooling(error)
-    told = f"{type(error).__name__}: {reason}: {shortened(statement)}"
-    return f"{told}: {meaning}" if meaning else told
+    explanation = explain_pooling(error)
+    text = f"{type(error).__name__}: {reason}: {shortened(statement)}"
+    return f"{text}: {explanation}" if explanation else text

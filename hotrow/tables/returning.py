@@ -1,7 +1,7 @@
-"""Which rows a statement writes or locks: it is made to return their primary keys too.
+"""Makes a statement return the primary keys of the rows that it writes or locks.
 
-That works on every target, because no catalogue is asked: the keys are read from the CREATE TABLE texts, and
-the text of the statement gets them at the end of its RETURNING or, where it is a locking read, of its list.
+This works on every target, because no catalogue is queried. The keys come from the CREATE TABLE texts, and
+are added to the end of the statement's RETURNING list, or of the SELECT list of a locking read.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ _WRITES = frozenset({"INSERT", "DELETE", "MERGE", "COPY", "CALL"})
 _READS = frozenset(
     {"SELECT", "WITH", "TABLE", "VALUES", "(", "SHOW", "SET", "SAVEPOINT", "RELEASE", "ROLLBACK"}
 )
-"""How a statement begins that writes nothing unless it says so further on."""
+"""The first words of statements that write nothing, unless a later part does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A statement that returns the primary keys of the rows it touches, as its last columns."""
+    """A statement with the primary keys of the rows that it touches as its last columns."""
 
     text: str
     table: str
     columns: int
-    """How many columns the key has."""
+    """The number of columns of the key."""
     inserts: bool
     skips: bool
-    """Whether it may do nothing and say so by no row (ON CONFLICT DO NOTHING)."""
+    """Whether it may write nothing and return no row (ON CONFLICT DO NOTHING)."""
     returns: bool
-    """Whether it returned rows without that."""
+    """Whether it returns rows even without the keys."""
 
 
 def primary_keys(tables: Iterable[str]) -> Mapping[str, Sequence[str]]:
-    """The columns of each table's primary key, as written, by the table's name.
+    """The primary key columns as written, by table name.
 
-    `tables` are CREATE TABLE statements; others, and tables without a primary key, are left out.
+    `tables` are CREATE TABLE statements. Other statements and tables without a primary key are left out.
     """
-    found = {}
+    keys = {}
     for text in tables:
         try:
             statements = parse(text)
@@ -55,8 +55,8 @@ def primary_keys(tables: Iterable[str]) -> Mapping[str, Sequence[str]]:
         for statement in statements:
             name, columns = _primary_key(statement)
             if columns:
-                found[name] = columns
-    return found
+                keys[name] = columns
+    return keys
 
 
 def _primary_key(statement: Statement) -> tuple[str, Sequence[str]]:
@@ -75,10 +75,10 @@ def _primary_key(statement: Statement) -> tuple[str, Sequence[str]]:
 
 
 def watch(text: str, keys: Mapping[str, Sequence[str]]) -> Watched | None:
-    """The statement with the keys of what it touches; None where it only reads.
+    """The statement with the keys of the rows that it touches; None if it only reads.
 
     Raises:
-        NotUnderstood: it may write or lock, and which rows cannot be told.
+        NotUnderstood: it may write or lock rows that cannot be determined.
     """
     statements = parse(text)
     if len(statements) != 1:
@@ -90,19 +90,19 @@ def watch(text: str, keys: Mapping[str, Sequence[str]]) -> Watched | None:
     words = (statement[verb].word, _VERBS[statement[verb].word])
     name = statement.after(statement.after(verb, *filter(None, words)), "ONLY")
     if statement.at(name + 1, "."):
-        raise NotUnderstood  # a table of another schema, whatever its name
+        raise NotUnderstood  # a table in another schema
     return _watch_write(statement, verb, name, keys)
 
 
 def _verb(statement: Statement) -> int | None:
-    """Where INSERT, UPDATE or DELETE stands that is the statement's own; None where there is none.
+    """The index of the statement's outermost INSERT, UPDATE or DELETE; None if there is none.
 
     Raises:
-        NotUnderstood: it writes otherwise: in a WITH query, by SELECT INTO, MERGE, COPY, CALL, DO or DDL.
+        NotUnderstood: it writes in another way: in a WITH query, SELECT INTO, MERGE, COPY, CALL, DO or DDL.
     """
-    own = [i for i, token in enumerate(statement.tokens) if token.depth == 0]
+    outermost = [i for i, token in enumerate(statement.tokens) if token.depth == 0]
     first = next(
-        (i for i in own if statement[i].word in {*_VERBS, *_WRITES, "SELECT", "TABLE", "VALUES"}), None
+        (i for i in outermost if statement[i].word in {*_VERBS, *_WRITES, "SELECT", "TABLE", "VALUES"}), None
     )
     verb = first if statement[0].word in {"WITH", *_VERBS} and first is not None else None
     if verb is not None and statement[verb].word not in _VERBS:
@@ -116,7 +116,7 @@ def _verb(statement: Statement) -> int | None:
 
 
 def _writes(statement: Statement, index: int) -> bool:
-    """Whether a statement that writes may begin here: at the start, or as a WITH query."""
+    """Whether a writing statement may begin at this index: at the start, or as a WITH query."""
     word = statement[index].word
     begins = index == 0 or statement.at(index - 1, "(")
     return begins and word in _WRITES | {"UPDATE"}
@@ -126,15 +126,15 @@ def _watch_write(statement: Statement, verb: int, name: int, keys: Mapping[str, 
     end = statement.name_end(name)
     table = statement[end - 1].folded
     columns = _columns(keys, table, statement[_alias(statement, end)].text)
-    own = statement.find("RETURNING", start=end, depth=0)
+    returning = statement.find("RETURNING", start=end, depth=0)
     inserts = statement.at(verb, "INSERT")
     return Watched(
-        text=f"{statement.edited([])}{' RETURNING' if own is None else ','} {', '.join(columns)}",
+        text=f"{statement.edited([])}{' RETURNING' if returning is None else ','} {', '.join(columns)}",
         table=table,
         columns=len(columns),
         inserts=inserts,
         skips=inserts and statement.find("DO", "NOTHING", start=end, depth=0) is not None,
-        returns=own is not None,
+        returns=returning is not None,
     )
 
 
@@ -155,7 +155,7 @@ def _watch_read(statement: Statement, keys: Mapping[str, Sequence[str]]) -> Watc
     end = statement.name_end(name)
     alias = _alias(statement, end) if end < stop else end - 1
     if stop > max(end, alias + 1) or start == 1:
-        raise NotUnderstood  # a join, or a list of nothing
+        raise NotUnderstood  # a join, or an empty list
     table = statement[end - 1].folded
     columns = _columns(keys, table, statement[alias].text)
     at = statement[start - 1].end
@@ -164,7 +164,7 @@ def _watch_read(statement: Statement, keys: Mapping[str, Sequence[str]]) -> Watc
 
 
 def _alias(statement: Statement, end: int) -> int:
-    """Where the name is by which the statement knows the table whose own name ends here."""
+    """The index of the alias of the table whose name ends at `end`, or of the name without an alias."""
     if statement.at(end, "AS"):
         return end + 1
     after = statement[end]
@@ -172,10 +172,10 @@ def _alias(statement: Statement, end: int) -> int:
 
 
 def _columns(keys: Mapping[str, Sequence[str]], table: str, alias: str) -> Sequence[str]:
-    """The key's columns by that name.
+    """The key columns, qualified with the alias.
 
     Raises:
-        NotUnderstood: the table's key is not known.
+        NotUnderstood: the key of the table is not known.
     """
     if table not in keys:
         raise NotUnderstood

@@ -1,4 +1,4 @@
-"""The tables of a run: a schema for each way in which the knobs make them; observed, judged and dropped."""
+"""The tables of a run: one schema per different set of tables; read, judged and dropped."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class _Observed:
-    """What was last read of one run_schema, by whom: what the next cell on it starts from."""
+class _LastState:
+    """The state that was last read from a schema, and the scenario that read it."""
 
     by: Scenario | None = None
-    """None where nothing is known."""
+    """None if the state is not known."""
     state: State | None = None
     receipts: int = 0
 
     def is_of(self, scenario: Scenario) -> bool:
-        """Whether an equal scenario read it: `observe` may go by its knobs, as `check` does."""
+        """Whether a scenario with the same knobs read it, because `observe` may depend on the knobs."""
         return self.by is not None and (type(self.by), self.by.knobs) == (type(scenario), scenario.knobs)
 
     def forget(self) -> None:
-        """Have the next cell start from what is read anew."""
+        """Let the next cell read the state again."""
         self.by = self.state = None
 
 
 class RunTables:
-    """The stages of a run. Cells share one where their scenarios make and fill the same tables.
+    """The schemas of a run. Cells whose scenarios create and fill the same tables share a schema.
 
-    Checks compare a cell's end with its beginning, so nothing is reset between cells.
+    Checks compare the end of a cell with its beginning, so nothing is reset between cells.
     """
 
     def __init__(
@@ -64,59 +64,63 @@ class RunTables:
         self._target, self._waiting, self._keys, self._receipts = target, waiting, keys, receipts
         self._scenarios = scenarios
         self._schemas: dict[tuple[str, ...], RunSchema] = {}
-        self._of_cell = [self._schema_of(scenario, schema) for scenario in scenarios]
-        self._observed = {run_schema.schema: _Observed() for run_schema in self._schemas.values()}
+        self._schema_of_cell = [self._schema_of(scenario, schema) for scenario in scenarios]
+        self._last_states = {run_schema.schema: _LastState() for run_schema in self._schemas.values()}
 
     def _schema_of(self, scenario: Scenario, schema: str) -> RunSchema:
-        made = (*statements(scenario, "tables"), *statements(scenario, "seed", self._keys))
-        if made not in self._schemas:
+        texts = (*statements(scenario, "tables"), *statements(scenario, "seed", self._keys))
+        if texts not in self._schemas:
             number = len(self._schemas)
             name = f"{schema}_{number}" if number else schema
-            self._schemas[made] = RunSchema(
+            self._schemas[texts] = RunSchema(
                 self._target, name, scenario, self._waiting, receipts=self._receipts
             )
-        return self._schemas[made]
+        return self._schemas[texts]
 
     @property
     def schemas(self) -> tuple[str, ...]:
-        """Where each cell's tables are."""
-        return tuple(run_schema.schema for run_schema in self._of_cell)
+        """The schema of each cell."""
+        return tuple(run_schema.schema for run_schema in self._schema_of_cell)
 
     def build(self, *, progress: bool) -> None:
-        """Make and fill all tables, and read what the checks start from.
+        """Create and fill all tables, and read the states from which the checks start.
 
         Raises:
-            TargetError: the server refused; one line says what.
-            UsageError: observe() raised; one line says why and where.
+            TargetError: the server refused a statement, which the message names.
+            UsageError: observe() raised; one line has the reason and the location.
         """
         for run_schema in self._schemas.values():
             run_schema.build(self._keys, progress=progress)
-        for cell in self._differently_turned():
+        for cell in self._cells_with_different_knobs():
             self._observe(cell)
 
     def prepare(self, cell: int) -> None:
-        """Read what the cell's check starts from, with no load running, just before it opens.
+        """Read the state from which the cell's check starts, without load, just before the cell opens.
 
-        What its own scenario read at the end of the cell before is still so and not read again.
+        If its scenario read the state at the end of the last cell, it is not read again.
 
         Raises:
-            TargetError: the server refused or is gone.
+            TargetError: the server refused or was not reached.
         """
-        if not self._observed_at(cell).is_of(self._scenarios[cell]):
-            with suppress(UsageError):  # the verdict will say that nothing is known of the beginning
+        if not self._last_state(cell).is_of(self._scenarios[cell]):
+            with suppress(UsageError):  # the verdict will say that the state at the beginning is not known
                 self._observe(cell)
 
-    def _observed_at(self, cell: int) -> _Observed:
-        return self._observed[self._of_cell[cell].schema]
+    def _last_state(self, cell: int) -> _LastState:
+        return self._last_states[self._schema_of_cell[cell].schema]
 
     def _observe(self, cell: int) -> State:
-        """What the cell's own scenario reads now, kept for the next cell.
+        """Read the state with the cell's scenario, and keep it for the next cell.
 
         Raises:
-            TargetError: the server refused or is gone.
-            UsageError: observe() raised, or what it read cannot be; one line says why and where.
+            TargetError: the server refused or was not reached.
+            UsageError: observe() raised, or returned no valid state; one line has the reason.
         """
-        run_schema, scenario, observed = self._of_cell[cell], self._scenarios[cell], self._observed_at(cell)
+        run_schema, scenario, observed = (
+            self._schema_of_cell[cell],
+            self._scenarios[cell],
+            self._last_state(cell),
+        )
         observed.forget()
         if self._receipts:
             observed.receipts = run_schema.count_receipts()
@@ -125,40 +129,40 @@ class RunTables:
         observed.by = scenario
         return observed.state
 
-    def _differently_turned(self) -> Iterable[int]:
-        """A cell for each way in which the knobs are turned."""
+    def _cells_with_different_knobs(self) -> Iterable[int]:
+        """One cell per different set of knobs."""
         return {str(scenario.knobs): cell for cell, scenario in enumerate(self._scenarios)}.values()
 
     def rehearse(self, seed: int) -> list[Finding]:
-        """What `draw` says that `run` does not do, or does without saying, of every way to turn the knobs.
+        """The findings of a rehearsal with each set of knobs: where `draw` and `run` disagree about writes.
 
         Raises:
-            HotrowError: a transaction of the scenario cannot run, or its check finds something wrong though
-                nothing was done; one line says why.
+            HotrowError: a transaction of the scenario cannot run, or its check reports a violation although
+                nothing was changed; one line has the reason.
         """
-        found = [self._rehearse(cell, seed) for cell in self._differently_turned()]
-        return list(dict.fromkeys(finding for findings in found for finding in findings))
+        rehearsals = [self._rehearse(cell, seed) for cell in self._cells_with_different_knobs()]
+        return list(dict.fromkeys(finding for findings in rehearsals for finding in findings))
 
     def _rehearse(self, cell: int, seed: int) -> list[Finding]:
-        scenario, schema = self._scenarios[cell], self._of_cell[cell].schema
+        scenario, schema = self._scenarios[cell], self._schema_of_cell[cell].schema
         self.prepare(cell)
-        before = self._observed_at(cell).state
-        found = rehearse(scenario, self._target, schema, self._waiting, keys=self._keys, seed=seed)
+        before = self._last_state(cell).state
+        findings = rehearse(scenario, self._target, schema, self._waiting, keys=self._keys, seed=seed)
         if before is not None:
             with warn_while_slow(scenario, "check()"):
                 refuse_false_alarms(scenario, before, self._observe(cell))
-        return found
+        return findings
 
     def judge(self, cell: int, tally: Tally, *, records_lost: bool = False) -> list[Verdict]:
-        """The verdicts on a cell that has just ended, with no load running.
+        """The verdicts on a cell that has just ended, without load.
 
-        Where a check or its reading raises, nothing is known, and its verdict is None. The same holds, if
-        records of attempts may be missing (`records_lost`), for every verdict that rests on their number.
+        If a check or its reading raises, the verdict is None: unknown. If records of attempts may be missing
+        (`records_lost`), so is every verdict that depends on their number.
 
         Raises:
-            TargetError: the server refused or is gone.
+            TargetError: the server refused or was not reached.
         """
-        scenario, observed = self._scenarios[cell], self._observed_at(cell)
+        scenario, observed = self._scenarios[cell], self._last_state(cell)
         before = observed.state if observed.is_of(scenario) else None
         receipts = observed.receipts
         try:
@@ -171,11 +175,15 @@ class RunTables:
             counted = replace(tally, complete=not records_lost)
             verdicts.append(check_receipts(observed.receipts - receipts, counted))
         if records_lost or tally.unknown:
-            observed.forget()  # a COMMIT in doubt may have come after that reading
+            observed.forget()  # a COMMIT in doubt may take effect after the reading
         return verdicts
 
     def drop(self) -> None:
-        """Remove them all. Raises TargetError where the server refuses or is gone."""
+        """Drop all schemas.
+
+        Raises:
+            TargetError: the server refused or was not reached.
+        """
         for run_schema in self._schemas.values():
             run_schema.drop()
 
@@ -183,9 +191,11 @@ class RunTables:
 def _compare(
     scenario: Scenario, before: State | None, after: State, tally: Tally, *, records_lost: bool
 ) -> list[Verdict]:
-    """What the check says of copies: whatever it does to them, the next cell starts from what was read."""
+    """The verdicts of the check, which gets copies of the states: it cannot change them for the next cell."""
     if before is None:
-        return [undecided(scenario, "nothing is known of how this cell began: it could not be read")]
+        return [
+            undecided(scenario, "the state at the beginning of this cell is not known: it could not be read")
+        ]
     with warn_while_slow(scenario, "check()"):
         return run_check(
             scenario,
@@ -196,16 +206,17 @@ def _compare(
 
 
 def _checked(state: object) -> State:
-    """What `observe` returned, if it is values that stay as they are.
+    """A copy of the state that `observe` returned.
 
     Raises:
-        TypeError: it is not.
+        TypeError: it is not a mapping, or cannot be copied.
+        ValueError: it contains NaN.
     """
     if not isinstance(state, Mapping):
         raise TypeError(f"returned a {type(state).__name__}; return a dict of what check() needs")
     if _has_nan(state):
         raise ValueError("returned NaN, which is never equal to what it was; return a number or None")
-    return deepcopy(state)  # which a cursor or a generator does not allow
+    return deepcopy(state)  # a cursor or a generator cannot be copied
 
 
 def _has_nan(value: object) -> bool:

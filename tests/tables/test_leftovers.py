@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from hotrow.commands.main import main
-from hotrow.tables.leftovers import SURELY_OVER, State, find_leftovers, state_of
+from hotrow.tables.leftovers import SURELY_ENDED, RunStatus, find_leftovers, run_status_of
 from hotrow.tables.schema_name import new_name, read, this_machine
 from hotrow.targets.session import BLOCKING
 from hotrow.targets.target import parse_target, start
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 HERE = this_machine()
 ELSEWHERE = "00000000"
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
-LONG_AGO = NOW - SURELY_OVER - timedelta(minutes=1)
+LONG_AGO = NOW - SURELY_ENDED - timedelta(minutes=1)
 JUST_NOW = NOW - timedelta(minutes=1)
 
 
@@ -38,20 +38,22 @@ def name_of(machine: str, pid: int, began: datetime = LONG_AGO, end: str = "abcd
 @pytest.mark.parametrize(
     ("machine", "began", "process", "sessions", "expected"),
     [
-        pytest.param(HERE, LONG_AGO, LONG_AGO, frozenset(), State.RUNNING, id="its process runs"),
-        pytest.param(HERE, LONG_AGO, LONG_AGO, None, State.RUNNING, id="the same on dsql"),
-        pytest.param(HERE, JUST_NOW, None, frozenset(), State.ENDED, id="its process is gone"),
-        pytest.param(HERE, JUST_NOW, None, None, State.ENDED, id="the same on dsql"),
-        pytest.param(HERE, LONG_AGO, JUST_NOW, frozenset(), State.ENDED, id="its id is a younger process's"),
+        pytest.param(HERE, LONG_AGO, LONG_AGO, frozenset(), RunStatus.RUNNING, id="its process runs"),
+        pytest.param(HERE, LONG_AGO, LONG_AGO, None, RunStatus.RUNNING, id="the same on dsql"),
+        pytest.param(HERE, JUST_NOW, None, frozenset(), RunStatus.ENDED, id="its process is gone"),
+        pytest.param(HERE, JUST_NOW, None, None, RunStatus.ENDED, id="the same on dsql"),
         pytest.param(
-            HERE, LONG_AGO, None, "its", State.RUNNING, id="its process is gone, its workers are not"
+            HERE, LONG_AGO, JUST_NOW, frozenset(), RunStatus.ENDED, id="its id is a younger process's"
         ),
-        pytest.param(ELSEWHERE, LONG_AGO, LONG_AGO, frozenset(), State.ENDED, id="elsewhere, no session"),
         pytest.param(
-            ELSEWHERE, JUST_NOW, None, frozenset(), State.UNKNOWN, id="elsewhere, perhaps connecting"
+            HERE, LONG_AGO, None, "its", RunStatus.RUNNING, id="its process is gone, its workers are not"
         ),
-        pytest.param(ELSEWHERE, LONG_AGO, None, None, State.UNKNOWN, id="elsewhere, on dsql"),
-        pytest.param(ELSEWHERE, LONG_AGO, None, "its", State.RUNNING, id="elsewhere, with sessions"),
+        pytest.param(ELSEWHERE, LONG_AGO, LONG_AGO, frozenset(), RunStatus.ENDED, id="elsewhere, no session"),
+        pytest.param(
+            ELSEWHERE, JUST_NOW, None, frozenset(), RunStatus.UNKNOWN, id="elsewhere, perhaps connecting"
+        ),
+        pytest.param(ELSEWHERE, LONG_AGO, None, None, RunStatus.UNKNOWN, id="elsewhere, on dsql"),
+        pytest.param(ELSEWHERE, LONG_AGO, None, "its", RunStatus.RUNNING, id="elsewhere, with sessions"),
     ],
 )
 def test_a_run_that_may_go_on_has_not_ended(
@@ -59,14 +61,14 @@ def test_a_run_that_may_go_on_has_not_ended(
     began: datetime,
     process: datetime | None,
     sessions: frozenset[str] | str | None,
-    expected: State,
+    expected: RunStatus,
 ) -> None:
     """Its sessions show it, or its process on this machine; if neither can be seen, nobody knows."""
     maker = read(name_of(machine, 12345, began) + "_3")
     assert maker is not None
     known = frozenset({maker.run}) if sessions == "its" else sessions
 
-    assert state_of(maker, process, known, NOW) is expected  # type: ignore[arg-type]
+    assert run_status_of(maker, process, known, NOW) is expected  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -93,7 +95,8 @@ def left(dsn: str) -> Iterator[dict[str, str]]:
 
 def states(names: dict[str, str], host: str) -> dict[str, str]:
     found = {
-        each.maker.schema: each.state.value for each in find_leftovers(start(parse_target(host)), BLOCKING)
+        each.maker.schema: each.run_status.value
+        for each in find_leftovers(start(parse_target(host)), BLOCKING)
     }
     return {meaning: found[name] for meaning, name in names.items() if name in found}
 

@@ -30,7 +30,7 @@ def test_a_work_that_conflicts_is_tried_again_later(
         return "done"
 
     monkeypatch.setattr(rehearsing, "_run_once", once)
-    observer = SimpleNamespace(failed_changed=False, failed="UPDATE counter", left_alone=set())
+    observer = SimpleNamespace(failed_changed=False, failed="UPDATE counter", unchanged_statements=set())
 
     def run() -> object:
         return rehearsing._run(
