@@ -1,7 +1,7 @@
-"""Everything that imports locust: users, options, cells, progress, and how a run begins and ends.
+"""Everything that imports Locust: users, options, cells, progress, and the start and end of a run.
 
-Locust patches the standard library for gevent when it is imported, and psycopg must come after it: imported
-before, it waits in C and stops every user of the process (six half-second waits then take three seconds).
+Locust patches the standard library for gevent when it is imported. psycopg must be imported after it: if it
+is imported before, it waits in C and stops all users of the process (six waits of 0.5 s then take 3 s).
 """
 
 from __future__ import annotations

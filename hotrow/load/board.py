@@ -1,7 +1,8 @@
-"""A worker's side of a run: which cell is open, who is at work in it, and where attempts are written.
+"""A worker's side of a run: the open cell, the users in it, and the files for their attempts.
 
-Users park at the gate while no cell is open. Between cells the master closes the gate, waits until every
-worker has drained (no attempt in flight, everything flushed) and opens the next one.
+Users wait at the gate while no cell is open. Between cells the master closes the gate and waits until every
+worker has drained, which means that no attempt is in flight and all records are written. Then it opens the
+next cell.
 """
 
 from __future__ import annotations
@@ -33,32 +34,32 @@ TO_WORKERS = "hotrow_cell"
 TO_MASTER = "hotrow_state"
 DRAIN_TIMEOUT_S = 60.0
 """How long attempts in flight may take to end after a cell."""
-UNWRITTEN_MAX_S = 30.0
-"""How long attempts wait in memory for a disk that takes none; then the run ends."""
-UNWRITTEN_MAX_BYTES = 64 * 2**20
-"""A million attempts: more than wait in memory for such a disk."""
-_REPORT_EVERY_S = 0.02
+MAX_UNWRITTEN_S = 30.0
+"""How long attempts wait in memory while the disk cannot be written. Then the run ends."""
+MAX_UNWRITTEN_BYTES = 64 * 2**20
+"""How many bytes wait in memory for such a disk: a million attempts."""
+_REPORT_INTERVAL_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a worker needs to know of a run; crosses the network as `as_message`."""
+    """The description of a run that the master sends to its workers, as `as_message`."""
 
     directory: str
     host: str
     chosen: str | None
-    """What `--scenario` says, where it may choose."""
+    """The value of `--scenario`, if the locustfile has this option."""
     schemas: tuple[str, ...]
-    """Where each cell's tables are."""
+    """The schema with the tables of each cell."""
     seed: int
     think_s: float
     receipts: bool
     cells: tuple[Cell, ...]
     workers: int = 1
-    """How many processes have users, and share what is for all of them."""
+    """The number of processes with users; limits for all users are divided by it."""
 
     def as_message(self) -> dict[str, Any]:
-        """Plain data for Locust's messages."""
+        """The setup as plain data for Locust's messages."""
         return {
             "directory": self.directory,
             "host": self.host,
@@ -73,7 +74,7 @@ class Setup:
 
 
 class Board:
-    """What the users of one worker process look at, and what its master is told."""
+    """The state of a run in one worker process, for its users and its master."""
 
     def __init__(self, runner: Runner, targets: Targets | None = None) -> None:
         self.setup: Setup | None = None
@@ -85,7 +86,7 @@ class Board:
         self.in_flight = 0
         self.ready = 0
         self.leaving: str | None = None
-        """Name of the signal that told this process to end; the master ends the run then."""
+        """The name of the signal that told this process to end. The master then ends the run."""
         self._failed: HotrowError | None = None
         self._runner = runner
         self._targets = targets or Targets()
@@ -99,7 +100,7 @@ class Board:
         self._ended = False
         self._users = 0
         self._transactions = 0
-        self._obeying = RLock()
+        self._message_lock = RLock()
         self._gate = Event()
         self._closing = Event()
         self._reported: dict[str, Any] = {}
@@ -108,7 +109,7 @@ class Board:
 
     @property
     def is_at_work(self) -> bool:
-        """Whether a run is going on."""
+        """Whether a run is in progress."""
         return self.setup is not None and not self._ended
 
     def number_user(self) -> int:
@@ -117,22 +118,22 @@ class Board:
         return self._users - 1
 
     def enter_region(self) -> int:
-        """The region of a new user: where this worker has the fewest, so round-robin while nobody leaves.
+        """The region for a new user: the one in which this worker has the fewest users.
 
-        Each worker begins at another region, so that few users of many workers are spread too.
+        Each worker starts with another region, so that a few users of many workers are spread too.
         """
         counts = self._users_of_region
-        order = [(self.worker + place) % len(counts) for place in range(len(counts))]
+        order = [(self.worker + step) % len(counts) for step in range(len(counts))]
         region = min(order, key=counts.__getitem__)
         counts[region] += 1
         return region
 
     def leave_region(self, region: int) -> None:
-        """A user of this region has gone."""
+        """Count a user of this region as gone."""
         self._users_of_region[region] -= 1
 
     def even_region(self, region: int) -> int:
-        """Where a user of this region belongs as a cell begins: Locust chose who left after the last one."""
+        """The region for a user of this region in the next cell, after Locust has stopped some users."""
         counts = self._users_of_region
         if counts[region] - min(counts) <= 1:
             return region
@@ -145,7 +146,7 @@ class Board:
         return self._transactions - 1
 
     def wait_for_cell(self) -> Cell:
-        """The open cell; waits at the gate while there is none."""
+        """The open cell. Waits at the gate while no cell is open."""
         while self.cell is None:
             self._gate.wait()
         return self.cell
@@ -153,7 +154,7 @@ class Board:
     def admit(self, cell: Cell) -> bool:
         """Whether a transaction may begin in this cell now; if so, it is in flight until `leave`.
 
-        Asked last of all before it begins: whatever waits in between may outlive the cell.
+        Call this last, just before the transaction begins: during any wait in between the cell may close.
         """
         if self.cell is not cell:
             return False
@@ -161,33 +162,33 @@ class Board:
         return True
 
     def leave(self) -> None:
-        """A transaction that was admitted has ended, and its attempts are noted."""
+        """Count an admitted transaction as ended; its attempts must be recorded."""
         self.in_flight -= 1
 
     def pause(self, seconds: float) -> bool:
-        """Wait so long, or until the cell closes; say whether it is still open.
+        """Wait this long, or until the cell closes; return whether it is still open.
 
-        Nobody begins to wait for what is set: gevent 26.9 never wakes whoever does so while earlier waiters
-        are about to be woken, if the last of those leaves by itself meanwhile; not even by the timeout.
+        Do not wait for an event that is set. In gevent 26.9 such a waiter may never wake, not even by its
+        timeout: this happens if earlier waiters are about to wake and the last of them leaves by itself.
         """
         if seconds > 0 and not self._closing.is_set():
             self._closing.wait(seconds)
         return not self._closing.is_set()
 
     def fail(self, error: BaseException) -> None:
-        """Let nothing more begin and have the master end the run for this reason, in one line."""
+        """Let no more transactions begin, and have the master end the run for this reason."""
         self._failed = self._failed or in_a_line(error)
         self._shut_gate()
 
     def close(self, drain_s: float = DRAIN_TIMEOUT_S) -> None:
-        """Shut the gate, let attempts in flight end, and give the files up: at the end of a run or process.
+        """Shut the gate, let attempts in flight end, and close the files, at the end of a run or process.
 
-        An attempt that outlived its ledger would be a commit that nobody counted.
+        An attempt that ended after its ledger was closed would be a commit that is not counted.
         """
         self._shut_gate()
         deadline = time.monotonic() + drain_s
         while self.in_flight and time.monotonic() < deadline:
-            gevent.sleep(_REPORT_EVERY_S)
+            gevent.sleep(_REPORT_INTERVAL_S)
         if self._health is not None:
             self._health.stop()
             self._health = None
@@ -200,19 +201,19 @@ class Board:
             self._records = ledger.appended
 
     def _on_message(self, msg: Any, **_: Any) -> None:
-        """Do what the master says; what cannot be done is told to it, and not only logged by Locust.
+        """Carry out a message of the master. An error is reported to the master, not only logged by Locust.
 
-        One message at a time: a run may be told to end while this process still prepares for it.
+        Messages are handled one at a time: the end of a run may be announced while it is being prepared.
         """
-        with self._obeying:
+        with self._message_lock:
             try:
-                self._obey(msg.data)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the run cannot go on
+                self._carry_out(msg.data)
+            except Exception as error:  # noqa: BLE001 - after any error the run cannot go on
                 self.fail(error)
             self._sequence = msg.data["sequence"]
             self._sent_ns, self._received_ns = msg.data["sent_ns"], self._clock.now_ns()
 
-    def _obey(self, data: dict[str, Any]) -> None:
+    def _carry_out(self, data: dict[str, Any]) -> None:
         if data["setup"] is not None:
             self._begin(data["setup"])
         if data["end"]:
@@ -244,7 +245,7 @@ class Board:
         )
 
     def _prepare_to_connect(self, target: Target) -> None:
-        """Before any user comes; where it fails, each user's attempt fails in the same way and records it."""
+        """Prepare the target before users connect. If that fails, their attempts fail and record it."""
         assert self.setup is not None  # noqa: S101 - just set
         try:
             target.begin_run(self.setup.workers)
@@ -252,7 +253,7 @@ class Board:
             report_error(error)
 
     def _connections(self) -> dict[str, Any]:
-        """What connecting took since the run began, region by region; nothing if that is not counted."""
+        """The costs of connecting since the run began, by region; empty if the target does not count them."""
         connectors = () if self.target is None else self.target.connectors
         if not connectors:
             return {}
@@ -280,9 +281,9 @@ class Board:
         self._closing.set()
 
     def _flush(self) -> bool:
-        """Write what is pending; say whether all of it is on its way to the disk.
+        """Write pending attempts; return whether all of them are written.
 
-        A disk that takes nothing for a while costs no attempt: they wait in memory, up to a limit.
+        No attempt is lost if the disk cannot be written for a while: attempts wait in memory, up to a limit.
         """
         if self.ledger is None:
             return True
@@ -292,23 +293,23 @@ class Board:
             now_s = time.monotonic()
             self._unwritten_since_s = self._unwritten_since_s or now_s
             waited_s = now_s - self._unwritten_since_s
-            if waited_s > UNWRITTEN_MAX_S or self.ledger.pending_bytes > UNWRITTEN_MAX_BYTES:
+            if waited_s > MAX_UNWRITTEN_S or self.ledger.pending_bytes > MAX_UNWRITTEN_BYTES:
                 self.fail(error)
             return False
         self._unwritten_since_s = None
         return True
 
     def _report_changes(self) -> None:
-        """Tell the master of every change: users ready, message applied, drained and flushed."""
+        """Send every change to the master: users ready, message handled, drained and written."""
         while True:
-            gevent.sleep(_REPORT_EVERY_S)
+            gevent.sleep(_REPORT_INTERVAL_S)
             state = self._state()
             if state != self._reported:
                 self._runner.send_message(TO_MASTER, {**state, **self._times()})
                 self._reported = state
 
     def _times(self) -> dict[str, int]:
-        """From which the master tells how far this process's clock is off."""
+        """The times from which the master estimates the offset of this process's clock."""
         return {
             "sent_ns": self._sent_ns,
             "received_ns": self._received_ns,
@@ -316,7 +317,7 @@ class Board:
         }
 
     def _state(self) -> dict[str, Any]:
-        # What can never be written holds nobody up: its number is told, and the file will have fewer.
+        # After a failure do not wait for the disk: the master gets the count, and the file has fewer records.
         drained = self.cell is None and self.in_flight == 0 and (self._flush() or self._failed is not None)
         if self.ledger is not None:
             self._records = self.ledger.appended

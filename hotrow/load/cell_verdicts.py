@@ -1,4 +1,4 @@
-"""A cell that has just ended: its attempts, the verdicts on it, and the records by which they were made."""
+"""The verdicts on a cell that has just ended, and the numbers of records on which they are based."""
 
 from __future__ import annotations
 
@@ -16,42 +16,42 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hotrow.load.crew import Crew
-    from hotrow.load.open_run import OpenRun
+    from hotrow.load.current_run import CurrentRun
+    from hotrow.load.workers import Workers
     from hotrow.run.plan import Cell
 
 
-def read_attempts(run: OpenRun, crew: Crew) -> NDArray[np.void]:
+def read_attempts(run: CurrentRun, workers: Workers) -> NDArray[np.void]:
     """All attempts of the run so far, on the clock of this process."""
     attempts = read_ledger(run.directory).attempts
-    align(attempts, {offset.worker: offset for offset in crew.offsets})
+    align(attempts, {offset.worker: offset for offset in workers.offsets})
     return attempts
 
 
-def judge(run: OpenRun, crew: Crew, cell: Cell, attempts: NDArray[np.void]) -> None:
-    """Have the checks decide on the cell, and note by which records they did.
+def judge(run: CurrentRun, workers: Workers, cell: Cell, attempts: NDArray[np.void]) -> None:
+    """Run the checks on the cell, and write their verdicts and the numbers of records as an event.
 
-    If records are missing, checks that count acknowledgements cannot decide.
+    If records are missing, checks that depend on counts are undecided.
 
     Raises:
         HotrowError: the database cannot be read, or the events cannot be written.
     """
-    lost = _note_lost(run, crew, cell, attempts)
+    lost = _note_lost(run, workers, cell, attempts)
     tally = tally_cell(attempts, cell, len(run.scenario.kinds))
     verdicts = run.tables.judge(cell.id, tally, records_lost=lost)
-    run.notebook.note(
+    run.event_writer.write(
         "verdict",
         cell=cell.id,
         checks=[verdict.as_json() for verdict in verdicts],
-        records={str(worker): count for worker, count in crew.records.items()},
+        records={str(worker): count for worker, count in workers.records.items()},
         acknowledged={"committed": tally.committed, "unknown": tally.unknown},
     )
 
 
 def tally_cell(attempts: NDArray[np.void], cell: Cell, kinds: int) -> Tally:
-    """How the transactions of a cell ended, warm-up included: what the database must agree with."""
-    own = attempts[attempts["cell"] == cell.id]
-    return _count(own, [_count(own[own["kind"] == kind]) for kind in range(kinds)])
+    """The tally of a cell, warm-up included, for comparison with the database."""
+    in_cell = attempts[attempts["cell"] == cell.id]
+    return _count(in_cell, [_count(in_cell[in_cell["kind"] == kind]) for kind in range(kinds)])
 
 
 def _count(attempts: NDArray[np.void], kinds: Sequence[Tally] = ()) -> Tally:
@@ -59,25 +59,25 @@ def _count(attempts: NDArray[np.void], kinds: Sequence[Tally] = ()) -> Tally:
 
 
 def missing_records(attempts: NDArray[np.void], written: Mapping[int, int]) -> list[int]:
-    """The workers of whose attempts fewer can be read than they have written."""
+    """The workers that wrote more attempts than can be read."""
     return [
         worker for worker, count in written.items() if np.count_nonzero(attempts["worker"] == worker) < count
     ]
 
 
-def _note_lost(run: OpenRun, crew: Crew, cell: Cell, attempts: NDArray[np.void]) -> bool:
-    """Note of which workers records are or may be missing; whether there are any."""
-    reasons = {each.worker: each.reason for each in crew.lost if each.worker is not None}
-    for worker in missing_records(attempts, crew.records):
+def _note_lost(run: CurrentRun, workers: Workers, cell: Cell, attempts: NDArray[np.void]) -> bool:
+    """Write an event for each worker whose records are or may be missing; return whether there is any."""
+    reasons = {trouble.worker: trouble.reason for trouble in workers.lost if trouble.worker is not None}
+    for worker in missing_records(attempts, workers.records):
         reasons.setdefault(worker, f"attempts of worker {worker} that were written cannot be read")
     for worker, reason in reasons.items():
-        own = attempts["started"][attempts["worker"] == worker]
-        run.notebook.note(
+        started_ns = attempts["started"][attempts["worker"] == worker]
+        run.event_writer.write(
             "lost",
             worker=worker,
             cell=cell.id,
             reason=reason,
-            from_ns=int(own.max()) if len(own) else None,
+            from_ns=int(started_ns.max()) if len(started_ns) else None,
             to_ns=run.clock.now_ns(),
         )
     return bool(reasons)

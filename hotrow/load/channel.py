@@ -1,9 +1,9 @@
-"""The channel between Locust's master and its workers: on loopback, encrypted, for who knows the secret.
+"""The channel between Locust's master and its workers: on loopback, encrypted, and only with a shared secret.
 
-Locust's master listens on every interface and sends options and users to whoever asks for them. Here its
-sockets speak CurveZMQ (https://rfc.zeromq.org/spec/26/): a worker must know the master's public key, which
-never crosses the network. With `--processes` the key is made before the workers are forked; with `--master`
-and `--worker` all derive it from HOTROW_SECRET.
+Locust's master listens on every interface and sends options and users to anyone who asks. Here its sockets
+use CurveZMQ (https://rfc.zeromq.org/spec/26/): a worker must know the master's public key, which is never
+sent over the network. With `--processes` the key is made before the workers are forked. With `--master` and
+`--worker` all processes derive it from HOTROW_SECRET.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from locust.argument_parser import LocustArgumentParser
 
 SECRET = "HOTROW_SECRET"  # noqa: S105 - the name of a variable
-_SECRET_LENGTH_MIN = 16
+_MIN_SECRET_LENGTH = 16
 _LOOPBACK = "127.0.0.1"
 
 
@@ -44,7 +44,7 @@ class Keys:
 
     @classmethod
     def from_secret(cls, secret: str) -> Keys:
-        """The pair that everybody derives who knows the secret."""
+        """The pair that is derived from a secret."""
         private = z85.encode(hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest())
         return cls(zmq.curve_public(private), private)
 
@@ -56,48 +56,50 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """What the command line says of processes, read before Locust has parsed it."""
+    """How the processes of a run are started, read from the command line before Locust parses it."""
 
     forks: bool
     """`--processes`: one master and its workers on this machine."""
     spreads: bool
-    """`--master` or `--worker`: processes that somebody started one by one."""
+    """`--master` or `--worker`: processes that are started one by one."""
 
 
 def read_mode(words: Sequence[str], environment: dict[str, str]) -> Mode:
-    """The mode that Locust will find; it may also be set by the environment."""
+    """The mode that Locust will use, from the command line or the environment."""
     peek = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     peek.add_argument("--processes", default=environment.get("LOCUST_PROCESSES"))
     peek.add_argument("--master", action="store_true", default="LOCUST_MODE_MASTER" in environment)
     peek.add_argument("--worker", action="store_true", default="LOCUST_MODE_WORKER" in environment)
     try:
-        found = peek.parse_known_args(list(words))[0]
+        options = peek.parse_known_args(list(words))[0]
     except SystemExit:  # Locust's parser will say what is wrong
         return Mode(forks=False, spreads=False)
-    several = found.processes not in {None, "", "0"}
-    return Mode(forks=several and not found.worker, spreads=found.worker or (found.master and not several))
+    several = options.processes not in {None, "", "0"}
+    return Mode(
+        forks=several and not options.worker, spreads=options.worker or (options.master and not several)
+    )
 
 
 def keys_for(mode: Mode, secret: str | None) -> Keys | None:
-    """The master's keys; None if there is one process only.
+    """The master's keys; None if there is only one process.
 
     Raises:
-        UsageError: processes that were started one by one have no secret in common, or one that is short.
+        UsageError: processes that are started one by one have no shared secret, or one that is too short.
     """
     if mode.forks:
         return Keys.new()
     if not mode.spreads:
         return None
-    if secret is None or len(secret) < _SECRET_LENGTH_MIN:
+    if secret is None or len(secret) < _MIN_SECRET_LENGTH:
         raise UsageError(
             f"--master and --worker need {SECRET} in the environment, the same on every machine and at least "
-            f"{_SECRET_LENGTH_MIN} characters long: whoever joins a run learns its password"
+            f"{_MIN_SECRET_LENGTH} characters long: anyone who joins a run learns its password"
         )
     return Keys.from_secret(secret)
 
 
 def secured(init: Callable[..., None], keys: Keys) -> Callable[..., None]:
-    """The constructor of Locust's sockets, with these keys of the master's."""
+    """The constructor of Locust's sockets, with these keys of the master."""
 
     @wraps(init)
     def make(self: Any, kind: int, ipv4_only: bool) -> None:
@@ -113,7 +115,7 @@ def secured(init: Callable[..., None], keys: Keys) -> Callable[..., None]:
 
 
 def free_port() -> int:
-    """A TCP port on loopback that nobody listens on now."""
+    """A TCP port on loopback on which nobody listens now."""
     with socket.socket() as probe:
         probe.bind((_LOOPBACK, 0))
         port: int = probe.getsockname()[1]
@@ -122,7 +124,7 @@ def free_port() -> int:
 
 @events.init_command_line_parser.add_listener
 def secure(parser: LocustArgumentParser, **_: Any) -> None:
-    """Make the master listen on loopback only, and, with `--processes`, on a port of its own."""
+    """Make the master listen on loopback only and, with `--processes`, on a free port."""
     parser.set_defaults(master_bind_host=_LOOPBACK)
     if MODE.forks:
         port = free_port()

@@ -1,7 +1,7 @@
-"""Leads a run: makes its tables, opens and closes its cells, keeps their intervals and verdicts, and ends it.
+"""Leads a run: makes its tables, opens and closes its cells, records intervals and verdicts, and ends it.
 
-There is one conductor, in the process that has no users of its own (Locust's master) or in the only one.
-It talks to every worker's board by Locust's messages, which a local run delivers to itself.
+There is one conductor. It is in Locust's master, which has no users of its own, or in the only process. It
+sends Locust messages to the board of every worker; a run with one process sends them to itself.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from hotrow.errors import HotrowError, RunError, in_a_line
 from hotrow.exit_codes import ERROR, NOT_USABLE, worst
 from hotrow.load.board import DRAIN_TIMEOUT_S
 from hotrow.load.cell_verdicts import judge, read_attempts
-from hotrow.load.crew import Crew, Trouble
-from hotrow.load.making import Maker, drop
+from hotrow.load.run_maker import RunMaker, drop
+from hotrow.load.workers import Trouble, Workers
 from hotrow.run.seal import write_seal
 
 if TYPE_CHECKING:
@@ -28,38 +28,38 @@ if TYPE_CHECKING:
 
     from locust.env import Environment
 
-    from hotrow.load.open_run import OpenRun
+    from hotrow.load.current_run import CurrentRun
     from hotrow.run.plan import Cell
 
 READY_TIMEOUT_S = 120.0
 """How long users may take to connect before a cell."""
-_POLL_S = 0.02
-_WATCH_EVERY_S = 0.2
+_POLL_INTERVAL_S = 0.02
+_WATCH_INTERVAL_S = 0.2
 
 
 class NotWholeError(RunError):
-    """Attempts outlived their cell, or the database went away before it was judged."""
+    """Attempts did not end with their cell, or the database was lost before the cell was judged."""
 
     exit_code = NOT_USABLE
 
 
 class Conductor:
-    """One run after another: begin, walk or hold the cells, stop, finish."""
+    """Leads one run after another: begin, open and close the cells, stop, finish."""
 
     def __init__(
         self,
         environment: Environment,
         runner: Any,
-        maker: Maker,
+        maker: RunMaker,
         run_time_s: float | None = None,
     ) -> None:
         self._environment = environment
         self._maker = maker
         self._runner = runner
         self._run_time_s = run_time_s
-        self._crew = Crew(runner)
+        self._workers = Workers(runner)
         self._ending = RLock()
-        self._run: OpenRun | None = None
+        self._run: CurrentRun | None = None
         self._beginning: gevent.Greenlet | None = None
         self._walk: gevent.Greenlet | None = None
         self._watch: gevent.Greenlet | None = None
@@ -71,21 +71,21 @@ class Conductor:
 
     @property
     def wanted_users(self) -> int | None:
-        """How many users a sweep wants now; None once it has walked all its cells."""
+        """How many users a sweep needs now; None after its last cell."""
         if self._run is None:
             return self._maker.request().settings.levels[0]
         return None if self._walked else self._run.wanted_users
 
     def begin(self) -> None:
-        """Make the run's directory and tables and tell the workers; a sweep starts to walk.
+        """Make the directory and the tables, send the setup to the workers, and start the cells.
 
         Raises:
-            HotrowError: the options (changed in the web form, perhaps) or the target do not allow it.
+            HotrowError: an option is not valid (the web form may have changed it), or the target refuses.
         """
         self._quitting = False
-        self._environment.process_exit_code = ERROR  # until the end of the run says how it went
+        self._environment.process_exit_code = ERROR  # until the run has ended
         self._beginning = gevent.getcurrent()
-        # Locust's own timer would count the filling of the tables too; it has looked at the option by now.
+        # Locust's own timer would also count the filling of the tables. It has read the option already.
         if self._run_time_s is not None and self._environment.parsed_options is not None:
             self._environment.parsed_options.run_time = self._run_time_s
         try:
@@ -94,7 +94,7 @@ class Conductor:
         finally:
             self._beginning = None
         self._run = run
-        self._watch = gevent.spawn(self._watch_crew, run)
+        self._watch = gevent.spawn(self._watch_workers, run)
         if self._environment.shape_class is None:
             self._open_cell(run, run.cells[0])
             if self._run_time_s is not None:
@@ -103,33 +103,34 @@ class Conductor:
             self._walked = False
             self._walk = gevent.spawn(self._walk_cells, run)
 
-    def _tell_workers(self, run: OpenRun) -> None:
-        """Have them prepare; this process, too, if it has users. What cannot begin leaves no tables."""
+    def _tell_workers(self, run: CurrentRun) -> None:
+        """Send the setup to the workers, which may be this process; drop the tables after an error."""
         self._maker.doing = "preparing the workers"
         try:
-            self._crew.begin(run.clock, self._maker.setup(run, max(self._runner.worker_count, 1)))
-        except BaseException:  # being told to end, too
+            self._workers.begin(run.clock, self._maker.setup(run, max(self._runner.worker_count, 1)))
+        except BaseException:  # also an interruption
             drop(run.tables)
             raise
 
     def abandon(self, error: Exception) -> None:
-        """A run that cannot begin or go on: say why, keep what was measured, and stop Locust.
+        """End a run that cannot begin or go on: report why, keep the measurements, and stop Locust.
 
-        What breaks off because the process was told to end before the load is no reason of its own.
+        An error after an interruption before the load is not reported: it is a consequence of that.
         """
         if self._quitting and self._run is None:
             return
         self._end_early(Trouble(str(in_a_line(error)), in_a_line(error).exit_code))
 
     def interrupt(self, signal_name: str) -> None:
-        """End the run because the process was told to; without a time limit that is how a run ends."""
+        """End the run because of a signal. A run without a time limit ends in this way."""
         run = self._run
         if self._finishing or self._quitting:
-            report_error(RunError(f"{signal_name} while the report is drawn: a second one ends it at once"))
+            text = f"{signal_name} while the report is drawn: a second signal ends the process at once"
+            report_error(RunError(text))
         elif run is not None and (run.closing or self._has_no_end()):
             self._quit(entirely=True)
         elif run is not None:
-            reason = f"interrupted by {signal_name}: what was measured until then is kept"
+            reason = f"interrupted by {signal_name}: the measurements until then are kept"
             self._end_early(Trouble(reason, NOT_USABLE), entirely=True)
         elif self._beginning is not None or self._is_headless():
             reason = f"interrupted by {signal_name} while {self._maker.doing}: nothing was measured"
@@ -138,13 +139,13 @@ class Conductor:
             self._quit(entirely=True)
 
     def what_is_left(self) -> str:
-        """What a person who ends the process at once can still use."""
+        """What remains of the run, for a person who ends the process at once."""
         if self._maker.directory is None:
             return "nothing was measured"
         return f"no report was drawn; draw it with: hotrow report {self._maker.directory}"
 
     def stop(self) -> None:
-        """End the open cell: shut the gate, let attempts in flight end, keep the verdict."""
+        """End the open cell: shut the gate, let attempts in flight end, and record the verdict."""
         with self._ending:
             self._stop_walking()
             run = self._run
@@ -158,64 +159,64 @@ class Conductor:
                 self._note_fault(run, in_a_line(error))
 
     def finish(self) -> None:
-        """End the run: free the database, summarise, draw, judge, and set the exit code."""
+        """End the run: drop its tables, write summary and reports, check the gates, set the exit code."""
         with self._ending:
             run, self._run = self._run, None
             if run is None:
                 return
             self._finishing = True
-            for step in (self._end_workers, _free, self._report):
+            for step in (self._end_workers, _drop_tables, self._report):
                 try:
                     step(run)
-                except Exception as error:  # noqa: BLE001 - what was measured is on the disk, to be drawn again
+                except Exception as error:  # noqa: BLE001 - the measurements are on the disk, and a report can be drawn later
                     self._note_fault(run, in_a_line(error))
-            self._environment.process_exit_code = worst(run.faults)
+            self._environment.process_exit_code = worst(run.exit_codes)
             self._finishing = False
 
-    def _end_workers(self, run: OpenRun) -> None:
-        """Have every worker close its files, for its last records and health lines belong to the summary."""
-        self._crew.broadcast(end=True)
-        ended = _comes_true(self._crew.has_ended, DRAIN_TIMEOUT_S)
+    def _end_workers(self, run: CurrentRun) -> None:
+        """Let every worker close its files, because the summary needs its last records and health lines."""
+        self._workers.broadcast(end=True)
+        ended = _comes_true(self._workers.has_ended, DRAIN_TIMEOUT_S)
         _kill(self._watch, self._timer)
         self._note_clocks(run)
         if not ended:
             raise NotWholeError(f"workers did not end within {DRAIN_TIMEOUT_S:.0f} s: records may be missing")
         write_seal(run.directory)
 
-    def _note_clocks(self, run: OpenRun) -> None:
-        """How far the workers' clocks are off: once at the start, for who reads a run that was killed."""
-        run.notebook.note("clock", offsets=[offset.as_json() for offset in self._crew.offsets])
+    def _note_clocks(self, run: CurrentRun) -> None:
+        """Write the offsets of the workers' clocks: at the start too, in case the run is killed."""
+        run.event_writer.write("clock", offsets=[offset.as_json() for offset in self._workers.offsets])
 
-    def _report(self, run: OpenRun) -> None:
+    def _report(self, run: CurrentRun) -> None:
         from hotrow.finish import finish_run  # noqa: PLC0415 - drawing takes a second to import, and only the end draws
 
-        run.faults.append(finish_run(run.directory, run.request.gates))
+        run.exit_codes.append(finish_run(run.directory, run.request.gates))
 
-    def _note_fault(self, run: OpenRun, error: HotrowError) -> None:
-        """Say what went wrong, unless it is one more consequence of what was said before."""
-        run.faults.append(error.exit_code)
-        if not any(_root_of(error) in line for line in run.said):
+    def _note_fault(self, run: CurrentRun, error: HotrowError) -> None:
+        """Report a fault, unless it has the same cause as one that was reported before."""
+        run.exit_codes.append(error.exit_code)
+        if not any(_root_cause(error) in message for message in run.reported):
             report_error(error)
-            run.said.append(str(error))
+            run.reported.append(str(error))
 
     def _end_early(self, trouble: Trouble, *, entirely: bool = False) -> None:
-        """Say why, close the open cell as one that was cut short, and stop Locust."""
+        """Report the reason, close the open cell as one that was cut short, and stop Locust."""
         report_error(RunError(trouble.reason))
         run = self._run
         if run is None:
             self._environment.process_exit_code = trouble.exit_code
         else:
-            run.said.append(trouble.reason)
-            run.faults.append(trouble.exit_code)
+            run.reported.append(trouble.reason)
+            run.exit_codes.append(trouble.exit_code)
             run.cut_short = run.cut_short or trouble.reason
             if trouble.exit_code == ERROR:
-                run.notebook.hurry()
+                run.event_writer.stop_waiting()
         self._quit(entirely=entirely)
 
     def _quit(self, *, entirely: bool = False) -> None:
-        """Stop Locust, in a greenlet that nothing of the run kills; its events end the run.
+        """Stop Locust, whose events then end the run. It happens in a greenlet that the run does not kill.
 
-        With the web page Locust itself goes on, unless it is to end `entirely`.
+        With a web page the process goes on, unless it is to end `entirely`.
         """
         self._quitting = True
         beginning, self._beginning = self._beginning, None
@@ -223,8 +224,8 @@ class Conductor:
 
         def quit_locust() -> None:
             if beginning is not None and beginning is not gevent.getcurrent():
-                beginning.kill()  # it takes its tables away
-            self.stop()  # before Locust does: it reads its own source first, and nobody runs for 50 ms
+                beginning.kill()  # it drops its tables
+            self.stop()  # before Locust stops: Locust first reads its own source, and nothing runs for 50 ms
             if web_ui is None or entirely:
                 self._runner.quit()
             else:
@@ -235,28 +236,28 @@ class Conductor:
         gevent.spawn(quit_locust)
 
     def _end_on_time(self) -> None:
-        """The time of `-t` is up, which counts from when the load began."""
+        """End the run after the time of `-t`, counted from the start of the load."""
         if self._run is not None:
             self._run.cut_short = None
             self._timer = None
         self._quit()
 
     def _has_no_end(self) -> bool:
-        """Whether a signal is how this run was to end: it has no time limit and is no sweep."""
+        """Whether only a signal ends this run: it has no time limit and is no sweep."""
         return self._environment.shape_class is None and self._run_time_s is None
 
-    def _watch_crew(self, run: OpenRun) -> None:
-        """End the run once a worker is lost or cannot go on; those that are lost later are noted too."""
+    def _watch_workers(self, run: CurrentRun) -> None:
+        """End the run when a worker is lost or cannot go on; go on watching for others that are lost."""
         ended = False
         while True:
-            gevent.sleep(_WATCH_EVERY_S)
-            trouble = self._crew.trouble()
+            gevent.sleep(_WATCH_INTERVAL_S)
+            trouble = self._workers.trouble()
             if trouble is not None and not ended and self._run is run:
                 ended = True
                 self.interrupt(trouble.signal) if trouble.signal else self._end_early(trouble)
 
     def _stop_walking(self) -> None:
-        """End the walker; one that is closing a cell may end that first."""
+        """Stop the greenlet that opens and closes the cells; let it finish closing a cell first."""
         walk, self._walk = self._walk, None
         if walk is None or walk is gevent.getcurrent():
             return
@@ -264,7 +265,7 @@ class Conductor:
             walk.join()
         _kill(walk)
 
-    def _walk_cells(self, run: OpenRun) -> None:
+    def _walk_cells(self, run: CurrentRun) -> None:
         try:
             for cell in run.cells:
                 run.wanted_users = run.users = cell.users
@@ -274,43 +275,43 @@ class Conductor:
                 gevent.sleep(cell.duration_s or 0.0)
                 self._close_cell(run)
             self._walked = True
-        except Exception as error:  # noqa: BLE001 - a walker that just died would leave the run standing
+        except Exception as error:  # noqa: BLE001 - without this the run would never end
             self.abandon(error)
 
     def _on_spawning_complete(self, user_count: int, **_: Any) -> None:
-        """Without a shape, the measured interval of the one cell begins (again) when all users have come."""
+        """Without a shape, begin the interval of the only cell (again) when all users are started."""
         if self._run is not None and self._environment.shape_class is None:
             self._run.users = user_count
             self._run.begin_ns = None
             _kill(self._walk)
             self._walk = gevent.spawn(self._begin_interval, self._run)
 
-    def _begin_interval(self, run: OpenRun) -> None:
-        """Locust counts users that it has started; the interval is for those that have connected as well."""
+    def _begin_interval(self, run: CurrentRun) -> None:
+        """Begin the interval when the users are connected; Locust counts them when they are started."""
         try:
             self._wait_for_users(run.users)
             self._warm_up(run)
         except Exception as error:  # noqa: BLE001 - the same
             self.abandon(error)
 
-    def _open_cell(self, run: OpenRun, cell: Cell) -> None:
+    def _open_cell(self, run: CurrentRun, cell: Cell) -> None:
         run.tables.prepare(cell.id)
         run.progress.cell_opened(cell)
         run.open_cell = cell
         run.begin_ns = None
-        self._crew.broadcast(cell=cell.id)
+        self._workers.broadcast(cell=cell.id)
 
-    def _warm_up(self, run: OpenRun) -> None:
-        """Let the open cell run unmeasured; then its interval begins. The event outlives a crash."""
+    def _warm_up(self, run: CurrentRun) -> None:
+        """Let the open cell warm up, then begin its interval. The event tells it even after a crash."""
         assert run.open_cell is not None  # noqa: S101 - called for an open cell
         gevent.sleep(run.open_cell.warmup_s)
         if run.open_cell is run.cells[0]:
             self._note_clocks(run)
         begin_ns = run.clock.now_ns()
-        run.notebook.note("begin", cell=run.open_cell.id, begin_ns=begin_ns)
+        run.event_writer.write("begin", cell=run.open_cell.id, begin_ns=begin_ns)
         run.begin_ns = begin_ns
 
-    def _close_cell(self, run: OpenRun) -> None:
+    def _close_cell(self, run: CurrentRun) -> None:
         run.closing = True
         try:
             self._end_cell(run)
@@ -319,25 +320,25 @@ class Conductor:
         finally:
             run.open_cell, run.closing = None, False
 
-    def _end_cell(self, run: OpenRun) -> None:
+    def _end_cell(self, run: CurrentRun) -> None:
         cell, end_ns = run.open_cell, run.clock.now_ns()
         assert cell is not None  # noqa: S101 - callers close what they opened
-        self._crew.broadcast()
-        # If its users had not all come, or it was not warm, its interval is empty: it was not measured.
+        self._workers.broadcast()
+        # If the users were not all connected, or the warm-up had not ended, the interval is empty.
         begin_ns = end_ns if run.begin_ns is None else run.begin_ns
         cut_short = {} if run.cut_short is None else {"interrupted": run.cut_short}
-        run.notebook.note(
+        run.event_writer.write(
             "window", cell=cell.id, begin_ns=begin_ns, end_ns=end_ns, users=run.users, **cut_short
         )
-        if not _comes_true(self._crew.has_drained, DRAIN_TIMEOUT_S):
+        if not _comes_true(self._workers.has_drained, DRAIN_TIMEOUT_S):
             raise NotWholeError(f"attempts in flight did not end within {DRAIN_TIMEOUT_S:.0f} s: not judged")
-        attempts = read_attempts(run, self._crew)
-        judge(run, self._crew, cell, attempts)
+        attempts = read_attempts(run, self._workers)
+        judge(run, self._workers, cell, attempts)
         run.progress.cell_closed(cell, attempts, begin_ns, end_ns)
 
     def _wait_for_users(self, users: int) -> None:
-        """Until just so many are connected and stand at the gate. Raises RunError if that takes too long."""
-        if not _comes_true(partial(self._crew.has_ready, users), READY_TIMEOUT_S):
+        """Wait until exactly this many users are connected. Raises RunError if that takes too long."""
+        if not _comes_true(partial(self._workers.has_ready, users), READY_TIMEOUT_S):
             waited = f"waited {READY_TIMEOUT_S:.0f} s for {users} users to connect"
             raise RunError(f"{waited}: the run is given up")
 
@@ -345,26 +346,26 @@ class Conductor:
         return bool(getattr(self._environment.parsed_options, "headless", False))
 
 
-def _root_of(error: BaseException) -> str:
-    """What an error comes down to: what the operating system said, or its own text."""
+def _root_cause(error: BaseException) -> str:
+    """The cause of an error: the operating system's message, or the error's own text."""
     root = error
     while root.__cause__ is not None:
         root = root.__cause__
     return root.strerror if isinstance(root, OSError) and root.strerror else str(error)
 
 
-def _free(run: OpenRun) -> None:
+def _drop_tables(run: CurrentRun) -> None:
     run.progress.close()
     drop(run.tables)
 
 
 def _comes_true(condition: Callable[[], bool], timeout_s: float) -> bool:
-    """Wait for it; say whether it came true in time."""
+    """Wait until the condition is true; return whether it came true in time."""
     deadline = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > deadline:
             return False
-        gevent.sleep(_POLL_S)
+        gevent.sleep(_POLL_INTERVAL_S)
     return True
 
 

@@ -1,6 +1,6 @@
-"""Whether this process kept up: how late its event loop was, and what CPU it and the machine used.
+"""The health of a load process: the lag of its event loop, and the CPU that it and the machine use.
 
-A client that is late sends late and measures late; a cell in which that happened is not usable.
+A client with a late event loop sends late and measures late. A cell in which this happens is not usable.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
     from hotrow.run.clock import RunClock
 
-SAMPLE_EVERY_S = 0.01
-WRITE_EVERY_S = 1.0
+SAMPLE_INTERVAL_S = 0.01
+WRITE_INTERVAL_S = 1.0
 
 
 class Health:
-    """Samples this process during a run; one line per second goes to `health-<worker>.jsonl`.
+    """Samples this process during a run and writes one line per second to `health-<worker>.jsonl`.
 
-    A line covers the `seconds` before its `wall_ns`, and no line covers parts of two cells: `cut` ends one.
-    If a line cannot be written, the next one of the same cell covers its time too.
+    A line covers the `seconds` before its `wall_ns`. No line covers parts of two cells: `cut` ends a line. If
+    a line cannot be written, the next line of the same cell covers its time too.
     """
 
     def __init__(
@@ -48,10 +48,10 @@ class Health:
         self._greenlets = [gevent.spawn(self._sample), gevent.spawn(self._write)]
 
     def cut(self, cell: int | None) -> None:
-        """End the line of the cell that was open; what follows belongs to `cell`, None between cells."""
+        """End the current line; the next lines belong to `cell`, or to no cell (None)."""
         now = _Reading.take()
         self._append(now)
-        self._begin_line(now)  # even if it was not written: the next line is another cell's
+        self._begin_line(now)  # even if the line was not written: the next one is of another cell
         self._cell = cell
 
     def stop(self) -> None:
@@ -62,20 +62,20 @@ class Health:
     def _sample(self) -> None:
         while True:
             before_ns = time.perf_counter_ns()
-            gevent.sleep(SAMPLE_EVERY_S)
+            gevent.sleep(SAMPLE_INTERVAL_S)
             slept_ms = (time.perf_counter_ns() - before_ns) / 1e6
-            self._lags_ms.append(max(0.0, slept_ms - SAMPLE_EVERY_S * 1e3))
+            self._lags_ms.append(max(0.0, slept_ms - SAMPLE_INTERVAL_S * 1e3))
 
     def _write(self) -> None:
         while True:
-            gevent.sleep(WRITE_EVERY_S)
+            gevent.sleep(WRITE_INTERVAL_S)
             now = _Reading.take()
             if self._append(now):
                 self._begin_line(now)
             self._each_second()
 
     def _append(self, now: _Reading) -> bool:
-        """Write the line that ends now; say whether it was written."""
+        """Write the line that ends now; return whether it was written."""
         seconds = max((now.perf_ns - self._since.perf_ns) / 1e9, 1e-9)
         line = {
             "wall_ns": self._clock.wall_ns + now.perf_ns - self._clock.perf_ns,
@@ -101,28 +101,29 @@ class Health:
 
 
 class _Reading(NamedTuple):
-    """The clocks of this process at one instant."""
+    """The clocks and CPU times of this process and the machine at one instant."""
 
     perf_ns: int
     cpu_s: float
     machine_s: float
-    """Of all cores together, since the machine started."""
+    """CPU time of all cores together since the machine started, idle time included."""
     idle_s: float
 
     @classmethod
     def take(cls) -> _Reading:
         times = psutil.cpu_times()
-        # A guest's time is part of `user` already, and waiting for a disk leaves a core idle.
+        # The time of guests is part of `user` already. A core that waits for a disk is idle.
         counted = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
         return cls(
             time.perf_counter_ns(), time.process_time(), counted, times.idle + getattr(times, "iowait", 0.0)
         )
 
     def busy_of(self, since: _Reading) -> float:
-        """Which share of the machine was busy since then, 0 to 1.
+        """The share of the machine that was busy since the other reading, 0 to 1.
 
-        `psutil.cpu_percent` keeps its last reading by thread, and under gevent each greenlet counts as one.
+        `psutil.cpu_percent` cannot be used: it keeps its last reading per thread, and under gevent each
+        greenlet counts as a thread.
         """
         elapsed_s = self.machine_s - since.machine_s
         idle = (self.idle_s - since.idle_s) / elapsed_s if elapsed_s > 0 else 1.0
-        return min(1.0, max(0.0, 1.0 - idle))  # each core counts in ticks of its own
+        return min(1.0, max(0.0, 1.0 - idle))  # cores count their ticks separately

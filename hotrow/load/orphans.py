@@ -1,4 +1,4 @@
-"""A worker whose master has gone ends by itself, within seconds and at any load."""
+"""The end of workers whose master is gone: within seconds, and at any load."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ if TYPE_CHECKING:
 
     from hotrow.load.board import Board
 
-_LOOK_EVERY_S = 0.5
-SILENT_MAX_S = 4.0
-"""A master on another machine sends a heartbeat each second; without one for so long it is gone."""
+_CHECK_INTERVAL_S = 0.5
+MAX_SILENCE_S = 4.0
+"""A master on another machine sends a heartbeat per second. After this time without one it is gone."""
 _DRAIN_S = 0.5
 
 
 def end_with_master(runner: WorkerRunner, board: Board, *, forked: bool) -> None:
-    """Look after the master from now on, in a greenlet.
+    """Watch the master in a greenlet, and end this process when it is gone.
 
-    A master that forked this process is there as long as it is the parent; one on another machine, as long
-    as it sends heartbeats. Locust's own rule waits for a minute.
+    A master that forked this process exists as long as it is the parent. A master on another machine exists
+    as long as it sends heartbeats. Locust itself would wait for a minute.
     """
-    heard_s = [time.monotonic()]
+    last_heartbeat_s = [time.monotonic()]
 
-    def hear(**_: Any) -> None:
-        heard_s[0] = time.monotonic()
+    def note_heartbeat(**_: Any) -> None:
+        last_heartbeat_s[0] = time.monotonic()
 
     def is_gone() -> bool:
         if forked:
             return os.getppid() != parent
-        return board.is_at_work and time.monotonic() - heard_s[0] > SILENT_MAX_S
+        return board.is_at_work and time.monotonic() - last_heartbeat_s[0] > MAX_SILENCE_S
 
     def watch() -> None:
         while not is_gone():
-            gevent.sleep(_LOOK_EVERY_S)
+            gevent.sleep(_CHECK_INTERVAL_S)
         board.close(_DRAIN_S)
-        report_error(RunError(f"worker {board.worker} ends, because its master has gone"))
+        report_error(RunError(f"worker {board.worker} ends because its master is gone"))
         os._exit(ERROR)
 
     parent = os.getppid()
-    runner.environment.events.heartbeat_received.add_listener(hear)
+    runner.environment.events.heartbeat_received.add_listener(note_heartbeat)
     gevent.spawn(watch)

@@ -1,4 +1,4 @@
-"""What a sweep shows while it runs: a bar with the cell and the time left, a line a finished cell."""
+"""The progress of a sweep: a bar with the cell and the time left, and one line per finished cell."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from hotrow.run.plan import Cell
 
 _CHANGE_S = 1.5
-"""Roughly what the change from one cell to the next takes; only the estimate of the time left uses it."""
+"""About how long the change from one cell to the next takes; used only to estimate the time left."""
 
 
 class Progress:
-    """A progress bar on standard error; silent where it is not wanted."""
+    """A progress bar on standard error, if it is wanted."""
 
     def __init__(self, cells: tuple[Cell, ...], *, shown: bool) -> None:
         self._cells = cells
@@ -31,7 +31,7 @@ class Progress:
             self._bar.start()
 
     def cell_opened(self, cell: Cell) -> None:
-        """Name the cell that begins."""
+        """Show the cell that begins."""
         if self._bar is None:
             return
         left_s = planned_seconds(self._cells[cell.id :]) + _CHANGE_S * (len(self._cells) - cell.id)
@@ -43,19 +43,19 @@ class Progress:
         )
 
     def cell_closed(self, cell: Cell, attempts: NDArray[np.void], begin_ns: int, end_ns: int) -> None:
-        """Move on by what the cell was planned to take, and say in a line what was seen in it."""
+        """Advance the bar by one cell, and print a line with the cell's conflict rate and goodput."""
         if self._bar is None:
             return
         conflict_rate, goodput_per_s = glance(attempts[attempts["cell"] == cell.id], begin_ns, end_ns)
         self._bar.advance(self._task)
         rate = "   none" if conflict_rate is None else f"{conflict_rate:6.1%}"
-        told = (
+        line = (
             f"  {cell.skew:<14} {_users(cell):>11}   conflict rate {rate}   goodput {goodput_per_s:8,.0f}/s"
         )
-        self._bar.console.print("   ".join([told, *self._varied(cell)]), highlight=False, soft_wrap=True)
+        self._bar.console.print("   ".join([line, *self._varied(cell)]), highlight=False, soft_wrap=True)
 
     def _varied(self, cell: Cell) -> list[str]:
-        """In words, the knobs and the policy of a cell where they differ from other cells'."""
+        """The knobs and the policy of a cell, in words, as far as they differ from other cells."""
         knobs = [
             f"{name.replace('_', '-')} {value}"
             for name, value in cell.knobs.items()
@@ -65,16 +65,16 @@ class Progress:
         return [*knobs, *([cell.retry] if several else [])]
 
     def close(self) -> None:
-        """Take the bar away; the lines stay."""
+        """Remove the bar; the lines stay."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
 
 
 def glance(attempts: NDArray[np.void], begin_ns: int, end_ns: int) -> tuple[float | None, float]:
-    """Conflict rate (None without attempts) and commits a second, of the attempts that began in the interval.
+    """Conflict rate (None without attempts) and commits per second of attempts that began in the interval.
 
-    A quick look for the console; `analysis` has the figures.
+    Rough figures for the console; the exact ones come from `analysis`.
     """
     inside = attempts[(attempts["started"] >= begin_ns) & (attempts["started"] < end_ns)]
     conflicts = int(np.count_nonzero(inside["outcome"] == Outcome.CONFLICT))
@@ -88,7 +88,7 @@ def _users(cell: Cell) -> str:
 
 
 def _make_bar() -> Bar:
-    from rich.console import Console  # noqa: PLC0415 - only the process that shows a bar pays for its import
+    from rich.console import Console  # noqa: PLC0415 - only a process that shows a bar imports it
     from rich.progress import BarColumn, TextColumn  # noqa: PLC0415 - the same
     from rich.progress import Progress as Bar  # noqa: PLC0415 - the same
 

@@ -1,8 +1,8 @@
-"""What a process does when it is told to end: by SIGINT (Ctrl-C), SIGTERM or SIGHUP.
+"""The end of a process by SIGINT (Ctrl-C), SIGTERM or SIGHUP.
 
-The first signal asks for a proper end. If nothing can hear it, because something blocks the event loop, or at
-the second signal, the process ends at once and says what it was in. The handlers are Python's and not
-gevent's: gevent's run only when the event loop does, so `while True` in a scenario would be deaf to them.
+The first signal asks for a proper end. At a second signal, or if the event loop is blocked, the process ends
+at once and says which code it was executing. The handlers are Python's and not gevent's: gevent's handlers
+run only when the event loop does, so they would not run during a `while True` in a scenario.
 """
 
 from __future__ import annotations
@@ -28,56 +28,56 @@ if TYPE_CHECKING:
     from types import FrameType
 
 PATIENCE_S = 5.0
-"""How long the event loop may take to hear of a signal."""
+"""How long the event loop may take to handle a signal."""
 _SHOW_CURSOR = "\x1b[?25h"
 _LIBRARIES = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), sysconfig.get_path("purelib"))
 
 
 @dataclass(slots=True)
 class Ending:
-    """How one process ends.
+    """How a process ends after a signal.
 
     Args:
-        end: ends it properly; called in a greenlet with the name of the first signal.
-        left: says, for who ends it at once, what is left of the run.
+        end: ends the process properly; called in a greenlet with the name of the first signal.
+        left: returns what remains of the run, for the message of an immediate end.
     """
 
     end: Callable[[str], None]
     left: Callable[[], str]
-    _heard: bool = False
-    _asked: str | None = None
+    _handled: bool = False
+    _first_signal: str | None = None
     _terminal: list[object] | None = field(default_factory=lambda: _terminal_settings())  # noqa: PLW0108
 
     def install(self) -> None:
-        """Take the signals over; again after Locust has set its own. What the user ignores stays ignored."""
+        """Set the handlers, again after Locust has set its own. Signals that are ignored stay ignored."""
         listen(self._on_signal)
         signal.signal(signal.SIGALRM, self._on_alarm)
 
     def _on_signal(self, number: signal.Signals, frame: FrameType | None) -> None:
         name = number.name
-        if self._asked is not None:
+        if self._first_signal is not None:
             self._end_at_once(name, frame)
-        self._asked = name
+        self._first_signal = name
         signal.setitimer(signal.ITIMER_REAL, PATIENCE_S)
-        gevent.get_hub().loop.run_callback_threadsafe(self._hear)
+        gevent.get_hub().loop.run_callback_threadsafe(self._handle)
 
-    def _hear(self) -> None:
-        self._heard = True
+    def _handle(self) -> None:
+        self._handled = True
         signal.setitimer(signal.ITIMER_REAL, 0)
-        gevent.spawn(self.end, self._asked)
+        gevent.spawn(self.end, self._first_signal)
 
     def _on_alarm(self, _: int, frame: FrameType | None) -> None:
-        if self._asked is not None and not self._heard:
-            self._end_at_once(self._asked, frame)
+        if self._first_signal is not None and not self._handled:
+            self._end_at_once(self._first_signal, frame)
 
     def _end_at_once(self, name: str, frame: FrameType | None) -> None:
         self._restore_terminal()
-        report_error(RunError(f"{name}: ended at once, in {place_of(frame)}; {self.left()}"))
+        report_error(RunError(f"{name}: ended at once, in {code_at(frame)}; {self.left()}"))
         sys.stderr.flush()
         os._exit(NOT_USABLE)
 
     def _restore_terminal(self) -> None:
-        """Locust and the progress bar change the terminal and would undo that at a proper end."""
+        """Restore the terminal, as Locust and the progress bar would do at a proper end."""
         if self._terminal is None:
             return
         import termios  # noqa: PLC0415 - not on every platform, and only for a terminal
@@ -87,12 +87,12 @@ class Ending:
         sys.stderr.write(_SHOW_CURSOR)
 
 
-def place_of(frame: FrameType | None) -> str:
-    """`run() (mine.py, line 12)`: the innermost code that is no library's."""
-    found = frame
-    while found is not None and found.f_code.co_filename.startswith((*_LIBRARIES, "<")):
-        found = found.f_back
-    shown = found or frame
+def code_at(frame: FrameType | None) -> str:
+    """`run() (mine.py, line 12)`: the innermost code that is not part of a library."""
+    outer = frame
+    while outer is not None and outer.f_code.co_filename.startswith((*_LIBRARIES, "<")):
+        outer = outer.f_back
+    shown = outer or frame
     if shown is None:
         return "no Python code"
     name = Path(shown.f_code.co_filename).name

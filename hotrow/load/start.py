@@ -1,4 +1,4 @@
-"""Starts Locust as its own command would."""
+"""Starts Locust as its own command would start it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def run_locust(words: Sequence[str]) -> None:
-    """Hand over to Locust, headless and quiet; it ends the process with the run's exit code."""
+    """Start Locust without its web page and its log; it ends the process with the run's exit code."""
     locustfile = files("locustfiles") / "sweep.py"
     sys.argv = ["locust", "-f", str(locustfile), "--headless", "--progress", "--loglevel", "WARNING", *words]
     locust_main()

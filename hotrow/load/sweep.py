@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from locust import LoadTestShape, events
 
-from hotrow.load import run as run_module
+from hotrow.load import listeners
 from hotrow.load.options import add_arguments
 from hotrow.run.options import Where
 
@@ -31,7 +31,7 @@ class SweepShape(LoadTestShape):
     def tick(self) -> tuple[int, float] | None:
         """Users wanted and how many of them a second; None at the end."""
         assert self.runner is not None  # noqa: S101 - Locust sets it before it ticks
-        conductor = run_module.of(self.runner.environment).conductor
+        conductor = listeners.context_of(self.runner.environment).conductor
         assert conductor is not None  # noqa: S101 - a shape ticks only where the run is led
         users = conductor.wanted_users
         return None if users is None else (users, SPAWN_PER_S)

@@ -1,4 +1,4 @@
-"""The Locust user: one closed-loop client with one connection, running one scenario."""
+"""The Locust user: one closed-loop client with one connection, which runs one scenario."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from hotrow.attempt.receipts import Receipts
 from hotrow.attempt.record import Outcome
 from hotrow.attempt.retry import parse_retry
 from hotrow.keys.skew import KeySource, load_skew
-from hotrow.load import run as run_module
-from hotrow.load.declared import declare_knobs_of, declared_scenario
-from hotrow.load.waiting import COOPERATIVE
+from hotrow.load import listeners
+from hotrow.load.gevent_waiting import COOPERATIVE
+from hotrow.load.locustfile_scenario import declare_knobs_of, locustfile_scenario
 from hotrow.targets.connection import UserConnection
 
 if TYPE_CHECKING:
@@ -33,20 +33,20 @@ if TYPE_CHECKING:
     from hotrow.targets.target import Target
 
 _RECONNECT_PAUSE_S = 0.2
-"""Wait after a transaction that failed because its connection was lost, before the next one asks for another.
+"""The wait after a transaction that lost its connection, before the next one asks for a new connection.
 
-It is made between transactions, so it is part of no latency. After any other error the user goes on at once.
+It lies between transactions, so it is part of no latency. After any other error the user goes on at once.
 """
 
 
-class TransactionFailed(Exception):  # noqa: N818 - what it is called in Locust's failure table
-    """What Locust is told of a transaction that gave up or failed; conflicts that were retried are data."""
+class TransactionFailed(Exception):  # noqa: N818 - the name appears in Locust's failure table
+    """Reported to Locust for a transaction that gave up or failed; retried conflicts are no failures."""
 
 
 class ContentionUser(User):
-    """Subclass it in a locustfile and name a `scenario`, or `scenarios` for `--scenario` to choose from.
+    """The base of user classes: a subclass sets `scenario`, or `scenarios` for `--scenario` to choose from.
 
-    The scenario's knobs become options by that.
+    The knobs of the scenario become options.
     """
 
     abstract = True
@@ -59,7 +59,7 @@ class ContentionUser(User):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        self._board = cast("Board", run_module.of(environment).board)
+        self._board = cast("Board", listeners.context_of(environment).board)
         self._number = self._board.number_user()
         self._connection: UserConnection | None = None
         self._region = 0
@@ -72,10 +72,10 @@ class ContentionUser(User):
         return 0.0 if self._board.setup is None else self._board.setup.think_s
 
     def on_start(self) -> None:
-        """Connect before the gate opens, so that no cell measures a connection being made."""
+        """Connect before the gate opens, so that no cell measures the opening of a connection."""
         setup, target = self._board.setup, self._board.target
         if setup is None or target is None:
-            return  # the run could not begin and said so; Locust is about to stop
+            return  # the run could not begin and has reported why; Locust is about to stop
         self._region = self._board.enter_region()
         self._connect(target, setup.schemas[0])
         self._board.ready += 1
@@ -85,8 +85,8 @@ class ContentionUser(User):
         self._connection = UserConnection(target, schema, COOPERATIVE, self._region)
         self._connection.try_to_open()
 
-    def _take_place(self, cell: Cell) -> None:
-        """Look at the cell's tables, from the region that lacks users where leavers left one short."""
+    def _move_to(self, cell: Cell) -> None:
+        """Switch to the tables of a cell, and to another region if users who left unbalanced the regions."""
         setup, target = self._board.setup, self._board.target
         assert setup is not None and target is not None and self._connection is not None  # noqa: S101, PT018
         region, schema = self._board.even_region(self._region), setup.schemas[cell.id]
@@ -98,7 +98,7 @@ class ContentionUser(User):
             self._connect(target, schema)
 
     def on_stop(self) -> None:
-        """Leave: the connection is closed and the user no longer counted."""
+        """Close the connection; the user is no longer counted."""
         if self._is_ready:
             self._is_ready = False
             self._board.ready -= 1
@@ -109,14 +109,14 @@ class ContentionUser(User):
 
     @task
     def transaction(self) -> None:
-        """One business transaction, with its retries, in whichever cell is open."""
+        """Run one business transaction with its retries in the open cell."""
         cell = self._wait_for_cell()
         try:
             client = self._client_of(cell)
             if client is None or not self._board.admit(cell):
                 return
             self._transact(client)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - Locust would log it and go on, as fast as it can
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - Locust would log it and go on
             self._board.fail(error)
 
     def _transact(self, client: Client) -> None:
@@ -125,12 +125,12 @@ class ContentionUser(User):
             outcome = run_transaction(client, self._board.number_transaction())
         finally:
             self._board.leave()
-        self._tell_locust(client.scenario.name, outcome, (time.perf_counter() - started) * 1e3)
+        self._report_to_locust(client.scenario.name, outcome, (time.perf_counter() - started) * 1e3)
         if outcome is Outcome.ERROR and self._connection is not None and not self._connection.is_open:
             self._board.pause(_RECONNECT_PAUSE_S)
 
     def _wait_for_cell(self) -> Cell:
-        """Park at the gate; while parked, Locust may stop this user at once."""
+        """Wait at the gate; during the wait Locust may stop this user at once."""
         if self._board.cell is not None:
             return self._board.cell
         if self._state == LOCUST_STATE_RUNNING:
@@ -144,9 +144,9 @@ class ContentionUser(User):
         return self._state != LOCUST_STATE_STOPPING and self._board.pause(seconds)
 
     def _client_of(self, cell: Cell) -> Client | None:
-        """This user in the open cell; None if the cell closed while the user was about to join it."""
+        """The client of this user for the open cell; None if the cell closed while the user was joining."""
         if self._client is None or self._cell is not cell:
-            self._take_place(cell)
+            self._move_to(cell)
             if self._board.cell is not cell:
                 return None
             self._cell, self._client = cell, self._make_client(cell)
@@ -155,7 +155,7 @@ class ContentionUser(User):
         return self._client
 
     def _join(self, rng: np.random.Generator) -> bool:
-        """Begin at a random point of the think time: users that are let in together would stay in step."""
+        """Start at a random point of the think time: otherwise users that start together stay in step."""
         think_s = self.wait_time()
         return think_s == 0 or self._pause(rng.random() * think_s)
 
@@ -165,10 +165,10 @@ class ContentionUser(User):
         assert setup is not None and ledger is not None and self._connection is not None  # noqa: S101, PT018
         assert errors is not None  # noqa: S101 - made with the ledger
         table = load_skew(cell.skew, Path(setup.directory)).table(cell.keys)
-        declared = declared_scenario([type(self)], setup.chosen)
+        scenario = locustfile_scenario([type(self)], setup.chosen)
         rng = np.random.default_rng([setup.seed, cell.id, board.worker, self._number])
         return Client(
-            scenario=type(declared)(**cell.knobs),
+            scenario=type(scenario)(**cell.knobs),
             keys=KeySource(table, rng),
             rng=rng,
             policy=parse_retry(cell.retry),
@@ -191,16 +191,16 @@ class ContentionUser(User):
             time_limit=lambda seconds: gevent.Timeout(seconds, TimeoutError("no answer")),
         )
 
-    def _tell_locust(self, scenario: str, outcome: Outcome | None, elapsed_ms: float) -> None:
-        """One event a logical transaction; none where it was cut off or nobody knows how it ended."""
+    def _report_to_locust(self, scenario: str, outcome: Outcome | None, elapsed_ms: float) -> None:
+        """Fire one event per transaction; none if it was cut off or its outcome is unknown."""
         if outcome is None or outcome is Outcome.UNKNOWN:
             return
-        fine = outcome in {Outcome.COMMITTED, Outcome.REJECTED}
+        succeeded = outcome in {Outcome.COMMITTED, Outcome.REJECTED}
         self.environment.events.request.fire(
             request_type="transaction",
             name=scenario,
             response_time=elapsed_ms,
             response_length=0,
-            exception=None if fine else TransactionFailed(outcome.name.lower()),
+            exception=None if succeeded else TransactionFailed(outcome.name.lower()),
             context=self.context(),
         )

@@ -1,8 +1,8 @@
-"""Locust's web page, guarded: who may use it, what its form may set, and that it shows no password.
+"""The protection of Locust's web page: who may use it, what its form may set, and hidden passwords.
 
-Locust serves it on all interfaces, to every web page's scripts, and lets a POST set any option of the command
-line. Here it is served on 127.0.0.1 unless `--web-host` says otherwise; requests that a foreign page makes in
-the user's browser are refused; and the form sets what is in the form, nothing else.
+Locust serves the page on all interfaces and to scripts of every web page, and a POST can set any option of
+the command line. Here it is served on 127.0.0.1 unless `--web-host` says otherwise. Requests that another
+page makes in the user's browser are refused. The form can set only the fields that it shows.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 _COMMON = frozenset({"user_count", "spawn_rate", "host", "run_time", "profile"})
-"""What Locust's form has whatever the locustfile is."""
+"""The fields of Locust's form for every locustfile."""
 _PICKED = frozenset({"user_classes", "shape_class"})
-"""What it has besides with `--class-picker`."""
+"""Further fields with `--class-picker`."""
 _OWN_PAGE = frozenset({"same-origin", "none"})
 _TEXTS = frozenset({"text/html", "text/csv", "application/json"})
 _HEADERS = {"X-Frame-Options": "DENY", "Referrer-Policy": "same-origin", "X-Content-Type-Options": "nosniff"}
@@ -46,9 +46,9 @@ def _serve_this_machine_only(parser: LocustArgumentParser, **_: Any) -> None:
 
 
 def guard(environment: Environment) -> Hosts:
-    """Hide the password in the environment's host, and guard its web page if it has one.
+    """Hide the password in the environment's host, and protect its web page if it has one.
 
-    From here on Locust knows only what may be shown; the real host is `Hosts.real(environment.host)`.
+    From here on Locust knows only the text to show; `Hosts.real(environment.host)` is the real host.
     """
     hosts = Hosts()
     environment.host = hosts.shown(environment.host or "local")
@@ -77,7 +77,7 @@ def _guard_page(environment: Environment, web_ui: WebUI, hosts: Hosts) -> None:
             abort(403, "hotrow: this request comes from another web page; open the page itself")
 
     def protect(response: Response) -> Response:
-        """The last to see a response: flask-cors opens it to every web page."""
+        """Runs last on a response, because flask-cors opens it to every web page."""
         for name in [name for name in response.headers.keys() if name.startswith("Access-Control-")]:  # noqa: SIM118
             del response.headers[name]
         response.headers.update(_HEADERS)
@@ -107,13 +107,13 @@ def _guard_page(environment: Environment, web_ui: WebUI, hosts: Hosts) -> None:
 
 
 def _open_to_all(host: str) -> str:
-    where = f"--web-host {host or '*'}"
-    danger = "whoever reaches this address may start runs on any database"
-    return f"{where}: {danger}; leave it out to serve this machine only, or add --web-login"
+    option = f"--web-host {host or '*'}"
+    danger = "anyone who can reach this address can start runs on any database"
+    return f"{option}: {danger}; leave it out to serve this machine only, or add --web-login"
 
 
 class Form:
-    """What a POST of the start form may set."""
+    """The check of a POST of the start form."""
 
     def __init__(self, environment: Environment, web_ui: WebUI, hosts: Hosts) -> None:
         self._environment = environment
@@ -123,14 +123,14 @@ class Form:
         self._fields = _COMMON | picked | set(argument_parser.ui_extra_args_dict())
 
     def checked(self, form: MultiDict[str, str]) -> ImmutableMultiDict[str, str]:
-        """The same form, the password in its host hidden.
+        """The same form, with the password in its host hidden.
 
         Raises:
-            UsageError: it sets what it may not.
+            UsageError: the form sets something that it may not set.
         """
         unknown = sorted(set(form) - self._fields)
         if unknown:
-            raise UsageError(f"{unknown[0][:40]!r} cannot be set here; give it on the command line")
+            raise UsageError(f"{unknown[0][:40]!r} cannot be set here; set it on the command line")
         for name in ("skew", "scenario"):
             if name in form and form[name] != self._started_with.get(name):
                 self._check_paths(name, form[name])
@@ -145,23 +145,25 @@ class Form:
     def _shown(self, host: str) -> str:
         host = host.replace("<", "").replace(">", "")  # as Locust does
         if HIDDEN in host and not self._hosts.knows(host):
-            raise UsageError("host: its password is hidden; give the whole host anew, or leave it as it was")
+            raise UsageError(
+                "host: its password is hidden; enter the whole host again, or leave it unchanged"
+            )
         return self._hosts.shown(host)
 
     def _check_paths(self, name: str, text: str) -> None:
         if name == "scenario":
-            kinds = self._environment.user_classes
-            if not any(text in (getattr(kind, "scenarios", None) or ()) for kind in kinds):
-                raise UsageError("scenario: only a built-in one here; give a file on the command line")
+            user_classes = self._environment.user_classes
+            if not any(text in (getattr(one, "scenarios", None) or ()) for one in user_classes):
+                raise UsageError("scenario: only built-in ones here; pass a file on the command line")
             return
         for skew in text.split(",") if is_sweep(self._environment.parsed_options) else [text]:
-            kind, _, path = skew.strip().partition(":")
-            if kind == "file" and not is_below(Path(path), Path.cwd()):
+            name, _, path = skew.strip().partition(":")
+            if name == "file" and not is_below(Path(path), Path.cwd()):
                 raise UsageError("skew file: only files below the working directory here")
 
 
 def is_below(path: Path, folder: Path) -> bool:
-    """Whether a relative path leads to something below a folder, also when links are followed."""
+    """Whether a relative path leads to something below a folder, even after links are followed."""
     if path.is_absolute() or ".." in path.parts:
         return False
     try:
@@ -171,7 +173,7 @@ def is_below(path: Path, folder: Path) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a name or address of this machine is reached from this machine alone."""
+    """Whether a name or address of this machine can be reached only from this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -179,10 +181,10 @@ def is_loopback(host: str) -> bool:
 
 
 def _comes_from_here(*, names_checked: bool) -> bool:
-    """Whether a request was made by our own page, by a person, or by no browser at all.
+    """Whether a request comes from the page itself, from a person, or from a program that is no browser.
 
-    A page on 127.0.0.1 is asked for by a name of this machine; any other name is one that its owner has
-    led here, so that his scripts count as ours. Reading is refused to other pages as well.
+    A page on 127.0.0.1 is requested by a name of this machine. Any other name belongs to someone who has
+    pointed it here, so that scripts from there count as the page's own. Other pages may not read either.
     """
     if names_checked and not is_loopback(_name(request.host)):
         return False

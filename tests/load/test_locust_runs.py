@@ -143,8 +143,11 @@ def test_sigterm_still_leaves_a_report(tmp_path: Path) -> None:
 
 
 def test_a_run_whose_server_was_killed_is_summarised_and_not_usable(home: Path, tmp_path: Path) -> None:
-    """The data cannot be checked: exit code 4, one line each for what could not be done, no traceback."""
-    words = ["-u", "2", "-r", "2", "--out", str(tmp_path)]
+    """The data cannot be checked: exit code 4, one line for each step that failed, and no traceback.
+
+    The gate on errors is open, because on a slow machine the two lost attempts are more than 1 % of all.
+    """
+    words = ["-u", "2", "-r", "2", "--max-error-rate", "1", "--out", str(tmp_path)]
     process = start("locust", "-f", "locustfiles/counter.py", *QUICK, *words)
     _wait_for_attempts(tmp_path, process.pid)
     (postmaster,) = home.glob("local/*/data/postmaster.pid")

@@ -88,7 +88,7 @@ UNDER_GEVENT = """
 import sys
 import hotrow.load
 import gevent
-from hotrow.load.waiting import COOPERATIVE
+from hotrow.load.gevent_waiting import COOPERATIVE
 from hotrow.targets.target import Target, parse_target
 
 ticks = 0

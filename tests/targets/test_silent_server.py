@@ -173,7 +173,7 @@ def test_an_error_is_believed_though_the_connection_breaks_after_it(sqlstate: st
 UNDER_GEVENT = """
 import sys
 import hotrow.load
-from hotrow.load.waiting import COOPERATIVE
+from hotrow.load.gevent_waiting import COOPERATIVE
 from hotrow.targets import target
 target.OPENING_S, target.CONNECT_TIMEOUT_S = 0.3, 2
 try:

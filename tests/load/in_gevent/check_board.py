@@ -127,7 +127,7 @@ def test_a_disk_that_stays_full_ends_the_run(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "write", refuse)
-    monkeypatch.setattr(board_module, "UNWRITTEN_MAX_S", 0.0)
+    monkeypatch.setattr(board_module, "MAX_UNWRITTEN_S", 0.0)
     board.ledger.append(**ATTEMPT)
     until(lambda: last(runner).get("failed") is not None, "failed")
 
@@ -236,7 +236,7 @@ def test_a_user_that_connects_longer_than_its_cell_runs_nothing_in_it(
         del client
         began.append(number)
 
-    monkeypatch.setattr(Slow, "_take_place", take_place)
+    monkeypatch.setattr(Slow, "_move_to", take_place)
     monkeypatch.setattr(Slow, "_make_client", lambda _self, _cell: type("C", (), {"rng": None})())
     monkeypatch.setattr(user_module, "run_transaction", run_transaction)
     user = Slow.__new__(Slow)

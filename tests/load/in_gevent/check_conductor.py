@@ -11,15 +11,15 @@ import pytest
 from hotrow.errors import TargetError
 from hotrow.load import conductor as conductor_module
 from hotrow.load.board import TO_MASTER, TO_WORKERS
-from hotrow.load.crew import Trouble
+from hotrow.load.workers import Trouble
 from hotrow.run.ledger import read_events
-from tests.load.in_gevent.check_crew import NO_PROCESS, Master, state
+from tests.load.in_gevent.check_workers import NO_PROCESS, Master, state
 from tests.load.in_gevent.fakes import FakeTables, Led, Runner, cells, open_run, until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hotrow.load.open_run import OpenRun
+    from hotrow.load.current_run import CurrentRun
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ def _read_no_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
 
     from hotrow.attempt.record import ATTEMPT  # noqa: PLC0415 - the same
 
-    monkeypatch.setattr(conductor_module, "read_attempts", lambda _run, _crew: np.empty(0, ATTEMPT))
+    monkeypatch.setattr(conductor_module, "read_attempts", lambda _run, _workers: np.empty(0, ATTEMPT))
 
 
 class Worker(Runner):
@@ -46,7 +46,7 @@ class Worker(Runner):
             self.hear(TO_MASTER, "local", **state(0, data["sequence"], **{**ready, **self.said}))
 
 
-def led(run: OpenRun, runner: Runner | None = None, **options: Any) -> Led:
+def led(run: CurrentRun, runner: Runner | None = None, **options: Any) -> Led:
     """A conductor whose run has begun, with Locust's part of the end: stop, then finish."""
     runner = runner or Worker()
     conductor = Led(run, runner, **options)
@@ -60,12 +60,12 @@ def led(run: OpenRun, runner: Runner | None = None, **options: Any) -> Led:
     return conductor
 
 
-def tables_of(run: OpenRun) -> FakeTables:
+def tables_of(run: CurrentRun) -> FakeTables:
     assert isinstance(run.tables, FakeTables)
     return run.tables
 
 
-def events(run: OpenRun, kind: str) -> list[dict[str, Any]]:
+def events(run: CurrentRun, kind: str) -> list[dict[str, Any]]:
     return [event for event in read_events(run.directory).objects if event["event"] == kind]
 
 
@@ -233,7 +233,7 @@ def test_a_walker_that_breaks_ends_the_run_with_2(tmp_path: Path, capsys: pytest
     conductor = Led(run, runner := Worker(), shape=object())
     runner.on_quit = lambda: (conductor.stop(), conductor.finish())  # type: ignore[func-returns-value]
 
-    def break_it(run: OpenRun) -> None:
+    def break_it(run: CurrentRun) -> None:
         del run
         raise ZeroDivisionError
 
@@ -253,7 +253,7 @@ def test_a_report_that_breaks_ends_with_2(tmp_path: Path) -> None:
     run = open_run(tmp_path, cells())
     conductor = led(run)
 
-    def break_it(run: OpenRun) -> None:
+    def break_it(run: CurrentRun) -> None:
         del run
         raise OSError(28, "No space left on device")
 
@@ -272,7 +272,7 @@ def test_one_cause_is_said_once(tmp_path: Path, capsys: pytest.CaptureFixture[st
     run = open_run(directory, cells(0.3))
     conductor = led(run, shape=object())
 
-    def report(run: OpenRun) -> None:
+    def report(run: CurrentRun) -> None:
         (run.directory / "summary.json").write_text("")
 
     conductor._report = report  # type: ignore[method-assign]

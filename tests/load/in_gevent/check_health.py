@@ -64,7 +64,7 @@ def test_a_line_that_cannot_be_written_is_in_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A full disk leaves no gap, and does not end the flushing of attempts."""
-    monkeypatch.setattr(health_module, "WRITE_EVERY_S", 0.02)
+    monkeypatch.setattr(health_module, "WRITE_INTERVAL_S", 0.02)
     append, full = health_module.append_health, [True]
 
     def refuse(*words: object) -> None:

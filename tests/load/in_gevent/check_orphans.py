@@ -28,7 +28,7 @@ def codes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         raise gevent.GreenletExit
 
     monkeypatch.setattr(orphans.os, "_exit", end)
-    monkeypatch.setattr(orphans, "_LOOK_EVERY_S", 0.005)
+    monkeypatch.setattr(orphans, "_CHECK_INTERVAL_S", 0.005)
     return found
 
 
@@ -64,9 +64,9 @@ def test_one_elsewhere_ends_without_heartbeats(codes: list[int], monkeypatch: py
     monkeypatch.setattr(orphans.time, "monotonic", lambda: now[0])
     its = runner()
     end_with_master(its, board(), forked=False)
-    now[0] += orphans.SILENT_MAX_S - 1
+    now[0] += orphans.MAX_SILENCE_S - 1
     its.environment.events.heartbeat_received.fire(client_id="a", timestamp=0.0)
-    now[0] += orphans.SILENT_MAX_S - 1
+    now[0] += orphans.MAX_SILENCE_S - 1
     gevent.sleep(0.05)
     before = list(codes)
     now[0] += 2

@@ -87,7 +87,7 @@ def test_an_address_that_was_given_stands_with_a_warning(
     web_ui = open_page("--web-host", "0.0.0.0", login=login).environment.web_ui  # noqa: S104
     assert web_ui is not None
     assert web_ui.host == "0.0.0.0"  # noqa: S104
-    assert ("hotrow: --web-host 0.0.0.0: whoever" in capsys.readouterr().err) is warned
+    assert ("hotrow: --web-host 0.0.0.0: anyone" in capsys.readouterr().err) is warned
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_the_hidden_host_coming_back_stands_for_the_real_one(open_page: Callable
     assert page.environment.host == SHOWN
     assert page.start(host=SHOWN)["success"] is True
     assert page.hosts.real(page.environment.host or "") == HOST
-    assert "give the whole host anew" in page.start(host=SHOWN.replace("shop", "mart"))["message"]
+    assert "enter the whole host again" in page.start(host=SHOWN.replace("shop", "mart"))["message"]
     assert page.start(host=other)["host"] == SHOWN
     assert page.hosts.real(page.environment.host or "") == other
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import gevent
 
 from hotrow.load.conductor import Conductor
+from hotrow.load.current_run import CurrentRun, EventWriter
 from hotrow.load.hosts import Hosts
-from hotrow.load.making import Maker
-from hotrow.load.open_run import Notebook, OpenRun
 from hotrow.load.progress import Progress
+from hotrow.load.run_maker import RunMaker
 from hotrow.run.clock import RunClock
 from hotrow.run.plan import Settings, plan_cells
 from hotrow.scenario import Tally, Verdict
@@ -134,15 +134,15 @@ def environment(*, shape: object | None = None) -> Any:
     )
 
 
-def open_run(directory: Path, planned: tuple[Cell, ...]) -> OpenRun:
+def open_run(directory: Path, planned: tuple[Cell, ...]) -> CurrentRun:
     """A run on fake tables whose events go to `directory`."""
-    return OpenRun(
+    return CurrentRun(
         scenario=Counter(),
         request=SimpleNamespace(  # type: ignore[arg-type]  # as much of it as a conductor reads
             gates=None, seed=1, think_s=0.0, receipts=False
         ),
         cells=planned,
-        notebook=Notebook(directory),
+        event_writer=EventWriter(directory),
         tables=FakeTables(),  # type: ignore[arg-type]  # the same interface
         progress=Progress(planned, shown=False),
         clock=RunClock.start(),
@@ -151,30 +151,32 @@ def open_run(directory: Path, planned: tuple[Cell, ...]) -> OpenRun:
     )
 
 
-class Given(Maker):
+class Given(RunMaker):
     """Makes the run that it was given."""
 
-    def __init__(self, run: OpenRun, environment: Any) -> None:
+    def __init__(self, run: CurrentRun, environment: Any) -> None:
         super().__init__(environment, Targets(), Hosts())
         self.run = run
 
-    def make(self) -> OpenRun:
+    def make(self) -> CurrentRun:
         return self.run
 
 
 class Led(Conductor):
     """A conductor whose run is given, and whose reports are kept instead of drawn."""
 
-    def __init__(self, run: OpenRun, runner: Runner, *, shape: object | None = None, **options: Any) -> None:
+    def __init__(
+        self, run: CurrentRun, runner: Runner, *, shape: object | None = None, **options: Any
+    ) -> None:
         self.environment = environment(shape=shape)
         self.maker = Given(run, self.environment)
         super().__init__(self.environment, runner, self.maker, **options)
         self.reported: list[Path] = []
         self.exit_code = 0
 
-    def _report(self, run: OpenRun) -> None:
+    def _report(self, run: CurrentRun) -> None:
         self.reported.append(run.directory)
-        run.faults.append(self.exit_code)
+        run.exit_codes.append(self.exit_code)
 
 
 def until(condition: Callable[[], bool], what: str) -> None:

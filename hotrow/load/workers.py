@@ -1,4 +1,4 @@
-"""The workers of a run, as the process that leads it knows them: what each one said last, and who is gone."""
+"""The workers of a run in the process that leads it: the last state of each worker, and which are lost."""
 
 from __future__ import annotations
 
@@ -17,45 +17,45 @@ from hotrow.run.clock import Offset, RunClock, estimate
 if TYPE_CHECKING:
     from hotrow.load.board import Setup
 
-SILENT_MAX_S = 20.0
-"""A worker that is not heard from for so long is taken for gone; one that only stood still comes back."""
+MAX_SILENCE_S = 20.0
+"""After this time without a message a worker counts as lost; if it only stopped for a while, it returns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why a run cannot go on, in one line, with the exit code that it asks for at least."""
+    """The reason why a run cannot go on, in one line, and the exit code for it."""
 
     reason: str
     exit_code: int
     worker: int | None = None
-    """Whose records may be missing; None if nobody's."""
+    """The worker whose records may be missing; None if no records are missing."""
     signal: str | None = None
-    """The signal by which a worker was told to end; None if it was something else."""
+    """The signal that told a worker to end; None if it was something else."""
 
 
-class Crew:
-    """Sends the master's messages and keeps the workers' answers. One worker is this process itself."""
+class Workers:
+    """Sends messages to the workers and keeps their states. In a run of one process it is the only worker."""
 
     def __init__(self, runner: Any) -> None:
         self._runner = runner
         self._clock = RunClock.start()
         self._sequence = self._begun_at = 0
         self._states: dict[str, dict[str, Any]] = {}
-        """By Locust's id of the worker."""
+        """The last state of each worker, by Locust's id of the worker."""
         self._offsets: dict[int, Offset] = {}
         self._silent_since_s: dict[str, float] = {}
         self._lost: dict[str, Trouble] = {}
         runner.register_message(TO_MASTER, self._hear)
 
     def begin(self, clock: RunClock, setup: Setup) -> None:
-        """A run begins: everybody is told what it is, and nothing of the last one counts any more."""
+        """Send the setup of a new run to all workers, and forget the states of the last run."""
         self._clock = clock
         self._states, self._offsets, self._silent_since_s, self._lost = {}, {}, {}, {}
         self._begun_at = self._sequence + 1
         self.broadcast(setup=setup)
 
     def broadcast(self, *, setup: Setup | None = None, cell: int | None = None, end: bool = False) -> None:
-        """Tell every worker which cell is open, if any, or that the run has ended."""
+        """Send every worker the open cell, if any, or the end of the run."""
         self._sequence += 1
         self._runner.send_message(
             TO_WORKERS,
@@ -69,21 +69,21 @@ class Crew:
         )
 
     def has_ready(self, users: int) -> bool:
-        """Whether just so many users stand at the gate, connected."""
+        """Whether exactly this many users are connected and wait at the gate."""
         ready: int = sum(state["ready"] for state in self._living())
         return ready == users
 
     def has_drained(self) -> bool:
-        """Whether every worker has heard the last message and has no attempt in flight or unwritten."""
-        return self._all_say("drained")
+        """Whether every worker has handled the last message and has no attempt in flight or unwritten."""
+        return self._all_are("drained")
 
     def has_ended(self) -> bool:
         """Whether every worker has closed its files."""
-        return self._all_say("ended")
+        return self._all_are("ended")
 
     @property
     def records(self) -> dict[int, int]:
-        """How many attempts each worker has written in this run, as it said when it had last drained."""
+        """How many attempts each worker had written in this run when it last drained."""
         return {
             state["worker"]: state["records"]
             for state in self._states.values()
@@ -92,17 +92,17 @@ class Crew:
 
     @property
     def lost(self) -> list[Trouble]:
-        """The workers that went away in this run, as far as they were found out."""
+        """The workers that were lost in this run, as far as is known."""
         return list(self._lost.values())
 
     @property
     def offsets(self) -> list[Offset]:
-        """How far each worker's clock is ahead of this process's, by the quickest answer so far."""
+        """The offset of each worker's clock, from the quickest answer so far."""
         return [self._offsets[worker] for worker in sorted(self._offsets)]
 
     def trouble(self) -> Trouble | None:
-        """Why the run cannot go on; None as long as it can."""
-        self._look_for_the_lost()
+        """The reason why the run cannot go on; None if it can."""
+        self._find_lost()
         if self._lost:
             return next(iter(self._lost.values()))
         for state in self._living():
@@ -115,14 +115,14 @@ class Crew:
     def _hear(self, msg: Any, **_: Any) -> None:
         state = msg.data
         if state["sequence"] < self._begun_at:
-            return  # said before this run
-        self._time(state)
-        before = self._states.get(msg.node_id)
-        if state["records"] is None and before is not None:
-            state = {**state, "records": before["records"]}
+            return  # sent before this run
+        self._update_offset(state)
+        previous = self._states.get(msg.node_id)
+        if state["records"] is None and previous is not None:
+            state = {**state, "records": previous["records"]}
         self._states[msg.node_id] = state
 
-    def _time(self, state: dict[str, Any]) -> None:
+    def _update_offset(self, state: dict[str, Any]) -> None:
         offset = estimate(
             state["worker"],
             sent_ns=state["sent_ns"],
@@ -137,27 +137,27 @@ class Crew:
     def _living(self) -> list[dict[str, Any]]:
         return [state for node, state in self._states.items() if node not in self._lost]
 
-    def _all_say(self, what: str) -> bool:
-        """Whether all that are there say so after the last message; Locust knows who has said nothing yet."""
+    def _all_are(self, field: str) -> bool:
+        """Whether this field is true for all workers that are not lost, since the last message to them."""
         living = self._living()
-        expected: int = self._runner.worker_count - len(self._lost)
+        expected: int = self._runner.worker_count - len(self._lost)  # some may have sent no state yet
         return len(living) >= expected and all(
-            state["sequence"] == self._sequence and bool(state[what]) for state in living
+            state["sequence"] == self._sequence and bool(state[field]) for state in living
         )
 
-    def _look_for_the_lost(self) -> None:
+    def _find_lost(self) -> None:
         if not isinstance(self._runner, MasterRunner):
             return
         for node, state in self._states.items():
-            why = None if node in self._lost or state["ended"] else self._gone(node, state)
-            if why is not None:
+            loss = None if node in self._lost or state["ended"] else self._loss(node, state)
+            if loss is not None:
                 number = state["worker"]
                 self._lost[node] = Trouble(
-                    f"worker {number} {why}; its last records may be lost", NOT_USABLE, number
+                    f"worker {number} {loss}; its last records may be lost", NOT_USABLE, number
                 )
 
-    def _gone(self, node: str, state: dict[str, Any]) -> str | None:
-        """How a worker went away; None if it is there, or may come back."""
+    def _loss(self, node: str, state: dict[str, Any]) -> str | None:
+        """How a worker was lost; None if it exists, or may come back."""
         if state["host"] == socket.gethostname() and not _is_running(state["pid"]):
             return "ended by itself or was killed"
         client = self._runner.clients.get(node)
@@ -165,11 +165,7 @@ class Crew:
             self._silent_since_s.pop(node, None)
             return None
         since_s = self._silent_since_s.setdefault(node, time.monotonic())
-        return (
-            f"was not heard from for {SILENT_MAX_S:.0f} s"
-            if time.monotonic() - since_s > SILENT_MAX_S
-            else None
-        )
+        return f"was silent for {MAX_SILENCE_S:.0f} s" if time.monotonic() - since_s > MAX_SILENCE_S else None
 
 
 def _is_running(pid: int) -> bool:

@@ -1,4 +1,4 @@
-"""Which scenario a locustfile runs, and its knobs as Locust's options."""
+"""The scenario that a locustfile runs, and its knobs as Locust options."""
 
 from __future__ import annotations
 
@@ -24,53 +24,54 @@ if TYPE_CHECKING:
     from hotrow.scenario import Scenario
 
 
-def declared_scenario(kinds: Iterable[type[Any]], chosen: str | None) -> Scenario:
-    """The scenario of a locustfile: the one its user class names, or the one that `--scenario` chooses.
+def locustfile_scenario(user_classes: Iterable[type[Any]], chosen: str | None) -> Scenario:
+    """The scenario of a locustfile: the one that its user class names, or the one that `--scenario` chooses.
 
     Raises:
-        UsageError: none is named, or the chosen one is unknown.
+        UsageError: no user class names a scenario, or the chosen scenario is unknown.
     """
-    for kind in kinds:
-        own: Scenario | None = getattr(kind, "scenario", None)
-        if own is not None:
-            return own
-        if getattr(kind, "scenarios", None):
-            return make_scenario(find_scenario(chosen or SCENARIO.default or "", kind.scenarios), {})
+    for user_class in user_classes:
+        scenario: Scenario | None = getattr(user_class, "scenario", None)
+        if scenario is not None:
+            return scenario
+        if getattr(user_class, "scenarios", None):
+            return make_scenario(find_scenario(chosen or SCENARIO.default or "", user_class.scenarios), {})
     raise UsageError("the locustfile's user class names no scenario; set `scenario = YourScenario()`")
 
 
-def declare_knobs_of(kind: type[Any]) -> None:
-    """Have the knobs of a user class's scenario become options as soon as Locust makes its parser.
+def declare_knobs_of(user_class: type[Any]) -> None:
+    """Make options of the knobs of a user class's scenario as soon as Locust creates its parser.
 
-    Not of a user class that stands beside the scenario which a sweep has loaded: the sweep's has the same.
+    A user class in a scenario file that a sweep has loaded is left out: the sweep's own user class has the
+    same knobs.
     """
-    if kind.__module__.startswith(MODULE_PREFIX):
+    if user_class.__module__.startswith(MODULE_PREFIX):
         return
 
     def declare(parser: LocustArgumentParser, **_: Any) -> None:
         try:
-            scenario = declared_scenario([kind], _chosen_ahead())
+            scenario = locustfile_scenario([user_class], _chosen_ahead())
         except HotrowError:
-            return  # said in one line when the run is refused
+            return  # reported when the run is refused
         try:
-            declare_knobs(parser, scenario, listed=bool(kind.scenarios))
+            declare_knobs(parser, scenario, listed=bool(user_class.scenarios))
         except HotrowError as error:
             report_error(error)
-            sys.exit(error.exit_code)  # what a listener raises otherwise is only logged
+            sys.exit(error.exit_code)  # Locust only logs other exceptions of a listener
 
     events.init_command_line_parser.add_listener(declare)
 
 
 def declare_knobs(parser: LocustArgumentParser, scenario: Scenario, *, listed: bool) -> None:
-    """Add an option for each of the scenario's knobs, its default what the scenario has.
+    """Add an option for each knob of the scenario; its default is the scenario's value.
 
     Args:
-        parser: Locust's.
-        scenario: whose knobs.
-        listed: whether an option takes several values by commas, as in a sweep.
+        parser: Locust's parser.
+        scenario: the scenario with the knobs.
+        listed: whether an option takes several values separated by commas, as in a sweep.
 
     Raises:
-        UsageError: a knob has the name of an option that is there already.
+        UsageError: a knob has the name of an option that exists already.
     """
     for name, knob in knobs_of(type(scenario)).items():
         try:
@@ -83,11 +84,11 @@ def declare_knobs(parser: LocustArgumentParser, scenario: Scenario, *, listed: b
             )
         except argparse.ArgumentError:
             reason = f"knob {name} of {scenario.name}: {knob.flag} is an option already"
-            raise UsageError(f"{reason}; call the knob otherwise") from None
+            raise UsageError(f"{reason}; give the knob another name") from None
 
 
 def _chosen_ahead() -> str | None:
-    """What `--scenario` says, read before the parser is complete: it decides which options there are."""
+    """The value of `--scenario`, read before the parser is complete, because the options depend on it."""
     peek = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     peek.add_argument(SCENARIO.flag, default=os.environ.get(SCENARIO.env_var))
     chosen: str | None = peek.parse_known_args(sys.argv[1:])[0].scenario

@@ -1,4 +1,4 @@
-"""How sessions wait under gevent: other users run meanwhile."""
+"""How sessions wait under gevent: other users run during the wait."""
 
 from __future__ import annotations
 

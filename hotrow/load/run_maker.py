@@ -1,4 +1,4 @@
-"""Makes a run: reads what was asked for, refuses what cannot run, and prepares directory and tables."""
+"""Makes a run: reads the options, refuses what cannot run, and prepares the directory and the tables."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from hotrow.console import report_error
 from hotrow.errors import HotrowError
 from hotrow.load.board import Setup
-from hotrow.load.declared import declared_scenario
-from hotrow.load.open_run import Notebook, OpenRun
+from hotrow.load.current_run import CurrentRun, EventWriter
+from hotrow.load.gevent_waiting import COOPERATIVE
+from hotrow.load.locustfile_scenario import locustfile_scenario
 from hotrow.load.options import Request, read_request
 from hotrow.load.progress import Progress
-from hotrow.load.waiting import COOPERATIVE
 from hotrow.run import directory as rundir
 from hotrow.run.clock import RunClock
 from hotrow.run.plan import Cell, plan_cells
@@ -29,47 +29,47 @@ if TYPE_CHECKING:
     from hotrow.targets.target import Target
 
 
-class Maker:
-    """Makes one run after another, each from what Locust's options say then: the web form may change them."""
+class RunMaker:
+    """Makes one run after another, each from the current options: the web form may change them."""
 
     def __init__(self, environment: Environment, targets: Targets, hosts: Hosts) -> None:
         self._environment, self._targets, self._hosts = environment, targets, hosts
-        self.doing = "looking at the options"
-        """What is going on, for a person who interrupts it."""
+        self.doing = "reading the options"
+        """The current step, for the message to a person who interrupts it."""
         self.directory: Path | None = None
-        """Of the last run that was made, or was being made when something went wrong."""
+        """The directory of the last run that was made, or was being made when an error occurred."""
 
     def refuse_what_cannot_run(self) -> None:
         """Check every option, the directory and the target.
 
         Raises:
-            HotrowError: the first thing that is wrong, in one line.
+            HotrowError: the first fault that was found.
         """
         scenario, request, cells = self._plan()
         target = self._targets.of(self._host())
         rundir.refuse_unwritable(request.out)
         self._lay_out(target, scenario, request, cells)
-        self.doing = "looking whether the target can be reached"
+        self.doing = "connecting to the target"
         check_reachable(start(target), COOPERATIVE)
         self.doing = "waiting for the run to start"
 
-    def make(self) -> OpenRun:
+    def make(self) -> CurrentRun:
         """Make the run's directory and tables.
 
         Raises:
-            HotrowError: the options or the target do not allow it.
+            HotrowError: an option is not valid, or the target refuses.
         """
         self.directory = None
-        self.doing = "looking at the options"
+        self.doing = "reading the options"
         scenario, request, cells = self._plan()
         target = start(self._targets.of(self._host()))
-        self.doing = "looking whether the target can be reached"
+        self.doing = "connecting to the target"
         server_version = check_reachable(target, COOPERATIVE)
         tables = self._lay_out(target, scenario, request, cells)
         self.directory = rundir.make_directory(request.out, scenario.name)
-        notebook = Notebook(self.directory)
+        event_writer = EventWriter(self.directory)
         rundir.write_run_json(
-            notebook.directory,
+            event_writer.directory,
             scenario=scenario,
             cells=cells,
             target=target.description(server_version),
@@ -78,12 +78,12 @@ class Maker:
             think_s=request.think_s,
             options=request.options,
         )
-        self._prepare(tables, request, notebook)
-        return OpenRun(
+        self._prepare(tables, request, event_writer)
+        return CurrentRun(
             scenario=scenario,
             request=request,
             cells=cells,
-            notebook=notebook,
+            event_writer=event_writer,
             tables=tables,
             progress=Progress(cells, shown=request.progress),
             clock=RunClock.start(),
@@ -91,8 +91,8 @@ class Maker:
             wanted_users=cells[0].users,
         )
 
-    def setup(self, run: OpenRun, workers: int) -> Setup:
-        """What the workers need to know of it."""
+    def setup(self, run: CurrentRun, workers: int) -> Setup:
+        """The description of a run for its workers."""
         return Setup(
             directory=str(run.directory.resolve()),
             host=self._host(),
@@ -108,44 +108,44 @@ class Maker:
     def _lay_out(
         self, target: Target, scenario: Scenario, request: Request, cells: tuple[Cell, ...]
     ) -> RunTables:
-        turned = [type(scenario)(**cell.knobs) for cell in cells]
+        scenarios = [type(scenario)(**cell.knobs) for cell in cells]
         return RunTables(
             target,
             schema_name.new_name(),
-            turned,
+            scenarios,
             COOPERATIVE,
             keys=request.settings.keys,
             receipts=request.receipts,
         )
 
-    def _prepare(self, tables: RunTables, request: Request, notebook: Notebook) -> None:
-        """Make the tables and play a few transactions on them; what cannot run leaves none behind."""
+    def _prepare(self, tables: RunTables, request: Request, event_writer: EventWriter) -> None:
+        """Make the tables and rehearse a few transactions on them; after an error drop the tables."""
         self.doing = "filling the tables"
         try:
             tables.build(progress=request.progress)
             self.doing = "rehearsing the scenario's transactions"
             findings = tables.rehearse(request.seed)
-        except BaseException:  # being told to end, too
+        except BaseException:  # also an interruption
             drop(tables)
             raise
         if findings:
-            notebook.note("rehearsal", findings=[finding.as_json() for finding in findings])
+            event_writer.write("rehearsal", findings=[finding.as_json() for finding in findings])
 
     def request(self) -> Request:
-        """What the options ask for. Raises UsageError if one cannot be."""
+        """The request that the options describe. Raises UsageError if an option is not valid."""
         options = self._environment.parsed_options
         assert options is not None  # noqa: S101 - Locust parsed its command line before it fired `init`
         return read_request(options, self._scenario())
 
     def _scenario(self) -> Scenario:
-        return declared_scenario(self._environment.user_classes, self._chosen())
+        return locustfile_scenario(self._environment.user_classes, self._chosen())
 
     def _chosen(self) -> str | None:
-        """What `--scenario` says, where there is that option."""
+        """The value of `--scenario`; None if the locustfile does not have this option."""
         return getattr(self._environment.parsed_options, "scenario", None)
 
     def _plan(self) -> tuple[Scenario, Request, tuple[Cell, ...]]:
-        """What the options ask for now, checked; the web form may have changed them since the last run."""
+        """The scenario, request and cells by the current options, checked."""
         scenario, request = self._scenario(), self.request()
         return scenario, request, plan_cells(request.settings, scenario, request.seed)
 
@@ -154,7 +154,7 @@ class Maker:
 
 
 def drop(tables: RunTables) -> None:
-    """Take a run's tables away; what was measured is kept all the same if that fails."""
+    """Drop a run's tables. If that fails, report the error; the measurements are kept."""
     try:
         tables.drop()
     except HotrowError as error:

@@ -1,4 +1,4 @@
-"""A run in progress, and the events that it notes."""
+"""The run in progress, and the writer of its events."""
 
 from __future__ import annotations
 
@@ -24,33 +24,33 @@ if TYPE_CHECKING:
 
 _PATIENCE_S = 30.0
 """How long a disk may be full before the run is given up."""
-_PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EAGAIN})
+_TEMPORARY = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EAGAIN})
 
 
-class Notebook:
-    """Writes the events of a run. A disk that is full for a while delays them and loses none."""
+class EventWriter:
+    """Writes the events of a run. A disk that is full for a while delays events; none is lost."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._gave_up = False
 
-    def hurry(self) -> None:
-        """From now on wait for no disk: the run is ending anyhow."""
+    def stop_waiting(self) -> None:
+        """Do not wait for a full disk any more, because the run is ending."""
         self._gave_up = True
 
-    def note(self, event: str, **facts: Any) -> None:
-        """Append one event, trying again for a while if the disk takes nothing.
+    def write(self, event: str, **facts: Any) -> None:
+        """Append one event; try again for a while if the disk cannot be written.
 
         Raises:
-            RunError: it cannot be written.
+            RunError: the event cannot be written.
         """
         deadline = time.monotonic() + _PATIENCE_S
         while True:
             try:
                 append_event(self.directory, {"event": event, **facts})
             except RunError as error:
-                passing = isinstance(error.__cause__, OSError) and error.__cause__.errno in _PASSING
-                self._gave_up = self._gave_up or not passing or time.monotonic() > deadline
+                temporary = isinstance(error.__cause__, OSError) and error.__cause__.errno in _TEMPORARY
+                self._gave_up = self._gave_up or not temporary or time.monotonic() > deadline
                 if self._gave_up:
                     raise
                 gevent.sleep(0.1)
@@ -59,33 +59,33 @@ class Notebook:
 
 
 @dataclass(slots=True)
-class OpenRun:
-    """What a run in progress has: plan, directory, tables, and which cell is open."""
+class CurrentRun:
+    """The run in progress: its request, cells, directory and tables, and the open cell."""
 
     scenario: Scenario
     request: Request
     cells: tuple[Cell, ...]
-    notebook: Notebook
+    event_writer: EventWriter
     tables: RunTables
     progress: Progress
     clock: RunClock
     users: int
-    """How many users the open cell has."""
+    """The number of users of the open cell."""
     wanted_users: int
-    """How many a sweep wants."""
+    """The number of users that a sweep needs next."""
     open_cell: Cell | None = None
     closing: bool = False
     """Whether a cell is being closed and judged."""
     begin_ns: int | None = None
-    """When the measured interval of the open cell began; None while it warms up or its users still come."""
+    """When the measured interval of the open cell began; None during warm-up or while users connect."""
     cut_short: str | None = None
-    """Why the open cell ended before it was planned to."""
-    faults: list[int] = field(default_factory=list)
-    """Exit codes that the run ends with at least."""
-    said: list[str] = field(default_factory=list)
-    """What went wrong so far, in the lines that the person has seen."""
+    """The reason why the open cell ends early."""
+    exit_codes: list[int] = field(default_factory=list)
+    """Exit codes of the faults so far; the run ends with the worst of them."""
+    reported: list[str] = field(default_factory=list)
+    """The messages about faults that the user has seen."""
 
     @property
     def directory(self) -> Path:
-        """Where all of it is written."""
-        return self.notebook.directory
+        """The directory of the run."""
+        return self.event_writer.directory

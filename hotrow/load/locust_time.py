@@ -1,7 +1,7 @@
-"""Locust's own timing on a clock that never steps.
+"""Locust's own timing, on a clock that never steps.
 
-Locust subtracts readings of the wall clock. A step back makes its shape sleep for as long as the step, and
-its workers discard their orders as older than the last ones. After a step forward they miss heartbeats.
+Locust subtracts readings of the wall clock. After a step back its shape sleeps for as long as the step, and
+its workers discard messages as older than the last ones. After a step forward they miss heartbeats.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from hotrow.run.clock import RunClock
 _NS_PER_S = 1e9
 
 
-class SteadyTime(ModuleType):
-    """Stands for the `time` module in Locust's: `time()` reads the wall clock only once."""
+class LocustTime(ModuleType):
+    """Replaces the `time` module in Locust's modules: `time()` reads the wall clock only once."""
 
     def __init__(self) -> None:
         super().__init__("time")
@@ -35,7 +35,7 @@ class SteadyTime(ModuleType):
 
 
 def take_over() -> None:
-    """Have Locust's modules that measure time do it so."""
-    steady = SteadyTime()
+    """Replace `time` in the modules of Locust that measure time."""
+    locust_time = LocustTime()
     for module in (locust.runners, locust.stats, locust.main):
-        module.time = steady  # type: ignore[attr-defined]
+        module.time = locust_time  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""The crew: what the master knows of its workers, and when it takes one for lost."""
+"""The workers: what the master knows of its workers, and when it takes one for lost."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from locust.runners import MasterRunner
 
-from hotrow.load import crew as crew_module
+from hotrow.load import workers as workers_module
 from hotrow.load.board import TO_MASTER, TO_WORKERS, Setup
-from hotrow.load.crew import Crew
+from hotrow.load.workers import Workers
 from hotrow.run.clock import RunClock
 from tests.load.in_gevent.fakes import Runner, cells, setup_message
 
@@ -64,55 +64,55 @@ def state(worker: int, sequence: int, **said: Any) -> dict[str, Any]:
     }
 
 
-def begun(runner: Runner, directory: Path) -> Crew:
-    """A crew that has been told of a run: message 1."""
-    crew = Crew(runner)
+def begun(runner: Runner, directory: Path) -> Workers:
+    """A workers that has been told of a run: message 1."""
+    workers = Workers(runner)
     message = setup_message(directory, ())
-    crew.begin(RunClock.start(), Setup(**{**message, "cells": cells()}))
-    return crew
+    workers.begin(RunClock.start(), Setup(**{**message, "cells": cells()}))
+    return workers
 
 
 def test_a_worker_that_is_silent_holds_the_cell_up(tmp_path: Path) -> None:
     """Locust does not count a worker that it misses; its attempts may be in flight all the same."""
     runner = Master(a="running", b="missing")
-    crew = begun(runner, tmp_path)
+    workers = begun(runner, tmp_path)
     runner.hear(TO_MASTER, "a", **state(0, 1))
     runner.hear(TO_MASTER, "b", **state(1, 1))
-    crew.broadcast()
+    workers.broadcast()
     runner.hear(TO_MASTER, "a", **state(0, 2))
 
-    assert crew.trouble() is None
-    assert not crew.has_drained()
+    assert workers.trouble() is None
+    assert not workers.has_drained()
     runner.hear(TO_MASTER, "b", **state(1, 2))
-    assert crew.has_drained()
+    assert workers.has_drained()
 
 
 def test_a_worker_whose_process_is_gone_is_lost(tmp_path: Path) -> None:
     """It is named, the run cannot go on, and nobody waits for it."""
     runner = Master(a="running", b="running")
-    crew = begun(runner, tmp_path)
+    workers = begun(runner, tmp_path)
     runner.hear(TO_MASTER, "a", **state(0, 1))
     runner.hear(TO_MASTER, "b", **state(1, 1, pid=NO_PROCESS))
-    crew.broadcast()
+    workers.broadcast()
     runner.hear(TO_MASTER, "a", **state(0, 2))
 
-    trouble = crew.trouble()
+    trouble = workers.trouble()
 
     assert trouble is not None
     assert (trouble.worker, trouble.exit_code) == (1, 4)
     assert "worker 1" in trouble.reason
-    assert [each.worker for each in crew.lost] == [1]
-    assert crew.has_drained()
-    assert crew.has_ready(1)
+    assert [each.worker for each in workers.lost] == [1]
+    assert workers.has_drained()
+    assert workers.has_ready(1)
 
 
 def test_a_worker_that_ended_with_the_run_is_not_lost(tmp_path: Path) -> None:
     """Its files are closed and counted; that its process ends afterwards is as it should be."""
     runner = Master(a="running")
-    crew = begun(runner, tmp_path)
+    workers = begun(runner, tmp_path)
     runner.hear(TO_MASTER, "a", **state(0, 1, pid=NO_PROCESS, ended=True))
 
-    assert crew.trouble() is None
+    assert workers.trouble() is None
 
 
 def test_a_worker_elsewhere_is_lost_after_a_long_silence(
@@ -120,14 +120,14 @@ def test_a_worker_elsewhere_is_lost_after_a_long_silence(
 ) -> None:
     """Its process cannot be looked at; Locust's heartbeats are all there is."""
     now = [100.0]
-    monkeypatch.setattr(crew_module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(workers_module.time, "monotonic", lambda: now[0])
     runner = Master(a="missing")
-    crew = begun(runner, tmp_path)
+    workers = begun(runner, tmp_path)
     runner.hear(TO_MASTER, "a", **state(0, 1, host="elsewhere", pid=NO_PROCESS))
 
-    early = crew.trouble()
-    now[0] += crew_module.SILENT_MAX_S + 1
-    late = crew.trouble()
+    early = workers.trouble()
+    now[0] += workers_module.MAX_SILENCE_S + 1
+    late = workers.trouble()
 
     assert early is None
     assert late is not None
@@ -137,51 +137,51 @@ def test_a_worker_elsewhere_is_lost_after_a_long_silence(
 def test_a_worker_that_comes_back_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that stood still for some seconds has all its records; the silence counts anew."""
     now = [100.0]
-    monkeypatch.setattr(crew_module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(workers_module.time, "monotonic", lambda: now[0])
     runner = Master(a="missing")
-    crew = begun(runner, tmp_path)
+    workers = begun(runner, tmp_path)
     runner.hear(TO_MASTER, "a", **state(0, 1))
-    assert crew.trouble() is None
-    now[0] += crew_module.SILENT_MAX_S - 1
+    assert workers.trouble() is None
+    now[0] += workers_module.MAX_SILENCE_S - 1
     runner.clients["a"].state = "running"
-    assert crew.trouble() is None
+    assert workers.trouble() is None
     runner.clients["a"].state = "missing"
     now[0] += 2
 
-    assert crew.trouble() is None
+    assert workers.trouble() is None
 
 
 def test_what_was_said_before_the_run_does_not_count(tmp_path: Path) -> None:
     """A late word of the last run brings neither its users nor its records into this one."""
     runner = Master(a="running")
-    crew = begun(runner, tmp_path)
+    workers = begun(runner, tmp_path)
     setup = Setup(**{**setup_message(tmp_path, ()), "cells": cells()})
-    crew.begin(RunClock.start(), setup)
+    workers.begin(RunClock.start(), setup)
 
     runner.hear(TO_MASTER, "a", **state(0, 1, records=999))
 
-    assert crew.records == {}
-    assert not crew.has_ready(1)
+    assert workers.records == {}
+    assert not workers.has_ready(1)
 
 
 def test_records_are_the_last_that_were_told(tmp_path: Path) -> None:
     """While a worker is not drained it does not know, and the last count stands."""
     runner = Master(a="running")
-    crew = begun(runner, tmp_path)
+    workers = begun(runner, tmp_path)
     runner.hear(TO_MASTER, "a", **state(0, 1, records=7))
     runner.hear(TO_MASTER, "a", **state(0, 1, records=None))
 
-    assert crew.records == {0: 7}
+    assert workers.records == {0: 7}
 
 
 def test_a_failed_worker_and_one_that_was_told_to_end(tmp_path: Path) -> None:
     """The first ends the run with its own line and code, the second with the signal's name."""
     runner = Master(a="running", b="running")
-    crew = begun(runner, tmp_path)
+    workers = begun(runner, tmp_path)
     runner.hear(TO_MASTER, "a", **state(0, 1, leaving="SIGTERM"))
-    told = crew.trouble()
+    told = workers.trouble()
     runner.hear(TO_MASTER, "a", **state(0, 1, failed="draw(): ValueError", exit_code=2))
-    failed = crew.trouble()
+    failed = workers.trouble()
 
     assert told is not None
     assert told.signal == "SIGTERM"
@@ -193,7 +193,7 @@ def test_the_quickest_answer_tells_the_clocks_apart(tmp_path: Path, monkeypatch:
     """The worker's clock is an hour ahead; of two answers the one with the shorter delay is kept."""
     hour_ns = 3_600_000_000_000
     runner = Master(a="running")
-    crew = begun(runner, tmp_path)
+    workers = begun(runner, tmp_path)
     now = [1_000]
     monkeypatch.setattr(RunClock, "now_ns", lambda _: now[0])
     now[0] = 5_000_000
@@ -205,7 +205,7 @@ def test_the_quickest_answer_tells_the_clocks_apart(tmp_path: Path, monkeypatch:
     now[0] = 9_000_000
     runner.hear(TO_MASTER, "a", **state(0, 1, sent_ns=0, received_ns=hour_ns, answered_ns=hour_ns))
 
-    (offset,) = crew.offsets
+    (offset,) = workers.offsets
 
     assert (offset.offset_ns, offset.delay_ns) == (hour_ns, 200)
     assert runner.sent[TO_WORKERS][0]["sequence"] == 1

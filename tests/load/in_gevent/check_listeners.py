@@ -10,9 +10,9 @@ import locust.runners
 import locust.stats
 import pytest
 
-from hotrow.load.own_exit import OwnExit
-from hotrow.load.run import _stop_once_at_a_time
-from hotrow.load.steady_time import SteadyTime
+from hotrow.load.listeners import _serialize_stops
+from hotrow.load.locust_exit import LocustExit
+from hotrow.load.locust_time import LocustTime
 
 
 def test_a_second_stop_waits_for_the_first() -> None:
@@ -27,7 +27,7 @@ def test_a_second_stop_waits_for_the_first() -> None:
         runner.state = "stopped"
 
     runner.stop = stop
-    _stop_once_at_a_time(runner)
+    _serialize_stops(runner)
     gevent.joinall([gevent.spawn(runner.stop) for _ in range(3)], raise_error=True)
 
     assert runner.stopped == 1
@@ -48,7 +48,7 @@ def test_a_second_stop_waits_for_the_first() -> None:
 )
 def test_exit_codes_are_ours(ours: int | None, given: int | None, expected: int | None) -> None:
     """Locust's own 1 would say that a gate failed; what we have set passes, and so does 0."""
-    own = OwnExit()
+    own = LocustExit()
     own.environment = None if ours is None else SimpleNamespace(process_exit_code=ours)  # type: ignore[assignment]
 
     with pytest.raises(SystemExit) as ended:
@@ -59,12 +59,12 @@ def test_exit_codes_are_ours(ours: int | None, given: int | None, expected: int 
 
 def test_the_rest_of_sys_is_there() -> None:
     """Locust's modules use its other names as before."""
-    assert OwnExit().argv is __import__("sys").argv
+    assert LocustExit().argv is __import__("sys").argv
 
 
 def test_a_step_back_does_not_move_locust_s_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its shape slept for as long as the step, and its workers threw their orders away as old."""
-    steady = SteadyTime()
+    steady = LocustTime()
     before = steady.time()
     monkeypatch.setattr(time, "time_ns", lambda: 0)
     monkeypatch.setattr(time, "time", lambda: 0.0)
@@ -75,5 +75,5 @@ def test_a_step_back_does_not_move_locust_s_time(monkeypatch: pytest.MonkeyPatch
 
 def test_locust_s_runners_use_it() -> None:
     """Where it measures how long its shape took, dates orders and looks for heartbeats."""
-    assert isinstance(locust.runners.time, SteadyTime)
-    assert isinstance(locust.stats.time, SteadyTime)
+    assert isinstance(locust.runners.time, LocustTime)
+    assert isinstance(locust.stats.time, LocustTime)

@@ -1,4 +1,4 @@
-"""How a run begins and ends under Locust: its listeners, and what its environment carries meanwhile."""
+"""The listeners by which a run begins and ends under Locust."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from hotrow.console import take_over as take_over_output
 from hotrow.errors import HotrowError, in_a_line
 from hotrow.exit_codes import ERROR, FINE
 from hotrow.interruption import end_while_starting
-from hotrow.load import own_exit, steady_time
+from hotrow.load import locust_exit, locust_time
 from hotrow.load.board import Board
 from hotrow.load.channel import MODE
 from hotrow.load.conductor import Conductor
-from hotrow.load.making import Maker
 from hotrow.load.options import check_host
 from hotrow.load.orphans import end_with_master
+from hotrow.load.run_maker import RunMaker
 from hotrow.load.signals import Ending
 from hotrow.load.web import guard
 from hotrow.targets.target import Targets
@@ -35,19 +35,19 @@ if TYPE_CHECKING:
     from locust.env import Environment
 
 STOP_TIMEOUT_S = 30.0
-"""How long a user may finish its attempt in, if Locust was not told otherwise."""
+"""How long a user may take to finish its attempt, unless Locust's option says otherwise."""
 _CHILDREN_END_S = 3.0
 """How long forked workers may take to end after the run."""
 _WORKER_PATIENCE_S = 10.0
-"""How long a worker that got a signal waits for its master to end the run."""
+"""How long a worker that received a signal waits for its master to end the run."""
 
 
-_EXIT = own_exit.take_over()
-steady_time.take_over()
+_EXIT = locust_exit.take_over()
+locust_time.take_over()
 
 
-class Run:
-    """What Locust's environment carries: a board if users run here, a conductor if the run is led here."""
+class RunContext:
+    """The context of a process: a board if it has users, a conductor if it leads the run."""
 
     def __init__(self, board: Board | None, conductor: Conductor | None, ending: Ending) -> None:
         self.board = board
@@ -55,9 +55,9 @@ class Run:
         self.ending = ending
 
 
-def of(environment: Environment) -> Run:
-    """The run of an environment."""
-    return cast("Run", environment.hotrow)  # type: ignore[attr-defined]
+def context_of(environment: Environment) -> RunContext:
+    """The context that an environment carries."""
+    return cast("RunContext", environment.hotrow)  # type: ignore[attr-defined]
 
 
 @events.init_command_line_parser.add_listener
@@ -68,17 +68,17 @@ def _on_start_of_locust(**_: Any) -> None:
 
 @events.init.add_listener
 def _on_init(environment: Environment, runner: Any, **_: Any) -> None:
-    """Refuse what cannot run before anything starts; then stand ready."""
+    """Prepare this process for runs; refuse what cannot run before anything starts."""
     try:
-        _stand_ready(environment, runner)
-    except Exception as error:  # noqa: BLE001 - Locust would exit 1, which says that a gate failed
+        _prepare(environment, runner)
+    except Exception as error:  # noqa: BLE001 - Locust would exit with 1, which means that a gate failed
         refusal = in_a_line(error)
         report_error(refusal)
         _end_forked_workers(0.0)
         sys.exit(refusal.exit_code)
 
 
-def _stand_ready(environment: Environment, runner: Any) -> None:
+def _prepare(environment: Environment, runner: Any) -> None:
     options = environment.parsed_options
     _EXIT.environment = environment
     check_host(environment.host)
@@ -90,26 +90,26 @@ def _stand_ready(environment: Environment, runner: Any) -> None:
     board = None if isinstance(runner, MasterRunner) else Board(runner, targets)
     if isinstance(runner, WorkerRunner):
         assert board is not None  # noqa: S101 - a worker has users
-        environment.hotrow = _ready_to_work(environment, runner, board)  # type: ignore[attr-defined]
+        environment.hotrow = _worker_context(environment, runner, board)  # type: ignore[attr-defined]
         return
-    _stop_once_at_a_time(runner)
+    _serialize_stops(runner)
     by_itself = bool(getattr(options, "headless", False) or getattr(options, "autostart", False))
     environment.process_exit_code = ERROR if by_itself else FINE
-    maker = Maker(environment, targets, hosts)
+    maker = RunMaker(environment, targets, hosts)
     conductor = Conductor(environment, runner, maker, _take_run_time(options) if by_itself else None)
     ending = Ending(conductor.interrupt, conductor.what_is_left)
-    environment.hotrow = Run(board, conductor, ending)  # type: ignore[attr-defined]
+    environment.hotrow = RunContext(board, conductor, ending)  # type: ignore[attr-defined]
     ending.install()
     maker.refuse_what_cannot_run()
 
 
-def _ready_to_work(environment: Environment, runner: WorkerRunner, board: Board) -> Run:
-    """A worker leaves the end of a run to its master, unless that does not answer."""
+def _worker_context(environment: Environment, runner: WorkerRunner, board: Board) -> RunContext:
+    """The context of a worker, whose master ends the run, unless the master does not answer."""
     environment.process_exit_code = FINE
 
     def leave(signal_name: str) -> None:
         if board.is_at_work:
-            # A terminal sends Ctrl-C to the master too; only what was meant for this process is passed on.
+            # A terminal sends Ctrl-C to the master too, so only other signals are passed on to it.
             board.leaving = None if signal_name == "SIGINT" else signal_name
             gevent.sleep(_WORKER_PATIENCE_S)
         board.close()
@@ -118,11 +118,11 @@ def _ready_to_work(environment: Environment, runner: WorkerRunner, board: Board)
     ending = Ending(leave, lambda: "its last records may be lost")
     ending.install()
     end_with_master(runner, board, forked=MODE.forks)
-    return Run(board, None, ending)
+    return RunContext(board, None, ending)
 
 
-def _stop_once_at_a_time(runner: Any) -> None:
-    """A second stop waits for the first, and then has nothing to do: Locust would stop every user twice."""
+def _serialize_stops(runner: Any) -> None:
+    """Let a second stop wait for the first: at the same time, both would stop every user."""
     stop, lock = runner.stop, RLock()
 
     def stop_in_turn(*words: Any, **options: Any) -> None:
@@ -133,19 +133,19 @@ def _stop_once_at_a_time(runner: Any) -> None:
 
 
 def _take_run_time(options: Any) -> float | None:
-    """`-t`, which the conductor keeps: Locust would start to count before there are tables."""
+    """The value of `-t`, taken from Locust, which would start to count before the tables are filled."""
     seconds: float | None = options.run_time
     options.run_time = None
     return seconds
 
 
 def _end_forked_workers(grace_s: float) -> None:
-    """End the workers of `--processes`: Locust waits for them, for ever if one stands still.
+    """End the workers of `--processes`, because Locust waits forever for a worker that hangs.
 
-    They are told in another way before; whoever does not listen within `grace_s` is killed.
+    They were told to end before. A worker that still runs after `grace_s` is killed.
     """
-    own = psutil.Process()
-    workers = [child for child in own.children() if _is_fork_of(own, child)]
+    this_process = psutil.Process()
+    workers = [child for child in this_process.children() if _is_fork_of(this_process, child)]
     deadline = time.monotonic() + grace_s
     while time.monotonic() < deadline and any(_is_alive(worker) for worker in workers):
         gevent.sleep(0.05)
@@ -154,9 +154,9 @@ def _end_forked_workers(grace_s: float) -> None:
             worker.kill()
 
 
-def _is_fork_of(own: psutil.Process, child: psutil.Process) -> bool:
+def _is_fork_of(parent: psutil.Process, child: psutil.Process) -> bool:
     try:
-        return child.cmdline() == own.cmdline()
+        return child.cmdline() == parent.cmdline()
     except psutil.Error:
         return False
 
@@ -170,18 +170,19 @@ def _is_alive(worker: psutil.Process) -> bool:
 
 @events.test_start.add_listener
 def _on_test_start(environment: Environment, **_: Any) -> None:
-    run = of(environment)
-    run.ending.install()  # Locust has set its own handler of SIGTERM since
-    if run.conductor is None:
+    context = context_of(environment)
+    context.ending.install()  # Locust has set its own handler of SIGTERM meanwhile
+    if context.conductor is None:
         return
     try:
-        run.conductor.begin()
-    except Exception as error:  # noqa: BLE001 - Locust would log it and go on for ever without a run
-        run.conductor.abandon(error)
+        context.conductor.begin()
+    except Exception as error:  # noqa: BLE001 - Locust would log it and go on forever without a run
+        context.conductor.abandon(error)
 
 
-def _led(environment: Environment, step: Callable[[Conductor], None]) -> None:
-    conductor = of(environment).conductor
+def _conduct(environment: Environment, step: Callable[[Conductor], None]) -> None:
+    """Take a step in the process that leads the run; do nothing in a worker."""
+    conductor = context_of(environment).conductor
     if conductor is None:
         return
     try:
@@ -193,23 +194,23 @@ def _led(environment: Environment, step: Callable[[Conductor], None]) -> None:
 
 @events.test_stopping.add_listener
 def _on_test_stopping(environment: Environment, **_: Any) -> None:
-    _led(environment, Conductor.stop)
+    _conduct(environment, Conductor.stop)
 
 
 @events.test_stop.add_listener
 def _on_test_stop(environment: Environment, **_: Any) -> None:
-    _led(environment, Conductor.finish)
+    _conduct(environment, Conductor.finish)
     if isinstance(environment.runner, WorkerRunner):
-        environment.stop_timeout = 0.0  # a worker sleeps so long before it is ready for the next run
+        environment.stop_timeout = 0.0  # otherwise a worker sleeps this long before the next run
 
 
 @events.quitting.add_listener
 def _on_quitting(environment: Environment, **_: Any) -> None:
-    """Whatever still runs is ended properly, and the exit code is set."""
-    run = of(environment)
-    _led(environment, Conductor.stop)
-    _led(environment, Conductor.finish)
-    if run.conductor is None and run.board is not None:
-        run.board.close()
+    """End a run that is still in progress, and set the exit code."""
+    context = context_of(environment)
+    _conduct(environment, Conductor.stop)
+    _conduct(environment, Conductor.finish)
+    if context.conductor is None and context.board is not None:
+        context.board.close()
     if isinstance(environment.runner, MasterRunner):
         _end_forked_workers(_CHILDREN_END_S)
