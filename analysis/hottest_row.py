@@ -63,7 +63,7 @@ def how_taken(
     taken = attempts[wrote & ((attempts["flags"] & Flag.RESOLVED) == 0)]
     begin, body, commit = (taken[part].astype(np.float64) for part in ("begin", "body", "commit"))
     ends_ns = (taken["started"] - counts.interval.begin_ns) + begin + body + commit
-    # `begin` is below 1 us: see `analysis.timing.time_cell`.
+    # `begin` is 0 or, in runs of older versions, below 1 us: see `analysis.timing.time_cell`.
     window_ns, trip_ns = body + commit - begin, np.maximum(np.minimum(body, commit) - begin, 0.0)
     rows = cell.get("rows_per_key", 1)
     share = _share(counts, ends_ns - window_ns, ends_ns, silences) / rows

@@ -58,9 +58,8 @@ def time_cell(cell: Counts, *, conflicts_at_commit: bool) -> Timing:
     """
     attempts = cell.attempts
     begin, body, commit, backoff = (attempts[name] / _MS for name in ("begin", "body", "commit", "backoff"))
-    # BEGIN travels with the first statement, so `begin` is the time between two readings of the clock, below
-    # 1 us, in runs of every version. It stays subtracted from the conflict window: figures of old runs do not
-    # change in any digit.
+    # `begin` is 0. In runs of older versions it is below 1 us, the time between two readings of the clock.
+    # It is still subtracted from the conflict window, so that their figures do not change in any digit.
     attempt_ms = (begin + body + commit).astype(np.float64)
     outcome = attempts["outcome"]
     committed = outcome == Outcome.COMMITTED

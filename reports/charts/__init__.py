@@ -1,1 +1,1 @@
-"""Charts as values; no drawing library is known here."""
+"""Charts as values, independent of any drawing library."""

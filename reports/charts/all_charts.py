@@ -1,4 +1,4 @@
-"""From a summary to charts, as values: every line, interval and word, with no drawing library."""
+"""The charts of a summary, as values: every line, interval and text, without a drawing library."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ __all__ = ["Band", "Chart", "Line", "Panel", "Tint", "charts"]
 
 
 def charts(summary: Mapping[str, Any]) -> list[Chart]:
-    """The charts of a summary (format 1), in reading order; none where nothing was measured.
+    """The charts of a summary (format 1), in reading order; empty if nothing was measured.
 
-    A chart whose figures no cell has is left out. A run of several regions or kinds of transaction has
-    further ones, each behind the one that it splits.
+    A chart is left out if no cell has its figures. A run with several regions or kinds of transaction has
+    further charts, each after the one that it splits.
     """
     summary = words.redact(summary)
     if not summary["cells"]:
@@ -57,20 +57,21 @@ def charts(summary: Mapping[str, Any]) -> list[Chart]:
     ]
     waits = locks(summary["run"])
     others = [scatter.chart(groups, foot, waits), tries.chart(groups, foot, waits)]
-    return sorted([*drawn, *(chart for chart in others if chart)], key=_place)
+    return sorted([*drawn, *(chart for chart in others if chart)], key=_rank)
 
 
-def _place(chart: Chart) -> int:
-    """Charts by part have the place of the one that they split: sorting keeps their order."""
+def _rank(chart: Chart) -> int:
+    """Charts by part have the rank of the chart that they split, and sorting keeps their order."""
     return _ORDER.index(chart.name.partition("-by-")[0])
 
 
 def _chart(spec: ChartSpec, groups: Groups, foot: tuple[str, ...]) -> Chart:
-    ran = levels(cell for _, group in groups for slot in group for cell in slot.series.cells)
-    named = len(ran) == 1
-    dealt = panels.apart(groups) if spec.banded and not named else groups
+    all_levels = levels(cell for _, group in groups for slot in group for cell in slot.series.cells)
+    named = len(all_levels) == 1
+    titled = panels.apart(groups) if spec.banded and not named else groups
     drawn = tuple(
-        panels.panel(title, group, spec.quantities, named=named, banded=spec.banded) for title, group in dealt
+        panels.panel(title, group, spec.quantities, named=named, banded=spec.banded)
+        for title, group in titled
     )
     lines = [line for one in drawn for line in one.lines]
     return Chart(
@@ -78,31 +79,31 @@ def _chart(spec: ChartSpec, groups: Groups, foot: tuple[str, ...]) -> Chart:
         title=spec.title,
         subtitle=spec.subtitle,
         footer=foot,
-        x=_x_axis(groups[0][1], ran),
+        x=_x_axis(groups[0][1], all_levels),
         y=spec.axis(panels.extent(lines)),
         panels=drawn,
         key=panels.key(lines, named=named, banded=spec.banded),
-        alt=_alt(spec, groups, ran[-1]),
+        alt=_alt(spec, groups, all_levels[-1]),
         compact=_chart(spec.compact, groups, foot) if spec.compact else None,
     )
 
 
-def _x_axis(group: Sequence[Slot], ran: Sequence[int]) -> Axis:
-    return (
-        scales.level_axis(ran) if len(ran) > 1 else scales.name_axis([slot.label for slot in group], ran[0])
-    )
+def _x_axis(group: Sequence[Slot], all_levels: Sequence[int]) -> Axis:
+    if len(all_levels) > 1:
+        return scales.level_axis(all_levels)
+    return scales.name_axis([slot.label for slot in group], all_levels[0])
 
 
 def _alt(spec: ChartSpec, groups: Groups, users: int) -> str:
-    """Say the first quantity of every line at the highest concurrency."""
+    """The first quantity of every line at the highest concurrency level, in words."""
     quantity, write = spec.quantities[0], spec.axis([]).write
     ends = [
         (slot.series.label, dict(by_level(slot.series.cells)).get(users))
         for _, group in groups
         for slot in group
     ]
-    told = [
+    values = [
         f"{label} {write(quantity.value(middle(cells, quantity.value)))}" for label, cells in ends if cells
     ]
     meaning = f", {quantity.meaning}" if quantity.meaning else ""
-    return f"{spec.title}{meaning}, against concurrency. At {words.users(users)}: {'; '.join(told)}."
+    return f"{spec.title}{meaning}, against concurrency. At {words.users(users)}: {'; '.join(values)}."

@@ -1,4 +1,4 @@
-"""What each chart shows: its words, its axis and what it takes of a cell. Pure."""
+"""The specification of each chart: its texts, its axis and the quantities that it shows. Pure."""
 
 from __future__ import annotations
 
@@ -18,22 +18,20 @@ if TYPE_CHECKING:
     from reports.charts.scales import Axis
     from reports.words.wording import Cell
 
-_PARTS: dict[Field, tuple[str, str]] = {
-    "regions": (
-        "region",
-        "by the region in which they were made{met}. Users are those of all regions together.",
-    ),
-    "kinds": ("kind", "by the kind of transaction{met}. Users are those of all kinds together."),
+_PARTS: dict[Field, tuple[str, str, str]] = {
+    "regions": ("region", "by region", "Users are counted over all regions."),
+    "kinds": ("kind", "by kind of transaction", "Users are counted over all kinds."),
 }
-_MET: dict[Field, str] = {
-    "regions": "; what they met may be another region's",
-    "kinds": "; what they met may be another kind",
+"""Of each field: the noun, the words of the subtitle, and the note on users."""
+_OTHER_PART: dict[Field, str] = {
+    "regions": " They may conflict with attempts of another region.",
+    "kinds": " They may conflict with attempts of another kind.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class ChartSpec:
-    """A chart before its panels are made."""
+    """The specification of a chart, without data."""
 
     name: str
     title: str
@@ -41,15 +39,15 @@ class ChartSpec:
     axis: Callable[[Iterable[float | None]], Axis]
     quantities: tuple[Quantity, ...]
     banded: bool = False
-    """Whether the area between its two quantities is shaded, with a panel for every line."""
+    """Whether the area between its two quantities is shaded; each line then has its own panel."""
     compact: ChartSpec | None = None
-    """Its form for the overview, where that differs."""
+    """Its form for the overview, if that differs."""
     by: Field | None = None
-    """Whether it has a line a region or kind, and a panel for every line of the other charts."""
+    """The field whose parts have one line each; each line of the other charts then has its own panel."""
 
 
 def chart_specs(run: Mapping[str, Any], cells: Sequence[Cell]) -> tuple[ChartSpec, ...]:
-    """The charts that stand over the users; those by part also where no cell has parts."""
+    """The charts over the number of users. Charts by part are included even if no cell has parts."""
     subject, waits = targets.waiting(run), locks(run)
     shows = _shows(subject, connected=any((cell.get("connect_ms") or {}).get("n") for cell in cells))
     rate, work, latency = _conflict_spec(waits), _work_spec(waits), _latency_spec(shows)
@@ -60,38 +58,38 @@ def chart_specs(run: Mapping[str, Any], cells: Sequence[Cell]) -> tuple[ChartSpe
     )
     return (
         rate,
-        *(_by_part(rate, field, "The same attempts, ", waits, _MET[field]) for field in _PARTS),
+        *(_by_part(rate, field, "The same attempts", waits, _OTHER_PART[field]) for field in _PARTS),
         _retry_spec(waits) if any(cell["retry"] != "none" for cell in cells) else _no_retry_spec(),
         work,
-        _by_part(replace(work, **_alone()), "kinds", "The same transactions, ", waits, ""),
+        _by_part(replace(work, **_alone()), "kinds", "The same transactions", waits, ""),
         latency,
-        *(_by_part(latency, field, "The same transactions, ", shows, "") for field in _PARTS),
+        *(_by_part(latency, field, "The same transactions", shows, "") for field in _PARTS),
         _wasted_spec(waits),
         *(spec for spec, wanted in optional if wanted),
     )
 
 
 def locks(run: Mapping[str, Any]) -> str:
-    """What a subtitle says of targets that wait where others conflict; empty where there is none."""
+    """The subtitle's sentence about targets that wait for row locks; empty if there are none."""
     subject = targets.waiting(run)
     if not subject:
         return ""
-    return f" {subject} for row locks: the second writer waits, and fails or goes on when the first ends."
+    return f" {subject} for row locks: the second writer continues or fails when the first one has ended."
 
 
 def _shows(subject: str, *, connected: bool) -> str:
-    shows = " Waits for a new connection are left out." if connected else ""
-    return shows + (f" {subject} for row locks: contention shows here." if subject else "")
+    shows = " Waits for a new connection are excluded." if connected else ""
+    return shows + (f" {subject} for row locks, so contention shows here." if subject else "")
 
 
-def _by_part(spec: ChartSpec, field: Field, what: str, end: str, met: str) -> ChartSpec:
-    """Split by region or kind; without the closed form, which knows of one place and one kind only."""
-    noun, words_ = _PARTS[field]
+def _by_part(spec: ChartSpec, field: Field, subject: str, end: str, other_part: str) -> ChartSpec:
+    """A chart split by region or kind, without the closed form, which holds for a whole cell only."""
+    noun, by_words, users_note = _PARTS[field]
     return replace(
         spec,
         name=f"{spec.name}-by-{noun}",
         title=f"{spec.title} by {noun}",
-        subtitle=f"{what}{words_.format(met=met)}{end}",
+        subtitle=f"{subject} {by_words}.{other_part} {users_note}{end}",
         quantities=tuple(replace(quantity, predicted=lambda _: None) for quantity in spec.quantities),
         compact=None,
         by=field,
@@ -102,8 +100,8 @@ def _conflict_spec(waits: str) -> ChartSpec:
     return ChartSpec(
         "conflict-rate",
         "Conflict rate",
-        f"How often an attempt failed because another one had written the same row.{waits}",
-        lambda values: scales.share_axis("conflicts / attempts", values),
+        f"Share of attempts that failed because another transaction had written the same row.{waits}",
+        lambda values: scales.share_axis("conflicts per attempt", values),
         (_estimate("conflict_rate"),),
     )
 
@@ -112,25 +110,27 @@ def _retry_spec(waits: str) -> ChartSpec:
     return ChartSpec(
         "retry-rate",
         "Retry rate",
-        f"How many attempts more than one a transaction took.{waits}",
-        lambda values: scales.amount_axis("retries / transactions finished", values),
+        f"Attempts after the first, per transaction.{waits}",
+        lambda values: scales.amount_axis("retries per finished transaction", values),
         (_estimate("retry_rate"),),
     )
 
 
 def _no_retry_spec() -> ChartSpec:
-    """Zeros by construction: an interval about them would pretend to be a measurement."""
+    """The retry rate without an interval: it is 0 by construction, not by measurement."""
     bare = Quantity(_estimate("retry_rate").value)
-    return replace(_retry_spec(""), subtitle="The policy of this run makes no retries.", quantities=(bare,))
+    return replace(
+        _retry_spec(""), subtitle="The retry policy of this run makes no retries.", quantities=(bare,)
+    )
 
 
 def _give_up_spec(waits: str) -> ChartSpec:
     return ChartSpec(
         "give-up-rate",
         "Give-up rate",
-        "How many transactions ended in a conflict because the policy made no further try; without retries "
-        f"every conflict ends one.{waits}",
-        lambda values: scales.share_axis("transactions given up / finished", values),
+        "Share of transactions that ended in a conflict because the retry policy allowed no further retry. "
+        f"Without retries, every conflict ends a transaction.{waits}",
+        lambda values: scales.share_axis("give-ups per finished transaction", values),
         (_estimate("give_up_rate"),),
     )
 
@@ -149,14 +149,14 @@ def _work_spec(waits: str) -> ChartSpec:
     spec = ChartSpec(
         "goodput",
         "Goodput",
-        f"Attempts that became committed transactions, and those made in vain.{waits}",
-        lambda values: scales.amount_axis("a second", values, words.per_second),
+        f"Attempts that committed, and attempts made in vain.{waits}",
+        lambda values: scales.amount_axis("per second", values, words.per_second),
         (named, attempts),
         banded=True,
     )
     return replace(
         spec,
-        compact=replace(spec, subtitle=f"Committed transactions a second.{waits}", **_alone()),
+        compact=replace(spec, subtitle=f"Committed transactions per second.{waits}", **_alone()),
     )
 
 
@@ -169,7 +169,7 @@ def _latency_spec(shows: str) -> ChartSpec:
     return ChartSpec(
         "latency",
         "Latency of committed transactions",
-        f"From the start of the first attempt to the last answer, retries and backoff included.{shows}",
+        f"From the start of the first attempt to the last answer, including retries and backoff.{shows}",
         lambda values: scales.time_axis("latency (logarithmic)", values),
         (
             Quantity(metrics.latency_ms_p50, meaning="p50"),
@@ -181,10 +181,10 @@ def _latency_spec(shows: str) -> ChartSpec:
 def _attempt_time_spec(subject: str) -> ChartSpec:
     return ChartSpec(
         "attempt-time",
-        "Time of an attempt",
-        f"From BEGIN to the answer to COMMIT or ROLLBACK, whatever became of it. {subject} for row locks: "
-        "the wait is in here.",
-        lambda values: scales.time_axis("time of an attempt (logarithmic)", values),
+        "Attempt time",
+        f"From BEGIN to the answer to COMMIT or ROLLBACK, of all attempts. {subject} for row locks, and the "
+        "wait is included.",
+        lambda values: scales.time_axis("attempt time (logarithmic)", values),
         (
             Quantity(metrics.attempt_ms_p50, meaning="p50"),
             Quantity(metrics.attempt_ms_p99, meaning="p99", stroke="dotted"),
@@ -196,24 +196,24 @@ def _fairness_spec() -> ChartSpec:
     return ChartSpec(
         "fairness",
         "Fairness among users",
-        "Jain's index of how many transactions each user committed: 1 where all committed alike, 1/n where "
-        "one of n users committed them all.",
-        lambda values: scales.amount_axis("Jain's index of commits a user", [*values, 1.0]),
-        (Quantity(metrics.jain, told=_advantage),),
+        "Jain's index of the transactions that each user committed: 1 if all users committed equally many, "
+        "1/n if one of n users committed all of them.",
+        lambda values: scales.amount_axis("Jain's index of commits per user", [*values, 1.0]),
+        (Quantity(metrics.jain, remark=_advantage),),
     )
 
 
 def _advantage(cell: Cell) -> str:
-    """Beside the index: how far the luckiest user was ahead."""
+    """The remark beside the index: the lead of the luckiest user."""
     value = metrics.max_over_median(cell)
-    return "" if value is None else f"most / median commits a user {words.number(value)}"
+    return "" if value is None else f"most / median commits per user {words.number(value)}"
 
 
 def _wasted_spec(waits: str) -> ChartSpec:
     return ChartSpec(
         "wasted-share",
         "Wasted share",
-        f"How much of the time in attempts went into attempts that did not commit.{waits}",
+        f"Share of the time in attempts that went into attempts without a commit.{waits}",
         lambda values: scales.share_axis(
             "time in attempts that did not commit / time in all attempts", values
         ),

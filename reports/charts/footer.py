@@ -1,4 +1,4 @@
-"""What stands below every chart: the settings that its figures depend on, and their origin. Pure."""
+"""The footer of every chart: the settings that its figures depend on, and their origin. Pure."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def footer(run: Mapping[str, Any], cells: Sequence[Cell]) -> tuple[str, str]:
-    """The settings that all cells share, then when and from which revision and seed the figures came."""
+    """The settings that all cells share, then the date, revision and seed of the figures."""
     return " · ".join(settings(run, cells)), " · ".join(_origin(run))
 
 
 def settings(run: Mapping[str, Any], cells: Sequence[Cell]) -> list[str]:
-    """Target and latency profile, scenario, keys, skew, retry policy, receipts and loop; not what varies."""
+    """Target, latency profile, scenario, keys, skew, policy, receipts and loop, unless they vary."""
     first, parts = cells[0], [str(run["target"]["label"])]
     parts += [str(first["scenario"])] * _shared(cells, "scenario")
     parts += [f"{words.count(first['keys'])} keys"] * _shared(cells, "keys")

@@ -1,4 +1,4 @@
-"""How much room a chart and its texts take, in inches: all of a picture that needs no drawing. Pure."""
+"""The sizes of a chart and its texts, in inches: the part of a picture that needs no drawing. Pure."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ MARGIN_IN, LEFT_IN, GAP_IN = 0.3, 0.85, 0.3
 LINE_IN, KEY_ROW_IN, TITLE_IN = 0.2, 0.24, 0.24
 _LABEL_IN = 0.18
 _PLOT_IN, _PANEL_IN = 3.4, 2.6
-_CHARACTERS_AN_INCH = 11.5  # of text of the ordinary size, on the safe side
-_SMALL_CHARACTERS_AN_INCH = 13.0
+_CHARACTERS_PER_INCH = 11.5  # of normal text, estimated low to be safe
+_SMALL_CHARACTERS_PER_INCH = 13.0
 _LABEL_CHARACTERS = 28
 
 Entry = tuple[Sign | Line, str]
-"""One entry of the key: what is shown, and its words."""
+"""One entry of the key: its sign or line, and its words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How much room the parts of a chart take, in inches; its texts broken into lines."""
+    """The sizes of the parts of a chart, in inches, and its texts broken into lines."""
 
     width: float
     height: float
@@ -32,15 +32,15 @@ class Form:
     key: tuple[tuple[Entry, ...], ...]
     """Rows."""
     titles: int
-    """Lines that the panels' titles need."""
+    """How many text lines the panels' titles need."""
     direct: bool
-    """Whether lines are named at their ends and not in the key."""
+    """Whether lines are named at their ends instead of in the key."""
 
 
 def form(chart: Chart, width: float) -> Form:
-    """Give a chart of a certain width its height."""
+    """The sizes of a chart that is `width` inches wide."""
     direct = len(chart.panels) == 1 and chart.x.scale == "levels"
-    subtitle = wrapped(chart.subtitle, int((width - 2 * MARGIN_IN) * _CHARACTERS_AN_INCH))
+    subtitle = wrapped(chart.subtitle, int((width - 2 * MARGIN_IN) * _CHARACTERS_PER_INCH))
     key = _key_rows(chart, width, coloured=not direct and chart.x.scale != "names")
     panel_in = _panel_width(chart, width)
     titles = max(
@@ -58,38 +58,38 @@ def width_in(chart: Chart) -> float:
 
 
 def row_gap_in(titles: int) -> float:
-    """The distance between rows of panels whose titles have so many lines."""
+    """The distance between rows of panels whose titles have `titles` lines."""
     return 0.45 + TITLE_IN * titles
 
 
 def tick_lines(name: str, chart: Chart, panel_in: float) -> list[str]:
-    """A name as it stands below its place: broken so that it does not touch the next one."""
+    """The lines of a tick's name, broken so that it does not touch the next name."""
     if chart.x.scale != "names":
         return [name]
-    return wrapped(name, int(panel_in / len(chart.x.ticks) * _CHARACTERS_AN_INCH))
+    return wrapped(name, int(panel_in / len(chart.x.ticks) * _CHARACTERS_PER_INCH))
 
 
 def title_lines(title: str, panel_in: float) -> list[str]:
-    """A panel's title, broken to the panel's width."""
+    """The lines of a panel's title, broken to the panel's width."""
     return wrapped(title, int(panel_in * 10.5))
 
 
 def label_lines(label: str) -> list[str]:
-    """A line's name as it stands at the line's end."""
+    """The text lines of the name at a line's end."""
     return wrapped(label, _LABEL_CHARACTERS)
 
 
 def label_height_in(label: str) -> float:
-    """The height that a line's name needs at the line's end."""
+    """The height of the name at a line's end."""
     return _LABEL_IN * len(label_lines(label)) + 0.04
 
 
 def note_lines(lines: tuple[str, ...], width: float) -> list[str]:
-    """The footer, broken to the picture's width."""
+    """The lines of the footer, broken to the picture's width."""
     return [
         part
         for line in lines
-        for part in wrapped(line, int(_SMALL_CHARACTERS_AN_INCH * (width - 2 * MARGIN_IN)))
+        for part in wrapped(line, int(_SMALL_CHARACTERS_PER_INCH * (width - 2 * MARGIN_IN)))
     ]
 
 
@@ -104,7 +104,7 @@ def _panel_width(chart: Chart, width: float) -> float:
 
 
 def _plots(chart: Chart, *, direct: bool, titles: int) -> float:
-    """The height of all panels; one panel grows with the names at its lines' ends."""
+    """The height of all panels. A single panel grows with the names at its lines' ends."""
     if direct:
         return max(_PLOT_IN, sum(map(label_height_in, {line.label for line in chart.panels[0].lines})))
     down = -(-len(chart.panels) // layout.columns(len(chart.panels)))
@@ -112,7 +112,7 @@ def _plots(chart: Chart, *, direct: bool, titles: int) -> float:
 
 
 def _key_rows(chart: Chart, width: float, *, coloured: bool) -> tuple[tuple[Entry, ...], ...]:
-    """The signs in one row or more, then (where names do not stand at the lines) the colours in theirs."""
+    """The rows of the key: the signs, then the colours unless lines are named at their ends."""
     lines = {line.label: line for line in reversed(chart.panels[0].lines)}
     colours: list[Entry] = [(line, label) for label, line in reversed(lines.items())]
     parts: tuple[list[Entry], ...] = (list(chart.key), colours if coloured and len(colours) > 1 else [])
@@ -120,6 +120,6 @@ def _key_rows(chart: Chart, width: float, *, coloured: bool) -> tuple[tuple[Entr
         tuple(part[index] for index in row)
         for part in parts
         for row in layout.rows(
-            [0.85 + len(words) / _SMALL_CHARACTERS_AN_INCH for _, words in part], width - 2 * MARGIN_IN
+            [0.85 + len(words) / _SMALL_CHARACTERS_PER_INCH for _, words in part], width - 2 * MARGIN_IN
         )
     )

@@ -1,4 +1,4 @@
-"""Where things stand on a picture: pure arithmetic on places."""
+"""The positions of things on a picture: pure arithmetic."""
 
 from __future__ import annotations
 
@@ -30,54 +30,57 @@ def overlap(one: Box, other: Box) -> bool:
 
 
 def columns(panels: int) -> int:
-    """How many panels stand beside each other: up to four; more are dealt into rows, evenly filled."""
+    """How many panels are beside each other: up to four. More panels fill several rows evenly."""
     rows = -(-panels // _MAX_COLUMNS)
     return -(-panels // max(rows, 1))
 
 
 def grid(inner: Box, panels: int, gap_x: float, gap_y: float) -> list[Box]:
-    """Deal an area into equal boxes, row by row from the upper left."""
+    """Divide an area into equal boxes, row by row from the upper left."""
     across = columns(panels)
     down = -(-panels // across)
     width = (inner.width - gap_x * (across - 1)) / across
     height = (inner.height - gap_y * (down - 1)) / down
     return [
         Box(
-            inner.left + (place % across) * (width + gap_x),
-            inner.bottom + (down - 1 - place // across) * (height + gap_y),
+            inner.left + (index % across) * (width + gap_x),
+            inner.bottom + (down - 1 - index // across) * (height + gap_y),
             width,
             height,
         )
-        for place in range(panels)
+        for index in range(panels)
     ]
 
 
-def spread(places: Sequence[float], sizes: Sequence[float], bounds: tuple[float, float]) -> list[float]:
-    """Move labels apart until none touches another, as little as possible, in their order, within bounds.
+def spread(middles: Sequence[float], sizes: Sequence[float], bounds: tuple[float, float]) -> list[float]:
+    """Move labels apart until none touches another: as little as possible, in their order, within bounds.
 
-    Neighbours that touch are pooled and centred on the mean of their places (pool adjacent violators, as in
-    isotonic regression: Barlow et al. 1972). Where there is no room for all, they run over the upper bound.
+    Neighbours that touch are pooled and centred on the mean of their middles (pool adjacent violators, as in
+    isotonic regression: Barlow et al. 1972). If there is no room for all, they exceed the upper bound.
 
     Args:
-        places: where each label's middle should be.
-        sizes: how much room each label takes.
-        bounds: lowest and highest place that a label's edge may have.
+        middles: the wanted middle of each label.
+        sizes: the height of each label.
+        bounds: the lowest and highest position of a label's edge.
+
+    Returns:
+        The middle of each label, in the order of `middles`.
     """
     low, high = bounds
-    order = sorted(range(len(places)), key=lambda index: places[index])
+    order = sorted(range(len(middles)), key=lambda index: middles[index])
     offsets = _offsets([sizes[index] for index in order])
-    fitted = _isotonic([places[index] - offset for index, offset in zip(order, offsets, strict=True)])
-    most = high - sum(sizes)
-    starts = [max(min(at, most), low) for at in fitted]
+    fitted = _isotonic([middles[index] - offset for index, offset in zip(order, offsets, strict=True)])
+    highest = high - sum(sizes)
+    starts = [max(min(at, highest), low) for at in fitted]
     moved = {index: at + offset for index, at, offset in zip(order, starts, offsets, strict=True)}
-    return [moved[index] for index in range(len(places))]
+    return [moved[index] for index in range(len(middles))]
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """Break into lines of at most `width` characters.
+    """The lines of a text, of at most `width` characters each.
 
-    Breaks stand after spaces and commas, but not within `1,000`, `1,000 keys` or `D_eff 84`; in words
-    that are longer than a line also after hyphens. What has none stays whole.
+    Lines break after spaces and commas, but not within `1,000`, `1,000 keys` or `D_eff 84`. Words longer than
+    a line also break after hyphens. A longer word without hyphens stays whole.
     """
     lines = [""]
     parts = re.split(r"(?<=,)(?!\d)|(?<= )(?<!D_eff )(?!keys\b)", text)
@@ -90,20 +93,20 @@ def wrapped(text: str, width: int) -> list[str]:
 
 
 def rows(widths: Sequence[float], room: float) -> list[list[int]]:
-    """Deal entries into rows that fit `room`, in their order; one that is too wide has a row of its own."""
-    dealt: list[list[int]] = []
+    """The indices of entries by row, in their order. Rows fit `room`; an entry that is too wide is alone."""
+    filled: list[list[int]] = []
     used = room
     for index, width in enumerate(widths):
         used += width
-        if not dealt or used > room:
-            dealt.append([])
+        if not filled or used > room:
+            filled.append([])
             used = width
-        dealt[-1].append(index)
-    return dealt
+        filled[-1].append(index)
+    return filled
 
 
 def _offsets(sizes: Sequence[float]) -> list[float]:
-    """How far each label's middle lies above the first one's lower edge when they are stacked."""
+    """The height of each label's middle above the first one's lower edge if the labels are stacked."""
     return [sum(sizes[:rank]) + size / 2 for rank, size in enumerate(sizes)]
 
 
@@ -113,6 +116,7 @@ def _isotonic(values: Sequence[float]) -> list[float]:
     for value in values:
         pools.append((value, 1))
         while len(pools) > 1 and pools[-2][0] >= pools[-1][0]:
-            (before, many), (mean, size) = pools[-2:]
-            pools[-2:] = [((before * many + mean * size) / (many + size), many + size)]
+            (before, before_size), (mean, size) = pools[-2:]
+            total = before_size + size
+            pools[-2:] = [((before * before_size + mean * size) / total, total)]
     return [mean for mean, size in pools for _ in range(size)]

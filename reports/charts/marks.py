@@ -1,4 +1,4 @@
-"""What a chart is made of, as values that know no drawing library."""
+"""The elements of a chart, as values that are independent of any drawing library."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ Side = Literal["above", "right", "below", "left"]
 
 @dataclass(frozen=True, slots=True)
 class Tint:
-    """A colour: number `index` of the `places` that the chart needs, from cool (spread out) to hot."""
+    """A colour: number `index` of the `count` that the chart needs, from cool (spread out) to hot."""
 
     index: int
-    places: int
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line: equally long tuples over x; an absent y is a gap."""
+    """One line: tuples of equal length over x. An absent y is a gap."""
 
     label: str
     x: tuple[float, ...]
     y: Numbers
     low: Numbers
     high: Numbers
-    """95 % interval; absent where the quantity has none."""
+    """95 % interval; absent if the quantity has none."""
     hollow: tuple[bool, ...]
-    """Points that are not usable (the client was the bottleneck): drawn hollow."""
+    """Which points are not usable or mostly rejected; they are drawn hollow."""
     tint: Tint
     stroke: Stroke = "solid"
     meaning: str = ""
-    """What this line shows where a chart has several lines a series: `p50`, `attempts`."""
+    """The quantity of this line, if the chart has several lines per series: `p50`, `attempts`."""
     predicted_x: tuple[float, ...] = ()
     predicted_y: tuple[float, ...] = ()
     """The closed form, drawn dashed in the line's colour."""
     repeats: tuple[tuple[float, float, bool], ...] = ()
-    """Every repeat as (x, y, hollow), where there are several; the line joins the middle ones."""
-    told: tuple[str, ...] = ()
-    """What else is told about each point where there is room for a word; none where there is nothing."""
+    """Each repeat as (x, y, hollow), if there are several. The line joins the medians."""
+    remarks: tuple[str, ...] = ()
+    """A remark on each point, for hover texts and `alt`; empty if there are none."""
     notes: tuple[Note, ...] = ()
     """Texts beside points, already clear of each other."""
 
@@ -79,7 +79,7 @@ class Panel:
     lines: tuple[Line, ...]
     bands: tuple[Band, ...] = ()
     fronts: tuple[tuple[tuple[float, float], ...], ...] = ()
-    """Points (x, y) that no other point of their skew beats in both; drawn ringed and joined."""
+    """Pareto fronts: points (x, y) that no other point of their skew beats; drawn ringed and joined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +91,15 @@ class Chart:
     title: str
     subtitle: str
     footer: tuple[str, ...]
-    """Target, scenario, keys, retry policy and loop; then where the figures come from."""
+    """Target, scenario, keys, retry policy and loop; then the origin of the figures."""
     x: Axis
     y: Axis
     panels: tuple[Panel, ...]
     key: tuple[tuple[Sign, str], ...]
-    """Signs that the chart uses and what they mean."""
+    """The signs that the chart uses, and their meanings."""
     alt: str
-    """The chart in a sentence, for those who do not see it."""
+    """The chart in a sentence, for readers who cannot see it."""
     scatter: bool = False
-    """Whether x is measured too: each point stands for itself, and lines do not end at one side."""
+    """Whether x is a measured value too, so that lines may end anywhere."""
     compact: Chart | None = None
-    """The same for an overview, with fewer lines and panels; None where this one will do."""
+    """The same chart for the overview, with fewer lines and panels; None if this one fits."""

@@ -1,4 +1,4 @@
-"""From series of cells to the lines, bands and panels of one chart. Pure."""
+"""The lines, bands and panels of one chart, made from series of cells. Pure."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
     from reports.words.wording import Cell
 
-_HALF_PLACE = 0.28
-"""Half the width of what is drawn at a place of a `names` axis, in places."""
+_HALF_WIDTH = 0.28
+"""Half the width of a mark on a `names` axis, whose positions are 1 apart."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """What a line shows of each cell."""
+    """The figure of each cell that a line shows."""
 
     value: Value
     interval: Callable[[Cell], tuple[float | None, float | None]] = lambda _: (None, None)
@@ -30,9 +30,9 @@ class Quantity:
     stroke: Stroke = "solid"
     meaning: str = ""
     choose: Value | None = None
-    """By which value the middle repeat is chosen; by its own where None."""
-    told: Callable[[Cell], str] | None = None
-    """What else to say of a cell where there is room for a word."""
+    """The value by which the median repeat is chosen; None means `value`."""
+    remark: Callable[[Cell], str] | None = None
+    """A remark on a cell, for hover texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +45,19 @@ class Slot:
 
 
 Groups = Sequence[tuple[str, tuple[Slot, ...]]]
-"""Panels before they are drawn: a title and what is in it."""
+"""Panels before they are drawn: the title and the slots of each."""
 
 
 def slots(all_series: Sequence[Series]) -> Groups:
-    """Deal series into titled panels: one panel, or one a skew where something else varies too."""
-    skews = list(dict.fromkeys(one.cells[0]["skew"] for one in all_series))
-    if len(skews) == 1 or not any(one.variant for one in all_series):
-        return (("", _slots([(one.label, one) for one in all_series])),)
+    """Series in titled panels: one panel, or one panel per skew if something else varies too."""
+    skews = list(dict.fromkeys(line.cells[0]["skew"] for line in all_series))
+    if len(skews) == 1 or not any(line.variant for line in all_series):
+        return (("", _slots([(line.label, line) for line in all_series])),)
     return tuple(_skew_panel(skew, [s for s in all_series if s.cells[0]["skew"] == skew]) for skew in skews)
 
 
 def apart(groups: Groups) -> Groups:
-    """The same slots with a panel each."""
+    """The same slots, each in its own panel."""
     return tuple((slot.series.label, (slot,)) for _, group in groups for slot in group)
 
 
@@ -67,15 +67,15 @@ def panel(
     """One panel with the lines of its slots.
 
     Args:
-        title: what is written above it.
+        title: the text above the panel.
         group: its series.
-        quantities: what is drawn of each series.
-        named: whether x is the series' place (one concurrency level) and not its users.
+        quantities: the quantities that are drawn of each series.
+        named: whether x is the series' position (a run of one concurrency level) instead of the users.
         banded: whether the area between the two quantities is shaded.
     """
     pairs = [
-        [_line(slot, quantity, place if named else None) for quantity in quantities]
-        for place, slot in enumerate(group)
+        [_line(slot, quantity, position if named else None) for quantity in quantities]
+        for position, slot in enumerate(group)
     ]
     bands = tuple(_band(*pair, named=named) for pair in pairs) if banded else ()
     return Panel(title, tuple(line for pair in pairs for line in pair), bands)
@@ -87,7 +87,7 @@ def key(lines: Iterable[Line], *, named: bool, banded: bool) -> tuple[tuple[Sign
     points: dict[Stroke, Sign] = {"solid": "large", "dotted": "small", "faint": "large"}
     signs: list[tuple[Sign, str]] = []
     if any(low is not None for line in drawn for low in line.low):
-        signs.append(("point", "measured, 95 % interval"))
+        signs.append(("point", "measured, with 95 % interval"))
     signs += dict.fromkeys(
         (points[line.stroke] if named or line.stroke == "faint" else line.stroke, line.meaning)
         for line in drawn
@@ -98,7 +98,7 @@ def key(lines: Iterable[Line], *, named: bool, banded: bool) -> tuple[tuple[Sign
     if any(line.predicted_x for line in drawn):
         signs.append(("dashed", "closed form"))
     if any(line.repeats for line in drawn):
-        signs.append(("repeat", "every repeat (the line joins the middle ones)"))
+        signs.append(("repeat", "each repeat (the line joins the medians)"))
     if any(hollow for line in drawn for hollow in line.hollow):
         signs.append(("hollow", "not usable, or mostly rejected: see warnings"))
     return tuple(signs)
@@ -114,20 +114,22 @@ def extent(lines: Iterable[Line]) -> list[float | None]:
 
 
 def _slots(named: Sequence[tuple[str, Series]]) -> tuple[Slot, ...]:
-    return tuple(Slot(label, Tint(place, len(named)), one) for place, (label, one) in enumerate(named))
+    return tuple(Slot(label, Tint(index, len(named)), line) for index, (label, line) in enumerate(named))
 
 
 def _skew_panel(skew: str, group: Sequence[Series]) -> tuple[str, tuple[Slot, ...]]:
-    """Where the key count varies, so does D_eff: then it stands beside each line and not in the title."""
-    if len({one.skew for one in group}) == 1:
-        return group[0].skew, _slots([(one.variant, one) for one in group])
-    return skew, _slots([(f"{one.variant}  ({words.d_eff(one.cells[0]['d_eff'])})", one) for one in group])
+    """The panel of one skew. If the key count varies, each line's label has its own D_eff, not the title."""
+    if len({line.skew for line in group}) == 1:
+        return group[0].skew, _slots([(line.variant, line) for line in group])
+    return skew, _slots(
+        [(f"{line.variant}  ({words.d_eff(line.cells[0]['d_eff'])})", line) for line in group]
+    )
 
 
-def _line(slot: Slot, quantity: Quantity, place: int | None) -> Line:
+def _line(slot: Slot, quantity: Quantity, position: int | None) -> Line:
     groups = by_level(slot.series.cells)
     chosen = [middle(cells, quantity.choose or quantity.value) for _, cells in groups]
-    x = tuple(float(users if place is None else place) for users, _ in groups)
+    x = tuple(float(users if position is None else position) for users, _ in groups)
     intervals = [quantity.interval(cell) for cell in chosen]
     line = Line(
         label=slot.label,
@@ -140,9 +142,9 @@ def _line(slot: Slot, quantity: Quantity, place: int | None) -> Line:
         stroke=quantity.stroke,
         meaning=quantity.meaning,
         repeats=_repeats(groups, quantity.value, x),
-        told=tuple(quantity.told(cell) for cell in chosen) if quantity.told else (),
+        remarks=tuple(quantity.remark(cell) for cell in chosen) if quantity.remark else (),
     )
-    return _with_prediction(line, [quantity.predicted(cell) for cell in chosen], named=place is not None)
+    return _with_prediction(line, [quantity.predicted(cell) for cell in chosen], named=position is not None)
 
 
 def _repeats(
@@ -150,23 +152,23 @@ def _repeats(
 ) -> tuple[tuple[float, float, bool], ...]:
     if all(len(cells) == 1 for _, cells in groups):
         return ()
-    found = [
+    points = [
         (at, value(cell), not is_comparable(cell))
         for at, (_, cells) in zip(x, groups, strict=True)
         for cell in cells
     ]
-    return tuple((at, y, hollow) for at, y, hollow in found if y is not None)
+    return tuple((at, y, hollow) for at, y, hollow in points if y is not None)
 
 
 def _with_prediction(line: Line, predicted: list[float | None], *, named: bool) -> Line:
     points = [(x, y) for x, y in zip(line.x, predicted, strict=True) if y is not None]
     if named:
-        points = [(x + side, y) for x, y in points for side in (-_HALF_PLACE, _HALF_PLACE)]
+        points = [(x + side, y) for x, y in points for side in (-_HALF_WIDTH, _HALF_WIDTH)]
     return replace(line, predicted_x=tuple(x for x, _ in points), predicted_y=tuple(y for _, y in points))
 
 
 def _band(lower: Line, upper: Line, *, named: bool) -> Band:
     if not named:
         return Band(lower.label, lower.x, lower.y, upper.y, lower.tint)
-    sides = tuple(x + side for x in lower.x for side in (-_HALF_PLACE, _HALF_PLACE))
+    sides = tuple(x + side for x in lower.x for side in (-_HALF_WIDTH, _HALF_WIDTH))
     return Band(lower.label, sides, lower.y * 2, upper.y * 2, lower.tint)

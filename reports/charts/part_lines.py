@@ -1,4 +1,4 @@
-"""The lines of a run, part by part: region by region, or kind by kind of transaction. Pure."""
+"""The lines of each region, or of each kind of transaction. Pure."""
 
 from __future__ import annotations
 
@@ -16,39 +16,40 @@ if TYPE_CHECKING:
     from reports.words.series import Series
 
 Field = Literal["regions", "kinds"]
-"""The entry of a cell that has its parts."""
+"""The field of a cell that holds its parts."""
 FIELDS: tuple[Field, ...] = ("regions", "kinds")
 
 
 def slots(all_series: Sequence[Series], field: Field) -> Groups:
-    """A panel for every line that has parts, in it a line for every part; nothing where none has several.
+    """One panel per line that has parts, and in it one line per part; empty if no line has parts.
 
-    A part has the same colour in every panel. A single panel has no title: its settings stand below it.
-    Lines of another run may have other parts, which no key could name together: those of the first hold.
+    A part has the same colour in every panel. A single panel has no title: the footer names its settings.
+    Lines of merged runs may have different parts, which one key cannot name. Only lines with the parts of the
+    first such line are drawn.
     """
-    found = [(one, _names(one, field)) for one in all_series]
-    names = next((names for _, names in found if names), ())
-    chosen = [one for one, theirs in found if names and theirs == names]
+    parts = [(line, _names(line, field)) for line in all_series]
+    names = next((names for _, names in parts if names), ())
+    chosen = [line for line, part_names in parts if names and part_names == names]
     titled = len(chosen) > 1
-    return tuple((one.label if titled else "", _panel(one, field, names, titled=titled)) for one in chosen)
+    return tuple((line.label if titled else "", _panel(line, field, names, titled=titled)) for line in chosen)
 
 
-def _names(one: Series, field: Field) -> tuple[str, ...]:
-    return tuple(words.region_names(part["name"] for part in one.cells[0].get(field) or ()))
+def _names(line: Series, field: Field) -> tuple[str, ...]:
+    return tuple(words.region_names(part["name"] for part in line.cells[0].get(field) or ()))
 
 
-def _panel(one: Series, field: Field, names: Sequence[str], *, titled: bool) -> tuple[Slot, ...]:
+def _panel(line: Series, field: Field, names: Sequence[str], *, titled: bool) -> tuple[Slot, ...]:
     return tuple(
         Slot(
             name,
             Tint(index, len(names)),
-            _part(one, field, index, f"{one.label}, {name}" if titled else name),
+            _part(line, field, index, f"{line.label}, {name}" if titled else name),
         )
         for index, name in enumerate(names)
     )
 
 
-def _part(one: Series, field: Field, index: int, label: str) -> Series:
-    """A series of which each cell has the figures of one part; its users stay those of all."""
-    cells = [{**cell, **cell[field][index], "users": cell["users"]} for cell in one.cells]
-    return replace(one, label=label, cells=tuple(cells))
+def _part(line: Series, field: Field, index: int, label: str) -> Series:
+    """The line with the figures of one part in each cell. The users are still those of the whole cell."""
+    cells = [{**cell, **cell[field][index], "users": cell["users"]} for cell in line.cells]
+    return replace(line, label=label, cells=tuple(cells))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 Scale = Literal["levels", "names", "linear", "log"]
-"""`levels`: concurrency, spaced by its logarithm; `names`: one place a line, counted from 0."""
+"""`levels`: concurrency, spaced by its logarithm; `names`: one position per line, from 0."""
 
 Write = Callable[[float | None], str]
 
@@ -21,8 +21,8 @@ _MAX_LEVELS = 14
 _MAX_STEPS = 6
 _STEPS = (1, 2, 2.5, 5, 10)
 _CROWDED = 2_000
-"""From this ratio of its ends on, a logarithmic axis has ticks at powers of ten only."""
-_FEWEST_TICKS = 3
+"""From this ratio of its ends on, a logarithmic axis has ticks only at powers of ten."""
+_MIN_TICKS = 3
 _WIDE = 10
 _HEADROOM = 1.1
 _NEARLY_FULL = 0.8
@@ -31,37 +31,37 @@ _NEARLY_FULL = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One axis: what it shows, from where to where, and what is written on it."""
+    """One axis: its label, its scale, its range and its ticks."""
 
     label: str
     scale: Scale
     low: float
     high: float
     ticks: tuple[tuple[float, str], ...]
-    """Place and text."""
+    """Position and text."""
     write: Callable[[float | None], str] = words.number
-    """How one of its values is written where there is room for a word."""
+    """Writes a value of the axis, for hover texts and `alt`."""
 
 
 def level_axis(levels: Sequence[int]) -> Axis:
-    """The concurrency axis: equal distances for equal factors, the levels that were run as its ticks."""
+    """The concurrency axis: equal distances for equal factors, with the levels of the run as ticks."""
     low, high = (levels[0], levels[-1]) if levels else (1, 1)
     ticks = tuple((float(level), words.count(level)) for level in _thinned(levels))
     return Axis("users", "levels", low / 1.2, high * 1.2, ticks)
 
 
 def name_axis(names: Sequence[str], level: int) -> Axis:
-    """An axis with a place for each line, for runs of one concurrency level."""
-    ticks = tuple((float(place), name) for place, name in enumerate(names))
+    """An axis with one position per line, for runs of one concurrency level."""
+    ticks = tuple((float(position), name) for position, name in enumerate(names))
     return Axis(f"at {words.users(level)}", "names", -0.6, len(names) - 0.4, ticks)
 
 
 def share_axis(label: str, values: Iterable[float | None]) -> Axis:
-    """An axis for shares of one: from 0 to the values' need, never beyond 100 %."""
+    """An axis for shares of one: from 0 to just above the highest value, at most 100 %."""
     top = min(max(_present(values), default=1.0) or 0.01, 1.0)
     full = 1.0 if top > _NEARLY_FULL else top * 1.05
     step = _step(full / _MAX_STEPS)
-    ticks = tuple((place, f"{_fixed(100 * place, 100 * step)} %") for place in _places(full, step))
+    ticks = tuple((at, f"{_fixed(100 * at, 100 * step)} %") for at in _multiples(full, step))
     return Axis(label, "linear", 0.0, full * 1.03, ticks, words.share)
 
 
@@ -71,7 +71,7 @@ def amount_axis(
     """A linear axis from 0 for amounts and rates."""
     full = (max(_present(values), default=0.0) or 1.0) * 1.05
     step = _step(full / _MAX_STEPS)
-    ticks = tuple((place, _fixed(place, step)) for place in _places(full, step))
+    ticks = tuple((at, _fixed(at, step)) for at in _multiples(full, step))
     return Axis(label, "linear", 0.0, full * 1.03, ticks, write)
 
 
@@ -81,7 +81,7 @@ def time_axis(label: str, values: Iterable[float | None]) -> Axis:
 
 
 def rate_axis(label: str, values: Iterable[float | None], write: Write = words.number) -> Axis:
-    """A linear axis from 0; logarithmic, and said to be, where the values differ by more than tenfold."""
+    """A linear axis from 0, or a logarithmic one with a note if the values differ more than tenfold."""
     present = _present(values)
     positive = [value for value in present if value > 0]
     if len(positive) < len(present) or not positive or max(positive) / min(positive) < _WIDE:
@@ -92,28 +92,28 @@ def rate_axis(label: str, values: Iterable[float | None], write: Write = words.n
 def try_axis(label: str, values: Iterable[float | None]) -> Axis:
     """A logarithmic axis for whole numbers from 1."""
     top = max((value for value in _present(values)), default=1.0)
-    ticks = [(place, text) for place, text in _log_axis(label, [1.0, top], words.number).ticks if place >= 1]
+    ticks = [(at, text) for at, text in _log_axis(label, [1.0, top], words.number).ticks if at >= 1]
     return Axis(label, "log", 0.85, max(top, 2.0) * 1.15, tuple(ticks), words.number)
 
 
 def tail_axis(label: str, values: Iterable[float | None]) -> Axis:
-    """A logarithmic axis for shares, up to all."""
-    drawn = _log_axis(label, [*values, 1.0], lambda value: f"{100 * (value or 0):g} %")
-    ticks = tuple((place, text) for place, text in drawn.ticks if place <= 1)
-    return Axis(label, "log", drawn.low, 1.15, ticks, words.share)
+    """A logarithmic axis for shares, up to 100 %."""
+    axis = _log_axis(label, [*values, 1.0], lambda value: f"{100 * (value or 0):g} %")
+    ticks = tuple((at, text) for at, text in axis.ticks if at <= 1)
+    return Axis(label, "log", axis.low, 1.15, ticks, words.share)
 
 
 def _log_axis(label: str, values: Iterable[float | None], write: Write) -> Axis:
-    """A logarithmic axis with ticks at 1, 2 and 5 of each decade; of wide ranges at powers of ten."""
+    """A logarithmic axis with ticks at 1, 2 and 5 of each decade, or for wide ranges at powers of ten."""
     present = [value for value in _present(values) if value > 0] or [1.0, 10.0]
     low, high = min(present) / 1.25, max(present) * 1.25
     marks = (1, 10) if high / low > _CROWDED else (1, 2, 5)
     decades = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 1)
-    places = sorted({float(f"{mark}e{decade}") for decade in decades for mark in marks})
-    if sum(low <= place <= high for place in places) < _FEWEST_TICKS:
-        low = max(place for place in places if place <= low) / _HEADROOM
-        high = min(place for place in places if place >= high) * _HEADROOM
-    ticks = tuple((place, write(place)) for place in places if low <= place <= high)
+    values_at = sorted({float(f"{mark}e{decade}") for decade in decades for mark in marks})
+    if sum(low <= at <= high for at in values_at) < _MIN_TICKS:
+        low = max(at for at in values_at if at <= low) / _HEADROOM
+        high = min(at for at in values_at if at >= high) * _HEADROOM
+    ticks = tuple((at, write(at)) for at in values_at if low <= at <= high)
     return Axis(label, "log", low, high, ticks, write)
 
 
@@ -122,23 +122,24 @@ def _present(values: Iterable[float | None]) -> list[float]:
 
 
 def _step(least: float) -> float:
-    """The smallest of 1, 2, 2.5, 5 times a power of ten that is not below `least`."""
+    """The smallest of 1, 2, 2.5 and 5 times a power of ten that is at least `least`."""
     power = 10.0 ** math.floor(math.log10(least))
     return next(step * power for step in _STEPS if step * power >= least * (1 - 1e-9))
 
 
-def _places(top: float, step: float) -> list[float]:
+def _multiples(top: float, step: float) -> list[float]:
+    """The multiples of `step` from 0 to `top`."""
     return [n * step for n in range(math.floor(top / step + 1e-9) + 1)]
 
 
 def _fixed(value: float, step: float) -> str:
-    """Write with as many decimals as the step between ticks needs."""
+    """A value with as many decimals as the step between ticks needs."""
     decimals = next(digits for digits in range(12) if math.isclose(step, round(step, digits), rel_tol=1e-9))
     return f"{value:,.{decimals}f}"
 
 
 def _thinned(levels: Sequence[int]) -> list[int]:
-    """Levels whose texts do not touch: the last always, and those far enough before the next one kept."""
+    """The levels whose texts do not touch: the last one, and each that is far enough before the next."""
     kept: list[int] = []
     apart = math.log2(levels[-1] / levels[0]) / _MAX_LEVELS if levels else 0.0
     for level in reversed(levels):

@@ -1,4 +1,4 @@
-"""The chart of how many attempts a commit took: a distribution with its tail. Pure."""
+"""The chart of attempts per commit: a distribution with its tail. Pure."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from reports.charts.panels import Groups, Slot
     from reports.words.wording import Cell
 
-_PLACES_A_DECADE = 10
-"""Where the distribution is read off: evenly in its logarithm, so that points keep apart."""
+_POINTS_PER_DECADE = 10
+"""The distribution is drawn at points that are evenly spaced in their logarithm."""
 
 
 def chart(groups: Groups, foot: tuple[str, ...], waits: str = "") -> Chart | None:
-    """At the highest concurrency that all lines have: the share of commits that took x attempts or more.
+    """The share of commits that took at least x attempts, at the highest level that all lines have.
 
-    None where the summary does not know, or no commit took a second attempt. `waits` is what the
-    subtitle adds about row locks.
+    `waits` is the subtitle's sentence about row locks. None if the summary has no such counts, or if no
+    commit took a second attempt.
     """
     users = _shared(groups)
     if users is None:
@@ -37,43 +37,49 @@ def chart(groups: Groups, foot: tuple[str, ...], waits: str = "") -> Chart | Non
     return Chart(
         name="attempts-per-commit",
         title="Attempts per commit",
-        subtitle="Of the transactions that committed, the share that took so many attempts or more, at "
-        f"{words.users(users)}. Those that gave up are not in it.{waits}",
+        subtitle="Share of the committed transactions that took at least this many attempts, at "
+        f"{words.users(users)}. Transactions that gave up are not included.{waits}",
         footer=foot,
-        x=scales.try_axis("attempts or more (logarithmic)", [x for line in lines for x in line.x]),
+        x=scales.try_axis("at least this many attempts (logarithmic)", [x for line in lines for x in line.x]),
         y=y,
         panels=drawn,
         key=panels.key(lines, named=False, banded=False),
-        alt=f"Attempts per commit at {words.users(users)}. The most that one took: {_most(groups, users)}.",
+        alt=f"Attempts per commit at {words.users(users)}. The most for one commit: {_most(groups, users)}.",
     )
 
 
 def tail(counts: Sequence[Sequence[int]]) -> list[tuple[float, float]]:
-    """From counts (attempt, transactions), ascending: (x, share that took x attempts or more), some x."""
-    total = sum(many for _, many in counts)
-    places = _places(counts[-1][0]) if total else []
-    return [(float(x), sum(many for attempt, many in counts if attempt >= x) / total) for x in places]
+    """(x, share of the transactions that took at least x attempts) for some x.
+
+    `counts` are pairs (attempt, transactions), ascending.
+    """
+    total = sum(transactions for _, transactions in counts)
+    numbers = _log_spaced(counts[-1][0]) if total else []
+    return [
+        (float(x), sum(transactions for attempt, transactions in counts if attempt >= x) / total)
+        for x in numbers
+    ]
 
 
-def _places(most: int) -> list[int]:
-    """Whole numbers from 1 to `most`, both included, as evenly spaced in their logarithm as they can be."""
-    places, power = {1, most}, 0
-    while (place := round(10 ** (power / _PLACES_A_DECADE))) < most:
-        places.add(place)
+def _log_spaced(most: int) -> list[int]:
+    """Whole numbers from 1 to `most`, both included, spaced as evenly in their logarithm as possible."""
+    numbers, power = {1, most}, 0
+    while (number := round(10 ** (power / _POINTS_PER_DECADE))) < most:
+        numbers.add(number)
         power += 1
-    return sorted(places)
+    return sorted(numbers)
 
 
 def _line(slot: Slot, users: int) -> Line:
     cell = _cell(slot, users)
     points = tail((cell.get("commit_on_attempt") or {}).get("counts") or ())
-    nothing = (None,) * len(points)
+    absent = (None,) * len(points)
     return Line(
         label=slot.label,
         x=tuple(x for x, _ in points),
         y=tuple(y for _, y in points),
-        low=nothing,
-        high=nothing,
+        low=absent,
+        high=absent,
         hollow=(not is_comparable(cell),) * len(points),
         tint=slot.tint,
     )
@@ -84,7 +90,7 @@ def _cell(slot: Slot, users: int) -> Cell:
 
 
 def _shared(groups: Groups) -> int | None:
-    """The highest concurrency that all lines have, where any cell of it knows its attempts."""
+    """The highest concurrency level that all lines have; None if no cell of that level has counts."""
     slots = [slot for _, group in groups for slot in group]
     shared = set.intersection(*({users for users, _ in by_level(slot.series.cells)} for slot in slots))
     users = max(shared, default=None)

@@ -1,1 +1,1 @@
-"""What a reader opens: pictures, the page and the console. Only this folder knows how to draw."""
+"""The outputs for readers: pictures, the page and the console. Only this package draws."""

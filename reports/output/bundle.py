@@ -1,4 +1,4 @@
-"""Write everything that a reader opens: the pictures and the page."""
+"""The report of a run: its pictures and its page."""
 
 from __future__ import annotations
 

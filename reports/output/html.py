@@ -1,4 +1,4 @@
-"""The page: one self-contained report.html. The only module that knows Plotly and Jinja."""
+"""The page: one self-contained report.html. The only module that uses Plotly and Jinja."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def write(
     summary: Mapping[str, Any], charts: Sequence[Chart], path: Path, cost: Mapping[str, Any] | None = None
 ) -> None:
     """Write the page of a summary (format 1), its charts and its cost.json, if any."""
-    # A path may hold bytes that are no text.
+    # A path may contain bytes that are not text.
     path.write_text(page(summary, charts, cost), encoding="utf-8", errors="backslashreplace")
 
 
 def page(summary: Mapping[str, Any], charts: Sequence[Chart], cost: Mapping[str, Any] | None = None) -> str:
-    """The page as HTML: every text of the summary escaped, every secret in it withheld."""
+    """The page as HTML, with every text of the summary escaped and every secret withheld."""
     summary = with_gates(words.redact(summary))
     run, cells = summary["run"], summary["cells"]
     html: str = (
@@ -61,7 +61,7 @@ def page(summary: Mapping[str, Any], charts: Sequence[Chart], cost: Mapping[str,
             colours=_colours(),
             style=_source("report.css"),
             script=_source("report.js"),
-            plotly=Markup(get_plotlyjs()),  # noqa: S704 - Plotly's own bundle; a test holds that it ends no script
+            plotly=Markup(get_plotlyjs()),  # noqa: S704 - Plotly's bundle; a test shows that it ends no script
         )
     )
     return html
@@ -78,12 +78,12 @@ def _environment() -> Environment:
 
 
 def _source(name: str) -> Markup:
-    """A file of ours beside the template, put into the page as it is."""
+    """One of hotrow's files beside the template, put into the page as it is."""
     return Markup((resources.files("reports") / "templates" / name).read_text("utf-8"))  # noqa: S704 - ours
 
 
 def _chart(chart: Chart) -> dict[str, Any]:
-    """What the template shows of a chart; its panels as JSON that the page's script draws."""
+    """The template's values for a chart; its panels are JSON that the page's script draws."""
     return {
         "chart": chart,
         "panels": [(panel.title, interactive.figure(chart, panel)) for panel in chart.panels],
@@ -96,7 +96,7 @@ def _chart(chart: Chart) -> dict[str, Any]:
 
 
 def _cost(cost: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """What the template shows of a cost.json; None where there is none."""
+    """The template's values for a cost.json; None if there is none."""
     if cost is None:
         return None
     shown = words.redact(cost)
@@ -104,10 +104,10 @@ def _cost(cost: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _named(chart: Chart) -> list[Line]:
-    """The lines that the key must name: not those that a panel's title or a tick names already."""
+    """The lines that the key must name, because neither a panel's title nor a tick names them."""
     lines = {line.label: line for line in reversed(chart.panels[0].lines)}
-    told = chart.x.scale == "names" or (len(lines) == 1 and len(chart.panels) > 1)
-    return [] if told else list(reversed(lines.values()))
+    has_names = chart.x.scale == "names" or (len(lines) == 1 and len(chart.panels) > 1)
+    return [] if has_names else list(reversed(lines.values()))
 
 
 def _rows(cells: Sequence[Cell]) -> list[dict[str, Any]]:
@@ -136,7 +136,7 @@ def _field(column: Column, cell: Cell) -> dict[str, Any]:
 
 
 def _colours() -> dict[str, dict[str, str]]:
-    """Custom properties for the palette, light and dark."""
+    """The style sheet's custom properties for the palette, light and dark."""
     return {
         mode: {f"c{index}": colour for index, colour in enumerate(colours)}
         for mode, colours in (("light", palette.LIGHT), ("dark", palette.DARK))

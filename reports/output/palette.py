@@ -1,8 +1,8 @@
-"""The colours of every picture and page: ordered from cool (spread out) to hot, told apart by all eyes.
+"""The colours of every picture and page, ordered from cool (spread out) to hot.
 
-Neighbours differ in lightness as well as in hue, and each line has a marker of its own, so that no reading
-rests on hue alone. tests/reports/test_palette.py measures distances as colour-blind eyes see them (Machado,
-Oliveira and Fernandes 2009).
+Colour-blind readers can tell them apart. Neighbours differ in lightness as well as in hue, and each line has
+its own marker, so that nothing depends on hue alone. tests/reports/test_palette.py measures distances as
+colour-blind eyes see them (Machado, Oliveira and Fernandes 2009).
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ _CHOICES = (
 
 
 def hue(tint: Tint) -> int:
-    """Index into LIGHT and DARK: for few lines, colours far apart; beyond eight, from the start again."""
-    choice = _CHOICES[min(tint.places, len(_CHOICES)) - 1]
+    """Index into LIGHT and DARK. Few lines get colours far apart; beyond eight, colours repeat."""
+    choice = _CHOICES[min(tint.count, len(_CHOICES)) - 1]
     return choice[tint.index % len(choice)]
 
 
 def shape(tint: Tint) -> int:
-    """Index of the marker, of eight: lines that share a colour do not share it."""
+    """Index of the marker, of eight. Lines that share a colour have different markers."""
     return (tint.index + tint.index // len(LIGHT)) % len(LIGHT)

@@ -1,7 +1,7 @@
-"""Charts as Plotly figures: plain dictionaries, so that the page's own script can colour them light or dark.
+"""Charts as Plotly figures: plain dictionaries that the page's script colours light or dark.
 
-A colour is written as a token: `@name` or `@name/opacity`, where name is a custom property of the style sheet
-(`c0` … `c7`, `ink`, `muted`, `grid`, `paper`). Pure; needs no Plotly.
+A colour is written as a token: `@name` or `@name/opacity`. The name is a custom property of the style sheet
+(`c0` … `c7`, `ink`, `muted`, `grid`, `paper`). Pure; does not need Plotly.
 """
 
 from __future__ import annotations
@@ -35,7 +35,12 @@ _SYMBOLS = (
 _TRIANGLE = 1.35
 _NAME_WIDTH = 14
 _CLEAR_PX = 16
-_PLACES = {"above": "top center", "right": "middle right", "below": "bottom center", "left": "middle left"}
+_TEXT_POSITIONS = {
+    "above": "top center",
+    "right": "middle right",
+    "below": "bottom center",
+    "left": "middle left",
+}
 
 
 def figure(chart: Chart, panel: Panel) -> Figure:
@@ -91,7 +96,7 @@ def _measured(line: Line, chart: Chart) -> Figure:
 
 
 def _relative_size(tint: Tint) -> float:
-    """Of equal size a triangle looks smaller than a circle: it fills half of its box."""
+    """The size of a marker. A triangle fills half of its box, so it must be larger than a circle."""
     return _TRIANGLE if symbol(tint).startswith("triangle") else 1.0
 
 
@@ -100,7 +105,7 @@ def _edges(line: Line, colour: str) -> list[str]:
 
 
 def _errors(line: Line, colour: str) -> Figure:
-    """Distances from the value to the ends of its interval; none where the quantity has no interval."""
+    """Distances from the value to the ends of its interval; hidden if the quantity has no interval."""
     triples = list(zip(line.y, line.low, line.high, strict=True))
     if all(low is None for _, low, _ in triples):
         return {"visible": False}
@@ -143,18 +148,18 @@ def _notes(line: Line) -> list[Figure]:
         _silent(
             line,
             mode="markers+text",
-            marker={"size": _CLEAR_PX, "opacity": 0},  # unseen: keeps the text off the point and its ring
+            marker={"size": _CLEAR_PX, "opacity": 0},  # invisible: keeps the text off the point and its ring
             x=[note.x for note in line.notes],
             y=[note.y for note in line.notes],
             text=[escape(note.text) for note in line.notes],
-            textposition=[_PLACES[note.side] for note in line.notes],
+            textposition=[_TEXT_POSITIONS[note.side] for note in line.notes],
             textfont={"size": 11, "color": f"@{css_name(line.tint)}"},
         )
     ]
 
 
 def _front(points: Sequence[tuple[float, float]]) -> Figure:
-    """Rings about the points that none beats, joined: of all lines, so that no key takes them away."""
+    """Rings about the points of a Pareto front, joined. They belong to no line, so they stay visible."""
     return {
         "type": "scatter",
         "mode": "lines+markers",
@@ -173,7 +178,7 @@ def _front(points: Sequence[tuple[float, float]]) -> Figure:
 
 
 def _silent(owner: Line, **parts: Any) -> Figure:
-    """A trace that belongs to a line and has no hover text of its own."""
+    """A trace that belongs to a line and has no hover text."""
     return {
         "type": "scatter",
         "legendgroup": escape(owner.label),
@@ -203,21 +208,21 @@ def _band(band: Band) -> Figure:
 
 
 def _hovers(line: Line, chart: Chart) -> list[str]:
-    """What is told about each point: name, value, interval, closed form, and whether it is usable."""
-    # on a `names` axis the closed form is a stroke about the line's place, which is a whole number
+    """The hover text of each point: name, value, interval, closed form, and whether it is usable."""
+    # on a `names` axis the closed form is a stroke about the line's position, which is a whole number
     at = (x if x in line.x else float(round(x)) for x in line.predicted_x)
     predicted = dict(zip(at, line.predicted_y, strict=True))
     meaning = f", {line.meaning.partition(':')[0]}" if line.meaning else ""
     write = chart.y.write
-    said, more = [], line.told or ("",) * len(line.x)
-    for x, y, low, high, hollow, beside in zip(
-        line.x, line.y, line.low, line.high, line.hollow, more, strict=True
+    hovers, remarks = [], line.remarks or ("",) * len(line.x)
+    for x, y, low, high, hollow, remark in zip(
+        line.x, line.y, line.low, line.high, line.hollow, remarks, strict=True
     ):
         ends = f" ({write(low)} to {write(high)})" if low is not None and high is not None else ""
         form = f", closed form {write(predicted[x])}" if x in predicted else ""
-        also = f", {beside}" if beside else ""
-        said.append(f"{line.label}{meaning}: {write(y)}{ends}{form}{also}{' NOT USABLE' if hollow else ''}")
-    return said
+        also = f", {remark}" if remark else ""
+        hovers.append(f"{line.label}{meaning}: {write(y)}{ends}{form}{also}{' NOT USABLE' if hollow else ''}")
+    return hovers
 
 
 def _layout(chart: Chart) -> Figure:
@@ -262,7 +267,7 @@ def _axis(axis: Axis, title: str) -> Figure:
 
 
 def escape(text: str) -> str:
-    """Plotly reads its texts as a little HTML: names must not become tags or links."""
+    """A text escaped for Plotly, which reads its texts as simple HTML with tags and links."""
     return html.escape(text, quote=False)
 
 

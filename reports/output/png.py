@@ -1,4 +1,4 @@
-"""Charts as PNG files: the only module that knows matplotlib. Figures are objects; no state is shared."""
+"""Charts as PNG files. The only module that uses matplotlib. Figures are objects without shared state."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _TITLE_PT, _TEXT_PT, _SMALL_PT = 15.0, 10.0, 8.8
 _DOTTED, _DASHED = (0, (1, 1.4)), (0, (5, 2.5))
 _MARKERS = "osD^v<>p"
 _TRIANGLE = 1.7
-"""By how much more area a triangle needs to look as large as a circle."""
+"""Factor of the area at which a triangle looks as large as a circle."""
 _LARGE, _SMALL, _TINY, _RING = 44.0, 24.0, 13.0, 130.0  # areas of markers, in square points
 _NOTE_PT = 8.0
 _SIDES = {
@@ -48,7 +48,7 @@ _SIDES = {
     "below": ((0.0, -7.5), "center", "top"),
     "left": ((-9.0, 0.0), "right", "center"),
 }
-"""Where a text beside a point stands: offset in points, and its own anchor."""
+"""The position of a text beside a point: its offset in points, and its anchor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,11 @@ class _Sheet:
     box: Box
 
     def text(self, x_in: float, y_in: float, words: str, **style: Any) -> Text:
-        """Write at a place counted from the sheet's lower left."""
+        """Write a text at a position in inches from the sheet's lower left."""
         return self.figure.text(*self._at(x_in, y_in), words, family=_FONT, parse_math=False, **style)
 
     def axes(self, box: Box) -> Axes:
-        """Axes on a box counted from the sheet's lower left."""
+        """Axes in a box whose position is in inches from the sheet's lower left."""
         return self.figure.add_axes((*self._at(box.left, box.bottom), *self._share(box.width, box.height)))
 
     def legend(self, y_in: float, entries: Sequence[Entry]) -> None:
@@ -93,7 +93,7 @@ class _Sheet:
 
 
 def draw(charts: Sequence[Chart], directory: Path) -> list[Path]:
-    """Write one PNG a chart, named after it, and the overview; nothing where there is no chart.
+    """Write one PNG per chart, named after it, and the overview; nothing if there are no charts.
 
     Returns:
         The files written, the overview last.
@@ -115,7 +115,7 @@ def figure(chart: Chart) -> Figure:
 
 
 def overview(charts: Sequence[Chart]) -> Figure:
-    """Draw the four charts that tell the story in one picture, with the settings below them once."""
+    """Draw the four main charts in one picture, with their settings once below them."""
     chosen = [chart.compact or chart for chart in charts if chart.name in _OVERVIEW_OF]
     across = 2 if all(len(chart.panels) == 1 for chart in chosen) else 1
     width = _OVERVIEW_WIDTH_IN if across > 1 else max(forms.width_in(chart) for chart in chosen)
@@ -143,7 +143,7 @@ def _save(drawn: Figure, path: Path, alt: str) -> Path:
 
 
 def _notes(drawn: Figure, lines: tuple[str, ...]) -> None:
-    """The settings and the origin, at the foot of the figure."""
+    """Write the settings and the origin at the foot of the figure."""
     sheet = _Sheet(drawn, Box(0, 0, drawn.get_figwidth(), drawn.get_figheight()))
     text = "\n".join(forms.note_lines(lines, sheet.box.width))
     sheet.text(MARGIN_IN, 0.16, text, size=_SMALL_PT, color=palette.MUTED, va="bottom", linespacing=1.5)
@@ -178,7 +178,7 @@ def _heading(sheet: _Sheet, chart: Chart, form: Form) -> None:
 
 
 def _handle(shown: Sign | Line) -> Artist:
-    """What stands in the key for a sign, or for the colour of a line."""
+    """The key's mark for a sign, or for the colour of a line."""
     if isinstance(shown, Line):
         colour, marker = _colour(shown.tint), _marker(shown.tint)
         return Line2D([], [], color=colour, marker=marker, markersize=6, linewidth=2)
@@ -233,8 +233,8 @@ def _scale(axes: Axes, axis: Axis, side: str, names: Sequence[str]) -> None:
     target = axes.xaxis if side == "x" else axes.yaxis
     size = _SMALL_PT if axis.scale == "names" else _TEXT_PT
     target.set_minor_locator(NullLocator())
-    places = [place for place, _ in axis.ticks]
-    target.set_ticks(places, names, family=_FONT, size=size, color=palette.MUTED, parse_math=False)
+    positions = [position for position, _ in axis.ticks]
+    target.set_ticks(positions, names, family=_FONT, size=size, color=palette.MUTED, parse_math=False)
 
 
 def _panel(axes: Axes, panel: Panel, width_in: float) -> None:
@@ -278,7 +278,7 @@ def _line(axes: Axes, line: Line) -> None:
 
 
 def _note(axes: Axes, note: Note, colour: str) -> None:
-    """A text beside a point, on the side that is free."""
+    """Write a text beside a point, on the side that is free."""
     (dx, dy), across, up = _SIDES[note.side]
     axes.annotate(
         note.text,
@@ -296,7 +296,7 @@ def _note(axes: Axes, note: Note, colour: str) -> None:
 
 
 def _front(axes: Axes, points: Sequence[tuple[float, float]]) -> None:
-    """Rings about the points that none beats, joined."""
+    """Draw rings about the points of a Pareto front, and join them."""
     x, y = [at for at, _ in points], [height for _, height in points]
     axes.plot(x, y, color=palette.MUTED, linewidth=1.0, linestyle=_DOTTED, alpha=0.6, zorder=2.2)
     axes.scatter(
@@ -329,7 +329,7 @@ def _points(
 
 
 def _label_room_in(sheet: _Sheet, lines: Sequence[Line]) -> float:
-    """Width of the widest name at a line's end, measured by drawing it."""
+    """The width of the widest name at a line's end, measured by drawing it."""
     widest = 0.0
     for line in lines:
         text = sheet.text(0, 0, "\n".join(forms.label_lines(line.label)), size=_TEXT_PT)
@@ -339,23 +339,23 @@ def _label_room_in(sheet: _Sheet, lines: Sequence[Line]) -> float:
 
 
 def _ends(lines: Sequence[Line]) -> list[tuple[Line, float, float]]:
-    """The last present point of each series' first line: where its name is written."""
+    """The last present point of each series' first line, beside which its name is written."""
     firsts = {line.label: line for line in reversed(lines)}.values()
     ends = [(line, [(x, y) for x, y in zip(line.x, line.y, strict=True) if y is not None]) for line in firsts]
     return [(line, *points[-1]) for line, points in ends if points]
 
 
 def _direct_labels(axes: Axes, lines: Sequence[Line], height_in: float) -> None:
-    """Names at the lines' right ends, moved apart where they would touch."""
+    """Write names at the lines' right ends, moved apart so that they do not touch."""
     ends = _ends(lines)
     to_axes = axes.transData + axes.transAxes.inverted()
-    places = [float(to_axes.transform((x, y))[1]) * height_in for _, x, y in ends]
+    middles = [float(to_axes.transform((x, y))[1]) * height_in for _, x, y in ends]
     sizes = [forms.label_height_in(line.label) for line, _, _ in ends]
-    moved = layout.spread(places, sizes, (-0.1, height_in + 0.1))
-    for (line, _, _), place in zip(ends, moved, strict=True):
+    moved = layout.spread(middles, sizes, (-0.1, height_in + 0.1))
+    for (line, _, _), middle in zip(ends, moved, strict=True):
         axes.text(
             1.015,
-            place / height_in,
+            middle / height_in,
             "\n".join(forms.label_lines(line.label)),
             transform=axes.transAxes,
             va="center",

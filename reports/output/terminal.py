@@ -46,7 +46,7 @@ _SHORT = {UNUSABLE: "unusable", REJECTED: "rejected"}
 
 
 def show(console: Console, summary: Mapping[str, Any], report: Path) -> None:
-    """Print the table of cells, what was found, the verdict and the path of the report."""
+    """Print the table of cells, the headline, the verdict and the path of the report."""
     console.print(cell_table(summary, console.width))
     console.print(Text(ending(summary)))
     for line in details(summary):
@@ -55,7 +55,7 @@ def show(console: Console, summary: Mapping[str, Any], report: Path) -> None:
 
 
 def cell_table(summary: Mapping[str, Any], width: int) -> Table:
-    """The table of cells, narrow enough for a console of 80 columns; unusable cells are dimmed."""
+    """The table of cells, narrow enough for a console of 80 columns. Unusable cells are dimmed."""
     summary = with_gates(words.redact(summary))
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     limits = _LIMITS if width >= _WIDE and any(limit(cell) for cell in summary["cells"]) else ()
@@ -74,15 +74,15 @@ def ending(summary: Mapping[str, Any]) -> str:
 
 
 def details(summary: Mapping[str, Any]) -> list[str]:
-    """What a reader should see at once.
+    """The lines below the paragraph, in this order.
 
-    What was violated and why a check could not decide; gates; errors; what alternatives made of goodput; the
-    hottest keys.
+    Violations, reasons why checks could not decide, and gates; errors; the effect of policies and knobs on
+    goodput; the hottest keys.
     """
     summary = words.redact(summary)
     hottest = hottest_line(summary)
     return [
-        *(told for banner in banners(summary) for told in banner.told),
+        *(line for banner in banners(summary) for line in banner.explained),
         *error_lines(summary),
         *choices(summary)[:1],
         *([hottest] if hottest else []),
@@ -91,7 +91,7 @@ def details(summary: Mapping[str, Any]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """One column of the console's table: a head of one or two lines, and what is written."""
+    """One column of the console's table: a head of one or two lines, and the text of each cell."""
 
     head: str
     text: Callable[[Cell], str]
@@ -99,7 +99,7 @@ class _Column:
 
 
 def _settings(cells: Sequence[Cell]) -> list[_Column]:
-    """Skew, D_eff and users, and which of the other settings vary, named as in the page's table."""
+    """Skew, D_eff, users and the other settings that vary, named as in the page's table."""
     return [
         part
         for column in setting_columns(cells)
@@ -111,7 +111,7 @@ def _settings(cells: Sequence[Cell]) -> list[_Column]:
 
 
 def _endings(cells: Sequence[Cell]) -> list[_Column]:
-    """How many transactions ended in each of the ways that no rate counts; only ways that some cell has."""
+    """The numbers of transactions that ended in each rare state; only states that some cell has."""
     return [
         _Column(f"{state}\ntxns", partial(_ended, state))
         for state in RARE_ENDS
@@ -137,7 +137,7 @@ def _percent(value: float | None) -> str:
 
 
 def _verdict(cell: Cell) -> str:
-    """The worst that is to be said of a cell: wrong data, a measurement that is not usable, a failed gate."""
+    """The worst mark of a cell: wrong data, a measurement that is not usable, a failed gate."""
     valid = cell["verdict"]["valid"]
     worst = next(iter(marks(cell)), "")
     return verdict_word(valid) if valid is False or not worst else _SHORT.get(worst, worst)
@@ -153,7 +153,7 @@ _MEASURED = (
 )
 _LIMITS = (_Column("held back\nby", lambda cell: words.held_back(limit(cell)), numeric=False),)
 _WIDE = 100
-"""A console of fewer columns has no room for them."""
+"""A console of fewer columns has no room for the limits."""
 _VERDICT = _Column("verdict", _verdict, numeric=False)
 
 

@@ -11,7 +11,7 @@
     })),
   }));
 
-  // "@name" and "@name/opacity" stand for custom properties of the style sheet: light, dark and print share one figure
+  // "@name" and "@name/opacity" are custom properties of the style sheet, so light, dark and print share one figure.
   const colour = (token) => {
     const [name, opacity = "1"] = token.slice(1).split("/");
     const hex = getComputedStyle(root).getPropertyValue("--" + name).trim();
@@ -21,7 +21,7 @@
   const parsed = (json) =>
     JSON.parse(json, (_, value) => (typeof value === "string" && /^@[a-z]+\d?(\/[.\d]+)?$/.test(value) ? colour(value) : value));
 
-  // With some lines off, the vertical axis fits the others; panels of a chart keep one scale
+  // If some lines are off, the vertical axis fits the others. The panels of a chart share one scale.
   const fitted = (figures, log) => {
     const traces = figures.flatMap((figure) => figure.data.filter((trace) => trace.visible !== false));
     const ys = traces.flatMap((trace) => trace.y).filter((y) => y !== null && (!log || y > 0));
@@ -48,7 +48,7 @@
   };
   const drawAll = (width) => charts.forEach((chart) => draw(chart, width));
 
-  // A press on a name in any key takes that line out of every chart, or puts it back
+  // A press on a name in any key removes that line from every chart, or puts it back.
   const buttons = [...document.querySelectorAll(".key button")];
   const press = (name) => {
     const shown = buttons.find((button) => button.dataset.line === name).getAttribute("aria-pressed") === "true";
@@ -57,7 +57,7 @@
   };
   buttons.forEach((button) => button.addEventListener("click", () => press(button.dataset.line)));
 
-  // Absent values stay last whichever way the table is sorted
+  // Absent values stay last in both sort orders.
   const compare = (a, b) => (a !== "" && b !== "" && !isNaN(a) && !isNaN(b) ? a - b : a.localeCompare(b));
   const sort = (head, column) => {
     const up = head.getAttribute("aria-sort") !== "ascending";

@@ -1,4 +1,4 @@
-"""The table of cells, shared by the page and the console: its columns and what stands in them. Pure."""
+"""The columns of the table of cells, shared by the page and the console. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 UNUSABLE = "not usable"
 RARE_ENDS = ("failed", "unknown", "rejected")
-"""Ends of transactions that most runs do not have."""
+"""States of transactions that most runs do not have."""
 GATE_FAILED = "gate failed"
 REJECTED = "mostly rejected"
 _VERDICTS = {True: "valid", False: "INVALID", None: "not checked"}
@@ -25,20 +25,20 @@ _VERDICTS = {True: "valid", False: "INVALID", None: "not checked"}
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its head, its unit, what is written, and by what it is sorted."""
+    """One column: its head, its unit, its texts, and the values by which it is sorted."""
 
     head: str
     unit: str
     text: Callable[[Cell], str]
     value: Callable[[Cell], Any]
-    """A number, a text, or None where there is no value."""
+    """A number, a text, or None if there is no value."""
     numeric: bool = True
     below: Callable[[Cell], str] | None = None
-    """What stands below it in small: the 95 % interval of an estimate, the D_eff of a skew."""
+    """A small line below the text: the 95 % interval of an estimate, the D_eff of a skew."""
 
 
 def columns(cells: Sequence[Cell]) -> list[Column]:
-    """The columns for these cells: the settings that vary, then what was measured."""
+    """The columns for these cells: the settings that vary, then the measured figures."""
     known = any(jain(cell) is not None for cell in cells)
     return [
         *setting_columns(cells),
@@ -58,7 +58,7 @@ def verdict_word(valid: bool | None) -> str:
 
 
 def setting_columns(cells: Sequence[Cell]) -> list[Column]:
-    """Skew and users, and of the other settings those that vary."""
+    """The columns of skew and users, and of the other settings that vary."""
     before = [name for name in varied(cells) if name in {"target", "scenario"}]
     after = [name for name in varied(cells) if name not in before]
     repeats = [Column("repeat", "", lambda cell: words.count(cell["repeat"]), lambda cell: cell["repeat"])]
@@ -72,7 +72,7 @@ def setting_columns(cells: Sequence[Cell]) -> list[Column]:
 
 
 def _setting(name: str, cells: Sequence[Cell]) -> Column:
-    """One setting that varies; numbers, such as those of a knob, to the right."""
+    """The column of one setting that varies. Numbers, such as those of a knob, are right-aligned."""
     if name == "keys":
         return _whole("keys", lambda cell: int(cell["keys"]))
     short = short_retries(cells)
@@ -94,7 +94,7 @@ def _setting(name: str, cells: Sequence[Cell]) -> Column:
 
 
 def _skew() -> Column:
-    """Sorted by D_eff: names such as `zipf:0.99` have no order of their own."""
+    """The column of the skew, sorted by D_eff, because names such as `zipf:0.99` have no order."""
     return Column(
         "skew",
         "",
@@ -114,15 +114,15 @@ def _rates() -> list[Column]:
 
 
 def _endings(cells: Sequence[Cell]) -> list[Column]:
-    """How many transactions did not commit, by how they ended; of rare ends only those that some cell has."""
+    """The numbers of transactions that did not commit, by state; rare states only if some cell has them."""
     rare = [state for state in RARE_ENDS if any(cell["transactions"][state] for cell in cells)]
     return [_whole(state.replace("_", " "), partial(_transactions, state)) for state in ("gave_up", *rare)]
 
 
 def _transactions(state: str, cell: Cell) -> int:
-    """How many transactions ended so."""
-    many: int = cell["transactions"][state]
-    return many
+    """How many transactions ended in this state."""
+    count: int = cell["transactions"][state]
+    return count
 
 
 def _work() -> list[Column]:
@@ -139,7 +139,7 @@ def _attempts() -> Column:
         "/s",
         lambda cell: fixed(cell["attempts_per_s"], 1),
         lambda cell: cell["attempts_per_s"],
-        below=lambda cell: f"{words.count(cell['attempts']['total'])} in all",
+        below=lambda cell: f"{words.count(cell['attempts']['total'])} in total",
     )
 
 
@@ -158,7 +158,7 @@ def _fairness() -> list[Column]:
 
 
 def _limit() -> list[Column]:
-    """What holds goodput back; see `limit` in docs/summary.md."""
+    """The limit of goodput; see `limit` in docs/summary.md."""
     return [_text("held back by", lambda cell: words.held_back(limit(cell)))]
 
 
@@ -168,22 +168,22 @@ def _judgement() -> list[Column]:
 
 
 def marks(cell: Cell) -> list[str]:
-    """What stands beside a cell's verdict, worst first: why it must not be quoted, compared or let pass."""
-    found = {
+    """The marks beside a cell's verdict, worst first: why it must not be quoted or compared, or fails."""
+    applies = {
         UNUSABLE: not cell["usable"],
         GATE_FAILED: cell.get("gate_failed", False),
         REJECTED: is_mostly_rejected(cell),
     }
-    return [mark for mark, holds in found.items() if holds]
+    return [mark for mark, is_set in applies.items() if is_set]
 
 
 def percent(value: float | None) -> str:
-    """A share in percent with two decimals and no sign, so that a column lines up."""
+    """A share in percent, with two decimals and without the % sign, so that a column lines up."""
     return fixed(None if value is None else 100 * value, 2)
 
 
 def fixed(value: float | None, decimals: int) -> str:
-    """A number with a fixed count of decimals, so that a column lines up."""
+    """A number with a fixed number of decimals, so that a column lines up."""
     return words.ABSENT if value is None else f"{value:,.{decimals}f}"
 
 

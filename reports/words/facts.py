@@ -1,4 +1,4 @@
-"""The words around the charts: what terms mean, what was run, what to do about warnings. Pure."""
+"""The words around the charts: the meaning of terms, facts about the run, advice on warnings. Pure."""
 
 from __future__ import annotations
 
@@ -12,72 +12,72 @@ from reports.words.series import cell_name
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_MAX_CELLS = 8
+_MAX_MESSAGES = 8
 
 _TERMS = (
     (
         "attempt, transaction",
-        "An attempt is one BEGIN…COMMIT try; a transaction is all the tries of one piece of work.",
+        "An attempt is one try, from BEGIN to COMMIT. A transaction is all attempts at one piece of work.",
     ),
-    ("conflict rate", "Attempts that ended in a conflict, of all attempts."),
-    ("retry rate", "Attempts after the first, for each transaction that finished."),
-    ("goodput", "Committed transactions per second. Attempts above it are work done in vain."),
-    ("wasted share", "Time in attempts that did not commit, of the time in all attempts."),
+    ("conflict rate", "Conflicts per attempt."),
+    ("retry rate", "Retries per finished transaction. Every attempt after the first is a retry."),
+    ("goodput", "Committed transactions per second. Attempts above it are wasted work."),
+    ("wasted share", "Time in attempts that did not commit / time in all attempts."),
     (
         "D_eff",
-        "How many equally likely rows a skew amounts to: 1/Σp². Two skews compare by it, not by theta.",
+        "How many equally likely rows a skew amounts to: 1/Σp². Compare skews by D_eff, not by theta.",
     ),
     (
         "held back by",
-        "The hottest row if it is nearly always taken; otherwise what took most of the users' time.",
+        "The hottest row if it is nearly always taken, otherwise what took most of the users' time.",
     ),
-    ("95 % interval", "The bar on a point: it allows for conflicts that come in clusters."),
+    ("95 % interval", "The bar on a point. It allows for conflicts that come in bursts."),
 )
 _DASHED = (
     "dashed line",
-    "What the model expects of this skew and policy, given the window that was measured.",
+    "The model's prediction for this skew and retry policy, from the measured conflict window.",
 )
 _LOCKS = (
-    "for row locks: the second writer goes on when the first has ended. Contention shows as latency, not as "
-    "conflicts."
+    "for row locks: the second writer continues when the first one has ended. Contention shows as latency, "
+    "not as conflicts."
 )
 _HOLLOW = (
     "hollow point",
-    "Not to be compared: a late client, too little to measure, or most attempts rejected; see the warnings.",
+    "Not comparable: a late client, too little to measure, or most attempts rejected. See the warnings.",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """One kind of warning: what to do, and where it was raised."""
+    """One piece of advice, with the warnings that ask for it."""
 
     code: str
     advice: str
-    places: tuple[str, ...]
-    """Message, with the cell's name where it is about one."""
+    messages: tuple[str, ...]
+    """The warnings' messages. The message about a cell begins with the cell's name."""
 
 
 def terms(run: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What a reader must know to read the charts: (term, meaning)."""
+    """The terms that a reader needs to read the charts: (term, meaning)."""
     subject = targets.waiting(run)
     waits = [("row locks", f"{subject} {_LOCKS}")] if subject else []
     return [*_TERMS, *([_DASHED] if targets.conflicting(run) else []), *waits, _HOLLOW]
 
 
 def advice(summary: Mapping[str, Any]) -> list[Advice]:
-    """The run's warnings, then those of its cells; those that ask for the same thing together."""
+    """The run's warnings, then those of its cells, grouped by their advice."""
     cells = summary["cells"]
-    raised = [(warning, "") for warning in summary["warnings"]]
-    raised += [(warning, cell_name(cell, cells)) for cell in cells for warning in cell["warnings"]]
+    warnings = [(warning, "") for warning in summary["warnings"]]
+    warnings += [(warning, cell_name(cell, cells)) for cell in cells for warning in cell["warnings"]]
     groups: dict[tuple[str, str], list[str]] = {}
-    for warning, cell in raised:
-        place = f"{cell}: {warning['message']}" if cell else warning["message"]
-        groups.setdefault((warning["code"], warning["advice"]), []).append(place)
-    return [Advice(code, what, _limited(places)) for (code, what), places in groups.items()]
+    for warning, cell in warnings:
+        message = f"{cell}: {warning['message']}" if cell else warning["message"]
+        groups.setdefault((warning["code"], warning["advice"]), []).append(message)
+    return [Advice(code, text, _limited(messages)) for (code, text), messages in groups.items()]
 
 
 def facts(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """How the figures came about: (name, value); what is not known is left out."""
+    """The facts about the run: (name, value). Unknown ones are left out."""
     run = summary["run"]
     known = {
         **_target(run),
@@ -97,22 +97,21 @@ def facts(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _target(run: Mapping[str, Any]) -> dict[str, str]:
-    """What the target was; of several, what each was, one after the other where they differ."""
-    every = targets.each(run)
-    told = {
-        "target": [str(target["label"]) for _, target in every],
-        "server": [str(target["server_version"] or "") for _, target in every],
-        "isolation": [str(target["isolation"] or "") for _, target in every],
-        "latency profile": [_latency(target["latency"]) for _, target in every],
-        "conflicts": [_decided(target) for _, target in every],
-        "regions": [_regions(target) for _, target in every],
+    """The facts about the target. If several targets differ, the value of each target."""
+    names, all_targets = zip(*targets.each(run), strict=True)
+    values = {
+        "target": [str(target["label"]) for target in all_targets],
+        "server": [str(target["server_version"] or "") for target in all_targets],
+        "isolation": [str(target["isolation"] or "") for target in all_targets],
+        "latency profile": [_latency(target["latency"]) for target in all_targets],
+        "conflicts": [_decided(target) for target in all_targets],
+        "regions": [_regions(target) for target in all_targets],
     }
-    names = [name for name, _ in every]
-    return {what: _beside(names, values) for what, values in told.items()}
+    return {fact: _by_target(names, by_target) for fact, by_target in values.items()}
 
 
-def _beside(names: Sequence[str], values: Sequence[str]) -> str:
-    """The value that all targets share, else each with its target's name."""
+def _by_target(names: Sequence[str], values: Sequence[str]) -> str:
+    """The value that all targets share, or else each value with its target's name."""
     if len(set(values)) == 1:
         return values[0]
     return "; ".join(f"{name}: {value or words.ABSENT}" for name, value in zip(names, values, strict=True))
@@ -135,33 +134,33 @@ def _regions(target: Mapping[str, Any]) -> str:
 
 
 def _connections(counts: Mapping[str, Any] | None) -> str:
-    """What connecting took, over all workers and regions of a run."""
+    """The cost of connecting, over all workers and regions of a run."""
     if counts is None:
         return ""
-    again = sum(counts["retries"].values())
+    retries = sum(counts["retries"].values())
     causes = ", ".join(f"{cause} {count}" for cause, count in counts["retries"].items())
     return "; ".join(
         [
             f"{words.count(counts['opened'])} opened",
             f"{words.count(counts['retired'])} sessions replaced before their age limit",
-            *([f"{words.count(again)} tried again ({causes})"] if again else []),
-            f"users waited {words.milliseconds(1e3 * counts['slot_wait_s'])} for their turn, all together",
+            *([f"{words.count(retries)} retried ({causes})"] if retries else []),
+            f"users waited {words.milliseconds(1e3 * counts['slot_wait_s'])} in total for their turn",
             f"signing took {words.milliseconds(1e3 * counts['signing_s'])}",
         ]
     )
 
 
 def _waits(cells: Sequence[Mapping[str, Any]]) -> str:
-    """What attempts waited for a connection; quantiles of several cells are never merged."""
-    waited = [each for each in cells if each.get("n")]
-    if not waited:
+    """The waits of attempts for a connection. Quantiles of several cells are never merged."""
+    waits = [wait for wait in cells if wait.get("n")]
+    if not waits:
         return ""
-    attempts = sum(each["n"] for each in waited)
-    low, high = (words.milliseconds(end(each["p50"] for each in waited)) for end in (min, max))
+    attempts = sum(wait["n"] for wait in waits)
+    low, high = (words.milliseconds(end(wait["p50"] for wait in waits)) for end in (min, max))
     return (
-        f"{words.count(attempts)} attempt{'' if attempts == 1 else 's'} waited 1 ms or more: "
+        f"{words.counted(attempts, 'attempt')} waited 1 ms or longer: "
         f"p50 {low}{'' if low == high else f' to {high} (by cell)'}, "
-        f"at most {words.milliseconds(max(each['max'] for each in waited))}; latency leaves these waits out"
+        f"at most {words.milliseconds(max(wait['max'] for wait in waits))}; latency excludes these waits"
     )
 
 
@@ -169,6 +168,6 @@ def _pairs(values: Mapping[str, Any] | None) -> str:
     return ", ".join(f"{name} {value}" for name, value in (values or {}).items() if value not in (None, ""))
 
 
-def _limited(places: list[str]) -> tuple[str, ...]:
-    more = len(places) - _MAX_CELLS
-    return (*places[:_MAX_CELLS], f"and {more} more") if more > 0 else tuple(places)
+def _limited(messages: list[str]) -> tuple[str, ...]:
+    more = len(messages) - _MAX_MESSAGES
+    return (*messages[:_MAX_MESSAGES], f"and {more} more") if more > 0 else tuple(messages)

@@ -1,4 +1,4 @@
-"""Which keys met the conflicts: a small table of the cells with the most of them. Pure."""
+"""The hottest keys: a small table of the cells with the most conflicts. Pure."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ if TYPE_CHECKING:
 
 _MAX_CELLS = 6
 _MAX_KEYS = 3
-_TOLD = 3
 _MIN_CELL_CONFLICTS = 50
-"""Of a cell with fewer conflicts nothing is said: the share of a key would be chance."""
+"""A cell with fewer conflicts is left out: the share of a key would be left to chance."""
 _MIN_KEY_CONFLICTS = 10
-"""Nor of a key with fewer."""
+"""A key with fewer conflicts is left out for the same reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +27,16 @@ class HotKey:
     """One key of one cell, as words."""
 
     cell: str
-    """The cell's name; empty below the first of its keys."""
+    """The cell's name; empty in the rows below its first key."""
     key: str
     share: str
-    """Of the cell's conflicts."""
+    """The key's share of the cell's conflicts."""
     conflicts: str
     attempts: str
 
 
 def hot_keys(summary: Mapping[str, Any]) -> tuple[HotKey, ...]:
-    """The hottest keys of each line's cell with the most conflicts, those cells with the most first."""
+    """The hottest keys of each line's cell with the most conflicts; cells with the most conflicts first."""
     cells = summary["cells"]
     return tuple(
         HotKey(
@@ -53,24 +52,24 @@ def hot_keys(summary: Mapping[str, Any]) -> tuple[HotKey, ...]:
 
 
 def hottest_line(summary: Mapping[str, Any]) -> str:
-    """One line about the cell with the most conflicts; empty where no key is known, or there is but one."""
+    """One line about the cell with the most conflicts; empty if no key is known or there is only one key."""
     cells = summary["cells"]
-    found = [cell for cell in _hottest_cells(cells) if cell["d_eff"] is None or cell["d_eff"] > 1]
-    if not found:
+    hottest = [cell for cell in _hottest_cells(cells) if cell["d_eff"] is None or cell["d_eff"] > 1]
+    if not hottest:
         return ""
-    told = [f"key {hot['key']} {words.share(hot['share'])}" for hot in _known(found[0])[:_TOLD]]
-    return f"Conflicts by hottest key written, at {cell_name(found[0], cells)}: {', '.join(told)}."
+    shares = [f"key {hot['key']} {words.share(hot['share'])}" for hot in _known(hottest[0])[:_MAX_KEYS]]
+    return f"Conflicts by hottest key written, at {cell_name(hottest[0], cells)}: {', '.join(shares)}."
 
 
 def _hottest_cells(cells: Sequence[Cell]) -> list[Cell]:
-    """Of each line the comparable cell with the most conflicts, if some of its keys have enough of them."""
+    """Each line's comparable cell with the most conflicts, if some of its keys have enough conflicts."""
     comparable = [cell for cell in cells if is_comparable(cell)]
     worst = [max(line.cells, key=_conflicts) for line in series(comparable)] if comparable else []
     return sorted((cell for cell in worst if _known(cell)), key=_conflicts, reverse=True)
 
 
 def _known(cell: Cell) -> list[Any]:
-    """The keys of a cell that have enough conflicts to be more than chance."""
+    """The keys of a cell that have enough conflicts for a meaningful share."""
     if _conflicts(cell) < _MIN_CELL_CONFLICTS:
         return []
     return [hot for hot in cell.get("hot_keys") or () if hot["conflicts"] >= _MIN_KEY_CONFLICTS]

@@ -1,10 +1,10 @@
-"""One number of a cell at a time: what charts draw and sentences quote; None where it is absent. Pure."""
+"""Single figures of a cell, for charts and sentences; None if a figure is absent. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from analysis import cell_findings as findings
+from analysis import cell_findings
 
 if TYPE_CHECKING:
     from reports.words.wording import Cell
@@ -16,7 +16,7 @@ def conflict_rate(cell: Cell) -> float | None:
 
 
 def goodput_per_s(cell: Cell) -> float | None:
-    """Committed transactions a second."""
+    """Committed transactions per second."""
     return _value(cell, "goodput_per_s")
 
 
@@ -26,22 +26,22 @@ def give_up_rate(cell: Cell) -> float | None:
 
 
 def error_rate(cell: Cell) -> float | None:
-    """Transactions failed in errors / finished; runs of older versions have none."""
+    """Transactions failed with errors / finished; runs of older versions have none."""
     return _value(cell, "error_rate")
 
 
 def is_mostly_rejected(cell: Cell) -> bool:
-    """Whether the business rule refused most attempts: the cell measures refusals, and compares with none."""
-    return findings.is_mostly_rejected(cell["attempts"])
+    """Whether the business rule rejected most attempts. The cell then measures rejections."""
+    return cell_findings.is_mostly_rejected(cell["attempts"])
 
 
 def is_comparable(cell: Cell) -> bool:
-    """Whether a cell may be set beside others: it is usable, and most of its attempts were not refused."""
+    """Whether a cell may be compared with others: it is usable and not mostly rejected."""
     return bool(cell["usable"]) and not is_mostly_rejected(cell)
 
 
 def attempts_per_s(cell: Cell) -> float | None:
-    """Attempts a second, whatever became of them."""
+    """Attempts per second, with any outcome."""
     value: float | None = cell["attempts_per_s"]
     return value
 
@@ -53,27 +53,27 @@ def wasted_share(cell: Cell) -> float | None:
 
 
 def latency_ms_p50(cell: Cell) -> float | None:
-    """Half of the committed transactions took no longer."""
+    """The latency that half of the committed transactions did not exceed."""
     return _value(cell, "latency_ms", "p50")
 
 
 def latency_ms_p99(cell: Cell) -> float | None:
-    """All but one in a hundred committed transactions took no longer."""
+    """The latency that 99 % of the committed transactions did not exceed."""
     return _value(cell, "latency_ms", "p99")
 
 
-def told_p99(cell: Cell) -> float | None:
-    """p99 latency as sentences tell it: absent if too few transactions committed to say anything of it."""
-    return latency_ms_p99(cell) if (cell["latency_ms"]["n"] or 0) >= findings.MIN_COMMITS else None
+def quotable_p99(cell: Cell) -> float | None:
+    """p99 latency; None if too few transactions committed to quote it."""
+    return latency_ms_p99(cell) if (cell["latency_ms"]["n"] or 0) >= cell_findings.MIN_COMMITS else None
 
 
 def attempt_ms_p50(cell: Cell) -> float | None:
-    """Half of the attempts took no longer."""
+    """The time that half of the attempts did not exceed."""
     return _value(cell, "attempt_ms", "p50")
 
 
 def attempt_ms_p99(cell: Cell) -> float | None:
-    """All but one in a hundred attempts took no longer."""
+    """The time that 99 % of the attempts did not exceed."""
     return _value(cell, "attempt_ms", "p99")
 
 
@@ -83,7 +83,7 @@ def tries_p99(cell: Cell) -> float | None:
 
 
 def jain(cell: Cell) -> float | None:
-    """Jain's index of the users' commits: 1 where all committed alike, 1/n where one of n did."""
+    """Jain's index of the users' commits: 1 if all committed equally many, 1/n if one of n committed all."""
     return _value(cell, "fairness", "jain")
 
 
@@ -98,13 +98,13 @@ def _value(cell: Cell, field: str, name: str = "value") -> float | None:
 
 
 def limit(cell: Cell) -> tuple[str, float | None] | None:
-    """What holds goodput back and the share that it was told by; runs of older versions have none."""
-    found = cell.get("limit")
-    if not found or found["name"] is None:
+    """(name, share) of what holds goodput back; runs of older versions have none."""
+    entry = cell.get("limit")
+    if not entry or entry["name"] is None:
         return None
-    name: str = found["name"]
-    shares = found["user_time"] | {
-        "hottest_row": found["hottest_row_busy"],
-        "lock_waits": found["user_time"].get("latency"),
+    name: str = entry["name"]
+    shares = entry["user_time"] | {
+        "hottest_row": entry["hottest_row_busy"],
+        "lock_waits": entry["user_time"].get("latency"),
     }
     return name, shares[name]

@@ -1,4 +1,4 @@
-"""What a run found, in sentences that claim no more than was measured. Pure."""
+"""The results of a run in sentences that claim no more than was measured. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from analysis.gates import MAX_ERROR_RATE
 from reports.words import comparisons
 from reports.words import side_by_side as targets
 from reports.words import wording as words
-from reports.words.metrics import conflict_rate, error_rate, goodput_per_s, is_comparable, limit, told_p99
+from reports.words.metrics import conflict_rate, error_rate, goodput_per_s, is_comparable, limit, quotable_p99
 from reports.words.series import Series, by_level, cell_name, middle, series, varied
 
 if TYPE_CHECKING:
@@ -19,42 +19,49 @@ if TYPE_CHECKING:
     from reports.words.wording import Cell
 
 _AT_BEST = 0.95
-"""Goodput has stopped growing at the first level that reaches this share of the highest one measured."""
+"""Goodput has stopped growing at the first level that reaches this share of the highest goodput measured."""
 _FALLEN = 0.9
+"""Goodput has fallen if it is below this share of the goodput at which it stopped growing."""
 _MIN_ENDED = 20
-"""Of fewer transactions the share that gave up is chance."""
+"""With fewer transactions the share that gave up is left to chance."""
 
 
 def headline(summary: Mapping[str, Any]) -> str:
-    """The finding in one sentence: what contention did to the hottest line, in comparable cells only."""
+    """The main result in one sentence: what contention did to the hottest line, in comparable cells only."""
     if not summary["cells"]:
         return "Nothing was measured."
     usable = _comparable(summary)
     if not usable and _usable(summary):
-        return "In every usable cell the business rule refused most attempts: there is nothing to compare."
+        return (
+            "The business rule rejected most attempts in every usable cell, so there is nothing to compare."
+        )
     if not usable:
-        return "No cell is usable: see the warnings before quoting any figure."
+        return "No cell is usable. Read the warnings before you quote any figure."
     run, hottest = summary["run"], comparisons.hottest(series(usable))
     if "target" in varied(usable):
         return comparisons.by_target(hottest, run)
     subject = targets.waiting(run)
-    waits = f" {subject} for row locks, and decides when the wait is over." if subject else ""
-    told = (
+    waits = (
+        f" {subject} for row locks: the second writer continues or fails when the first one has ended."
+        if subject
+        else ""
+    )
+    sentence = (
         _sentence(hottest[0], run) if len(hottest) == 1 else comparisons.spread(hottest, locks=bool(subject))
     )
-    return f"{told or _sentence(hottest[-1], run)}{waits}{_failed(usable)}"
+    return f"{sentence or _sentence(hottest[-1], run)}{waits}{_failed(usable)}"
 
 
 def further_sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:
-    """Further sentences: the spread-out line beside the hot one, the model's fit, give-ups, lost answers.
+    """The sentences below the headline, in this order.
 
-    Between them what the alternatives, regions and kinds did on the hot line, what held goodput back, and
-    whether users got their share; at the end what replaced sessions took.
+    The most spread-out line; the policies and knobs on the hottest skew and what held goodput back; regions
+    and kinds; fairness; the fit of the closed form; give-ups; lost answers to COMMIT; replaced sessions.
     """
     usable = _comparable(summary)
     if not usable:
         known = (_unknown(_usable(summary)), _resolved(_usable(summary)), _replaced(summary))
-        return tuple(told for told in known if told)
+        return tuple(sentence for sentence in known if sentence)
     lines = series(usable)
     sentences = (
         "" if len(lines) == 1 or varied(usable) else _sentence(lines[0], summary["run"]),
@@ -72,18 +79,18 @@ def further_sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def choices(summary: Mapping[str, Any]) -> list[str]:
-    """What policies and knobs made of goodput on the hottest skew, and what held it back."""
+    """Sentences on the hottest skew: the effect of policies and knobs, and what held goodput back."""
     usable = _comparable(summary)
     if not usable:
         return []
     hottest = comparisons.hottest(series(usable))
     thinks = summary["run"].get("think_s") not in {None, 0}
-    found = (comparisons.alternatives(hottest), comparisons.limits(hottest, thinks=thinks))
-    return [told for told in found if told]
+    sentences = (comparisons.alternatives(hottest), comparisons.limits(hottest, thinks=thinks))
+    return [sentence for sentence in sentences if sentence]
 
 
 def stopped_growing(line: Series) -> Cell | None:
-    """The cell of the lowest concurrency with goodput within 5 % of the line's best; None for one level."""
+    """The cell of the lowest level whose goodput is within 5 % of the line's best; None for one level."""
     cells = _per_level(line, goodput_per_s)
     present = [cell for cell in cells if goodput_per_s(cell) is not None]
     if len(present) < 2:  # noqa: PLR2004 - growth needs two levels
@@ -98,11 +105,11 @@ def _most_conflicting(lines: Sequence[Series]) -> Series:
 
 
 def _sentence(line: Series, run: Mapping[str, Any]) -> str:
-    """What happened on one line as its concurrency rose."""
+    """The results of one line as its concurrency rises."""
     locks = targets.locks(run, line.cells[0])
     parts = [part for part in (_waiting(line) if locks else _conflicts(line), _growth(line)) if part]
     where = words.skew_words(line.cells[0])
-    if line.variant not in where:  # keys are said already
+    if line.variant not in where:  # `where` names the keys already
         where += f" ({line.variant})"
     return f"On {where}, {'; '.join(parts)}." if parts else "Nothing was measured."
 
@@ -116,19 +123,19 @@ def _conflicts(line: Series) -> str:
 
 
 def _waiting(line: Series) -> str:
-    cells = [cell for cell in _per_level(line, told_p99) if told_p99(cell) is not None]
+    cells = [cell for cell in _per_level(line, quotable_p99) if quotable_p99(cell) is not None]
     if not cells:
         return ""
     first, last = cells[0], cells[-1]
-    end = f"{words.milliseconds(told_p99(last))} at {words.users(last['users'])}"
+    end = f"{words.milliseconds(quotable_p99(last))} at {words.users(last['users'])}"
     if first is last:
         return f"p99 latency was {end}"
-    start = f"{words.milliseconds(told_p99(first))} at {words.users(first['users'])}"
+    start = f"{words.milliseconds(quotable_p99(first))} at {words.users(first['users'])}"
     return f"p99 latency went from {start} to {end}"
 
 
 def _growth(line: Series) -> str:
-    """Where goodput stopped growing, and whether it fell after that."""
+    """The level at which goodput stopped growing, and whether goodput fell after that."""
     cells = _per_level(line, goodput_per_s)
     knee, last = stopped_growing(line), cells[-1]
     if knee is None:
@@ -137,19 +144,17 @@ def _growth(line: Series) -> str:
         )
     at = f"{words.users(knee['users'])} ({words.per_second(goodput_per_s(knee))})"
     if knee is last:
-        held = limit(last)  # a row that is always taken yields no more, whatever the last step still won
-        full = held is not None and held[0] == "hottest_row"
-        return f"goodput was {'highest' if full else 'still growing'} at {at}"
-    low = (goodput_per_s(last) or 0.0) < _FALLEN * (goodput_per_s(knee) or 0.0)
-    fell = (
-        f" and fell to {words.per_second(goodput_per_s(last))} at {words.users(last['users'])}" if low else ""
-    )
-    grew = "did not grow beyond" if knee is cells[0] else "stopped growing at"
-    return f"goodput {grew} {at}{fell}"
+        held_back = limit(last)  # a row that is always taken allows no more goodput
+        is_full = held_back is not None and held_back[0] == "hottest_row"
+        return f"goodput was {'highest' if is_full else 'still growing'} at {at}"
+    has_fallen = (goodput_per_s(last) or 0.0) < _FALLEN * (goodput_per_s(knee) or 0.0)
+    end = f" and fell to {words.per_second(goodput_per_s(last))} at {words.users(last['users'])}"
+    growth = "did not grow beyond" if knee is cells[0] else "stopped growing at"
+    return f"goodput {growth} {at}{end if has_fallen else ''}"
 
 
 def _fit(cells: Sequence[Cell]) -> str:
-    """How far the closed form is from the measured conflict rate."""
+    """The difference between the closed form and the measured conflict rate."""
     enough = [cell for cell in cells if cell["attempts"]["total"] >= MIN_ATTEMPTS]
     both = [cell for cell in enough if _difference(cell) is not None]
     if not both:
@@ -157,9 +162,9 @@ def _fit(cells: Sequence[Cell]) -> str:
     worst = max(both, key=lambda cell: _difference(cell) or 0.0)
     points = [100 * (_difference(cell) or 0.0) for cell in both]
     return (
-        f"The closed form differs from the measured conflict rate by up to {max(points):.1f} points "
-        f"(median {median(points):.1f} over {words.counted(len(both), 'usable cell')}; "
-        f"the most at {cell_name(worst, cells)})."
+        f"The closed form differs from the measured conflict rate by up to {max(points):.1f} percentage "
+        f"points (at {cell_name(worst, cells)}; median {median(points):.1f} over "
+        f"{words.counted(len(both), 'usable cell')})."
     )
 
 
@@ -169,17 +174,19 @@ def _difference(cell: Cell) -> float | None:
 
 
 def _failed(cells: Sequence[Cell]) -> str:
-    """That transactions failed, if more did than may by default: every other figure is read with that."""
+    """The share of failed transactions, if it exceeds the default limit: it qualifies every other figure."""
     worst = max(cells, key=lambda cell: error_rate(cell) or 0.0)
     rate = error_rate(worst)
     if rate is None or rate <= MAX_ERROR_RATE:
         return ""
-    to = f"Up to {words.share(rate)}" if len(cells) > 1 else words.share(rate)
-    return f" {to} of transactions failed in errors."
+    share = f"Up to {words.share(rate)}" if len(cells) > 1 else words.share(rate)
+    return f" {share} of transactions failed with errors."
 
 
 def _gave_up(cells: Sequence[Cell]) -> str:
-    retried = [cell for cell in cells if cell["retry"] != "none"]  # without retries every conflict gives up
+    retried = [
+        cell for cell in cells if cell["retry"] != "none"
+    ]  # without retries every conflict is a give-up
     worst = max(retried, key=_gave_up_share, default=None)
     if worst is None or not _gave_up_share(worst):
         return ""
@@ -207,28 +214,29 @@ def _resolved(cells: Sequence[Cell]) -> str:
     )
     if not applied + not_applied:
         return ""
-    told = words.counted(applied + not_applied, "attempt")
+    looked_up = applied + not_applied
     return (
-        f"{told} lost the answer to COMMIT, and their receipts told: "
+        f"{words.counted(looked_up, 'attempt')} lost the answer to COMMIT and "
+        f"{'was looked up by its receipt' if looked_up == 1 else 'were looked up by their receipts'}: "
         f"{applied:,} had been applied, {not_applied:,} had not; "
-        f"{unknown:,} {'is' if unknown == 1 else 'are'} left unknown."
+        f"{unknown:,} {'is' if unknown == 1 else 'are'} still unknown."
     )
 
 
 def _replaced(summary: Mapping[str, Any]) -> str:
-    """Sessions that came of age: what replacing them took stands apart from latency."""
+    """The number of sessions that were replaced before their age limit, and the waits that this caused."""
     counts = summary.get("connections")
     if not counts or not counts["retired"]:
         return ""
-    one, waits = counts["retired"] == 1, counts["connect_ms"]
+    is_one, waits = counts["retired"] == 1, counts["connect_ms"]
     replaced = (
         f"{words.counted(counts['retired'], 'session')} "
-        f"{'was replaced before its' if one else 'were replaced before their'} age limit"
+        f"{'was replaced before its' if is_one else 'were replaced before their'} age limit"
     )
     if not waits["n"]:
         return f"{replaced}."
     p50, longest = words.milliseconds(waits["p50"]), words.milliseconds(waits["max"])
-    return f"{replaced}; waits for a connection (p50 {p50}, at most {longest}) are apart from latency."
+    return f"{replaced}; latency excludes waits for a connection (p50 {p50}, at most {longest})."
 
 
 def _per_level(line: Series, value: Callable[[Cell], float | None]) -> list[Cell]:

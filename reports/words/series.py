@@ -1,4 +1,4 @@
-"""Which cells make one line: grouping, naming and ordering. Pure."""
+"""The lines of charts and sentences: grouping, naming and ordering of cells. Pure."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ Plain = int | float | str
 _BEFORE, _AFTER = ("target", "scenario", "keys"), ("retry", "redraw")
 """Settings that name a line before and after the scenario's knobs."""
 _KNOB = "--"
-"""What a knob's name begins with among the settings: a knob called `retry` is not the retry policy."""
+"""Prefix of a knob's name among the settings, because a knob called `retry` is not the retry policy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The cells of one line: they differ in users and repeat only."""
+    """The cells of one line. They differ only in users and repeat."""
 
     label: str
-    """What varies over the run, the skew first: `zipf:0.99  (D_eff 84)`."""
+    """The settings that vary over the run, the skew first: `zipf:0.99  (D_eff 84)`."""
     skew: str
     """The skew's part of the label."""
     variant: str
-    """The rest of it; empty where the run varies nothing but the skew."""
+    """The rest of the label; empty if the run varies only the skew."""
     cells: tuple[Cell, ...]
-    """By users, then by repeat."""
+    """Ordered by users, then by repeat."""
 
 
 def series(cells: Sequence[Cell]) -> tuple[Series, ...]:
-    """Group cells into lines, the most spread-out skew (largest D_eff) first, then by what else varies.
+    """Group cells into lines: the most spread-out skew (largest D_eff) first, then by other settings.
 
-    Numbers of a knob ascend; targets, policies and words stand in the order in which they were run.
+    Numbers of a knob ascend. Targets, policies and words are in the order in which they were run.
     """
     names, varying = _names(cells), varied(cells)
     groups: dict[tuple[object, ...], list[Cell]] = {}
@@ -60,35 +60,35 @@ def varied(cells: Iterable[Cell]) -> tuple[str, ...]:
 
 
 def setting(cell: Cell, name: str) -> Plain | None:
-    """One setting of a cell by its name in `varied`; a knob's begins with `--`; None where it has none."""
+    """One setting of a cell by its name in `varied`; a knob's name begins with `--`. None if absent."""
     value: Plain | None = knobs(cell).get(name) if name.startswith(_KNOB) else cell.get(name)
     return value
 
 
 def knobs(cell: Cell) -> Mapping[str, Plain]:
-    """Where a cell's knobs stand, by option: `{"--for-update": "on"}`; older runs have none."""
+    """The values of a cell's knobs, by option: `{"--for-update": "on"}`; older runs have none."""
     return {_KNOB + str(name).replace("_", "-"): value for name, value in (cell.get("knobs") or {}).items()}
 
 
 def knob_words(name: str, value: Plain | None) -> str:
-    """Say a knob: `shards 4`, `for-update on`."""
+    """A knob in words: `shards 4`, `for-update on`."""
     return f"{name.removeprefix(_KNOB)} {words.ABSENT if value is None else value}"
 
 
 def setting_words(cell: Cell, name: str, retries: Mapping[str, str]) -> str:
-    """Say one setting of a cell; `retries` are the short names of the policies."""
+    """One setting of a cell in words; `retries` are the short names of the policies."""
     if name.startswith(_KNOB):
         return knob_words(name, setting(cell, name))
-    said = {
+    texts = {
         "keys": lambda: f"{words.count(cell['keys'])} keys",
         "retry": lambda: words.retry_words(retries[cell["retry"]]),
         "redraw": lambda: words.redraw_words(cell["redraw"]),
     }
-    return said[name]() if name in said else str(setting(cell, name) or words.ABSENT)
+    return texts[name]() if name in texts else str(setting(cell, name) or words.ABSENT)
 
 
 def cell_name(cell: Cell, cells: Sequence[Cell]) -> str:
-    """A cell's name within its run: `hot, 8 users`, with what else varies."""
+    """A cell's name within its run: `hot, 8 users`, and the other settings that vary."""
     retries = short_retries(cells)
     varying = [setting_words(cell, name, retries) for name in varied(cells)]
     repeat = [f"repeat {cell['repeat']}"] if any(other["repeat"] != cell["repeat"] for other in cells) else []
@@ -109,8 +109,8 @@ def by_level(cells: Sequence[Cell]) -> tuple[tuple[int, tuple[Cell, ...]], ...]:
 def middle(cells: Sequence[Cell], value: Value) -> Cell:
     """The repeat whose value is the median (of an even number, the lower of the two).
 
-    Quantiles and rates of repeats are never averaged: what is drawn was measured. Cells that compare go
-    before others and present values before absent ones.
+    Quantiles and rates of repeats are never averaged: every value that is drawn was measured. Comparable
+    cells are preferred to others, and present values to absent ones.
     """
     measured = [cell for cell in cells if value(cell) is not None] or list(cells)
     comparable = [cell for cell in measured if is_comparable(cell)] or measured
@@ -119,7 +119,7 @@ def middle(cells: Sequence[Cell], value: Value) -> Cell:
 
 
 def short_retries(cells: Iterable[Cell]) -> Mapping[str, str]:
-    """Each retry policy's shortest clear name: without parameters where the name alone tells them apart."""
+    """Each retry policy's shortest distinct name: without parameters if the name alone is distinct."""
     specs = {str(cell["retry"]) for cell in cells}
     names = [spec.partition(":")[0] for spec in specs]
     return {
@@ -133,7 +133,7 @@ def _names(cells: Iterable[Cell]) -> tuple[str, ...]:
 
 
 def _ranks(name: str, cells: Iterable[Cell]) -> Mapping[Plain | None, float]:
-    """Where the values of a setting stand: numbers of a knob by their size, all else as it was run."""
+    """The rank of each value of a setting: numbers of a knob by size, other values as they were run."""
     values = list(dict.fromkeys(setting(cell, name) for cell in cells))
     if name.startswith(_KNOB) and all(isinstance(value, int | float) for value in values):
         values.sort(key=lambda value: float(value or 0))

@@ -1,4 +1,4 @@
-"""Several runs of one scenario on different targets as one summary: conflicts here, waiting there. Pure."""
+"""Several runs of one scenario on different targets, merged into one summary. Pure."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
     from reports.words.wording import Cell
 
 _SEVERAL = "several"
-"""`conflicts` of a merged target of which some wait for row locks and others do not."""
+"""`conflicts` of merged targets if only some of them wait for row locks."""
 
 
 def merge(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """One summary (format 1) with the cells of all, so that every chart has a line a target.
+    """One summary (format 1) with the cells of all runs, so that every chart has one line per target.
 
-    Each cell gets `target`, its target's name among the others; `run.targets` has the targets with these
-    names, in order. Of the run's other facts, those that differ are joined.
+    Each cell gets `target`, the name of its target. `run.targets` has the targets with these names, in order.
+    Other facts of the runs are joined if they differ.
 
     Raises:
-        UsageError: none at all, or runs of different scenarios.
+        UsageError: there are no runs, or they have different scenarios.
     """
     if not summaries:
-        raise UsageError("no run to report on: name at least one run directory")
+        raise UsageError("no run to report on: pass the directory of at least one run")
     scenarios = list(dict.fromkeys(str(summary["run"]["scenario"]) for summary in summaries))
     if len(scenarios) > 1:
         raise UsageError(
-            f"these runs are of different scenarios ({', '.join(scenarios)}): report on each alone"
+            f"these runs have different scenarios ({', '.join(scenarios)}): report on each one separately"
         )
     if len(summaries) == 1:
         return dict(summaries[0])
@@ -57,31 +57,31 @@ def merge(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _gates(summaries: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, Any]:
-    """What the gates of all runs found, with the targets' names and the numbers of the merged cells."""
+    """The gates of all runs, with the targets' names and the ids of the merged cells."""
     firsts = accumulate((len(summary["cells"]) for summary in summaries), initial=0)
-    each = list(zip(names, summaries, firsts, strict=False))
-    found = {
-        what: [
-            {**one, "cell": _moved(one["cell"], summary, first), "text": f"{name}: {one['text']}"}
-            for name, summary, first in each
-            for one in (summary.get("gates") or {}).get(what, ())
+    runs = list(zip(names, summaries, firsts, strict=False))
+    entries = {
+        field: [
+            {**entry, "cell": _moved(entry["cell"], summary, first), "text": f"{name}: {entry['text']}"}
+            for name, summary, first in runs
+            for entry in (summary.get("gates") or {}).get(field, ())
         ]
-        for what in ("breaches", "doubts")
+        for field in ("breaches", "doubts")
     }
     return {
         "limits": _joined_pairs((summary.get("gates") or {}).get("limits") for summary in summaries),
-        **found,
+        **entries,
     }
 
 
 def _moved(number: int | None, summary: Mapping[str, Any], first: int) -> int | None:
-    """The number that a cell has in the merged summary."""
+    """The id that a cell has in the merged summary."""
     ids = [cell["id"] for cell in summary["cells"]]
     return first + ids.index(number) if number in ids else None
 
 
 def each(run: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    """The targets of a run as (name, target); the name is empty where there is one."""
+    """The targets of a run as (name, target). The name is empty if there is only one target."""
     return [(target["name"], target) for target in run.get("targets", ())] or [("", run["target"])]
 
 
@@ -92,7 +92,7 @@ def locks(run: Mapping[str, Any], cell: Cell) -> bool:
 
 
 def waiting(run: Mapping[str, Any]) -> str:
-    """Which target waits for row locks, as the subject of a sentence; empty where none does."""
+    """The targets that wait for row locks, as the subject and verb of a sentence; empty if none does."""
     names = [name for name, target in each(run) if target["conflicts"] == "locks"]
     if not names:
         return ""
@@ -107,19 +107,19 @@ def conflicting(run: Mapping[str, Any]) -> bool:
 
 
 def _names(targets: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Short names that tell the targets apart: by kind, by what differs in their labels, or by number."""
+    """Short, distinct names of the targets: their kinds, the parts in which labels differ, or numbers."""
     ways: tuple[Callable[[Mapping[str, Any]], str], ...] = (
         _plain_name,
         _differing([str(target["label"]) for target in targets]),
         lambda target: str(target["label"]),
     )
-    tried = ([way(target) for target in targets] for way in ways)
-    clear = next((names for names in tried if all(names) and len(set(names)) == len(names)), None)
-    return clear or [f"run {number}" for number, _ in enumerate(targets, start=1)]
+    candidates = ([way(target) for target in targets] for way in ways)
+    distinct = next((names for names in candidates if all(names) and len(set(names)) == len(names)), None)
+    return distinct or [f"run {number}" for number, _ in enumerate(targets, start=1)]
 
 
 def _plain_name(target: Mapping[str, Any]) -> str:
-    """What stands before the brackets of a label, `local` or `plain PostgreSQL`; else the kind."""
+    """The part of a label before its brackets, such as `local` or `plain PostgreSQL`; else the kind."""
     name, bracket, _ = str(target["label"]).partition(" (")
     return name if bracket else str(target["kind"])
 
@@ -130,13 +130,13 @@ def _differing(labels: Sequence[str]) -> Callable[[Mapping[str, Any]], str]:
 
 
 def _parts(label: str) -> list[str]:
-    """What stands between the commas and brackets of a label: `local`, `rtt 2 ms`, `commit 5 ms`."""
+    """The parts of a label between commas and brackets: `local`, `rtt 2 ms`, `commit 5 ms`."""
     return [part.strip() for part in re.split(r"[(),]", label) if part.strip()]
 
 
 def _run(runs: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, Any]:
     targets = [{**run["target"], "name": name} for run, name in zip(runs, names, strict=True)]
-    joined = {name: _joined([run.get(name) for run in runs]) for name in runs[0] if name not in _OWN}
+    joined = {name: _joined([run.get(name) for run in runs]) for name in runs[0] if name not in _NOT_JOINED}
     pairs = {name: _joined_pairs([run.get(name) for run in runs]) for name in ("options", "packages")}
     return {
         **joined,
@@ -147,12 +147,12 @@ def _run(runs: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, A
     }
 
 
-_OWN = frozenset({"format", "target", "options", "packages"})
+_NOT_JOINED = frozenset({"format", "target", "options", "packages"})
 """Facts of a run that are not joined as texts."""
 
 
 def _target(targets: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """All targets as one; what is no text and differs is absent."""
+    """All targets as one. Values that differ and are not texts are absent."""
     conflicts = {target["conflicts"] for target in targets}
     return {
         "kind": _joined([target["kind"] for target in targets]),
@@ -166,7 +166,7 @@ def _target(targets: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _joined(values: Sequence[Any]) -> Any:
-    """The value that all share, else all of them as one text."""
+    """The value that all share, or else all values as one text."""
     same = _same(values)
     if same is not None or all(value is None for value in values):
         return same

@@ -1,4 +1,4 @@
-"""The verdict on a run's correctness, with what violates it, and the cells that must not be quoted. Pure."""
+"""The banners of a run: correctness with its violations, gates, and cells that must not be quoted. Pure."""
 
 from __future__ import annotations
 
@@ -25,36 +25,38 @@ Check = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Banner:
-    """A verdict on the whole run: its state, a sentence, and the cells that it is about."""
+    """A verdict on the whole run: its severity, a sentence, and the cells that it is about."""
 
     severity: Severity
     text: str
     details: tuple[str, ...] = ()
-    told: tuple[str, ...] = ()
-    """Of the details those that say more than a cell's name."""
+    explained: tuple[str, ...] = ()
+    """Those details that say more than a cell's name."""
 
 
 def violations(summary: Mapping[str, Any]) -> tuple[str, ...]:
-    """A line per cell with wrong data: which check, how many violations, and the first of them."""
+    """One line per cell with wrong data: the checks, the number of violations, and the first of them."""
     cells = words.redact(summary["cells"])
-    return tuple(_said(cell, cells, valid=False) for cell in cells if cell["verdict"]["valid"] is False)
+    return tuple(
+        _with_checks(cell, cells, valid=False) for cell in cells if cell["verdict"]["valid"] is False
+    )
 
 
 def banners(summary: Mapping[str, Any]) -> tuple[Banner, ...]:
-    """Worst first: the verdict on correctness, gates that failed or say little, cells not to be quoted."""
+    """The banners of a run, worst first: correctness, gates that failed or prove little, unusable cells."""
     cells, gates = summary["cells"], summary.get("gates") or {}
-    found = (
+    unsorted = (
         *_verdict(cells, failed=bool(gates.get("breaches"))),
         *_failed(gates.get("breaches") or ()),
         *_doubtful(gates.get("doubts") or ()),
         *_rejected(cells),
         *_unusable(cells),
     )
-    return tuple(sorted(found, key=lambda banner: _ORDER.index(banner.severity)))
+    return tuple(sorted(unsorted, key=lambda banner: _ORDER.index(banner.severity)))
 
 
 def with_gates(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """The summary with `gate_failed` in each cell: whether one of its gates was not passed."""
+    """The summary with `gate_failed` in each cell: whether the cell did not pass one of its gates."""
     failed = {breach["cell"] for breach in (summary.get("gates") or {}).get("breaches", ())}
     return {**summary, "cells": [{**cell, "gate_failed": cell["id"] in failed} for cell in summary["cells"]]}
 
@@ -63,90 +65,105 @@ def _unusable(cells: Sequence[Cell]) -> tuple[Banner, ...]:
     unusable = [cell for cell in cells if not cell["usable"]]
     if not unusable:
         return ()
-    text = f"{_of(len(unusable), cells)} not usable: drawn hollow, not to be quoted. The warnings say why."
+    it_is, it = ("It is", "it") if len(unusable) == 1 else ("They are", "them")
+    text = (
+        f"{_some(len(unusable), cells)} {_is(len(unusable))} not usable. {it_is} drawn hollow; do not quote "
+        f"{it}. The warnings give the reasons."
+    )
     return (Banner("unusable", text, _limited([cell_name(cell, cells) for cell in unusable])),)
 
 
 def _rejected(cells: Sequence[Cell]) -> tuple[Banner, ...]:
-    """Cells that measure how often the business rule says no, such as those that found the stock sold out."""
-    found = [cell for cell in cells if cell["usable"] and is_mostly_rejected(cell)]
-    if not found:
+    """Cells that measure rejections by the business rule, such as those of a sold-out shop."""
+    rejected = [cell for cell in cells if cell["usable"] and is_mostly_rejected(cell)]
+    if not rejected:
         return ()
-    text = f"In {_some(len(found), cells)} the business rule refused most attempts: not compared with others."
-    return (Banner("doubtful", text, _limited([cell_name(cell, cells) for cell in found])),)
+    it_is = "It is" if len(rejected) == 1 else "They are"
+    text = (
+        f"The business rule rejected most attempts in {_some(len(rejected), cells)}. {it_is} not compared "
+        "with others."
+    )
+    return (Banner("doubtful", text, _limited([cell_name(cell, cells) for cell in rejected])),)
 
 
 def _failed(breaches: Sequence[Mapping[str, Any]]) -> tuple[Banner, ...]:
-    """The gates that a run did not pass, those that had nothing to measure among them."""
+    """The gates that a run did not pass, including those that had nothing to measure."""
     if not breaches:
         return ()
     failed = any(breach["measured"] is not None for breach in breaches)
     text = f"{words.counted(len(breaches), 'gate')} {'failed' if failed else 'had nothing to measure'}."
-    told = _limited([str(breach["text"]) for breach in breaches])
-    return (Banner("failed", text, told, told),)
+    details = _limited([str(breach["text"]) for breach in breaches])
+    return (Banner("failed", text, details, details),)
 
 
 def _doubtful(doubts: Sequence[Mapping[str, Any]]) -> tuple[Banner, ...]:
     if not doubts:
         return ()
-    text = f"{words.counted(len(doubts), 'gate')} met, but only because most users hardly committed."
-    told = _limited([str(doubt["text"]) for doubt in doubts])
-    return (Banner("doubtful", text, told, told),)
+    was = "was" if len(doubts) == 1 else "were"
+    text = f"{words.counted(len(doubts), 'gate')} {was} met, but only because most users hardly committed."
+    details = _limited([str(doubt["text"]) for doubt in doubts])
+    return (Banner("doubtful", text, details, details),)
 
 
 def _verdict(cells: Sequence[Cell], *, failed: bool) -> tuple[Banner, ...]:
-    """What is wrong, then what is not known; if there is neither, that all is well; of no cell nothing.
+    """The banners on correctness: invalid cells, then unchecked ones, or else that all cells are valid.
 
-    `failed`: whether a gate failed. Then "valid" alone would read as if the run had passed.
+    `failed`: whether a gate failed. If one did, "valid" alone would read as if the run had passed.
     """
     if not cells:
         return ()
     wrong = [cell for cell in cells if cell["verdict"]["valid"] is False]
-    open_ = [cell for cell in cells if cell["verdict"]["valid"] is None]
-    if not (wrong or open_):
-        held = f"every invariant held in {words.counted(len(cells), 'cell')}"
-        text = f"The data is valid ({held}), but the run did not pass." if failed else f"Valid: {held}."
+    unchecked = [cell for cell in cells if cell["verdict"]["valid"] is None]
+    if not (wrong or unchecked):
+        reason = f"every invariant held in {words.counted(len(cells), 'cell')}"
+        text = f"The data is valid ({reason}), but the run did not pass." if failed else f"Valid: {reason}."
         return (Banner("valid", text),)
-    return (*([_invalid(wrong, cells)] if wrong else []), *([_unchecked(open_, cells)] if open_ else []))
+    return (
+        *([_invalid(wrong, cells)] if wrong else []),
+        *([_unchecked(unchecked, cells)] if unchecked else []),
+    )
 
 
 def _invalid(wrong: Sequence[Cell], cells: Sequence[Cell]) -> Banner:
-    text = f"Invalid: {_of(len(wrong), cells)} wrong: an invariant was violated."
-    said = _limited([_said(cell, cells, valid=False) for cell in wrong])
-    return Banner("invalid", text, said, said)
+    text = f"Invalid: an invariant was violated in {_some(len(wrong), cells)}."
+    details = _limited([_with_checks(cell, cells, valid=False) for cell in wrong])
+    return Banner("invalid", text, details, details)
 
 
-def _unchecked(open_: Sequence[Cell], cells: Sequence[Cell]) -> Banner:
-    told = _limited([_said(cell, cells, valid=None) for cell in open_ if _told(cell, valid=None)])
-    if len(open_) == len(cells):
-        return Banner("unchecked", "Not checked: no cell has a verdict.", told, told)
+def _unchecked(unchecked: Sequence[Cell], cells: Sequence[Cell]) -> Banner:
+    reasons = [cell for cell in unchecked if _check_results(cell, valid=None)]
+    explained = _limited([_with_checks(cell, cells, valid=None) for cell in reasons])
+    if len(unchecked) == len(cells):
+        return Banner("unchecked", "Not checked: no cell has a verdict.", explained, explained)
     others = all(cell["verdict"]["valid"] is not False for cell in cells)
-    text = f"Not wholly checked: {_of(len(open_), cells)} without a verdict"
+    has = "has" if len(unchecked) == 1 else "have"
+    text = f"Not fully checked: {_some(len(unchecked), cells)} {has} no verdict"
     text += "; the others are valid." if others else "."
-    return Banner("unchecked", text, _limited([_said(cell, cells, valid=None) for cell in open_]), told)
+    details = _limited([_with_checks(cell, cells, valid=None) for cell in unchecked])
+    return Banner("unchecked", text, details, explained)
 
 
-def _said(cell: Cell, cells: Sequence[Cell], *, valid: bool | None) -> str:
-    """A cell with what its checks of one value found."""
-    told = "; ".join(_told(cell, valid=valid))
-    return f"{cell_name(cell, cells)}: {told}" if told else cell_name(cell, cells)
+def _with_checks(cell: Cell, cells: Sequence[Cell], *, valid: bool | None) -> str:
+    """A cell's name with the results of its checks that have this verdict."""
+    results = "; ".join(_check_results(cell, valid=valid))
+    return f"{cell_name(cell, cells)}: {results}" if results else cell_name(cell, cells)
 
 
-def _told(cell: Cell, *, valid: bool | None) -> list[str]:
+def _check_results(cell: Cell, *, valid: bool | None) -> list[str]:
     checks = [check for check in cell["verdict"]["checks"] if check["valid"] is valid]
-    return [told for told in map(_violations if valid is False else _reason, checks) if told]
+    return [result for result in map(_violations if valid is False else _reason, checks) if result]
 
 
 def _violations(check: Check) -> str:
-    """A check that found something: how many, and the first, the worst and the last of them."""
-    found: dict[str, list[str]] = {}
-    for place in ("first", "worst", "last"):
-        if check.get(place):
-            found.setdefault(_values(check[place]), []).append(place)
-    shown = [f"{values} ({words.joined(places)})" for values, places in found.items()]
-    if len(found) == 1:
-        shown = list(found)
-    if not found and check.get("details"):
+    """A check with the number of its violations, and the first, the worst and the last of them."""
+    by_values: dict[str, list[str]] = {}
+    for rank in ("first", "worst", "last"):
+        if check.get(rank):
+            by_values.setdefault(_values(check[rank]), []).append(rank)
+    shown = [f"{values} ({words.joined(ranks)})" for values, ranks in by_values.items()]
+    if len(by_values) == 1:
+        shown = list(by_values)
+    if not by_values and check.get("details"):
         shown = [_values(check["details"])]
     return f"{check['name']}: {words.counted(check['count'], 'violation')}" + (
         f": {'; '.join(shown)}" if shown else ""
@@ -154,19 +171,19 @@ def _violations(check: Check) -> str:
 
 
 def _reason(check: Check) -> str:
-    """A check that could not decide: why, where it is known."""
+    """A check that could not decide, with the reason; empty if the reason is unknown."""
     error = (check.get("details") or {}).get("error")
     return f"{check['name']}: {_short(error)}" if error else ""
 
 
 def _values(values: Mapping[str, Any]) -> str:
-    told = [f"{name.replace('_', ' ')} {_short(value)}" for name, value in values.items()]
-    return ", ".join([*told[:_MAX_VALUES], *(["…"] if len(told) > _MAX_VALUES else [])])
+    texts = [f"{name.replace('_', ' ')} {_short(value)}" for name, value in values.items()]
+    return ", ".join([*texts[:_MAX_VALUES], *(["…"] if len(texts) > _MAX_VALUES else [])])
 
 
 def _short(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)  # ids and balances: a comma at thousands would not be found in the database
+        return str(value)  # ids and balances: without a comma at thousands, so that a search finds them
     text = words.ABSENT if value is None else str(value)
     return text if len(text) <= _MAX_CHARACTERS else f"{text[:_MAX_CHARACTERS]}…"
 
@@ -176,8 +193,8 @@ def _limited(names: Sequence[str]) -> tuple[str, ...]:
     return (*names[:_MAX_NAMED], f"and {more} more") if more > 0 else tuple(names)
 
 
-def _of(some: int, cells: Sequence[Cell]) -> str:
-    return f"{_some(some, cells)} {'is' if some == 1 else 'are'}"
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _some(some: int, cells: Sequence[Cell]) -> str:

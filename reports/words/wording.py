@@ -1,4 +1,4 @@
-"""How numbers, skews and settings are written, alike in every picture, page and table. Pure."""
+"""The writing of numbers, skews and settings, the same in every picture, page and table. Pure."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Cell = Mapping[str, Any]
 """One entry of `cells` in summary.json."""
 
 ABSENT = "\N{EN DASH}"
-"""What stands where there is no value: never 0."""
+"""The sign for an absent value, which is never written as 0."""
 
 _MIN_WRITTEN, _MAX_WRITTEN = 0.0001, 0.9995
-"""Shares beyond these, but not 0 or 1, would be rounded to 0 % or 100 %."""
+"""Shares between 0 and 1 that lie outside these bounds would be rounded to 0 % or 100 %."""
 _SECOND_MS = 1000
 
 _HIDDEN = r"(?i:password|passwd|pwd|token|secret|credential)"
@@ -30,7 +30,7 @@ _SECRET_TEXTS = (
 def redact(value: Any) -> Any:
     """The same JSON value with every password, token and secret in it replaced by `…`.
 
-    The summary must not carry any; this is the second lock on that door.
+    The summary should not contain any. This is a second safeguard.
     """
     if isinstance(value, str):
         for pattern, kept in _SECRET_TEXTS:
@@ -47,7 +47,7 @@ def _redact_entry(name: str, value: Any) -> Any:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Write a whole number as it is, any other with some significant figures: `0.523`, `84.2`, `12,346`."""
+    """A number: whole ones in full, others with `digits` significant figures: `0.523`, `84.2`, `12,346`."""
     if value is None:
         return ABSENT
     if value == round(value):
@@ -58,12 +58,12 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def plain(value: float | str) -> str:
-    """Write a number of a run, or what runs that were merged say of it: `0.5`, `0 / 0.5`."""
+    """A number of a run, or the text that joins the numbers of merged runs: `0.5`, `0 / 0.5`."""
     return value if isinstance(value, str) else number(value)
 
 
 def share(value: float | None) -> str:
-    """Write a share of one as a percentage; what is not quite 0 or 1 never reads so."""
+    """A share as a percentage. Only exactly 0 and 1 are written as `0 %` and `100 %`."""
     if value is None:
         return ABSENT
     if 0 < value < _MIN_WRITTEN:
@@ -76,34 +76,34 @@ def share(value: float | None) -> str:
 
 
 def per_second(value: float | None) -> str:
-    """Write a rate: `142/s`."""
+    """A rate: `142/s`."""
     return ABSENT if value is None else f"{number(value)}/s"
 
 
 def milliseconds(value: float | None) -> str:
-    """Write a time that is given in milliseconds; from one second on, in seconds."""
+    """A time in milliseconds, or in seconds from one second on."""
     if value is None:
         return ABSENT
     return f"{number(value / 1000)} s" if value >= _SECOND_MS else f"{number(value)} ms"
 
 
 def count(value: int | None) -> str:
-    """Write a whole number with commas at thousands."""
+    """A whole number with commas at thousands."""
     return ABSENT if value is None else f"{value:,}"
 
 
 def users(value: int) -> str:
-    """Write a concurrency level: `1 user`, `32 users`."""
+    """A concurrency level: `1 user`, `32 users`."""
     return f"{value:,} user" + ("" if value == 1 else "s")
 
 
 def counted(many: int, noun: str) -> str:
-    """Write a number of things: `1 cell`, `2,000 cells`."""
+    """A number of things: `1 cell`, `2,000 cells`."""
     return f"{many:,} {noun}" + ("" if many == 1 else "s")
 
 
 def interval(estimate: Mapping[str, float | None], write: Any) -> str:
-    """Write the 95 % interval of an estimate with one of the writers above, or the sign for absence."""
+    """The 95 % interval of an estimate, written with one of the functions above; a dash if absent."""
     low, high = estimate.get("low"), estimate.get("high")
     if low is None or high is None:
         return ABSENT
@@ -111,27 +111,27 @@ def interval(estimate: Mapping[str, float | None], write: Any) -> str:
 
 
 def d_eff(value: float | None) -> str:
-    """Write how many equally likely rows a skew amounts to: `D_eff 84`."""
+    """How many equally likely rows a skew amounts to: `D_eff 84`."""
     return f"D_eff {number(value, 2 if value is not None and value < 10 else 3)}"  # noqa: PLR2004 - 3.4 but 84.2
 
 
 def skew_words(cell: Cell) -> str:
-    """Say a cell's skew in a sentence: `one hot row`, `1,000 uniform keys`, `zipf:0.99 over 1,000 keys`."""
-    kind, _, rest = str(cell["skew"]).partition(":")
-    if kind == "hot":
+    """A cell's skew in a sentence: `one hot row`, `1,000 uniform keys`, `zipf:0.99 over 1,000 keys`."""
+    name, _, rest = str(cell["skew"]).partition(":")
+    if name == "hot":
         return "one hot row" if rest in {"", "1"} else f"{rest} equally hot rows"
-    if kind == "uniform":
+    if name == "uniform":
         return f"{count(cell['keys'])} uniform keys"
     return f"{cell['skew']} over {count(cell['keys'])} keys"
 
 
 def redraw_words(redraw: bool) -> str:
-    """Say what a retry does about its keys (real or fake restart: Agrawal, Carey and Livny 1987)."""
+    """Whether a retry draws fresh keys, in words (real or fake restart: Agrawal, Carey and Livny 1987)."""
     return "fresh keys on retry" if redraw else "same keys on retry"
 
 
 def retry_words(spec: str) -> str:
-    """Say a retry policy."""
+    """A retry policy in words."""
     return "no retry" if spec == "none" else f"retry {spec}"
 
 
@@ -150,17 +150,17 @@ _HELD_BACK = MappingProxyType(
 
 
 def held_back(limit: tuple[str, float | None] | None) -> str:
-    """What holds goodput back and its share of the time, for a column: `row 98 %`, `backoff 70 %`."""
+    """The limit of goodput and its share of the time, for a column: `row 98 %`, `backoff 70 %`."""
     if limit is None or limit[1] is None:
         return ABSENT
     return f"{_HELD_BACK[limit[0]]} {100 * limit[1]:.0f} %"
 
 
 def region_names(names: Iterable[str]) -> list[str]:
-    """The names of a run's regions; those that occur twice with their number, counted from 1."""
-    given = [str(name) for name in names]
+    """The names of a run's regions. A name that occurs twice gets the region's number, from 1."""
+    texts = [str(name) for name in names]
     return [
-        name if given.count(name) == 1 else f"{name} ({number})" for number, name in enumerate(given, start=1)
+        name if texts.count(name) == 1 else f"{name} ({number})" for number, name in enumerate(texts, start=1)
     ]
 
 

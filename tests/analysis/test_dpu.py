@@ -124,7 +124,7 @@ def test_a_short_run_has_rates_of_the_minutes_it_touches_and_says_so() -> None:
 
     assert cost["basis"] == "all minutes touched"
     assert cost["rates"]["dpu_per_attempt"] == 5.0
-    assert any("they read high" in note for note in notes(cost))
+    assert any("They are too high" in note for note in notes(cost))
 
 
 def test_a_minute_that_is_not_there_yet_counts_on_neither_side() -> None:
@@ -147,10 +147,10 @@ def test_absent_is_null_and_never_nought() -> None:
     assert cost["run"]["dpu"]["total"] is None
     assert cost["run"]["dollars"] is None
     assert cost["run"]["occ_conflicts"] is None
-    assert {shown[name] for name in ("cost of the run", "DPU", "a million commits", "conflicts")} == {
+    assert {shown[name] for name in ("cost of the run", "DPU", "per million commits", "conflicts")} == {
         words.ABSENT
     }
-    assert "0" not in "".join(shown[name] for name in ("cost of the run", "DPU an attempt"))
+    assert "0" not in "".join(shown[name] for name in ("cost of the run", "DPU per attempt"))
 
 
 def test_a_measured_nought_is_nought() -> None:

@@ -150,7 +150,7 @@ def test_the_headline_says_that_transactions_failed(errors: int, told: bool) -> 
     for one in summary["cells"]:
         one["error_rate"] = {"value": errors / 1_000, "low": 0.0, "high": 1.0}
 
-    assert headline(summary).endswith("of transactions failed in errors.") is told
+    assert headline(summary).endswith("of transactions failed with errors.") is told
 
 
 def test_the_table_has_a_column_for_each_end_that_occurs() -> None:

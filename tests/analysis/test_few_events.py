@@ -60,7 +60,9 @@ def test_a_kind_with_few_attempts_has_no_rate() -> None:
         cell["kinds"][1]["attempts"]["total"] = 1
         cell["kinds"][1]["conflict_rate"]["value"] = 1.0
 
-    (by_kind,) = [sentence for sentence in further_sentences(summary) if sentence.startswith("By kind")]
+    (by_kind,) = [
+        sentence for sentence in further_sentences(summary) if sentence.startswith("Conflict rate by kind")
+    ]
     assert by_kind.endswith("transfer \N{EN DASH} (1 attempt).")
 
 
@@ -72,7 +74,7 @@ def test_luck_is_told_from_enough_commits(committed: int, quoted: bool) -> None:
         cell["transactions"]["committed"] = committed
         cell["fairness"] = {**cell["fairness"], "users": 8, "jain": 0.4, "max_over_median": 9.0}
 
-    assert ("Commits were dealt unevenly" in told(summary)) is quoted
+    assert ("Commits were spread unevenly" in told(summary)) is quoted
 
 
 @pytest.mark.parametrize(("ended", "quoted"), [(19, False), (20, True)])

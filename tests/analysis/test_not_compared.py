@@ -1,4 +1,4 @@
-"""A cell in which the business rule refused most attempts is marked, and compared with no other."""
+"""A cell in which the business rule rejected most attempts is marked, and compared with no other."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_it_is_marked() -> None:
     assert verdict.below is not None
     assert verdict.below(cell) == "mostly rejected"
     assert list(cell_table(summary, 80).columns[-1].cells)[-1].plain == "rejected"  # type: ignore[union-attr]
-    assert "1 of 5 cells the business rule refused most attempts" in ending(summary)
+    assert "business rule rejected most attempts in 1 of 5 cells" in ending(summary)
     goodput = next(one for one in charts(summary) if one.name == "goodput")
     assert goodput.panels[0].lines[0].hollow == (False, False, False, False, True)
 
@@ -77,7 +77,7 @@ def test_if_all_are_so_there_is_nothing_to_compare() -> None:
     summary = sold_out(1, 2, 8, 16, 32)
 
     assert headline(summary) == (
-        "In every usable cell the business rule refused most attempts: there is nothing to compare."
+        "The business rule rejected most attempts in every usable cell, so there is nothing to compare."
     )
     assert further_sentences(summary) == ()
     assert choices(summary) == []

@@ -31,7 +31,7 @@ def only_cell(*attempts: NDArray[np.void]) -> dict[str, Any]:
 
 
 def mixed() -> dict[str, Any]:
-    """One applied; one not applied and then committed; one not applied and given up; one left unknown."""
+    """One applied; one not applied and then committed; one not applied and given up; one still unknown."""
     return only_cell(
         resolved(attempt(901, 5, Outcome.COMMITTED, user=1)),
         resolved(attempt(902, 15, Outcome.ERROR, final=False, user=1)),
@@ -109,7 +109,7 @@ def test_the_page_says_what_the_receipts_told() -> None:
     for cell in summary["cells"][:2]:
         cell["in_doubt"] = {"total": 4, "applied": 2, "not_applied": 1, "unknown": 1}
 
-    assert any("2 are left unknown" in sentence for sentence in further_sentences(summary))
+    assert any("2 are still unknown" in sentence for sentence in further_sentences(summary))
     assert any("4 had been applied, 2 had not" in sentence for sentence in further_sentences(summary))
     assert "with receipts" in settings(summary["run"], summary["cells"])
     assert "with receipts" not in settings(sample_summary()["run"], summary["cells"])

@@ -62,7 +62,7 @@ def test_console_and_page_show_the_doubt() -> None:
     summary = sample_summary(skews=("hot",))
     summary["gates"] = judged(_starved(), gates, [])
 
-    assert "1 gate met, but only because most users hardly committed." in ending(summary)
+    assert "1 gate was met, but only because most users hardly committed." in ending(summary)
     assert any("Jain's index 0.25" in line for line in details(summary))
     assert "met in cell 0" in html.page(summary, charts(summary))
 

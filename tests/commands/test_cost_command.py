@@ -194,6 +194,6 @@ def test_the_page_shows_the_cost_where_it_is_there(run: Path) -> None:
 
     page = html.page(summary, drawn, read_cost(run))
 
-    assert "What it cost" in Page(page).texts["h2"]
+    assert "Cost" in Page(page).texts["h2"]
     assert "1 by hotrow, 1 by CloudWatch (OccConflicts)" in page
-    assert "What it cost" not in html.page(summary, drawn)
+    assert "Cost" not in Page(html.page(summary, drawn)).texts["h2"]

@@ -122,7 +122,7 @@ def test_without_retries_the_retry_rate_claims_no_measurement() -> None:
     """Zeros by construction have no interval."""
     drawn = chart("retry-rate", retries=("none",))
 
-    assert drawn.subtitle == "The policy of this run makes no retries."
+    assert drawn.subtitle == "The retry policy of this run makes no retries."
     assert {value for line in drawn.panels[0].lines for value in line.high} == {None}
 
 

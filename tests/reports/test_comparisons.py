@@ -1,4 +1,4 @@
-"""What held goodput back, in a sentence: which limit, on which line, and by how much."""
+"""The sentence on what held goodput back: which limit, on which line, and by how much."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def told(*limits: dict[str, Any] | None) -> list[str]:
             cell["usable"] = True
             if limit is not None and cell["retry"] == retry:
                 cell["limit"] = limit
-    return [sentence for sentence in choices(summary) if sentence.startswith("What held")]
+    return [sentence for sentence in choices(summary) if "held back by" in sentence]
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def told(*limits: dict[str, Any] | None) -> list[str]:
 )
 def test_each_limit_is_named_with_its_lines(limits: list[dict[str, Any]], said: str) -> None:
     """One limit for all is said once; several each with its lines."""
-    assert told(*limits) == [f"What held goodput back on one hot row at 16 users: {said}."]
+    assert told(*limits) == [f"On one hot row at 16 users, goodput was held back by {said}."]
 
 
 @pytest.mark.parametrize("limits", [[None], [NOTHING]])

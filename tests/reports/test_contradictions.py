@@ -79,13 +79,13 @@ def contradictions(summary: dict[str, Any]) -> list[str]:
 
 def _growing_and_full(told: list[str]) -> list[str]:
     """A line that still grows at a level is not held back by a row that is always taken at that level."""
-    full = [one for one in told if one.startswith("What held") and "hottest row (" in one]
-    where = [found[1] for one in full if (found := re.search(r"back on (.+?) at [\d,]+ users?:", one))]
+    held_back = re.compile(r"On (.+?) at [\d,]+ users?, goodput was held back by .*hottest row \(")
+    skews = [match[1] for sentence in told if (match := held_back.match(sentence))]
     return [
-        one
-        for one in told
-        if "still growing" in one
-        and any(one.startswith(f"On {skew}, ") or f"On {skew} (" in one for skew in where)
+        sentence
+        for sentence in told
+        if "still growing" in sentence
+        and any(sentence.startswith(f"On {skew}, ") or f"On {skew} (" in sentence for skew in skews)
     ]
 
 
@@ -110,7 +110,7 @@ def _given_up(told: list[str]) -> list[str]:
 def _unknown(text: str) -> list[str]:
     unknown, left = (
         re.search(r"outcome of ([\d,]+) transactions? is unknown", text),
-        re.search(r"([\d,]+) (?:is|are) left unknown", text),
+        re.search(r"([\d,]+) (?:is|are) still unknown", text),
     )
     counts = (unknown[1] if unknown else "0", left[1] if left else None)
     return ["unknown"] if counts[1] is not None and counts[0] != counts[1] else []
@@ -137,7 +137,7 @@ def _quoted(summary: dict[str, Any], told: list[str]) -> list[str]:
     named = {
         int(users)
         for one in told
-        if one.startswith(("On ", "What held", "Commits", "The closed", "Up to", "With retries"))
+        if one.startswith(("On ", "Conflict rate", "Commits", "The closed", "Up to", "With retries"))
         for users in re.findall(r"(\d+) users?\b", one)
     }
     return ["quoted"] if not named <= fine else []
@@ -176,12 +176,13 @@ def test_the_runs_are_of_many_sorts() -> None:
         "think time",
         "gave up",
         "transactions given up",
-        "left unknown",
+        "still unknown",
+        "goodput was held back by",
         "is unknown",
         "gate failed",
         "there is nothing to compare",
         "No cell is usable",
-        "refused most attempts",
+        "rejected most attempts",
     ):
         assert words in text, words
 
@@ -190,12 +191,12 @@ def test_a_contradiction_is_found() -> None:
     """Sentences that do not agree are told of: the test is no empty one."""
     told = [
         "On one hot row, goodput was still growing at 16 users (10/s).",
-        "What held goodput back on one hot row at 16 users: the hottest row (taken 98 % of the time).",
+        "On one hot row at 16 users, goodput was held back by the hottest row (taken 98 % of the time).",
     ]
 
     assert _growing_and_full(told)
     assert _given_up(
         ["Up to 3.0 % of transactions gave up (at x).", "On x, transactions given up 1.0 % (a) to 5.0 % (b)."]
     )
-    assert _unknown("The outcome of 3 transactions is unknown. 1 is left unknown.")
+    assert _unknown("The outcome of 3 transactions is unknown. 1 is still unknown.")
     assert _shares("(taken 312 % of the time)")

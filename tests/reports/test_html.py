@@ -192,7 +192,7 @@ def test_a_target_with_locks_explains_waiting(sample: str) -> None:
     """The terms fit the target: no dashed line where there is no closed form."""
     locks = page(sample_summary(conflicts="locks", users=(1, 8)))
 
-    assert "This target waits for row locks: the second writer goes on" in locks
+    assert "This target waits for row locks: the second writer continues" in locks
     assert "<dt>dashed line</dt>" in sample
     assert "<dt>dashed line</dt>" not in locks
 

@@ -46,11 +46,15 @@ def test_a_line_a_kind_with_the_kind_s_own_figures() -> None:
 
 def test_the_hot_line_is_told_kind_by_kind() -> None:
     """In one sentence; without kinds there is none."""
-    told = [each for each in further_sentences(sample_summary(kinds=KINDS)) if each.startswith("By kind")]
+    told = [
+        each
+        for each in further_sentences(sample_summary(kinds=KINDS))
+        if each.startswith("Conflict rate by kind")
+    ]
 
     assert len(told) == 1
     assert "order 77." in told[0]
-    assert not any("By kind" in each for each in further_sentences(sample_summary()))
+    assert not any("by kind" in each for each in further_sentences(sample_summary()))
 
 
 def test_give_ups_have_their_interval() -> None:
@@ -81,8 +85,8 @@ def test_fairness_runs_from_0_to_1_and_tells_who_was_ahead() -> None:
     assert line.y[0] is None
     assert drawn.y.low == 0
     assert drawn.y.high >= 1
-    assert line.told[1] == "most / median commits a user 1.57"
-    assert "1/n where one of n users" in drawn.subtitle
+    assert line.remarks[1] == "most / median commits per user 1.57"
+    assert "1/n if one of n users" in drawn.subtitle
 
 
 def test_uneven_commits_are_told_where_they_are_far_apart() -> None:
@@ -90,5 +94,9 @@ def test_uneven_commits_are_told_where_they_are_far_apart() -> None:
     hot = further_sentences(sample_summary(full=True, skews=("hot",)))
     uniform = further_sentences(sample_summary(full=True, skews=("uniform",)))
 
-    assert [each for each in hot if "dealt unevenly: at hot, 16 users, one user committed 4." in each]
+    assert [
+        each
+        for each in hot
+        if "spread unevenly over the users: at hot, 16 users, one user committed 4." in each
+    ]
     assert not any("unevenly" in each for each in uniform)

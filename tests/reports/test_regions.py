@@ -237,10 +237,10 @@ def test_the_page_shows_what_the_pictures_show() -> None:
 def test_the_hot_line_is_told_region_by_region() -> None:
     """At its highest usable level; of one place nothing is said."""
     told = [
-        sentence for sentence in further_sentences(sample_summary(regions=EAST)) if "By region" in sentence
+        sentence for sentence in further_sentences(sample_summary(regions=EAST)) if "by region" in sentence
     ]
 
     assert len(told) == 1
-    assert told[0].startswith("By region, on one hot row at 16 users, attempts conflicted: us-east-1 77.")
+    assert told[0].startswith("Conflict rate by region, on one hot row at 16 users: us-east-1 77.")
     assert ", us-east-2 91.0 % (goodput " in told[0]
-    assert not any("By region" in sentence for sentence in further_sentences(sample_summary()))
+    assert not any("by region" in sentence for sentence in further_sentences(sample_summary()))

@@ -31,7 +31,7 @@ def test_a_point_is_one_cell() -> None:
     assert line.x == tuple(cell["goodput_per_s"]["value"] for cell in cells)
     assert line.y == tuple(cell["latency_ms"]["p99"] for cell in cells)
     assert line.hollow == (False, True)
-    assert [told.partition(",")[0] for told in line.told] == ["4 users", "8 users"]
+    assert [remark.partition(",")[0] for remark in line.remarks] == ["4 users", "8 users"]
 
 
 def test_the_front_has_what_none_beats() -> None:
@@ -80,7 +80,7 @@ def test_an_unusable_cell_is_not_on_the_front() -> None:
         ("fairness", {"jain": 0.2, "max_over_median": 13.0}),
     ],
 )
-def test_a_p99_that_flatters_is_not_on_the_front(name: str, value: dict[str, Any]) -> None:
+def test_a_p99_that_looks_too_good_is_not_on_the_front(name: str, value: dict[str, Any]) -> None:
     """Where many gave up, or a few users got nearly all, p99 is that of the lucky; the point says so."""
     summary = sample_summary(skews=("hot",), users=(2, 4, 8, 16), full=True)
     lucky = summary["cells"][2]
@@ -94,15 +94,15 @@ def test_a_p99_that_flatters_is_not_on_the_front(name: str, value: dict[str, Any
 
     chart = scatter(summary)
     assert 9_999.0 not in {x for points in chart.panels[0].fronts for x, _ in points}
-    assert "flatters" in chart.subtitle
-    assert any("given up" in told or "Jain's index 0.2" in told for told in chart.panels[0].lines[0].told)
+    assert "looks too good" in chart.subtitle
+    assert any("gave up" in told or "Jain's index 0.2" in told for told in chart.panels[0].lines[0].remarks)
 
 
 def test_one_level_makes_points_and_names_them_in_the_key() -> None:
     """A line a policy with a point each; the axis stays goodput."""
     chart = scatter(sample_summary(users=(8,), skews=("hot", "zipf:1.2"), retries=("none", FULL_JITTER)))
 
-    assert chart.x.label.startswith("goodput a second")
+    assert chart.x.label.startswith("goodput per second")
     assert {line.label for panel in chart.panels for line in panel.lines} == {
         "no retry",
         "retry full-jitter",

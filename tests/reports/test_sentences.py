@@ -75,7 +75,7 @@ def test_no_usable_cell_means_no_figure() -> None:
     for cell in summary["cells"]:
         cell["usable"] = False
 
-    assert headline(summary) == "No cell is usable: see the warnings before quoting any figure."
+    assert headline(summary) == "No cell is usable. Read the warnings before you quote any figure."
     assert further_sentences(summary) == ()
 
 

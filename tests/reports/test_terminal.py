@@ -53,7 +53,7 @@ def test_the_end_says_the_finding_the_verdict_and_where_the_report_is() -> None:
     text = shown(sample_summary(users=(1, 8), skews=("uniform", "hot"), invalid=True), width=60)
     flat = " ".join(text.split())
 
-    assert "Invalid: 1 of 4 cells is wrong" in flat
+    assert "Invalid: an invariant was violated in 1 of 4 cells" in flat
     assert flat.index("On one hot row") < flat.index("Invalid") < flat.index("Report:")
     assert "Report: results/run/report.html\n" in text
 

@@ -153,7 +153,7 @@ def counted(**changes: Any) -> dict[str, Any]:
             {},
             (
                 "64 sessions were replaced before their age limit; "
-                "waits for a connection (p50 30 ms, at most 61.5 ms) are apart from latency."
+                "latency excludes waits for a connection (p50 30 ms, at most 61.5 ms)."
             ),
         ),
         ({"retired": 1, "connect_ms": NOBODY}, "1 session was replaced before its age limit."),
@@ -175,10 +175,10 @@ def test_where_no_session_came_of_age_nothing_is_said() -> None:
 def test_the_facts_have_a_line_of_counts() -> None:
     """No name in it is one that reports withhold."""
     assert dict(facts.facts(redact(counted())))["connections"] == (
-        "128 opened; 64 sessions replaced before their age limit; 9 tried again (full 2, rate 7); "
-        "users waited 3.21 s for their turn, all together; signing took 410 ms"
+        "128 opened; 64 sessions replaced before their age limit; 9 retried (full 2, rate 7); "
+        "users waited 3.21 s in total for their turn; signing took 410 ms"
     )
-    assert "tried again" not in dict(facts.facts(counted(retries={})))["connections"]
+    assert "retried" not in dict(facts.facts(counted(retries={})))["connections"]
     assert "connections" not in dict(facts.facts(sample_summary()))
 
 
@@ -192,18 +192,20 @@ def test_the_facts_have_a_line_of_waits_where_there_were_any() -> None:
     summary["cells"][2]["connect_ms"] = {"n": 63, "p50": 30.0, "p99": 50.0, "max": 61.5}
     two = dict(facts.facts(summary))["waits for a connection"]
 
-    assert one == "1 attempt waited 1 ms or more: p50 20 ms, at most 20 ms; latency leaves these waits out"
-    assert two.startswith("64 attempts waited 1 ms or more: p50 20 ms to 30 ms (by cell), at most 61.5 ms; ")
+    assert one == "1 attempt waited 1 ms or longer: p50 20 ms, at most 20 ms; latency excludes these waits"
+    assert two.startswith(
+        "64 attempts waited 1 ms or longer: p50 20 ms to 30 ms (by cell), at most 61.5 ms; "
+    )
 
 
-def test_the_latency_chart_says_that_waits_are_left_out() -> None:
+def test_the_latency_chart_says_that_waits_are_excluded() -> None:
     """Where there were none, it says nothing of them."""
     summary = sample_summary()
     quiet = next(each for each in charts(summary) if each.name == "latency").subtitle
     summary["cells"][1]["connect_ms"] = {"n": 1, "p50": 20.0, "p99": 20.0, "max": 20.0}
     told = next(each for each in charts(summary) if each.name == "latency").subtitle
 
-    assert told == f"{quiet} Waits for a new connection are left out."
+    assert told == f"{quiet} Waits for a new connection are excluded."
 
 
 def test_a_summary_of_before_is_still_drawn() -> None:
@@ -223,4 +225,4 @@ def test_no_cause_of_trying_again_is_taken_for_a_secret() -> None:
     retries = {cause.value: 1 for cause in Cause}
 
     assert redact(retries) == retries
-    assert "tried again" in dict(facts.facts(counted(retries=retries)))["connections"]
+    assert "retried" in dict(facts.facts(counted(retries=retries)))["connections"]
