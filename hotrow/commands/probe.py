@@ -1,4 +1,7 @@
-"""`hotrow probe`: thin; what it needs is imported when it runs, because `sweep` must patch before psycopg."""
+"""The command `hotrow probe`.
+
+Its imports are inside the functions, because `sweep` must patch the process before psycopg is imported.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
     from hotrow.probe.matrix import Matrix
 
 _WIDTH = 160
-"""A table that is not shown on a terminal is this wide."""
+"""The width of the table in columns if the output is not a terminal."""
 
 
 @click.command(context_settings={"show_default": True})
@@ -24,13 +27,17 @@ _WIDTH = 160
     "hosts",
     multiple=True,
     default=("local",),
-    help="local, dsql://… or postgresql://…[?isolation=serializable]; again for another column.",
+    help="local, dsql://… or postgresql://…[?isolation=serializable]; repeat for more columns.",
 )
-@click.option("--only", default="", help="Only probes whose name contains or matches this, or with this tag.")
-@click.option("--step-deadline", default="3s", help="A step without an answer by then `waits`.")
-@click.option("--steps", "with_steps", is_flag=True, help="Below the table, every step where one differs.")
+@click.option(
+    "--only", default="", help="Only probes with this text or pattern in their name, or with this tag."
+)
+@click.option("--step-deadline", default="3s", help="A step without an answer after this time `waits`.")
+@click.option(
+    "--steps", "with_steps", is_flag=True, help="Below the table, show all steps of each probe that differs."
+)
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print the table as Markdown.")
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON, with every step's answer.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON with the answer to every step.")
 def probe(
     *,
     hosts: tuple[str, ...],
@@ -40,10 +47,10 @@ def probe(
     as_markdown: bool,
     as_json: bool,
 ) -> None:
-    """Play interleavings of sessions on a target and compare every answer with Aurora DSQL's.
+    """Run interleavings of sessions on a target and compare every answer with Aurora DSQL's.
 
-    Exit code 0 where all is as Aurora DSQL does it, 1 on a difference, 2 where a target cannot be reached.
-    The notation of the probes is described in docs/probe.md.
+    Exit code 0 if there is no difference, 1 if there is one, 2 if a target was not reached.
+    docs/probe.md describes the notation of the probes.
 
     \b
     Example:
@@ -60,7 +67,7 @@ def probe(
 
 
 def _measure(hosts: tuple[str, ...], only: str, step_deadline: str) -> Matrix:
-    """Play the chosen probes on every target, each target checked before the first probe."""
+    """Run the chosen probes on every target. All targets are checked before the first probe."""
     from rich.console import Console  # noqa: PLC0415 - see the module
     from rich.progress import track  # noqa: PLC0415 - the same
 
@@ -80,8 +87,8 @@ def _measure(hosts: tuple[str, ...], only: str, step_deadline: str) -> Matrix:
         check_reachable(target, BLOCKING)
     console = Console(stderr=True)
     rows = tuple(
-        Row(each, tuple(play(each, target, deadline_s) for target in targets))
-        for each in track(probes, "probes", console=console, transient=True, disable=not console.is_terminal)
+        Row(probe, tuple(play(probe, target, deadline_s) for target in targets))
+        for probe in track(probes, "probes", console=console, transient=True, disable=not console.is_terminal)
     )
     return Matrix(tuple(target.label for target in targets), rows)
 

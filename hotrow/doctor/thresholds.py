@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hotrow.doctor.checks import fail, ok, skipped, warn
-from hotrow.probe.sessions import Kind
+from hotrow.probe.sessions import AnswerType
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -233,7 +233,7 @@ def _answer(played: Played, step: int) -> str:
 
 
 def _waited(played: Played) -> bool:
-    return any(step.answer is not None and step.answer.kind is Kind.WAITS for step in played.observed)
+    return any(step.answer is not None and step.answer.type is AnswerType.WAITS for step in played.observed)
 
 
 def _latency_note(target: Target) -> str:

@@ -1,1 +1,1 @@
-"""`hotrow probe`: interleavings of sessions as data, played on any target and compared with Aurora DSQL."""
+"""`hotrow probe`: runs interleavings of sessions on any target and compares its answers with Aurora DSQL."""

@@ -1,4 +1,4 @@
-"""The matrix of probe and target as values, and how it is shown: a table, Markdown, steps, JSON."""
+"""The matrix of probes and targets as values, and its output as a table, Markdown, steps or JSON."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from hotrow.probe.play import Observed, Played
 
 SAME = "same"
-"""The cell of a target that does what Aurora DSQL does."""
+"""The table cell of a target that behaves as Aurora DSQL does."""
 NOT_REACHED = "not reached"
 _LOCKING = re.compile(r"FOR (?:NO KEY UPDATE|KEY SHARE|UPDATE|SHARE)$")
 _ERROR = re.compile(r"\d[0-9A-Z]{4}(?: OC\d{3})?")
-_MOST_OF_AN_ANSWER = 40
+_MAX_ANSWER_LENGTH = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,32 +34,32 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """Every probe on every target; `targets` are their labels, free of secrets."""
+    """Every probe on every target. `targets` are their labels, which contain no secrets."""
 
     targets: tuple[str, ...]
     rows: tuple[Row, ...]
 
     @property
     def holds(self) -> bool:
-        """Whether every target does in every probe what Aurora DSQL does."""
+        """Whether every target behaves as Aurora DSQL does in every probe."""
         return all(played.holds for row in self.rows for played in row.played)
 
-    def held(self, target: int) -> int:
-        """How many probes this target plays as Aurora DSQL does."""
+    def hold_count(self, target: int) -> int:
+        """The number of probes in which this target behaves as Aurora DSQL does."""
         return sum(row.played[target].holds for row in self.rows)
 
     def summary(self) -> list[str]:
-        """One line a target."""
+        """One line per target."""
         return [
-            f"{label}: {self.held(index)} of {len(self.rows)} as Aurora DSQL"
+            f"{label}: {self.hold_count(index)} of {len(self.rows)} as Aurora DSQL"
             for index, label in enumerate(self.targets)
         ]
 
     def as_json(self) -> dict[str, Any]:
-        """The whole matrix, step by step."""
+        """The matrix as JSON values, with every step."""
         return {
             "targets": [
-                {"target": label, "probes": len(self.rows), "hold": self.held(index)}
+                {"target": label, "probes": len(self.rows), "hold": self.hold_count(index)}
                 for index, label in enumerate(self.targets)
             ],
             "probes": [self._row_json(row) for row in self.rows],
@@ -85,15 +85,16 @@ class Matrix:
 
 def table(matrix: Matrix) -> Table:
     """The matrix for a console."""
-    shown = Table(box=box.SIMPLE, pad_edge=False)
+    grid = Table(box=box.SIMPLE, pad_edge=False)
     for heading in ("probe", "Aurora DSQL", *matrix.targets):
-        shown.add_column(Text(heading), overflow="fold")
+        grid.add_column(Text(heading), overflow="fold")
     for row in matrix.rows:
         cells = [
-            Text(SAME, style="green") if each.holds else Text(cell(each), style="red") for each in row.played
+            Text(SAME, style="green") if played.holds else Text(cell(played), style="red")
+            for played in row.played
         ]
-        shown.add_row(Text(row.probe.name), Text(decisive(row.probe)), *cells)
-    return shown
+        grid.add_row(Text(row.probe.name), Text(decisive(row.probe)), *cells)
+    return grid
 
 
 def markdown(matrix: Matrix) -> str:
@@ -108,7 +109,7 @@ def markdown(matrix: Matrix) -> str:
 
 
 def steps(matrix: Matrix) -> Iterator[str]:
-    """Line by line, every step of every probe in which a target differs."""
+    """The lines that show every step of each probe in which a target differs."""
     for row in matrix.rows:
         for label, played in zip(matrix.targets, row.played, strict=True):
             if not played.holds:
@@ -117,7 +118,7 @@ def steps(matrix: Matrix) -> Iterator[str]:
 
 
 def cell(played: Played) -> str:
-    """What a target does instead: at the first step that differs."""
+    """The table cell of a target that differs: its first step with another answer."""
     if played.refused:
         return _cut(played.refused)
     different = played.difference
@@ -127,7 +128,7 @@ def cell(played: Played) -> str:
 
 
 def decisive(probe: Probe) -> str:
-    """The step that the probe is about, with DSQL's answers: the first that may fail, else the last."""
+    """The decisive step with Aurora DSQL's answers: the first step that may fail, or else the last step."""
     step = next((step for step in probe.steps if _may_fail(step)), probe.steps[-1])
     return f"{_brief(step)} → {_cut(' | '.join(step.expected))}"
 
@@ -137,7 +138,7 @@ def _may_fail(step: Step) -> bool:
 
 
 def _brief(step: Step) -> str:
-    """The session and its command: `b: UPDATE`, `a: SELECT … FOR UPDATE`."""
+    """The session and the command of a step: `b: UPDATE`, `a: SELECT … FOR UPDATE`."""
     verb = step.sql.split()[0]
     locking = _LOCKING.search(step.sql)
     return f"{step.session}: {verb}{f' … {locking.group()}' if locking else ''}"
@@ -148,18 +149,19 @@ def _text(observed: Observed) -> str:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _MOST_OF_AN_ANSWER else f"{text[: _MOST_OF_AN_ANSWER - 1]}…"
+    return text if len(text) <= _MAX_ANSWER_LENGTH else f"{text[: _MAX_ANSWER_LENGTH - 1]}…"
 
 
 def _step_lines(played: Played) -> Iterator[str]:
     if played.refused:
         yield f"  {played.refused}"
-    for each in played.observed:
-        sign = " " if each.holds else "!"
-        yield f"{sign} {each.step.session}: {each.step.sql} -> {' | '.join(each.step.expected)}"
-        if not each.holds:
-            words = f" ({each.answer.message})" if each.answer and each.answer.message else ""
-            yield f"    observed: {_text(each)}{words}"
+    for observed in played.observed:
+        step, answer = observed.step, observed.answer
+        sign = " " if observed.holds else "!"
+        yield f"{sign} {step.session}: {step.sql} -> {' | '.join(step.expected)}"
+        if not observed.holds:
+            message = f" ({answer.message})" if answer and answer.message else ""
+            yield f"    observed: {_text(observed)}{message}"
     if played.lacks:
         yield f"! some: {played.lacks}"
 
@@ -171,10 +173,10 @@ def _played_json(played: Played) -> dict[str, Any]:
         "lacks": played.lacks,
         "observed": [
             {
-                "answer": each.answer.text if each.answer else None,
-                "message": (each.answer.message or None) if each.answer else None,
-                "holds": each.holds,
+                "answer": observed.answer.text if observed.answer else None,
+                "message": (observed.answer.message or None) if observed.answer else None,
+                "holds": observed.holds,
             }
-            for each in played.observed
+            for observed in played.observed
         ],
     }

@@ -1,4 +1,4 @@
-"""The notation of probes: interleavings of sessions, one step a line, with what Aurora DSQL answers.
+"""The notation of probes: interleavings of sessions, one step per line, with Aurora DSQL's answers.
 
 ```
 tables account: CREATE TABLE account (id bigint PRIMARY KEY, balance bigint)
@@ -15,7 +15,7 @@ b: UPDATE account SET balance = 2 WHERE id = 1 -> UPDATE 1
 a: COMMIT                                      -> COMMIT
 b: COMMIT                                      -> 40001 OC000
 ```
-docs/probe.md is its reference.
+The reference is docs/probe.md.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 SOURCES = ("OBS", "DOC", "PG")
-"""Recorded on a cluster; documented; plain PostgreSQL's semantics, which DSQL shares."""
+"""Observed on a cluster; documented; the semantics of PostgreSQL, which Aurora DSQL shares."""
 ANY_ROWS = "rows"
-"""An expectation that one or more rows meet, whatever they say."""
+"""The expected answer `rows`: one or more rows with any values."""
 _TABLES_FILE = "tables.probes"
 _LINE = re.compile(r"(?P<word>[a-z]+)(?: (?P<name>[a-z_]+))?: *(?P<rest>.*)")
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One statement of one session; `expected` are the answers that are DSQL's."""
+    """One statement of one session. `expected` contains Aurora DSQL's possible answers."""
 
     session: str
     sql: str
@@ -50,21 +50,21 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One interleaving. `name` is a sentence: what Aurora DSQL does."""
+    """One interleaving. `name` is a sentence about Aurora DSQL's behaviour."""
 
     name: str
     tags: tuple[str, ...]
     source: str
-    """One of SOURCES, or one and a remark: `DOC, at any statement or at COMMIT`."""
+    """One of SOURCES, with or without a remark: `DOC, at any statement or at COMMIT`."""
     setup: tuple[str, ...]
-    """SQL that makes and fills the tables, each statement in a transaction of its own."""
+    """The statements that create and fill the tables, each one a transaction."""
     steps: tuple[Step, ...]
     some: str | None = None
-    """An answer that at least one step must get, where it is open which one."""
+    """An answer that at least one step must get, if it may be any of several."""
 
     @property
     def origin(self) -> str:
-        """Which of SOURCES the expectation comes from."""
+        """The one of SOURCES from which the expectation comes."""
         return self.source.partition(",")[0]
 
     @property
@@ -77,23 +77,23 @@ class Probe:
 class _Draft:
     """A probe whose lines are still being read."""
 
-    where: str
+    location: str
     fields: dict[str, str]
     steps: list[Step] = field(default_factory=list)
 
 
 def load_probes() -> tuple[Probe, ...]:
-    """Every probe that comes with hotrow, file by file."""
+    """All probes that hotrow includes, file by file."""
     entries = [entry for entry in files("hotrow.probe").iterdir() if entry.name.endswith(".probes")]
     entries.sort(key=lambda entry: (entry.name != _TABLES_FILE, entry.name))
     return parse([(entry.name, entry.read_text(encoding="utf-8")) for entry in entries])
 
 
 def parse(texts: Iterable[tuple[str, str]]) -> tuple[Probe, ...]:
-    """The probes of (file name, text) pairs; tables that one text defines, later texts may use.
+    """The probes of (file name, text) pairs. A text may use the tables that an earlier one defines.
 
     Raises:
-        UsageError: `file:line: …`, at a line that is no notation or a probe that lacks something.
+        UsageError: a line is not valid or a probe is incomplete; the text is `file:line: …`.
     """
     tables: dict[str, list[str]] = {}
     drafts: list[_Draft] = []
@@ -107,16 +107,16 @@ def parse(texts: Iterable[tuple[str, str]]) -> tuple[Probe, ...]:
 
 
 def select(probes: Sequence[Probe], pattern: str) -> tuple[Probe, ...]:
-    """The probes whose name contains or matches `pattern` (`*` and `?` are wild), or that have it as a tag.
+    """The probes whose name contains or matches `pattern` (with `*` and `?`), or that have it as a tag.
 
     Raises:
-        UsageError: there is none.
+        UsageError: no probe matches.
     """
-    wanted = pattern.lower()
+    lowered = pattern.lower()
     chosen = tuple(
         probe
         for probe in probes
-        if wanted in probe.name.lower() or fnmatchcase(probe.name.lower(), wanted) or wanted in probe.tags
+        if lowered in probe.name.lower() or fnmatchcase(probe.name.lower(), lowered) or lowered in probe.tags
     )
     if not chosen:
         tags = ", ".join(sorted({tag for probe in probes for tag in probe.tags}))
@@ -124,34 +124,34 @@ def select(probes: Sequence[Probe], pattern: str) -> tuple[Probe, ...]:
     return chosen
 
 
-def _read(where: str, line: str, tables: dict[str, list[str]], drafts: list[_Draft]) -> None:
-    """Take one line into the tables or the newest draft."""
+def _read(location: str, line: str, tables: dict[str, list[str]], drafts: list[_Draft]) -> None:
+    """Add one line to the tables or to the last draft."""
     match = _LINE.fullmatch(line)
     if match is None:
-        raise UsageError(f"{where}: no line of a probe: {line!r}")
+        raise UsageError(f"{location}: not a line of a probe: {line!r}")
     word, name, rest = match.group("word", "name", "rest")
     if name is not None:
         if word != "tables":
-            raise UsageError(f"{where}: only `tables` takes a name, not {word!r}")
+            raise UsageError(f"{location}: only `tables` takes a name, not {word!r}")
         tables.setdefault(name, []).append(rest)
     elif word == "probe":
-        drafts.append(_Draft(where, {"probe": rest}))
+        drafts.append(_Draft(location, {"probe": rest}))
     elif not drafts:
-        raise UsageError(f"{where}: a probe starts with `probe: …`")
+        raise UsageError(f"{location}: a probe starts with `probe: …`")
     elif len(word) == 1:
-        drafts[-1].steps.append(_step(where, word, rest))
+        drafts[-1].steps.append(_step(location, word, rest))
     elif word not in ("tags", "source", "tables", "some") or word in drafts[-1].fields:
-        raise UsageError(f"{where}: unknown or repeated: {word!r}")
+        raise UsageError(f"{location}: unknown or repeated: {word!r}")
     else:
         drafts[-1].fields[word] = rest
 
 
-def _step(where: str, session: str, rest: str) -> Step:
-    """A step; the last `->` of its line is the arrow, so that SQL may hold others."""
+def _step(location: str, session: str, rest: str) -> Step:
+    """A step. The last `->` of its line is the arrow, so that SQL may contain others."""
     sql, arrow, expected = rest.rpartition("->")
     answers = tuple(answer.strip() for answer in expected.split("|"))
     if not arrow or not sql.strip() or not all(answers):
-        raise UsageError(f"{where}: a step is `{session}: SQL -> expected`, or `… -> this | that`")
+        raise UsageError(f"{location}: a step is `{session}: SQL -> expected`, or `… -> this | that`")
     return Step(session, sql.strip(), answers)
 
 
@@ -159,13 +159,15 @@ def _finished(draft: _Draft, tables: dict[str, list[str]]) -> Probe:
     fields = draft.fields
     missing = [word for word in ("tags", "source") if not fields.get(word)]
     if missing or not draft.steps:
-        raise UsageError(f"{draft.where}: the probe lacks {', '.join(missing) or 'steps'}")
+        raise UsageError(f"{draft.location}: the probe lacks {', '.join(missing) or 'steps'}")
     if fields["source"].partition(",")[0] not in SOURCES:
-        raise UsageError(f"{draft.where}: source is one of {', '.join(SOURCES)}, perhaps with `, a remark`")
+        raise UsageError(
+            f"{draft.location}: source is one of {', '.join(SOURCES)}, with or without `, a remark`"
+        )
     names = fields.get("tables", "").split()
     unknown = [name for name in names if name not in tables]
     if unknown:
-        raise UsageError(f"{draft.where}: unknown tables {', '.join(unknown)}")
+        raise UsageError(f"{draft.location}: unknown tables {', '.join(unknown)}")
     return Probe(
         name=fields["probe"],
         tags=tuple(fields["tags"].split()),
@@ -178,6 +180,6 @@ def _finished(draft: _Draft, tables: dict[str, list[str]]) -> Probe:
 
 def _check_names(probes: Sequence[Probe]) -> None:
     names = [probe.name for probe in probes]
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise UsageError(f"two probes are named {twice[0]!r}")
+    repeated = [name for name in names if names.count(name) > 1]
+    if repeated:
+        raise UsageError(f"two probes are named {repeated[0]!r}")

@@ -1,4 +1,4 @@
-"""Plays one probe on one target and compares every answer with Aurora DSQL's."""
+"""Runs one probe on one target and compares every answer with Aurora DSQL's."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hotrow.errors import TargetError
 from hotrow.probe.notation import ANY_ROWS, Step
-from hotrow.probe.sessions import NO_ROWS, Answer, Kind, SilentError, playground
+from hotrow.probe.sessions import NO_ROWS, Answer, AnswerType, SilentError, playground
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -17,59 +17,59 @@ if TYPE_CHECKING:
     from hotrow.targets.target import Target
 
 DEADLINE_S = 3.0
-"""A step that is not answered by then waits for another session; 3,000 rows in one take up to two seconds."""
+"""A step without an answer after this time waits for another session. One with 3,000 rows takes up to 2 s."""
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """One step and what the target answered; None where the probe had ended before it."""
+    """One step and the target's answer; None if the probe ended before this step."""
 
     step: Step
     answer: Answer | None
 
     @property
     def holds(self) -> bool:
-        """Whether this is one of Aurora DSQL's answers."""
+        """Whether the answer is one of Aurora DSQL's."""
         if self.answer is None:
             return False
-        rows = self.answer.kind is Kind.ROWS and self.answer.text != NO_ROWS
+        rows = self.answer.type is AnswerType.ROWS and self.answer.text != NO_ROWS
         return self.answer.text in self.step.expected or (rows and ANY_ROWS in self.step.expected)
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """A probe as one target played it."""
+    """The result of one probe on one target."""
 
     probe: Probe
     observed: tuple[Observed, ...]
     refused: str = ""
-    """Why the set-up could not be made; empty where it was."""
+    """Why the set-up failed; empty if it succeeded."""
 
     @property
     def difference(self) -> Observed | None:
-        """The first step that was not answered as Aurora DSQL answers it."""
+        """The first step with an answer that is not Aurora DSQL's."""
         return next((observed for observed in self.observed if not observed.holds), None)
 
     @property
     def lacks(self) -> str | None:
-        """The answer that some step had to get and none got."""
+        """The answer that at least one step had to get, if no step got it."""
         answers = {observed.answer.text for observed in self.observed if observed.answer}
         return self.probe.some if self.probe.some not in {None, *answers} else None
 
     @property
     def holds(self) -> bool:
-        """Whether the target does what Aurora DSQL does."""
+        """Whether the target behaves as Aurora DSQL does."""
         return not self.refused and self.difference is None and self.lacks is None
 
 
 def play(probe: Probe, target: Target, deadline_s: float = DEADLINE_S) -> Played:
-    """Play every step in its order, each answered before the next is sent.
+    """Run the steps in order, each after the answer to the last.
 
-    A step that waits, or a connection that breaks, ends the probe: what waits is cancelled, everything is
-    rolled back and dropped. A step's error does not end it.
+    A step that waits, or a broken connection, ends the probe: a waiting statement is cancelled, transactions
+    are rolled back and the tables dropped. An error of a step does not end the probe.
 
     Raises:
-        SilentError: the server gave no answer to a statement of the set-up, so no other probe can be played.
+        SilentError: the server did not answer a statement of the set-up, so no other probe can run.
     """
     try:
         with playground(target, probe.setup, probe.sessions, deadline_s) as sessions:
@@ -85,5 +85,5 @@ def _observe(steps: Sequence[Step], sessions: Mapping[str, ProbeSession]) -> Ite
     ended = False
     for step in steps:
         answer = None if ended else sessions[step.session].answer(step.sql)
-        ended = answer is None or answer.kind in (Kind.WAITS, Kind.LOST)
+        ended = answer is None or answer.type in (AnswerType.WAITS, AnswerType.LOST)
         yield Observed(step, answer)

@@ -1,4 +1,4 @@
-"""The connections of a probe: a schema of its own, sessions with a client-side deadline, and a clean end."""
+"""The sessions of a probe: a temporary schema, statements with a client-side deadline, and the clean-up."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
     from hotrow.targets.target import Target
 
 SETUP_DEADLINE_S = 60.0
-"""DDL on a cluster takes seconds; more than this is a fault."""
+"""DDL on a cluster takes seconds. A server that needs more than this time is taken to be silent."""
 _CONNECT_TIMEOUT_S = 10
 _CANCEL_TIMEOUT_S = 2.0
-_SETTLE_ATTEMPTS = 10
-"""How often a statement of the set-up is tried again after OC001: the schema has just changed."""
+_MAX_SETUP_TRIES = 10
+"""For one statement of the set-up, which may fail with OC001 because the schema has just changed."""
 _CREATED_TABLE = re.compile(r"\s*CREATE TABLE (\w+)", re.IGNORECASE)
 
 NO_ROWS = "no rows"
-"""The text of an answer that has columns and no row."""
+"""The text of an answer with columns and without rows."""
 
 
-class Kind(Enum):
-    """What sort of answer a step got."""
+class AnswerType(Enum):
+    """The type of an answer."""
 
     TAG = "tag"
     ROWS = "rows"
@@ -52,21 +52,21 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server said to one statement, as the notation writes it."""
+    """The server's answer to one statement, in the form of the notation."""
 
-    kind: Kind
+    type: AnswerType
     text: str
-    """The command tag; `no rows`, or values by `, ` and rows by `; `; SQLSTATE, perhaps with ` OCnnn`."""
+    """The command tag; `no rows`, or values separated by `, ` and rows by `; `; or SQLSTATE and ` OCnnn`."""
     message: str = ""
-    """The error's own words: for people, never compared."""
+    """The message of an error, for people. It is not compared."""
 
 
 class SilentError(TargetError):
-    """The server no longer answers: nothing more can be asked of it."""
+    """The server no longer answers, so that no further statement can be sent."""
 
 
 class ProbeSession:
-    """One connection, whose statements are sent as simple queries and answered within a deadline."""
+    """One connection whose statements are sent as simple queries, each with a deadline for the answer."""
 
     def __init__(
         self,
@@ -88,32 +88,32 @@ class ProbeSession:
 
     @property
     def waits(self) -> bool:
-        """Whether a statement was not answered within the deadline, so that no other can be sent."""
+        """Whether a statement has no answer after the deadline, so that no other can be sent."""
         return self._waits
 
     def answer(self, sql: str) -> Answer:
-        """Send one statement and wait for its answer, or for the deadline."""
+        """Send one statement and wait for its answer until the deadline."""
         try:
             self._pgconn.send_query(encode(self._rewrite(sql)))
             results = self._results(self._deadline_s)
         except psycopg.Error as error:
-            return Answer(Kind.LOST, "lost", one_line(str(error)))
+            return Answer(AnswerType.LOST, "lost", one_line(str(error)))
         if results is None:
             self._waits = True
-            return Answer(Kind.WAITS, "waits")
+            return Answer(AnswerType.WAITS, "waits")
         return _read(results)
 
     def end(self) -> None:
-        """Cancel what waits, and close; the server rolls back what was open."""
+        """Cancel a waiting statement and close. The server rolls back an open transaction."""
         if self._waits:
             with suppress(psycopg.Error):
                 self._connection.cancel_safe(timeout=_CANCEL_TIMEOUT_S)
                 self._results(_CANCEL_TIMEOUT_S)
         self._connection.close()
 
-    def _results(self, within_s: float) -> list[PGresult] | None:
-        """The results of the statement in flight; None where they are not all there in time."""
-        ends_s = BLOCKING.clock() + within_s
+    def _results(self, time_limit_s: float) -> list[PGresult] | None:
+        """The results of the statement that was sent; None if they are not complete in time."""
+        ends_s = BLOCKING.clock() + time_limit_s
 
         def wait(writing: bool) -> None:
             if not BLOCKING.ready(self._pgconn.socket, writing, max(ends_s - BLOCKING.clock(), 0.0)):
@@ -133,33 +133,33 @@ class ProbeSession:
 def playground(
     target: Target, setup: Sequence[str], names: Sequence[str], deadline_s: float
 ) -> Iterator[dict[str, ProbeSession]]:
-    """Sessions of these names over a fresh schema with the tables of `setup`; all of it is gone afterwards.
+    """Sessions with these names and a new schema with the tables of `setup`, which is dropped afterwards.
 
-    Where the target has several regions, the sessions are dealt over them.
+    If the target has several regions, the sessions are distributed over them.
 
     Raises:
-        TargetError: a statement of the set-up was refused, or no connection was to be had.
-        SilentError: the server gave no answer to one of them.
+        TargetError: a statement of the set-up was refused, or a connection failed.
+        SilentError: the server did not answer a statement of the set-up.
     """
     schema = schema_name.new_name()
     with _open(target, SETUP_DEADLINE_S) as owner:
         if target.type == "local":
-            _settle(owner, "SET hotrow.rules TO off")  # no event for transactions elsewhere
-        _settle(owner, f"CREATE SCHEMA {schema}")
+            _run_setup(owner, "SET hotrow.rules TO off")  # so that transactions in other schemas get no OC001
+        _run_setup(owner, f"CREATE SCHEMA {schema}")
         try:
             tables = _build(owner, schema, setup)
             with ExitStack() as stack:
                 yield {
-                    name: stack.enter_context(_entered(target, schema, tables, deadline_s, number))
+                    name: stack.enter_context(_open_prepared(target, schema, tables, deadline_s, number))
                     for number, name in enumerate(names)
                 }
         finally:
             if not owner.waits:
-                _settle(owner, f"DROP SCHEMA {schema} CASCADE")
+                _run_setup(owner, f"DROP SCHEMA {schema} CASCADE")
 
 
 def _open(target: Target, deadline_s: float, number: int = 0) -> ProbeSession:
-    """The session of this number, in its region where the target has some."""
+    """A session. On a target with several regions, `number` determines the region."""
 
     def enter(connection: psycopg.Connection[Any]) -> ProbeSession:
         return ProbeSession(connection, deadline_s, target.rewrite)
@@ -179,21 +179,21 @@ def _open(target: Target, deadline_s: float, number: int = 0) -> ProbeSession:
         raise TargetError(target.explain(error, number % max(len(target.connectors), 1))) from None
 
 
-def _entered(
+def _open_prepared(
     target: Target, schema: str, tables: Sequence[str], deadline_s: float, number: int
 ) -> ProbeSession:
-    """A fresh session at the target's isolation level that has seen the tables as they are now.
+    """A new session at the target's isolation level that has read every table once.
 
-    On Aurora DSQL a session that was open during DDL, or that is new to a table, may be answered OC001.
+    On Aurora DSQL the first use of a table, or a session that was open during DDL, may get OC001.
     """
     session = _open(target, deadline_s, number)
     preparation = [f"SET search_path TO {schema}"]
     if target.type == "postgresql":
         preparation.append(f"SET default_transaction_isolation TO '{target.isolation.replace('-', ' ')}'")
-    preparation += [f"SELECT 1 FROM {table} LIMIT 1" for table in tables]  # noqa: S608 - our own set-up's names
+    preparation += [f"SELECT 1 FROM {table} LIMIT 1" for table in tables]  # noqa: S608 - names from the set-up
     try:
         for sql in preparation:
-            _settle(session, sql)
+            _run_setup(session, sql)
     except TargetError:
         session.end()
         raise
@@ -201,42 +201,42 @@ def _entered(
 
 
 def _build(owner: ProbeSession, schema: str, setup: Sequence[str]) -> list[str]:
-    """Make and fill the tables; return their names."""
-    _settle(owner, f"SET search_path TO {schema}")
+    """Create and fill the tables and return their names."""
+    _run_setup(owner, f"SET search_path TO {schema}")
     for sql in setup:
-        _settle(owner, sql)
+        _run_setup(owner, sql)
     return [match.group(1) for match in map(_CREATED_TABLE.match, setup) if match]
 
 
-def _settle(session: ProbeSession, sql: str) -> Answer:
-    """Run a statement of the set-up, again where the schema has just changed.
+def _run_setup(session: ProbeSession, sql: str) -> Answer:
+    """Run a statement of the set-up, again after OC001.
 
     Raises:
-        TargetError: it was refused.
-        SilentError: it got no answer.
+        TargetError: the server refused the statement.
+        SilentError: the server did not answer.
     """
-    for _ in range(_SETTLE_ATTEMPTS):
+    for _ in range(_MAX_SETUP_TRIES):
         answer = session.answer(sql)
-        if answer.kind in (Kind.TAG, Kind.ROWS):
+        if answer.type in (AnswerType.TAG, AnswerType.ROWS):
             return answer
-        if answer.kind is Kind.WAITS:
-            raise SilentError(f"timed out: the server gave no answer to: {sql}")
+        if answer.type is AnswerType.WAITS:
+            raise SilentError(f"timed out: the server did not answer: {sql}")
         if not answer.text.endswith(Marker.OC001.name):
             break
     raise TargetError(f"set-up refused: {answer.text} {answer.message}".rstrip())
 
 
 def _read(results: Sequence[PGresult]) -> Answer:
-    """The first error among the results, or else the last of them; a server that says nothing is lost."""
+    """The first error among the results, or else the last result. Without results the connection is lost."""
     if not results:
-        return Answer(Kind.LOST, "lost", "the server ended its answer without a result")
+        return Answer(AnswerType.LOST, "lost", "the server ended its answer without a result")
     for result in results:
         if result.status in (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE):
             return _error(result)
     last = results[-1]
     if last.status == pq.ExecStatus.TUPLES_OK:
-        return Answer(Kind.ROWS, _rows(last))
-    return Answer(Kind.TAG, _decoded(last.command_status))
+        return Answer(AnswerType.ROWS, _rows(last))
+    return Answer(AnswerType.TAG, _decoded(last.command_status))
 
 
 def _error(result: PGresult) -> Answer:
@@ -244,7 +244,7 @@ def _error(result: PGresult) -> Answer:
     message = _decoded(result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY))
     marker = marker_of(message)
     text = state if marker is Marker.NONE else f"{state} {marker.name}"
-    return Answer(Kind.ERROR, text, one_line(message))
+    return Answer(AnswerType.ERROR, text, one_line(message))
 
 
 def _rows(result: PGresult) -> str:
@@ -260,5 +260,5 @@ def _value(value: bytes | None) -> str:
 
 
 def _decoded(text: bytes | None) -> str:
-    """What a server said; its encoding may not be ours."""
+    """A text from the server, whose encoding may not be UTF-8."""
     return (text or b"").decode(errors="replace")

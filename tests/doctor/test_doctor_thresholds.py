@@ -14,7 +14,7 @@ from hotrow.doctor.diagnosis import CONFLICT, FOR_UPDATE, SNAPSHOT
 from hotrow.doctor.network import Handshake, PortAnswer
 from hotrow.doctor.sessions import ClockOffset, ConnectionCount, ServerAddress
 from hotrow.probe.play import Observed, Played
-from hotrow.probe.sessions import Answer, Kind
+from hotrow.probe.sessions import Answer, AnswerType
 from hotrow.targets.target import Target, parse_target
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ OC000 = "40001 OC000"
 
 def played(probe: Probe, *texts: str) -> Played:
     """A probe with these answers to its steps; after `waits` no step was reached."""
-    answers = [Answer(Kind.WAITS if text == "waits" else Kind.TAG, text) for text in texts]
+    answers = [Answer(AnswerType.WAITS if text == "waits" else AnswerType.TAG, text) for text in texts]
     padded = [*answers, *[None] * (len(probe.steps) - len(answers))]
     return Played(
         probe, tuple(Observed(step, answer) for step, answer in zip(probe.steps, padded, strict=True))

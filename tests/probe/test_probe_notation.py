@@ -10,7 +10,7 @@ from hotrow.errors import UsageError
 from hotrow.probe.matrix import Matrix, Row, cell, decisive, markdown, steps
 from hotrow.probe.notation import SOURCES, Probe, Step, load_probes, parse, select
 from hotrow.probe.play import Observed, Played
-from hotrow.probe.sessions import Answer, Kind
+from hotrow.probe.sessions import Answer, AnswerType
 from tests.support.commands import ROOT
 
 TEXT = """
@@ -74,7 +74,7 @@ def test_tables_of_one_file_serve_the_next() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("what is this", "x.probes:1: no line of a probe"),
+        ("what is this", "x.probes:1: not a line of a probe"),
         ("a: SELECT 1 -> 1", "x.probes:1: a probe starts with"),
         (f"{HEAD}a: SELECT 1", "x.probes:4: a step is"),
         (f"{HEAD}a: SELECT 1 -> 1 |", "x.probes:4: a step is"),
@@ -133,18 +133,22 @@ def test_a_step_holds_with_any_of_its_answers() -> None:
     """Alternatives are equal; `rows` stands for rows whatever they say, but for at least one."""
     step = Step("a", "SELECT 1", ("40001 OC001", "rows"))
 
-    assert Observed(step, Answer(Kind.ERROR, "40001 OC001")).holds
-    assert Observed(step, Answer(Kind.ROWS, "7, x")).holds
-    assert not Observed(step, Answer(Kind.ROWS, "no rows")).holds
-    assert not Observed(step, Answer(Kind.ERROR, "40001")).holds
-    assert not Observed(step, Answer(Kind.TAG, "COMMIT")).holds
+    assert Observed(step, Answer(AnswerType.ERROR, "40001 OC001")).holds
+    assert Observed(step, Answer(AnswerType.ROWS, "7, x")).holds
+    assert not Observed(step, Answer(AnswerType.ROWS, "no rows")).holds
+    assert not Observed(step, Answer(AnswerType.ERROR, "40001")).holds
+    assert not Observed(step, Answer(AnswerType.TAG, "COMMIT")).holds
     assert not Observed(step, None).holds
 
 
 def test_some_step_must_get_the_answer_that_may_come_anywhere() -> None:
     """A probe all of whose answers are allowed fails where the one that it is about never came."""
     probe = probe_of("1 | 40001 OC001", "2 | 40001 OC001", some="40001 OC001")
-    one, two, conflict = Answer(Kind.ROWS, "1"), Answer(Kind.ROWS, "2"), Answer(Kind.ERROR, "40001 OC001")
+    one, two, conflict = (
+        Answer(AnswerType.ROWS, "1"),
+        Answer(AnswerType.ROWS, "2"),
+        Answer(AnswerType.ERROR, "40001 OC001"),
+    )
 
     assert played(probe, one, conflict).holds
     assert not played(probe, one, two).holds
@@ -154,8 +158,13 @@ def test_some_step_must_get_the_answer_that_may_come_anywhere() -> None:
 def test_the_matrix_shows_the_first_difference() -> None:
     """A cell names the step and what came instead; steps and Markdown say the same; JSON has it all."""
     probe = probe_of("0", "40001 OC000", "2")
-    good = played(probe, Answer(Kind.ROWS, "0"), Answer(Kind.ERROR, "40001 OC000"), Answer(Kind.ROWS, "2"))
-    waits = played(probe, Answer(Kind.ROWS, "0"), Answer(Kind.WAITS, "waits"), None)
+    good = played(
+        probe,
+        Answer(AnswerType.ROWS, "0"),
+        Answer(AnswerType.ERROR, "40001 OC000"),
+        Answer(AnswerType.ROWS, "2"),
+    )
+    waits = played(probe, Answer(AnswerType.ROWS, "0"), Answer(AnswerType.WAITS, "waits"), None)
     matrix = Matrix(("one", "two"), (Row(probe, (good, waits)),))
 
     assert decisive(probe) == "a: SELECT → 40001 OC000"

@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 from hotrow.commands.probe import probe as command
 from hotrow.probe.notation import Probe, Step, load_probes, parse
 from hotrow.probe.play import play
-from hotrow.probe.sessions import Kind
+from hotrow.probe.sessions import AnswerType
 from hotrow.standin.endpoint.lifecycle import ensure_endpoint, make_token, stop_endpoint
 from hotrow.standin.endpoint.token import ADMIN
 from hotrow.targets.target import Target, parse_target, start
@@ -110,7 +110,10 @@ def test_a_step_that_waits_is_seen_and_ended_cleanly(dsn: str, target: Target) -
     played = play(probe, target, deadline_s=0.3)
 
     assert played.difference is played.observed[3]
-    assert [each.answer.kind if each.answer else None for each in played.observed[3:]] == [Kind.WAITS, None]
+    assert [each.answer.type if each.answer else None for each in played.observed[3:]] == [
+        AnswerType.WAITS,
+        None,
+    ]
     assert schemas_of_runs(dsn) == before
     with psycopg.connect(dsn) as connection:
         ((free,),) = connection.execute("SELECT pg_try_advisory_xact_lock(4711)").fetchall()

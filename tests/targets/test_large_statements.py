@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hotrow.probe.sessions import Kind, playground
+from hotrow.probe.sessions import AnswerType, playground
 from hotrow.targets.session import BLOCKING
 from hotrow.targets.target import Target, parse_target, start
 from tests.support.fake_server import READY, Talk, answers, error, serving
@@ -60,7 +60,7 @@ def test_a_large_statement_of_a_probe(target: Target) -> None:
     with playground(target, (), ("a",), ANSWER_DEADLINE_S) as sessions:
         answer = sessions["a"].answer(f"SELECT length('{'x' * LARGE}')")
 
-    assert (answer.kind, answer.text) == (Kind.ROWS, str(LARGE))
+    assert (answer.type, answer.text) == (AnswerType.ROWS, str(LARGE))
 
 
 def chatter(talk: Talk) -> None:

@@ -121,7 +121,7 @@ def test_a_server_that_falls_silent_during_the_probes() -> None:
         done = CliRunner().invoke(main, ["probe", "-H", url])
 
     assert (done.exit_code, done.stderr.count("\n")) == (2, 1), done.output
-    assert "no answer to: CREATE SCHEMA" in done.stderr
+    assert "did not answer: CREATE SCHEMA" in done.stderr
 
 
 @pytest.mark.parametrize("exchanges", [0, 1])
