@@ -1,4 +1,4 @@
-"""100,000 random, cut and oversized messages at a running endpoint.
+"""Sends 100,000 random, truncated and oversized messages to a running endpoint.
 
 From the root of the repository, after `hotrow local up --endpoint`: `python -m bench.fuzz_endpoint`. It fails
 where somebody was let in without a token, an answer did not come, or the endpoint grew or became useless.
@@ -25,7 +25,7 @@ GROWTH_BYTES_MAX = 20_000_000
 
 
 def main() -> int:
-    """Attack until so many messages are sent; 1 where the endpoint grew meanwhile."""
+    """Send messages until the number is reached; return 1 if the memory of the endpoint has grown."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
@@ -56,7 +56,7 @@ def find() -> tuple[Endpoint, psutil.Process]:
 
 
 def attack(fuzz: Fuzz, messages: int) -> None:
-    """Send at least so many messages, and say how long the endpoint took to answer."""
+    """Send at least this number of messages, and print how long the endpoint took to answer."""
     begun, sent, connections, slowest_s = time.monotonic(), 0, 0, 0.0
     while sent < messages:
         started = time.monotonic()

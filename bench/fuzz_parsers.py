@@ -19,7 +19,7 @@ HUGE = 1_000_000
 
 
 def main() -> int:
-    """Try every parser; 1 if one was too slow."""
+    """Try every parser; return 1 if one was too slow."""
     wanted = argparse.ArgumentParser(description=__doc__)
     wanted.add_argument("--texts", type=int, default=100_000)
     wanted.add_argument("--seed", type=int, default=1)
@@ -32,7 +32,7 @@ def main() -> int:
 
 
 def _try(name: str, parser: Parser, texts: int, rng: random.Random) -> float:
-    """Print what came of so many texts, every 1,000th of them huge; return the longest time."""
+    """Print the results for this number of texts, every 1,000th of them huge; return the longest time."""
     longest_s, refusals, began_s = 0.0, 0, time.perf_counter()
     for number in range(texts):
         text = text_for(parser, rng, huge=HUGE if number % 1000 == 0 else 0)

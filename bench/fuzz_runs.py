@@ -1,4 +1,4 @@
-"""1,000 damages of a run: each is refused in one line (exit code 2) or told of (4, 3 or 1), never believed.
+"""Damages 1,000 runs: each is refused in one line (exit code 2) or reported (4, 3 or 1), never accepted.
 
 From the root of the repository: `python -m bench.fuzz_runs [--run results/…]`. Without `--run` a small run is
 made up. Every fiftieth is drawn too. Fails if one ends otherwise, or takes more CPU than 10 s.
@@ -21,7 +21,7 @@ SECONDS_MAX = 10.0
 
 
 def main() -> int:
-    """Damage until so many runs are damaged; 1 if one was believed."""
+    """Damage this number of runs; return 1 if one was accepted as undamaged."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", type=Path, help="a run that ended well")
     parser.add_argument("--damages", type=int, default=1000)

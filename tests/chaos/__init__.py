@@ -1,1 +1,1 @@
-"""Runs whose processes, server, disk and clock fail, each beside what has to come of it."""
+"""Runs whose processes, server, disk and clock fail, each with the expected result."""

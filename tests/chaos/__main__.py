@@ -1,4 +1,4 @@
-"""`python -m tests.chaos`: what becomes of a run whose processes, server, disk and clock fail, as a table.
+"""`python -m tests.chaos`: a table of the results of runs whose processes, server, disk and clock fail.
 
 About ten minutes; `--short` takes a quarter of a minute. The exit code is 1 if a case is not as expected.
 """
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 SIGNALLED_RUNS = 60
 AT_ONCE = 3
 MOST_S = 25 * 60
-"""A suite that takes longer is given up."""
+"""The time limit of the suite."""
 
 
 def main() -> int:
-    """Try every case that was chosen, one after another; 1 if one is not as expected."""
+    """Try the chosen cases one after another; return 1 if a result is not as expected."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--short", action="store_true", help="a few cases, at the same time")
     parser.add_argument("--only", default="", help="cases whose name has this in it")
@@ -53,7 +53,7 @@ def main() -> int:
 
 
 def _give_up(number: int, _: FrameType | None) -> NoReturn:
-    """Out through every `with`, so that nothing is left."""
+    """Leave through every `with`, so that nothing is left behind."""
     sys.exit(f"given up: {signal.Signals(number).name}")
 
 

@@ -1,4 +1,4 @@
-"""A case as data: what is done to a run, and what has to come of it."""
+"""A case as data: the fault of a run, and the expected result."""
 
 from __future__ import annotations
 
@@ -19,43 +19,43 @@ LOST_S_MAX = 1.3
 UNWRITTEN_S_MAX = 32.0
 """A run waits for a full disk for 30 s."""
 ABSENT = "absent"
-"""The verdict of a cell that has none."""
+"""Stands for a cell without a verdict."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One case, and what is expected of it."""
+    """One case and its expected result."""
 
     name: str
     fault: Callable[[Trial], None] = faults.nothing
     codes: frozenset[int] = frozenset({4})
-    """The exit codes that are documented for it."""
+    """The documented exit codes."""
     report_code: int | None = None
-    """What `hotrow report` exits with, if the run could not summarise itself."""
+    """The exit code of `hotrow report`, if the run could not write its summary."""
     counting: frozenset[object] = frozenset({True})
-    """What the check that counts acknowledgements may come to."""
+    """The allowed verdicts of the check that counts acknowledgements."""
     conserving: frozenset[object] = frozenset({True})
-    """What the check that does not count may come to."""
+    """The allowed verdicts of the check that does not count."""
     says: str = ""
-    """A pattern that has to be found in what the run said, its summary or its report."""
+    """A pattern that must match in the output of the run, its summary or its report."""
     one_line: bool = False
-    """Whether it says one line and no more."""
+    """Whether the output must be exactly one line."""
     loses_s: float = 0.0
-    """Over how long a time the records may be that are missing; 0 is none."""
+    """The longest time span of missing records; 0 if none may be missing."""
     processes: int = 0
     duration: str = "5s"
     within_s: float = 25.0
-    """How soon after the fault the run has to end."""
+    """The time limit for the end of the run after the fault."""
     immediately: bool = False
     """Whether the fault comes at the start and not while a cell is measured."""
     endpoint: bool = False
     """Whether the run reaches the stand-in through its endpoint."""
     leaves_records: bool = True
-    """Whether there is a run's directory at the end."""
+    """Whether a run directory exists at the end."""
     same_goodput: bool = False
-    """Whether goodput has to be what the witnesses say."""
+    """Whether goodput must agree with the witnesses."""
     setting: Callable[[Trial], AbstractContextManager[None]] = field(default=lambda _: nullcontext())
     skip: Callable[[], str | None] = lambda: None
-    """Why it cannot be tried here."""
+    """Why the case cannot be tried on this machine."""
     short: bool = False
-    """Whether it is in the short form."""
+    """Whether the case is part of the short form."""

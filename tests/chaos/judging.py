@@ -1,4 +1,4 @@
-"""What came of a case, beside what was expected and what the database says."""
+"""Compares the result of a case with the expected one and with the database."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from tests.chaos.truth import Process
 
 BUSY = frozenset({"client_saturated", "client_stalled"})
-"""Warnings that say only that this machine had too much to do, if nobody stopped the client."""
+"""Warnings that this machine was too busy, unless the client was stopped."""
 _SPOILERS = frozenset(
     {"too_few_samples", "no_conflict_where_certain", "records_lost"}
     | {"interrupted", "cells_missing", "check_undecided"}
 )
 """All other warnings that end in exit code 4; see docs/exit-codes.md."""
 GOODPUT_OFF_MAX = 0.25
-"""The interval that is measured and the whole load are not the same seconds."""
+"""The measured interval and the whole load are different spans of time."""
 
 
 @dataclass(slots=True)

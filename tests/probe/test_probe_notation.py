@@ -1,4 +1,4 @@
-"""The notation of probes: what is read, what is refused, and what the probes that come with hotrow cover."""
+"""The notation of probes: parsing, refused texts, and the coverage of the probes that hotrow includes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def played(probe: Probe, *answers: Answer | None) -> Played:
 
 
 def test_a_probe_is_read_with_its_tables() -> None:
-    """Every line arrives in its place; the last arrow of a line is the notation's, `|` parts answers."""
+    """Every line is parsed. The last arrow of a line is the notation's, and `|` separates answers."""
     (probe,) = parse([("x.probes", TEXT)])
 
     assert probe == Probe(
@@ -63,7 +63,7 @@ def test_a_probe_is_read_with_its_tables() -> None:
 
 
 def test_tables_of_one_file_serve_the_next() -> None:
-    """So that probes of several files start from the same tables."""
+    """Probes of several files can start from the same tables."""
     first, second = ("tables t: SELECT 1", f"{HEAD}tables: t\na: SELECT 2 -> 2")
 
     (probe,) = parse([("tables.probes", first), ("x.probes", second)])
@@ -72,7 +72,7 @@ def test_tables_of_one_file_serve_the_next() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("what is this", "x.probes:1: not a line of a probe"),
         ("a: SELECT 1 -> 1", "x.probes:1: a probe starts with"),
@@ -87,12 +87,12 @@ def test_tables_of_one_file_serve_the_next() -> None:
         (f"{HEAD}a: SELECT 1 -> 1\n{HEAD}a: SELECT 1 -> 1", "two probes are named 'p'"),
     ],
 )
-def test_what_is_no_notation_is_refused_with_its_line(text: str, said: str) -> None:
-    """A typing error never makes a probe that tests less than it says."""
+def test_what_is_no_notation_is_refused_with_its_line(text: str, message: str) -> None:
+    """A typing error never gives a probe that tests less than it seems to."""
     with pytest.raises(UsageError) as refused:
         parse([("x.probes", text)])
 
-    assert said in str(refused.value)
+    assert message in str(refused.value)
 
 
 def test_only_chooses_by_name_pattern_or_tag() -> None:
@@ -122,7 +122,7 @@ def test_the_probes_cover_what_they_must() -> None:
 
 
 def test_no_expectation_waits_and_every_conflict_has_two_sessions() -> None:
-    """Nothing waits on Aurora DSQL, and nobody conflicts with himself."""
+    """Nothing waits on Aurora DSQL, and no session conflicts with itself."""
     for probe in load_probes():
         assert not any("waits" in step.expected for step in probe.steps), probe.name
         if any(answer.startswith("40001") for step in probe.steps for answer in step.expected):
@@ -130,7 +130,7 @@ def test_no_expectation_waits_and_every_conflict_has_two_sessions() -> None:
 
 
 def test_a_step_holds_with_any_of_its_answers() -> None:
-    """Alternatives are equal; `rows` stands for rows whatever they say, but for at least one."""
+    """Alternatives are equal. `rows` stands for at least one row with any values."""
     step = Step("a", "SELECT 1", ("40001 OC001", "rows"))
 
     assert Observed(step, Answer(AnswerType.ERROR, "40001 OC001")).holds
@@ -142,7 +142,7 @@ def test_a_step_holds_with_any_of_its_answers() -> None:
 
 
 def test_some_step_must_get_the_answer_that_may_come_anywhere() -> None:
-    """A probe all of whose answers are allowed fails where the one that it is about never came."""
+    """A probe fails if no step got the answer in `some`, even if every answer is allowed."""
     probe = probe_of("1 | 40001 OC001", "2 | 40001 OC001", some="40001 OC001")
     one, two, conflict = (
         Answer(AnswerType.ROWS, "1"),
@@ -156,7 +156,7 @@ def test_some_step_must_get_the_answer_that_may_come_anywhere() -> None:
 
 
 def test_the_matrix_shows_the_first_difference() -> None:
-    """A cell names the step and what came instead; steps and Markdown say the same; JSON has it all."""
+    """A table cell has the step and its answer. Steps and Markdown show the same; JSON has everything."""
     probe = probe_of("0", "40001 OC000", "2")
     good = played(
         probe,

@@ -1,4 +1,4 @@
-"""Every probe on the stand-in, by its socket and by its endpoint: it answers as Aurora DSQL does."""
+"""Every probe on the stand-in, through its socket and its endpoint: the answers are Aurora DSQL's."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PROBES = load_probes()
 SHARED = tuple(probe for probe in PROBES if probe.origin == "PG")
 
 DEADLINE_S = 5.0
-"""Longer than a busy machine takes for 3,000 rows: what is slow must not look as if it waited."""
+"""Longer than a busy machine takes for 3,000 rows, so that a slow step does not seem to wait."""
 
 BLOCKED = """
 tables one: CREATE TABLE one (id bigint PRIMARY KEY, value bigint)
@@ -55,7 +55,7 @@ def target(dsn: str) -> Target:
 
 @pytest.fixture(scope="module")
 def endpoint_target(dsn: str) -> Iterator[Target]:
-    """The stand-in's endpoint, as any PostgreSQL server is named."""
+    """The stand-in's endpoint, as a postgresql:// target."""
     assert dsn
     endpoint = ensure_endpoint()
     where = urlencode({"sslmode": "verify-full", "sslrootcert": endpoint.ca})
@@ -66,7 +66,7 @@ def endpoint_target(dsn: str) -> Iterator[Target]:
 
 @pytest.fixture(scope="module")
 def plain(dsn: str) -> Target:
-    """A database of the same server that the stand-in knows nothing of: plain PostgreSQL."""
+    """A database of the same server without the stand-in's extension: plain PostgreSQL."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("CREATE DATABASE plain TEMPLATE template0")
     return parse_target(f"postgresql://postgres@/plain?host={conninfo_to_dict(dsn)['host']}")
@@ -121,7 +121,7 @@ def test_a_step_that_waits_is_seen_and_ended_cleanly(dsn: str, target: Target) -
 
 
 def test_a_set_up_that_is_refused_is_shown_and_leaves_nothing(dsn: str, target: Target) -> None:
-    """What a target cannot make is that probe's difference, not the end of the matrix."""
+    """A refused set-up is a difference of that probe and does not end the matrix."""
     probe = Probe("p", (), "PG", ("CREATE TABLE t (id no_such_type)",), (Step("a", "SELECT 1", ("1",)),))
     before = schemas_of_runs(dsn)
 
@@ -133,7 +133,7 @@ def test_a_set_up_that_is_refused_is_shown_and_leaves_nothing(dsn: str, target: 
 
 
 def test_probes_played_at_once_do_not_meet(dsn: str, target: Target) -> None:
-    """Each has a schema of its own."""
+    """Each probe has its own schema."""
     probe = next(each for each in PROBES if each.name == "disjoint writes both commit")
     before = schemas_of_runs(dsn)
     held: list[bool] = []
@@ -178,16 +178,16 @@ def test_the_command_ends_well_where_all_is_as_expected() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--only", "nothing like it"], "--only"),
         (["-H", "mysql://x"], "unknown target"),
         (["--step-deadline", "2"], "--step-deadline"),
     ],
 )
-def test_wrong_usage_is_said_before_anything_starts(words: list[str], said: str) -> None:
+def test_wrong_usage_is_said_before_anything_starts(words: list[str], message: str) -> None:
     """One line that names the option."""
     answer = CliRunner().invoke(command, words)
 
-    assert said in str(answer.exception)
+    assert message in str(answer.exception)
     assert "\n" not in str(answer.exception)

@@ -58,7 +58,7 @@ def connections(directory: Path) -> list[dict[str, Any]]:
 
 
 def test_users_are_dealt_over_the_regions(offer: Offer, tmp_path: Path) -> None:
-    """Two workers, three users each, two regions: three users a region, and each record says which."""
+    """Two workers, three users each, two regions: three users per region, and each record has its region."""
     host = offer.host("localhost", "127.0.0.1")
     words = ["-H", host, "-u", "6", "-r", "6", "-t", "3s", "--processes", "2", "--out", str(tmp_path)]
     port = str(free_port())

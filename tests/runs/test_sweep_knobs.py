@@ -47,7 +47,7 @@ def cells_of(run_directory: Path) -> list[dict[str, Any]]:
 
 
 def test_cells_are_knobs_by_policies(swept: Path) -> None:
-    """Every combination once; run.json says where the knobs stand and over how many rows a key is spread."""
+    """Every combination runs once; run.json has the values of the knobs and the number of rows per key."""
     assert [
         (cell["knobs"], cell["rows_per_key"], cell["retry"].partition(":")[0]) for cell in cells_of(swept)
     ] == [

@@ -200,7 +200,7 @@ def test_a_transaction_that_cannot_run_is_refused(
     ],
 )
 def test_a_work_that_cannot_be_is_refused(drawn: Any, said: str) -> None:
-    """Keys that there are not, or twice, and kinds that there are not."""
+    """Keys that do not exist or are repeated, and kinds that do not exist."""
 
     class Draws(liars.Honest):
         def draw(self, *_: Any) -> Any:

@@ -176,7 +176,7 @@ class Selective(Counter):
 def test_each_cell_is_observed_with_its_own_knobs(
     order: Sequence[str], lay_out: Callable[..., RunTables]
 ) -> None:
-    """Before and after it, whichever comes first; a change between cells is no matter of either."""
+    """Before and after it, whichever comes first; a change between cells concerns neither cell."""
     tables = lay_out(*(Selective(sharp=sharp) for sharp in order))
     verdicts = []
     for cell in range(len(order)):
@@ -189,7 +189,7 @@ def test_each_cell_is_observed_with_its_own_knobs(
 
 
 def test_a_state_that_an_equal_scenario_read_is_not_read_again(lay_out: Callable[..., RunTables]) -> None:
-    """Unless a COMMIT in doubt may have come after it: that is no matter of the next cell."""
+    """Except if a COMMIT in doubt may take effect later: it does not belong to the next cell."""
     tables = lay_out(Counter(), Counter(), Counter(), receipts=True)
     for cell, tally in enumerate((NOTHING, Tally(0, unknown=1))):
         tables.prepare(cell)

@@ -209,7 +209,7 @@ def test_the_latency_chart_says_that_waits_are_excluded() -> None:
 
 
 def test_a_summary_of_before_is_still_drawn() -> None:
-    """Summaries that have none of these fields make the same page as those where nothing was to be said."""
+    """A summary without these fields gives the same page as one without connections to report."""
     summary = sample_summary()
     older = {
         **summary,

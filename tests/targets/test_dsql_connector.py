@@ -125,7 +125,7 @@ def test_it_is_given_up_at_the_deadline(cluster: Cluster) -> None:
 
 
 def test_no_permission_is_said_at_once(cluster: Cluster) -> None:
-    """`access denied` without a hint is no matter of time: one try, one line."""
+    """`access denied` without a hint does not pass with time: one try, one line."""
     tries: list[Cluster] = []
 
     def wrong(cluster: Cluster) -> str:
@@ -308,7 +308,7 @@ def test_sessions_do_not_all_come_of_age_at_once(cluster: Cluster) -> None:
 
 
 def test_who_names_a_target_twice_gets_it_with_its_token() -> None:
-    """One token for a process, region and user, whoever in it connects."""
+    """All users of a process share one token per region and database user."""
     targets = Targets()
     host = "dsql://a.dsql.us-east-1.on.aws"
 

@@ -131,7 +131,7 @@ def test_the_command_in_run_json_has_host_and_database_only() -> None:
 
 
 def test_authorities_are_those_of_the_environment_first(tmp_path: Path) -> None:
-    """SSL_CERT_FILE counts where it is a file; else some bundle of this system that does exist."""
+    """SSL_CERT_FILE counts if it is a file; otherwise an existing bundle of this system is used."""
     own = tmp_path / "own.pem"
     own.touch()
 

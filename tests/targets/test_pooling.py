@@ -26,7 +26,7 @@ def names(messages: list[tuple[bytes, bytes]]) -> list[bytes]:
 
 
 def losing_statements(sqlstate: str) -> Callable[[Talk], None]:
-    """As PgBouncer 1.18 in transaction mode: a statement is where it was prepared, and there only once."""
+    """Like PgBouncer 1.18 in transaction mode: a statement exists only on the connection that prepared it."""
 
     def behave(talk: Talk) -> None:
         talk.greet()
@@ -85,7 +85,7 @@ def test_it_is_found_before_a_run(behave: Callable[[Talk], None], said: str) -> 
 
 
 def test_what_cannot_be_told_is_not_refused() -> None:
-    """Another error of the check says nothing of poolers; the run will meet it where it counts."""
+    """Another error of the check is not about poolers. The run will meet it when it matters."""
     with serving(serial) as url:
         target = parse_target(url)
         with pytest.raises(psycopg.Error, match="not allowed in this mode"):

@@ -160,7 +160,7 @@ def test_late_timers_are_made_up_for() -> None:
 
 
 def test_the_server_s_own_time_is_part_of_the_round_trip() -> None:
-    """What the statement took is not slept again; where it took longer than the trip nothing is slept."""
+    """The sleep is shorter by the time of the statement; there is none if that exceeds the round trip."""
     timer = SlowTimer(late_s=0.0)
     pace = Pace(timer.waiting())
 
