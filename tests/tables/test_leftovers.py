@@ -1,4 +1,4 @@
-"""What killed runs leave on a target: told from what goes on, listed, and removed."""
+"""Schemas that killed runs leave on a target: recognised, listed and removed."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_run_that_may_go_on_has_not_ended(
     sessions: frozenset[str] | str | None,
     expected: RunStatus,
 ) -> None:
-    """Its sessions show it, or its process on this machine; if neither can be seen, nobody knows."""
+    """Sessions or a process on this machine show that a run goes on; if neither is visible, it is unknown."""
     maker = read(name_of(machine, 12345, began) + "_3")
     assert maker is not None
     known = frozenset({maker.run}) if sessions == "its" else sessions
@@ -73,7 +73,7 @@ def test_a_run_that_may_go_on_has_not_ended(
 
 @pytest.fixture
 def left(dsn: str) -> Iterator[dict[str, str]]:
-    """Schemas of four runs in the stand-in, by what became of the run."""
+    """Schemas of four runs in the stand-in, by the status of the run."""
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     names = {
@@ -103,7 +103,7 @@ def states(names: dict[str, str], host: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("host", ["local:rtt=0,commit=0", "plain:rtt=0,commit=0"])
 def test_leftovers_are_told_from_runs_that_go_on(left: dict[str, str], host: str) -> None:
-    """By process on this machine, by sessions for all; a schema that hotrow did not make is not listed."""
+    """On this machine processes count, everywhere sessions. Schemas that hotrow did not create are not listed."""
     assert states(left, host) == {
         "running here": "running",
         "killed": "ended",
@@ -113,7 +113,7 @@ def test_leftovers_are_told_from_runs_that_go_on(left: dict[str, str], host: str
 
 
 def test_clean_lists_first_and_removes_nothing_unasked(left: dict[str, str]) -> None:
-    """Without --yes, and with nobody at a terminal to ask, the list is all that it makes."""
+    """Without --yes and without a terminal to confirm, it only prints the list."""
     answer = CliRunner().invoke(main, ["local", "clean"])
 
     assert answer.exit_code == 0
@@ -123,7 +123,7 @@ def test_clean_lists_first_and_removes_nothing_unasked(left: dict[str, str]) -> 
 
 
 def test_clean_removes_what_ended_and_nothing_else(left: dict[str, str], dsn: str) -> None:
-    """The killed run's schema goes, tables and all; the others stay, the user's above all."""
+    """The schema of the killed run is dropped with its tables. The others stay, above all the user's."""
     answer = CliRunner().invoke(main, ["local", "clean", "--yes"])
 
     assert (answer.exit_code, set(states(left, "local"))) == (
@@ -137,7 +137,7 @@ def test_clean_removes_what_ended_and_nothing_else(left: dict[str, str], dsn: st
 
 
 def test_clean_with_unknown_spares_those_that_run(left: dict[str, str]) -> None:
-    """--unknown removes more, but never the schema of a run that goes on; JSON says which went."""
+    """--unknown removes more, but never the schema of a running run. JSON shows which were removed."""
     answer = CliRunner().invoke(main, ["clean", "-H", "plain:rtt=0,commit=0", "--unknown", "--yes", "--json"])
     told = {each["schema"]: each for each in json.loads(answer.output)["schemas"]}
 
@@ -156,7 +156,7 @@ def test_clean_with_unknown_spares_those_that_run(left: dict[str, str]) -> None:
 def test_what_cannot_be_removed_is_a_line_each(
     left: dict[str, str], monkeypatch: pytest.MonkeyPatch, dsn: str
 ) -> None:
-    """Somebody else's schema stays; the line says why, and the exit code is 2."""
+    """Another user's schema stays. One line has the reason, and the exit code is 2."""
     with psycopg.connect(dsn, autocommit=True) as owner:
         owner.execute("CREATE ROLE hotrow_cleaner LOGIN")
         try:
@@ -176,7 +176,7 @@ def _url(dsn: str) -> str:
 
 
 def test_a_session_bears_the_name_of_its_run(dsn: str, schema: str) -> None:
-    """So that everybody who looks at the server sees which runs go on."""
+    """Everybody who looks at the server can see which runs go on."""
     session = start(parse_target("local:rtt=0,commit=0")).connect(BLOCKING, schema)
     try:
         names = value(dsn, "SELECT array_agg(application_name) FROM pg_stat_activity")

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("hotrow_home")
 
 
 def found(scenario: Scenario, host: str = FULL_SPEED) -> list[Finding]:
-    """What the rehearsal says of a scenario, on tables of its own."""
+    """The findings of a rehearsal of this scenario on new tables."""
     with staged(scenario, KEYS, host) as stage:
         return rehearse(scenario, stage.target, stage.run_schema.schema, BLOCKING, keys=KEYS, seed=1)
 
@@ -37,7 +37,7 @@ def found(scenario: Scenario, host: str = FULL_SPEED) -> list[Finding]:
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("host", HOSTS)
 def test_a_built_in_scenario_does_what_it_says(name: str, host: str) -> None:
-    """No false alarm."""
+    """There is no false alarm."""
     assert found(ALL[name](), host) == []
 
 
@@ -45,7 +45,7 @@ def test_a_built_in_scenario_does_what_it_says(name: str, host: str) -> None:
     "turned", [{"balance": "row", "ids": "sequential"}, {"for_update": "on"}, {"guard": "read"}]
 )
 def test_a_built_in_scenario_does_so_with_other_knobs(turned: dict[str, str]) -> None:
-    """Nor there."""
+    """There is no false alarm on these targets either."""
     kinds = [kind for kind in ALL.values() if set(turned) <= set(kind().knobs)]
 
     assert kinds
@@ -64,7 +64,7 @@ def test_a_built_in_scenario_does_so_with_other_knobs(turned: dict[str, str]) ->
 def test_a_row_that_no_draw_declares_is_named(
     scenario: Scenario, row: str, statement: str, host: str
 ) -> None:
-    """With how many transactions touch it, and the statement."""
+    """The message has the number of transactions that touch it, and the statement."""
     (finding,) = found(scenario, host)
 
     assert finding.code == "writes_undeclared"
@@ -73,7 +73,7 @@ def test_a_row_that_no_draw_declares_is_named(
 
 
 def test_a_change_by_a_work_that_declares_nothing_is_named() -> None:
-    """As a row that transactions share without a key."""
+    """Transactions share the row without a key."""
     (finding,) = found(liars.Silent())
 
     assert finding.code == "writes_undeclared"
@@ -91,7 +91,7 @@ def test_such_a_change_needs_no_other_transaction(inserted: bool, findings: int)
 
 
 def test_a_declared_write_that_is_not_made_is_named() -> None:
-    """With what was declared and what was done."""
+    """The message has the declared and the actual writes."""
     (finding,) = found(liars.Idle())
 
     assert finding.code == "writes_not_made"
@@ -100,12 +100,12 @@ def test_a_declared_write_that_is_not_made_is_named() -> None:
 
 @pytest.mark.parametrize("scenario", [liars.Honest(), liars.Appends()])
 def test_what_is_honest_is_left_alone(scenario: Scenario) -> None:
-    """Rows under ids of their own too."""
+    """This includes rows with new ids."""
     assert found(scenario) == []
 
 
 def test_the_rehearsal_leaves_no_row_changed() -> None:
-    """Each transaction is rolled back."""
+    """Every transaction is rolled back."""
     with staged(liars.Audits(), KEYS) as stage:
         rehearse(stage.scenario, stage.target, stage.run_schema.schema, BLOCKING, keys=KEYS, seed=1)
         sums = "SELECT (SELECT sum(value) FROM item)::bigint, (SELECT sum(total) FROM audit)::bigint"
@@ -114,7 +114,7 @@ def test_the_rehearsal_leaves_no_row_changed() -> None:
 
 
 def test_it_is_known_what_the_rehearsal_is_at() -> None:
-    """For who waits: the method, and the statement before or in it."""
+    """The user who waits sees the method and the last or current statement."""
     seen = []
 
     class Looks(liars.Honest):
@@ -136,7 +136,7 @@ def test_it_is_known_what_the_rehearsal_is_at() -> None:
 
 
 def test_the_scenario_sees_its_own_columns_only() -> None:
-    """What is asked for its sake is cut off again; the count of rows stays."""
+    """The added keys are removed from the result; the row count is unchanged."""
     scenario = liars.Honest()
     with staged(scenario, KEYS) as stage, stage.session() as session:
         observer = Observer(session, primary_keys(scenario.tables()))
@@ -172,7 +172,7 @@ def test_the_scenario_sees_its_own_columns_only() -> None:
 def test_a_transaction_that_cannot_run_is_refused(
     scenario: Scenario, kind: type[HotrowError], said: str
 ) -> None:
-    """In one line that says what failed, and where."""
+    """The error is one line with the cause and the location."""
     with pytest.raises(kind) as refused:
         found(scenario)
 
@@ -214,7 +214,7 @@ def test_a_work_that_cannot_be_is_refused(drawn: Any, said: str) -> None:
     ("scenario", "expected"), [(liars.Honest(), True), (liars.Idle(), True), (liars.Silent(), False)]
 )
 def test_the_closed_form_wants_every_drawn_key_declared(scenario: Scenario, expected: bool) -> None:
-    """As many writes as keys are drawn, in every transaction."""
+    """Every transaction has as many writes as drawn keys."""
     assert writes_what_it_draws(scenario, KEYS, seed=1) is expected
 
 
@@ -229,5 +229,5 @@ def test_the_closed_form_wants_every_drawn_key_declared(scenario: Scenario, expe
     ],
 )
 def test_primary_keys_are_read_from_the_tables_texts(table: str, expected: dict[str, list[str]]) -> None:
-    """Of one column or several, quoted or not."""
+    """The key has one column or several, quoted or not."""
     assert primary_keys([table]) == expected

@@ -1,4 +1,4 @@
-"""The tables of a run on Aurora DSQL's rules: one statement a transaction, asynchronous indexes, OC001."""
+"""A run's schema under Aurora DSQL's rules: one statement per transaction, asynchronous indexes, OC001."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def schemas(dsn: str) -> object:
-    """How many schemas of this test there are."""
+    """The number of schemas of this test."""
     return value(dsn, f"SELECT count(*) FROM pg_namespace WHERE nspname = '{SCHEMA}'")  # noqa: S608 - ours
 
 
 def test_tables_are_built_read_and_dropped(target: Target, dsn: str, said: list[str]) -> None:
-    """Under DSQL's limits: 7,000 rows come in three statements, and the index's job is waited for."""
+    """7,000 rows are sent in three statements, as DSQL's limit requires, and the index job is waited for."""
     run_schema = RunSchema(target, SCHEMA, Indexed(), BLOCKING)
 
     run_schema.build(KEYS)
@@ -77,7 +77,7 @@ def test_tables_are_built_read_and_dropped(target: Target, dsn: str, said: list[
 def test_a_schema_that_just_changed_is_waited_out(
     target: Target, dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """OC001 may come at any statement, of DDL, seed, check or end; each is sent once more."""
+    """OC001 may occur at any statement of DDL, seed, check or drop; each is sent again."""
     refused: set[str] = set()
     run, execute = PostgresSession.run, PostgresSession.execute
 
@@ -110,7 +110,7 @@ def test_a_schema_that_just_changed_is_waited_out(
 
 
 def test_what_is_wrong_is_said_in_one_line(target: Target, dsn: str) -> None:
-    """Another error than a conflict is not tried again."""
+    """Errors other than conflicts are not retried."""
 
     class Wrong(Counter):
         def seed(self, keys: int) -> Sequence[str]:
@@ -136,7 +136,7 @@ def test_a_bar_shows_the_filling_where_it_is_wanted(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """On a terminal, which the environment claims here, and on standard error."""
+    """The bar is on standard error, and only on a terminal, which the environment simulates here."""
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     run_schema = RunSchema(target, SCHEMA, Counter(), BLOCKING)
 

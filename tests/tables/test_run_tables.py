@@ -1,4 +1,4 @@
-"""The tables of a run: shared where knobs do not matter to them, and judged even if a check crashes."""
+"""The tables of a run: shared if knobs do not affect them, and judged even if a check crashes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Blind(Counter):
 
 @pytest.fixture
 def lay_out() -> Iterator[Callable[..., RunTables]]:
-    """Make tables for some scenarios; they are dropped at the end."""
+    """Create tables for scenarios; they are dropped at the end."""
     made: list[RunTables] = []
 
     def make(*scenarios: Scenario, receipts: bool = False) -> RunTables:
@@ -81,7 +81,7 @@ def test_cells_share_tables_where_these_are_alike(lay_out: Callable[..., RunTabl
 
 
 def test_each_is_judged_on_its_own(lay_out: Callable[..., RunTables]) -> None:
-    """What was done to one is not held against the other."""
+    """A violation in one does not affect the verdict on the other."""
     tables = lay_out(Counter(shards=1), Counter(shards=4))
     _increment(tables.schemas[1])
 
@@ -100,7 +100,7 @@ def test_a_cell_is_judged_by_what_changed_in_it(lay_out: Callable[..., RunTables
 
 
 def test_a_check_that_crashes_has_found_nothing(lay_out: Callable[..., RunTables]) -> None:
-    """Its verdict is None, which is no pass, and says what happened."""
+    """Its verdict is None, which is not a pass, and has the reason."""
     (verdict,) = lay_out(Crashing()).judge(0, NOTHING)
 
     assert verdict.valid is None
@@ -131,13 +131,13 @@ class Illegible(Counter):
 def test_what_cannot_run_is_refused_before_any_load(
     scenario: Scenario, method: str, lay_out: Callable[..., RunTables]
 ) -> None:
-    """In one line that names the method, not by a crash that leaves the run waiting."""
+    """The error is one line with the method, not a crash that leaves the run waiting."""
     with pytest.raises(UsageError, match=rf"{scenario.name}: {method}\(\)"):
         lay_out(scenario)
 
 
 def test_a_verdict_may_name_what_json_has_no_value_for() -> None:
-    """A uuid or a decimal of the database stands as text."""
+    """A uuid or a decimal from the database is written as text."""
     verdict = Verdict("x", valid=False, count=1, first={"id": UUID(int=1), "sum": Decimal("1.50")})
 
     assert verdict.as_json()["first"] == {"id": "00000000-0000-0000-0000-000000000001", "sum": "1.50"}
@@ -201,7 +201,7 @@ def test_a_state_that_an_equal_scenario_read_is_not_read_again(lay_out: Callable
 
 
 def test_without_all_records_no_count_is_judged(lay_out: Callable[..., RunTables]) -> None:
-    """Neither the scenario's own nor that of receipts."""
+    """This holds for the scenario's check and for that of receipts."""
     tables = lay_out(Counter(), Counter(), receipts=True)
     _increment(tables.schemas[0])
 
@@ -223,7 +223,7 @@ class Clumsy(Counter):
 
 
 def test_a_check_may_change_what_it_is_given(lay_out: Callable[..., RunTables]) -> None:
-    """The next cell begins with what was read all the same."""
+    """The next cell starts from the state that was read."""
     tables = lay_out(Clumsy())
 
     assert [tables.judge(0, NOTHING)[0].valid for _ in range(2)] == [True, True]
@@ -261,7 +261,7 @@ def test_what_cannot_be_compared_later_is_refused(
 def test_a_scenario_that_wants_to_leave_is_refused(
     method: str, error: BaseException, lay_out: Callable[..., RunTables]
 ) -> None:
-    """In a line, not by leaving with exit code 0."""
+    """It ends with one line, not with exit code 0."""
 
     def leave(*_: Any) -> Any:
         raise error
@@ -273,7 +273,7 @@ def test_a_scenario_that_wants_to_leave_is_refused(
 
 
 def test_receipts_are_counted_even_where_the_check_crashes(lay_out: Callable[..., RunTables]) -> None:
-    """They need to know nothing of the scenario."""
+    """They do not depend on the scenario."""
     verdicts = lay_out(Crashing(), receipts=True).judge(0, NOTHING)
 
     assert [verdict.valid for verdict in verdicts] == [None, True]

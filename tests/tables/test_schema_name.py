@@ -1,4 +1,4 @@
-"""The name of a run's schema: what it tells, and what it is not taken for."""
+"""The name of a run's schema: the facts in it, and other names that do not match."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GIVEN = "hotrow_20261128t075000z_laptop_1a2b3c4d_12345_9f8e7d"
 
 
 def test_a_new_name_tells_its_maker() -> None:
-    """When, where and in which process: what tells a leftover from a run that goes on."""
+    """Time, machine and process distinguish a leftover from a schema of a running run."""
     before = datetime.now(UTC).replace(microsecond=0)
     maker = read(new_name())
 
@@ -41,7 +41,7 @@ def test_two_names_of_one_second_differ() -> None:
 
 
 def test_schemas_of_one_run_share_its_name() -> None:
-    """The second schema of a run, for other knobs, has a number more."""
+    """The second schema of a run, for other knobs, has an additional number."""
     first, second = read(GIVEN), read(f"{GIVEN}_1")
 
     assert first is not None
@@ -66,5 +66,5 @@ def test_schemas_of_one_run_share_its_name() -> None:
     ],
 )
 def test_other_schemas_are_nobodys(name: str) -> None:
-    """What hotrow did not make is never taken for a leftover."""
+    """A schema that hotrow did not create is never taken for a leftover."""
     assert read(name) is None

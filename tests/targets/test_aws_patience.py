@@ -1,4 +1,4 @@
-"""AWS that does not answer: making a token or reading metrics ends in one line."""
+"""AWS does not answer: signing a token or reading metrics ends with one line."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ region = us-east-1
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Profiles of a test's own, and limits of time that it can wait for."""
+    """Profiles for the test, and short time limits."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     config = tmp_path / "config"
@@ -57,7 +57,7 @@ def test_no_token(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
-    """CloudWatch accepts the request and says nothing."""
+    """CloudWatch accepts the request and does not answer."""
     monkeypatch.setenv("AWS_PROFILE", "base")
     with serving(lambda talk: talk.stay_silent()) as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDWATCH", f"http://{url.partition('@')[2].partition('/')[0]}")

@@ -1,4 +1,4 @@
-"""Opening connections to the stand-in's endpoint: TLS, tokens, what is tried again and what is not."""
+"""Opening connections to the stand-in's endpoint: TLS, tokens, and which refusals are retried."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def offer(dsn: str) -> Iterator[Offer]:
 
 @pytest.fixture
 def cluster(offer: Offer) -> Cluster:
-    """As `--host` names it."""
+    """The endpoint as a cluster."""
     (cluster,) = parse_clusters(offer.host())
     return cluster
 
@@ -67,7 +67,7 @@ def enter(connection: psycopg.Connection[Any]) -> int:
 
 
 def expired(cluster: Cluster) -> str:
-    """A token that was good in January 2025."""
+    """A token that was valid in January 2025."""
     values = {
         "Action": "DbConnectAdmin",
         "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
@@ -99,7 +99,7 @@ def test_tls_is_verified_and_begins_at_once(cluster: Cluster) -> None:
 
 
 def test_an_expired_token_is_replaced_at_once(cluster: Cluster) -> None:
-    """The server's hint is enough: the next try has a new token, and later connections keep it."""
+    """The server's hint is enough: the next try uses a new token, and so do later connections."""
     made = [expired(cluster), Signer()(cluster)]
     connector = Connector(cluster, sign=lambda _: made.pop(0))
 
@@ -187,7 +187,7 @@ def test_a_first_statement_that_is_refused_is_connecting_too(
     ],
 )
 def test_what_is_worth_another_try(text: str, cause: Cause | None) -> None:
-    """Whatever may pass by itself; never what only the user can change."""
+    """Refusals that may pass by themselves are retried; those that only the user can fix are not."""
     assert cause_of(psycopg.OperationalError(f'connection to server at "h", port 1 failed: {text}')) == cause
 
 
@@ -217,7 +217,7 @@ def test_a_rate_that_was_exceeded_slows_all_users_of_the_process(cluster: Cluste
 
 @pytest.fixture
 def set_faults(offer: Offer) -> Iterator[Callable[..., None]]:
-    """Puts faults in force, for one test."""
+    """Sets faults for one test."""
     assert offer
 
     def put(**values: Any) -> None:

@@ -1,4 +1,4 @@
-"""`-H dsql://…`: what it may say, what it means, and what is refused."""
+"""`-H dsql://…`: its options, their meaning, and what is refused."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_what_cannot_be_is_refused(host: str, named: str) -> None:
     "host", ["dsql://admin:hunter2@a?region=x-1", "dsql://a,hunter2@b?region=x-1", f"{ONE}?password=hunter2"]
 )
 def test_a_password_is_refused_and_not_repeated(host: str) -> None:
-    """A token takes its place; whatever was given is in no message."""
+    """A token replaces the password, which no message repeats."""
     with pytest.raises(UsageError, match="password") as caught:
         parse_target(host)
 

@@ -1,4 +1,4 @@
-"""Tokens: made once, renewed in time, accepted by what verifies them, and written nowhere."""
+"""Tokens: signed once, renewed in time, accepted by the endpoint, and written nowhere."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Counting:
 
 
 def test_a_token_is_kept_until_four_fifths_of_its_life(cluster: Cluster) -> None:
-    """It is made anew while the old one would still do."""
+    """It is renewed while the old one is still valid."""
     now_s = [1000.0]
     tokens = Tokens(cluster, Counting(), clock=lambda: now_s[0])
 
@@ -62,7 +62,7 @@ def test_a_token_is_kept_until_four_fifths_of_its_life(cluster: Cluster) -> None
 
 
 def test_an_expired_token_is_discarded_once_for_all(cluster: Cluster) -> None:
-    """Who learns it late does not throw the new one away."""
+    """A late report about the old token does not discard the new one."""
     tokens = Tokens(cluster, Counting(), clock=lambda: 0.0)
     expired = tokens.current()
 
@@ -74,7 +74,7 @@ def test_an_expired_token_is_discarded_once_for_all(cluster: Cluster) -> None:
 
 
 def test_users_that_come_together_share_one_signing(cluster: Cluster) -> None:
-    """256 first signings at once are what made an instance profile say NoCredentialsError."""
+    """With an instance profile, 256 first signings at once ended in NoCredentialsError."""
     all_here = threading.Barrier(32)
     sign = Counting()
     tokens = Tokens(cluster, sign, clock=lambda: 0.0)

@@ -1,4 +1,4 @@
-"""What becomes of a Python value on its way into a statement."""
+"""How a Python value becomes a parameter of a statement."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def session(dsn: str) -> Iterator[PostgresSession]:
     ],
 )
 def test_a_value_arrives_as_what_it_is(session: PostgresSession, kind: str, given: Any, arrives: Any) -> None:
-    """As psycopg adapts it; text in, Python value out."""
+    """Psycopg adapts the value; it is sent as text and read as a Python value."""
     assert session.execute(f"SELECT $1::{kind}", given).rows == [(arrives,)]
 
 
@@ -96,7 +96,7 @@ def test_the_server_infers_the_types(session: PostgresSession, schema: str) -> N
 
 
 class Strange:
-    """A type that nobody has told PostgreSQL of."""
+    """A type without an equivalent in PostgreSQL."""
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ class Strange:
     ],
 )
 def test_what_has_no_form_is_refused(session: PostgresSession, given: Any, said: str) -> None:
-    """Nothing is sent but what was meant: no `repr`, and no text cut off at a NUL. The session goes on."""
+    """Neither a `repr` nor a text cut off at a NUL is sent. The session can go on."""
     with pytest.raises(psycopg.Error, match=said) as caught:
         session.execute("SELECT $1", given)
 
@@ -126,7 +126,7 @@ def test_what_has_no_form_is_refused(session: PostgresSession, given: Any, said:
 
 @pytest.mark.parametrize("statement", ["SELECT 1\0, 2", "SELECT '\ud800'"])
 def test_a_statement_that_libpq_would_cut_off_is_refused(session: PostgresSession, statement: str) -> None:
-    """Libpq takes a text to end at its first NUL."""
+    """Libpq ends a text at its first NUL."""
     with pytest.raises(psycopg.DataError):
         session.execute(statement)
     with pytest.raises(psycopg.DataError):

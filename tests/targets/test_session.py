@@ -1,4 +1,4 @@
-"""One session on a real server: what travels, what comes back, and what an error says."""
+"""One session on a real server: statements, results and errors."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_values_travel_both_ways(session: PostgresSession) -> None:
 
 
 def test_a_transaction_commits(session: PostgresSession) -> None:
-    """BEGIN travels with the first statement; COMMIT answers with its tag."""
+    """BEGIN is sent with the first statement; COMMIT returns its tag."""
     session.begin()
     assert session.execute("UPDATE counter SET value = value + 1 WHERE id = $1", 0).count == 1
 
@@ -61,7 +61,7 @@ def test_it_runs_at_repeatable_read(session: PostgresSession) -> None:
 
 
 def test_the_statement_that_failed_is_known_without_its_values(session: PostgresSession) -> None:
-    """What an error is told with; a new transaction has sent nothing yet."""
+    """It is part of the error's report. A new transaction has not sent anything."""
     session.begin()
     with pytest.raises(psycopg.Error):
         session.execute("SELECT 1 / $1::int", 0)
@@ -73,7 +73,7 @@ def test_the_statement_that_failed_is_known_without_its_values(session: Postgres
 
 
 def test_rollback_undoes(session: PostgresSession) -> None:
-    """What was written is gone, and the session goes on."""
+    """The writes are gone, and the session can go on."""
     session.begin()
     session.execute("UPDATE counter SET value = 5")
     session.rollback()
@@ -82,7 +82,7 @@ def test_rollback_undoes(session: PostgresSession) -> None:
 
 
 def test_rollback_before_the_first_statement(session: PostgresSession) -> None:
-    """A transaction of which nothing was sent leaves nothing open."""
+    """A transaction without a statement leaves nothing open."""
     session.begin()
     session.rollback()
     session.execute("UPDATE counter SET value = 1")
@@ -188,7 +188,7 @@ def test_the_server_s_own_time_is_part_of_the_round_trip() -> None:
     ],
 )
 def test_targets(host: str, label: str, conflicts: str) -> None:
-    """A target's label says what is driven, and holds no secret."""
+    """A target's label names the target and contains no secret."""
     target = parse_target(host)
 
     assert (target.label, target.conflicts) == (label, conflicts)

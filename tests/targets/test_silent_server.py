@@ -1,4 +1,4 @@
-"""Servers that fall silent, or talk nonsense: one line, after a time that is bounded."""
+"""Servers that fall silent or send nonsense: one line, after a bounded time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ GARBLED = 150
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Limits of time that a test can wait for."""
+    """Short time limits for the tests."""
     for name in (
         "targets.target.OPENING_S",
         "tables.run_schema.TABLES_S",
@@ -44,12 +44,12 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def mute(talk: Talk) -> None:
-    """Accepts, and says nothing."""
+    """Accepts connections and does not answer."""
     talk.stay_silent()
 
 
 def polite(talk: Talk) -> None:
-    """Lets clients in, and says nothing more."""
+    """Lets clients in and then does not answer."""
     talk.greet()
     talk.stay_silent()
 
@@ -91,7 +91,7 @@ def test_a_silent_server_is_not_reachable(behave: Callable[[Talk], None]) -> Non
 
 
 def test_a_server_without_a_version() -> None:
-    """Whatever it is, it is no PostgreSQL."""
+    """The server is not PostgreSQL."""
     with serving(empty) as url, pytest.raises(TargetError) as caught:
         check_reachable(parse_target(url), BLOCKING)
 
@@ -110,7 +110,7 @@ def test_a_command_ends_with_one_line(command: str, behave: Callable[[Talk], Non
 
 
 def test_a_server_that_falls_silent_during_the_probes() -> None:
-    """The first statement without an answer ends them all, and says which it was."""
+    """The first statement without an answer ends the probes, and the line has that statement."""
 
     def behave(talk: Talk) -> None:
         talk.greet()
@@ -126,7 +126,7 @@ def test_a_server_that_falls_silent_during_the_probes() -> None:
 
 @pytest.mark.parametrize("exchanges", [0, 1])
 def test_tables_on_a_silent_server(exchanges: int) -> None:
-    """Making, filling and reading them ends, in one line."""
+    """Creating, filling and reading them ends with one line."""
     with serving(answering(exchanges)) as url:
         run_schema = RunSchema(parse_target(url), "run_1", Counter(), BLOCKING)
         for work in (lambda: run_schema.build(10), lambda: run_schema.observe(Counter()), run_schema.drop):
@@ -136,7 +136,7 @@ def test_tables_on_a_silent_server(exchanges: int) -> None:
 
 
 def test_a_session_without_an_answer_is_lost() -> None:
-    """Nobody knows what became of the statement, so the connection is given up."""
+    """The outcome of the statement is unknown, so the connection is closed."""
     with serving(answering(1)) as url:
         session = parse_target(url).connect(BLOCKING, "anywhere", answer_deadline_s=ANSWER_DEADLINE_S)
         with pytest.raises(psycopg.errors.ConnectionTimeout) as caught:
