@@ -172,8 +172,9 @@ class PostgresSession:
         self._connection = connection
         self._pgconn = connection.pgconn
         self._latency = latency
-        self._pace = Pace(waiting)
-        self._commit_took_s = 0.0
+        self._pace, self._commit_pace = Pace(waiting), Pace(waiting)  # a late round trip shortens no COMMIT
+        self._commits_took_s = (0.0, 0.0)
+        """How long the server took for the last two COMMITs."""
         self._waiting, self._ready = waiting, waiting.ready
         self._begin = begin
         self._rewrite = rewrite
@@ -250,12 +251,13 @@ class PostgresSession:
             raise psycopg.InterfaceError(
                 "the transaction had ended before its COMMIT: something else ended it"
             )
-        self._pace.fill(self._latency.commit_s, self._commit_took_s)
+        # The shorter of two is the estimate for this one: a COMMIT that stalled does not shorten the next.
+        self._commit_pace.fill(self._latency.commit_s, min(self._commits_took_s))
         sent_s = self._waiting.clock()
         try:
             answer = self._exchange("COMMIT")
         finally:
-            self._commit_took_s = self._waiting.clock() - sent_s
+            self._commits_took_s = (self._commits_took_s[1], self._waiting.clock() - sent_s)
         return (answer.command_status or b"").decode()
 
     def rollback(self) -> None:

@@ -13,7 +13,9 @@ from hotrow.targets.session import BLOCKING, Latency, Pace, PostgresSession, Wai
 from hotrow.targets.target import Target, parse_target, start
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from psycopg.pq.abc import PGresult
 
 
 @pytest.fixture
@@ -146,6 +148,32 @@ def test_latency_is_paid_a_round_trip_and_at_commit(target: Target) -> None:
         session.commit()
 
     assert timer.asked_s == [0.002, 0.002, 0.005]
+
+
+def test_a_commit_is_not_shortened_by_what_came_before_it(target: Target) -> None:
+    """Neither by round trips whose sleeps ended 2 ms late, nor by an earlier COMMIT that stalled for 4 ms."""
+    timer = SlowTimer(late_s=0.002)
+    stalls_s = iter((0.0, 0.0, 0.001, 0.004, 0.001))
+    with psycopg.connect(target.conninfo, autocommit=True) as connection:
+        session = PostgresSession(connection, Latency(rtt_s=0.002, commit_s=0.009), timer.waiting())
+        exchange = session._exchange
+
+        def stall(sql: str, values: Sequence[bytes | None] = ()) -> PGresult:
+            timer.late_s = 0.0 if sql == "COMMIT" else 0.002
+            timer.now_s += next(stalls_s) if sql == "COMMIT" else 0.0
+            return exchange(sql, values)
+
+        session._exchange = stall  # type: ignore[method-assign]
+        took_s = []
+        for _ in range(5):
+            session.begin()
+            session.execute("SELECT 1")
+            timer.late_s = 0.0
+            before_s = timer.now_s
+            session.commit()
+            took_s.append(timer.now_s - before_s)
+
+    assert took_s == pytest.approx([0.009, 0.009, 0.010, 0.013, 0.009])
 
 
 def test_late_timers_are_made_up_for() -> None:
