@@ -65,6 +65,7 @@ def test_a_kind_counts_by_the_rules_of_a_cell() -> None:
     attempts = mixed()
     (cell,) = summarise(run_of(attempts, kinds=BOTH))["cells"]
 
+    assert len(cell["kinds"]) == 2
     for index, kind in enumerate(cell["kinds"]):
         own = [record for record in attempts if record["kind"] == index]
         (alone,) = summarise(run_of(own))["cells"]

@@ -57,6 +57,7 @@ def test_every_option_of_a_command_is_declared(where: Where) -> None:
 @pytest.mark.parametrize("where", COMMANDS)
 def test_help_default_and_reader_are_the_declared_ones(where: Where) -> None:
     """A text that the reader does not take is refused with the reader's own words."""
+    assert len(options_of(where)) > 5
     for option in options_of(where):
         parameter = parameters(COMMANDS[where])[option.flag]
         assert parameter.help == option.help

@@ -25,6 +25,8 @@ def test_all_are_listed_with_their_knobs() -> None:
     """Name, meaning, and each knob's option, default and range."""
     text = shown()
 
+    assert len(ALL) >= 10
+    assert len([knob for kind in ALL.values() for knob in knobs_of(kind)]) > 10
     for name, kind in ALL.items():
         assert f"\n{name} " in f"\n{text}"
         for knob in knobs_of(kind).values():

@@ -176,7 +176,10 @@ def _every_skew(weights_file: Path) -> list[Table]:
 
 def test_one_table_tells_one_story(weights_file: Path) -> None:
     """For every skew: p falls with the rank and sums to 1; support, p_max, d_eff and groups agree with p."""
-    for table in _every_skew(weights_file):
+    tables = _every_skew(weights_file)
+
+    assert len(tables) > 5
+    for table in tables:
         p = table.probabilities()
         group_p, count = table.groups()
 
@@ -192,7 +195,10 @@ def test_one_table_tells_one_story(weights_file: Path) -> None:
 @pytest.mark.parametrize("first", [0, 2])
 def test_every_skew_draws_its_probabilities(weights_file: Path, first: int) -> None:
     """For every skew: ranks are drawn as often as p says, also when the two hottest are left out."""
-    for table in _every_skew(weights_file):
+    tables = _every_skew(weights_file)
+
+    assert len(tables) > 5
+    for table in tables:
         ranks = table.sample(_rng(), 50_000, first)
         p = table.probabilities()[first : table.support]
 

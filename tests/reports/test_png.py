@@ -174,6 +174,7 @@ def pictures(request: pytest.FixtureRequest) -> list[tuple[Figure, Pixels]]:
 
 def test_nothing_runs_off_the_picture(pictures: list[tuple[Figure, Pixels]]) -> None:
     """The outermost pixels of every picture are paper: no text and no mark is cut off."""
+    assert pictures
     for _, image in pictures:
         edges = (image[:4], image[-4:], image[:, :4], image[:, -4:])
         assert all((edge == 255).all() for edge in edges)
@@ -181,8 +182,10 @@ def test_nothing_runs_off_the_picture(pictures: list[tuple[Figure, Pixels]]) -> 
 
 def test_texts_do_not_overlap(pictures: list[tuple[Figure, Pixels]]) -> None:
     """Titles, ticks, names, key and notes keep clear of each other."""
+    assert pictures
     for figure, _ in pictures:
         boxes = [text.get_window_extent() for text in texts_of(figure) if text.get_text().strip()]
+        assert len(boxes) > 5
         pairs = itertools.combinations(boxes, 2)
         assert [pair for pair in pairs if touching(*pair)] == []
 

@@ -82,6 +82,7 @@ def test_a_region_counts_by_the_rules_of_a_cell() -> None:
     attempts = two_places()
     (cell,) = summarise(run_of(attempts, regions=EAST))["cells"]
 
+    assert len(cell["regions"]) == 2
     for index, region in enumerate(cell["regions"]):
         own = [record for record in attempts if record["region"] == index]
         (alone,) = summarise(run_of(own))["cells"]

@@ -55,7 +55,10 @@ def test_every_cell_is_measured(swept: Path) -> None:
 
 def test_the_equations_hold(swept: Path) -> None:
     """Every count adds up, and no acknowledged increment is lost."""
-    for cell in summary_of(swept)["cells"]:
+    cells = summary_of(swept)["cells"]
+
+    assert len(cells) == 4
+    for cell in cells:
         ended = {name: count for name, count in cell["transactions"].items() if name != "started"}
         assert cell["transactions"]["started"] == sum(ended.values())
         outcomes = {name: count for name, count in cell["attempts"].items() if name != "total"}

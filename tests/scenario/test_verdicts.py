@@ -239,13 +239,17 @@ def test_a_check_that_is_wrong_before_any_load_is_refused(said: Any, why: str) -
 
 def test_a_check_has_all_kinds_before_any_load() -> None:
     """As it will have them in a cell; to be undecided is no false alarm."""
-    scenario: Any = SimpleNamespace(
-        name="mine",
-        kinds=("a", "b"),
-        check=lambda *given: [Verdict(f"{len(given[2].kinds)} kinds", valid=None)],
-    )
+    numbers_of_kinds = []
+
+    def check(_before: Any, _after: Any, tally: Tally) -> list[Verdict]:
+        numbers_of_kinds.append(len(tally.kinds))
+        return [Verdict("undecided", valid=None)]
+
+    scenario: Any = SimpleNamespace(name="mine", kinds=("a", "b"), check=check)
 
     refuse_false_alarms(scenario, {}, {})
+
+    assert numbers_of_kinds == [2]
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
@@ -255,3 +259,8 @@ def test_no_built_in_check_alarms_by_itself(name: str) -> None:
     _, state, _ = BUILT_IN[name]
 
     refuse_false_alarms(scenario, state, state)
+
+    nothing = Tally(0, 0, kinds=[Tally(0, 0) for _ in scenario.kinds])
+    verdicts = scenario.check(state, state, nothing)
+    assert verdicts
+    assert [verdict.name for verdict in verdicts if verdict.valid is False] == []

@@ -180,7 +180,10 @@ def test_any_table_that_a_client_creates_is_adopted(dsn: str, schema: str) -> No
         a: SELECT body FROM thing     -> 1
         a: DROP VIEW thing            -> DROP VIEW
         a: SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace -> 0"""
-    for step, expected, observed in play(dsn, schema, script):
+    played = play(dsn, schema, script)
+
+    assert len(played) == 9
+    for step, expected, observed in played:
         assert (step, expected) == (step, observed)
 
 
@@ -191,5 +194,8 @@ def test_the_row_limit_falls_at_the_statement(dsn: str, accounts: str) -> None:
         a: INSERT INTO account SELECT id, 0 FROM generate_series(100, 3099) AS id -> INSERT 0 3000
         a: INSERT INTO account VALUES (-1, 0) -> 54000
         a: ROLLBACK -> ROLLBACK"""
-    for step, expected, observed in play(dsn, accounts, script):
+    played = play(dsn, accounts, script)
+
+    assert len(played) == 4
+    for step, expected, observed in played:
         assert (step, expected) == (step, observed)

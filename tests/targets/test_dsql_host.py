@@ -33,7 +33,10 @@ def test_options_replace_the_defaults(tmp_path: Path) -> None:
     ca.touch()
     options = f"user=app&sslrootcert={ca}&token_life=60s&session_life=90s&connect_rate=5&connect_burst=1"
 
-    for cluster in parse_clusters(f"{TWO}/postgres?{options}"):
+    clusters = parse_clusters(f"{TWO}/postgres?{options}")
+
+    assert len(clusters) == 2
+    for cluster in clusters:
         assert (cluster.user, cluster.sslrootcert) == ("app", str(ca))
         assert (cluster.token_life_s, cluster.session_life_s) == (60, 90)
         assert (cluster.connect_rate_per_s, cluster.connect_burst) == (5, 1)

@@ -239,4 +239,4 @@ def test_nonsense_is_told_in_one_line() -> None:
             stage[0] = number % 4
             with pytest.raises(HotrowError) as caught:
                 check_reachable(target, BLOCKING)
-            one_line(caught.value)
+            assert one_line(caught.value)

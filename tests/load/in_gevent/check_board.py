@@ -155,6 +155,8 @@ def test_the_first_failure_is_the_one_that_is_told(board: Board, runner: Runner)
 
     until(says(runner, failed="draw() cannot", exit_code=2), "failed")
 
+    assert [state["failed"] for state in runner.sent[TO_MASTER] if state["failed"]] == ["draw() cannot"]
+
 
 def test_closing_waits_for_what_is_in_flight(board: Board, tmp_path: Path) -> None:
     """An attempt that ends while the board closes is in the file."""

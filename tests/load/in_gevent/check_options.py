@@ -63,6 +63,7 @@ def test_help_default_and_reader_are_the_declared_ones() -> None:
     """Switches have no reader."""
     arguments = ours(argument_parser.get_parser(default_config_files=[]))
 
+    assert len(DECLARED) > 10
     for option in DECLARED:
         argument: Any = arguments[option.argument]
         assert argument.help == option.help

@@ -153,7 +153,8 @@ def test_those_that_start_take_no_places_of_those_that_are_in(tls: ssl.SSLContex
     """Mute connections are not counted among the clients."""
     with front(tls, backend, Limits(startup_s=600, connections=1)) as running:
         idle = [connect(running.port) for _ in range(3)]
-        psycopg.connect(running.conninfo).close()
+        with psycopg.connect(running.conninfo) as served:
+            assert served.execute("SELECT 1").fetchone() == (1,)
         for client in idle:
             client.close()
 

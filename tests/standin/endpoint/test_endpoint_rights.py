@@ -137,6 +137,7 @@ def test_admin_does_what_an_admin_does(admin: psycopg.Connection[Any], schema: s
         DROP ROLE {role} -> DROP ROLE
         DROP TABLE child -> DROP TABLE
         DELETE FROM parent -> DELETE 1"""
+    assert script.count(" -> ") == 18
     for line in script.splitlines():
         statement, _, expected = line.strip().partition(" -> ")
         assert (statement, say(admin, statement)) == (statement, expected)

@@ -42,22 +42,32 @@ def denial(token: str, user: str = "admin", at: datetime | None = None) -> Denie
     return caught.value
 
 
+def is_accepted(token: str, user: str = "admin") -> bool:
+    """Whether the token lets this user in now."""
+    try:
+        verify(token, CLUSTER, user, now())
+    except Denied:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("user", ["admin", "app"])
 @pytest.mark.parametrize("host", CLUSTER.hosts)
 def test_what_boto3_makes_is_accepted(user: str, host: str) -> None:
     """Each action for its users, each name of the endpoint."""
-    verify(make(host, user=user), CLUSTER, user, now())
+    assert is_accepted(make(host, user=user), user)
 
 
 def test_temporary_credentials_are_accepted() -> None:
     """Their session token is part of what is signed."""
-    verify(make(session_token="a+/=b"), CLUSTER, "admin", now())  # noqa: S106 - nobody's
+    assert is_accepted(make(session_token="a+/=b"))  # noqa: S106 - nobody's
 
 
 def test_the_order_of_the_query_is_the_signer_s() -> None:
     """Other languages' libraries write it otherwise; the signature is over the sorted one."""
     host, _, query = make().partition("/?")
-    verify(f"{host}/?{'&'.join(reversed(query.split('&')))}", CLUSTER, "admin", now())
+
+    assert is_accepted(f"{host}/?{'&'.join(reversed(query.split('&')))}")
 
 
 @pytest.mark.parametrize(
@@ -89,22 +99,21 @@ def test_what_is_no_token_is_denied(token: str) -> None:
 
 def test_an_admin_token_is_no_other_user_s() -> None:
     """The action is the user's, both ways."""
-    denial(make(), "app")
+    assert denial(make(), "app").hint == ""
 
 
 def test_no_byte_can_be_changed_left_out_or_added() -> None:
     """At every place: other characters, the other case, one less, one more, one twice."""
     token = make()
+    altered = [f"{token}x", f"{token}&x=y", f"{token}&Action=DbConnectAdmin"]
     for place, character in enumerate(token):
         others = {"x", "0", "%", "&", "=", "+", "\0", character.swapcase()} - {character}
-        for other in others:
-            denial(f"{token[:place]}{other}{token[place + 1 :]}")
-        denial(token[:place] + token[place + 1 :])
-        for added in (character, "x", " "):
-            denial(f"{token[:place]}{added}{token[place:]}")
-    denial(f"{token}x")
-    denial(f"{token}&x=y")
-    denial(f"{token}&Action=DbConnectAdmin")
+        altered += [f"{token[:place]}{other}{token[place + 1 :]}" for other in others]
+        altered.append(token[:place] + token[place + 1 :])
+        altered += [f"{token[:place]}{added}{token[place:]}" for added in (character, "x", " ")]
+
+    assert len(altered) > 10 * len(token)
+    assert {denial(each).sqlstate for each in altered} == {"28000"}
 
 
 def test_an_expired_token_is_told_so_as_aws_does() -> None:
@@ -138,7 +147,7 @@ def test_a_life_that_aws_does_not_allow_is_denied_though_signed(life: str) -> No
 
 def test_our_own_signature_is_the_same() -> None:
     """What the test above signs is accepted where the life is good."""
-    verify(_signed("604800"), CLUSTER, "admin", now())
+    assert is_accepted(_signed("604800"))
 
 
 def _signed(life: str) -> str:
