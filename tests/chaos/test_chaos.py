@@ -5,9 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from tests.support.commands import ROOT
 
 
+@pytest.mark.server
 def test_runs_that_are_killed_or_told_to_end() -> None:
     """Documented exit codes, at most a second of records lost, and never a false verdict."""
     done = subprocess.run(

@@ -21,6 +21,8 @@ from tests.support.local_home import new_home, value
 if TYPE_CHECKING:
     from hotrow.standin.account import Account
 
+pytestmark = pytest.mark.server
+
 
 def test_status_before_the_first_start_makes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """`status --json` of a fresh machine: not running, no dsn, where the data would be; exit code 0."""

@@ -14,6 +14,12 @@ from hotrow.standin.server import status
 from tests.support.local_home import python
 
 
+@pytest.fixture(autouse=True)
+def _no_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has chosen a PostgreSQL: these tests look for one, and start none."""
+    monkeypatch.delenv("HOTROW_PG_BIN", raising=False)
+
+
 def test_a_server_too_old_is_refused_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """HOTROW_PG_BIN wins, so an old one is an error: it says which version it is and which is needed."""
     postgres = tmp_path / "postgres"

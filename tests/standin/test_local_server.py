@@ -18,6 +18,8 @@ from hotrow.standin.server import Server, down, ensure_up, shut_down, status
 from hotrow.standin.settings import CONNECTIONS_MAX, admission
 from tests.support.local_home import AS_ROOT, ENSURE_UP, python, socket_of, value
 
+pytestmark = pytest.mark.server
+
 needs_root = pytest.mark.skipif(not AS_ROOT, reason="only root runs the server as another account")
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 
