@@ -103,7 +103,7 @@ def states(names: dict[str, str], host: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("host", ["local:rtt=0,commit=0", "plain:rtt=0,commit=0"])
 def test_leftovers_are_told_from_runs_that_go_on(left: dict[str, str], host: str) -> None:
-    """On this machine processes count, everywhere sessions. Schemas that hotrow did not create are not listed."""
+    """On this machine processes count, elsewhere sessions. Schemas of others are not listed."""
     assert states(left, host) == {
         "running here": "running",
         "killed": "ended",
