@@ -87,10 +87,10 @@ class Receipts:
         return hashlib.blake2b(name, digest_size=16).hexdigest()
 
     def look_up(self, connections: Connections, receipt: str) -> bool | None:
-        """Whether the transaction of this receipt was applied; final, as the module says.
+        """Whether the transaction of this receipt was applied; None without an answer in `PATIENCE_S`.
 
-        None where no answer came within `PATIENCE_S`. Every try has a connection of its own: what the last
-        one left behind on its server, or on its way there, is none of this one's business.
+        The answer is final, as the module's docstring shows. Every try has a new connection, so that nothing
+        that an earlier try left on the server or on the way there disturbs it.
         """
         deadline_s = self.clock_s() + PATIENCE_S
         failures = 0

@@ -1,4 +1,4 @@
-"""The policy `budget`: what a user may spend on retries, and lists of policies."""
+"""The policy `budget`, which bounds the retries of a user, and lists of policies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.attempting import CONFLICT, UNIQUE, Run
 
 
 def paid(budget: Budget, most: int = 100) -> int:
-    """How many retries it pays for until it is empty."""
+    """How many retries the budget pays for until it is empty."""
     return next((count for count in range(most) if not budget.pay()), most)
 
 
@@ -33,7 +33,7 @@ def test_deposits_of_a_tenth_make_whole_retries() -> None:
 
 
 def test_it_holds_no_more_than_the_burst() -> None:
-    """What quiet times would save up is lost."""
+    """Deposits above the burst are lost."""
     budget = Budget(ratio=2.0, burst=4)
     for _ in range(50):
         budget.deposit()
@@ -48,7 +48,7 @@ def test_only_the_policy_budget_has_one() -> None:
 
 
 def test_a_retry_that_cannot_be_paid_for_gives_up() -> None:
-    """The transaction ends with its conflict, final, though `max` would allow more."""
+    """The transaction ends with its conflict, although `max` would allow more retries."""
     run = Run([CONFLICT] * 9, retry="budget:ratio=0,burst=2,base=0,cap=0,max=5")
 
     assert run.go() is Outcome.CONFLICT
@@ -77,7 +77,7 @@ def test_max_stops_before_the_budget_does() -> None:
 
 
 def test_an_end_that_is_not_retried_costs_nothing() -> None:
-    """An error is final without a look at the budget."""
+    """An error is final, and the budget pays nothing."""
     run = Run([], retry="budget:ratio=0,burst=1", raises=UNIQUE)
 
     run.go()
@@ -117,7 +117,7 @@ def test_text_round_trip(text: str) -> None:
     ],
 )
 def test_refused(text: str, names: list[str]) -> None:
-    """A value that cannot be meant is refused in one line that names the parameter and what is allowed."""
+    """A value that is not valid is refused in one line that names the parameter and what is allowed."""
     with pytest.raises(UsageError) as refusal:
         parse_retry(text)
 
@@ -127,7 +127,7 @@ def test_refused(text: str, names: list[str]) -> None:
 
 
 def test_a_comma_starts_a_policy_unless_a_parameter_follows() -> None:
-    """Parameters and policies are both written by commas."""
+    """Commas separate both parameters and policies."""
     listed = parse_retries("none, full-jitter:base=10ms,cap=2s,aws-connector,budget:ratio=0.5, burst=3")
 
     assert [policy.spec for policy in listed] == [
@@ -150,7 +150,7 @@ def test_a_comma_starts_a_policy_unless_a_parameter_follows() -> None:
     ],
 )
 def test_lists_refused(text: str, names: list[str]) -> None:
-    """A list that cannot be meant is refused in one line."""
+    """A list that is not valid is refused in one line."""
     with pytest.raises(UsageError) as refusal:
         parse_retries(text)
 

@@ -1,4 +1,4 @@
-"""What is kept of an error: its message, statement and place, and no value of a parameter."""
+"""The note of an error: its message, statement and line, and no parameter values."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ NOTE = ErrorNote("duplicate key", "INSERT INTO pay VALUES ($1)", "mine.py:3")
     ],
 )
 def test_a_message_keeps_names_and_no_values(message: str, sqlstate: str, kept: str | None) -> None:
-    """PostgreSQL quotes values in class 22, and names elsewhere; the first line alone is kept."""
+    """PostgreSQL quotes values in class 22 and names in others. Only the first line is kept."""
     assert masked_message(message, sqlstate) == (message if kept is None else kept)
 
 
@@ -54,18 +54,18 @@ def test_a_message_keeps_names_and_no_values(message: str, sqlstate: str, kept: 
     ],
 )
 def test_a_statement_keeps_placeholders_and_no_strings(statement: str, kept: str) -> None:
-    """What a scenario writes into its SQL is masked as its parameters would be."""
+    """Strings in a scenario's SQL are masked, because they may be values."""
     assert masked_statement(statement) == kept
 
 
 def test_texts_are_bounded() -> None:
-    """However long a statement or a message is."""
+    """Long statements and messages are cut off."""
     assert len(masked_statement("SELECT " + "1, " * 1_000_000)) < 400
     assert len(masked_message("x" * 1_000_000, "")) < 400
 
 
 def test_an_error_of_the_server_is_noted_with_its_statement_and_line() -> None:
-    """The kind, the SQLSTATE, the message and what was sent last; the place is the scenario's own."""
+    """The note has kind, SQLSTATE, message, the last statement and the line in the scenario."""
     run = Run(["COMMIT"], raises=UNIQUE)
     run.go()
 
@@ -76,7 +76,7 @@ def test_an_error_of_the_server_is_noted_with_its_statement_and_line() -> None:
 
 
 def test_an_exception_of_the_scenario_is_noted_with_its_type() -> None:
-    """It has no SQLSTATE; type, first line and place say what it was."""
+    """It has no SQLSTATE, but a type, a first line and the line in the scenario."""
     run = Run(["COMMIT"], raises=ZeroDivisionError("by nothing\nsecond line"))
     run.go()
 
@@ -96,14 +96,14 @@ def test_a_commit_that_rolled_back_is_noted() -> None:
 
 @pytest.mark.parametrize(("error", "count"), [(CONFLICT, 0), (LOST, 1)])
 def test_conflicts_are_not_noted_and_lost_answers_are(error: Broken, count: int) -> None:
-    """What a conflict says is known; why an answer was lost is not."""
+    """The text of a conflict adds nothing; the text of a lost answer says why it was lost."""
     run = Run([error, "COMMIT"], retry="none")
     run.go()
 
     assert len(run.notes) == count
 
 
-def test_a_lost_answer_that_a_receipt_told_has_no_note() -> None:
+def test_a_lost_answer_that_a_receipt_resolved_has_no_note() -> None:
     """It committed: nothing failed."""
     run = Run([LOST], found=[True])
 
@@ -112,7 +112,7 @@ def test_a_lost_answer_that_a_receipt_told_has_no_note() -> None:
 
 
 def test_the_log_keeps_the_first_of_each_sort(tmp_path: Path) -> None:
-    """By cell, kind, outcome and SQLSTATE; of the client's errors by type."""
+    """A sort is a cell, kind, outcome and SQLSTATE; for errors of the client the type."""
     log = ErrorLog(tmp_path, 2)
     second = ErrorNote("another text", None, None)
     for cell, sqlstate, note in (
@@ -125,8 +125,8 @@ def test_the_log_keeps_the_first_of_each_sort(tmp_path: Path) -> None:
     for message in ("KeyError: a", "KeyError: b", "ValueError: c"):
         log.note(cell=0, kind=0, outcome=Outcome.ERROR, sqlstate="", note=ErrorNote(message, None, None))
 
-    found = [(line["cell"], line["sqlstate"], line["message"]) for line in read_errors(tmp_path)]
-    assert found == [
+    errors = [(line["cell"], line["sqlstate"], line["message"]) for line in read_errors(tmp_path)]
+    assert errors == [
         (0, "23505", "duplicate key"),
         (1, "23505", "another text"),
         (0, "42P01", "duplicate key"),
@@ -146,7 +146,7 @@ def test_the_log_is_bounded(tmp_path: Path) -> None:
 
 
 def test_a_log_that_cannot_be_written_fails_nothing(tmp_path: Path) -> None:
-    """The text is lost; the attempt's record is not. Once it can be written again, it is."""
+    """The text is lost, but not the record. The next error of the sort is written again."""
     directory = tmp_path / "gone"
     log = ErrorLog(directory, 0)
     log.note(cell=0, kind=0, outcome=Outcome.ERROR, sqlstate="23505", note=NOTE)
@@ -157,14 +157,14 @@ def test_a_log_that_cannot_be_written_fails_nothing(tmp_path: Path) -> None:
 
 
 def test_lines_that_are_not_ours_are_left_out(tmp_path: Path) -> None:
-    """A torn or foreign line costs a text, never the run."""
+    """Torn lines and lines with other fields are skipped; the run can still be read."""
     (tmp_path / "errors-0.jsonl").write_bytes(b'{"cell": 0}\n[1]\n\xff\nnull\n{"cell": 0, "ki')
 
     assert read_errors(tmp_path) == []
 
 
 def test_a_secret_in_a_parameter_stays_out() -> None:
-    """Only the primary message is read, with what it quotes masked."""
+    """Only the primary message is read, and values in it are masked."""
     run = Run(["COMMIT"], raises=Broken(Said("22P02", 'invalid input syntax for type integer: "secret"')))
     run.go()
 

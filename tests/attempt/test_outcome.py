@@ -1,4 +1,4 @@
-"""From SQLSTATE, marker and phase to the outcome of an attempt."""
+"""The outcome of an attempt from SQLSTATE, marker and phase."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ def test_deadlock(phase: Phase) -> None:
         (None, False),
     ],
 )
-def test_nobody_knows(sqlstate: str | None, lost: bool) -> None:
-    """Where COMMIT was in flight and no verdict of the server came back, the outcome is unknown."""
+def test_unknown_at_commit(sqlstate: str | None, lost: bool) -> None:
+    """If COMMIT was in flight and the server gave no answer, the outcome is unknown."""
     assert classify(Phase.COMMIT, sqlstate, "server unavailable", lost=lost) == (Outcome.UNKNOWN, Marker.NONE)
 
 
@@ -92,11 +92,11 @@ def test_lost_before_commit(phase: Phase, sqlstate: str | None, lost: bool) -> N
 
 @pytest.mark.parametrize("sqlstate", ["23505", "54000", "0A000"])
 def test_refused_at_commit(sqlstate: str) -> None:
-    """Any other SQLSTATE that answers COMMIT is an error: the server said no."""
+    """Any other SQLSTATE in answer to COMMIT is an error: the server refused it."""
     assert classify(Phase.COMMIT, sqlstate, "refused", lost=False) == (Outcome.ERROR, Marker.NONE)
 
 
-def test_an_answer_before_the_loss_is_believed() -> None:
+def test_an_answer_before_the_loss_counts() -> None:
     """A 40001 that arrived is a conflict even if the connection was gone right after it."""
     assert classify(Phase.COMMIT, "40001", CONFLICT_TEXTS[0], lost=True) == (Outcome.CONFLICT, Marker.OC000)
 

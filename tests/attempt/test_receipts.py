@@ -1,4 +1,4 @@
-"""The look-up of a receipt: whatever happens to it and to the COMMIT in doubt, its answer is the truth."""
+"""The look-up of a receipt: its answer is right whatever happens to it and to the COMMIT in doubt."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 RECEIPT = "0123456789abcdef0123456789abcdef"
 COMMIT_STEP = 3
-"""SELECT, INSERT, COMMIT: so many steps a look-up has that finds nothing."""
+"""SELECT, INSERT, COMMIT: the steps of a look-up that finds no receipt."""
 
 
 class Lost(Exception):  # noqa: N818 - a stand-in for a driver's error
@@ -71,11 +71,11 @@ class Database:
         return answer
 
     def land(self) -> None:
-        """The COMMIT in doubt: it applies, unless its key is taken."""
+        """Apply the COMMIT in doubt, unless its key exists."""
         self.rows.setdefault(RECEIPT, True)
 
     class Session:
-        """One look-up's connection: a snapshot, and what it wrote."""
+        """The connection of one look-up: its snapshot and its writes."""
 
         usable = True
 
@@ -118,7 +118,7 @@ class Database:
 
 
 class Clock:
-    """Seconds that pass only while somebody sleeps."""
+    """A clock that advances only during sleeps."""
 
     def __init__(self) -> None:
         self.now_s = 0.0
@@ -131,7 +131,7 @@ class Clock:
 
 
 def receipts_of(worker: int = 0, clock: Clock | None = None) -> Receipts:
-    """What a user has, on a clock of the test's or on the real one."""
+    """The receipts of a user, with a clock of the test or the real clock."""
     return Receipts(
         worker=worker,
         rng=np.random.default_rng(1),
@@ -143,8 +143,8 @@ def receipts_of(worker: int = 0, clock: Clock | None = None) -> Receipts:
 
 @pytest.mark.parametrize("lands_at", [None, *range(8)])
 @pytest.mark.parametrize("seed", range(25))
-def test_the_answer_is_the_truth_whenever_the_commit_lands(lands_at: int | None, seed: int) -> None:
-    """Before, between and after the steps of the look-up, and with steps or their answers lost on the way."""
+def test_the_answer_is_right_whenever_the_commit_is_applied(lands_at: int | None, seed: int) -> None:
+    """The COMMIT comes before, between or after the steps, and steps or their answers may be lost."""
     coins = np.random.default_rng(seed)
     faults = {step: str(coins.choice(["before", "after"])) for step in range(12) if coins.random() < 0.4}
     database = Database(lands_at, faults)
@@ -156,7 +156,7 @@ def test_the_answer_is_the_truth_whenever_the_commit_lands(lands_at: int | None,
 
 
 def test_a_look_up_that_finds_nothing_writes_a_tombstone() -> None:
-    """The plain case takes three steps on one connection of its own."""
+    """The simple case takes three steps on one new connection."""
     database = Database(None, {})
 
     assert receipts_of(clock=Clock()).look_up(database, RECEIPT) is False
@@ -173,7 +173,7 @@ def test_a_tombstone_whose_answer_was_lost_is_recognised() -> None:
 
 
 def test_a_server_that_cannot_be_reached_leaves_the_outcome_unknown() -> None:
-    """It is asked again with a growing pause, until the time is up."""
+    """The look-up tries again with growing pauses until its time is up."""
     clock = Clock()
     database = Database(None, dict.fromkeys(range(10_000), "before"))
 
@@ -200,7 +200,7 @@ def test_a_try_that_takes_too_long_is_given_up_and_repeated() -> None:
 
 
 def test_a_user_that_is_killed_does_not_go_on_asking() -> None:
-    """What is no `Exception` ends the look-up."""
+    """An exception that is not an `Exception` ends the look-up."""
     database = Database(None, {})
     database.session = _interrupt  # type: ignore[method-assign]
 
@@ -213,7 +213,7 @@ def _interrupt() -> Any:
 
 
 def test_every_worker_transaction_and_tombstone_has_an_id_of_its_own() -> None:
-    """They are told by the ledger alone, are uuids, and do not lie beside each other."""
+    """The ids can be calculated from the ledger, are uuids, and are not consecutive."""
     ids = [
         receipts_of(worker).id_of(transaction, spent)
         for worker in range(3)
@@ -234,7 +234,7 @@ def test_every_worker_transaction_and_tombstone_has_an_id_of_its_own() -> None:
 def test_receipts_lie_between_acknowledged_and_unknown(
     receipts: int, unknown: int, lost: int, doubled: int
 ) -> None:
-    """Fewer were lost, more were applied twice; what is unknown may count or not."""
+    """Fewer receipts mean lost work, more mean work applied twice; unknown outcomes may count or not."""
     verdict = check_receipts(receipts, Tally(committed=10, unknown=unknown))
 
     assert verdict.valid is (lost + doubled == 0)
@@ -262,7 +262,7 @@ def session(request: pytest.FixtureRequest, target: Target, schema: str) -> Iter
 
 
 def test_a_commit_that_was_applied_is_found(session: PostgresSession, target: Target, schema: str) -> None:
-    """On a real server: the receipt is there, and nothing is written."""
+    """On a real server: the receipt exists, and no tombstone is written."""
     session.commit()
 
     assert _settle(target, schema) is True
@@ -273,7 +273,7 @@ def test_a_commit_that_was_applied_is_found(session: PostgresSession, target: Ta
 def test_a_commit_that_lands_after_the_look_up_conflicts(
     session: PostgresSession, target: Target, schema: str
 ) -> None:
-    """The hole that a mere SELECT would leave: the tombstone makes the late COMMIT the second committer."""
+    """A SELECT alone would be wrong here. The tombstone makes the late COMMIT the second committer."""
     assert _settle(target, schema) is False
 
     with pytest.raises(Exception, match="OC000") as late:
@@ -288,7 +288,7 @@ def test_a_commit_that_lands_after_the_look_up_conflicts(
 def test_with_row_locks_the_look_up_waits_for_the_commit(
     session: PostgresSession, dsn: str, target: Target, schema: str, commits: bool
 ) -> None:
-    """The second writer of the id waits for the first, and then says what became of it."""
+    """The second writer of the id waits for the first, and then knows its outcome."""
     answers: list[bool | None] = []
     asking = threading.Thread(target=lambda: answers.append(_settle(target, schema)))
     asking.start()

@@ -1,4 +1,4 @@
-"""Retry policies: their formulas, their ends, their text."""
+"""Retry policies: their formulas, when they give up, and their text."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_mean(text: str, failures: int) -> None:
 
 @pytest.mark.parametrize("text", ["decorrelated:base=0", "decorrelated:base=5ms,cap=5ms"])
 def test_mean_of_a_decorrelated_constant(text: str) -> None:
-    """Where base leaves decorrelated no room, its delay and its mean are that constant."""
+    """If base and cap leave decorrelated no range, its delay and its mean are that constant."""
     policy = parse_retry(text)
 
     assert (
@@ -130,7 +130,7 @@ def test_text_round_trip(text: str) -> None:
     assert policy == parse_retry(policy.spec)
 
 
-def test_given_parameters_are_taken() -> None:
+def test_parameters_are_read() -> None:
     """Each parameter lands in its own field, in any order and with white space around it."""
     policy = parse_retry(" full-jitter: max=unlimited , within=30s, cap=2s,base=3ms ")
 
@@ -155,7 +155,7 @@ def test_given_parameters_are_taken() -> None:
     ],
 )
 def test_refused(text: str, names: list[str]) -> None:
-    """A text that cannot be meant is refused in one line: the option, what was wrong and what is allowed."""
+    """A text that is not valid is refused in one line: the option, the fault and what is allowed."""
     with pytest.raises(UsageError) as refusal:
         parse_retry(text)
     line = str(refusal.value)

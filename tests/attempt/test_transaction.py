@@ -39,7 +39,7 @@ def test_commit_at_once() -> None:
 def test_a_retryable_end_is_tried_again_with_the_same_work(
     error: Broken, outcome: Outcome, marker: Marker
 ) -> None:
-    """What certainly applied nothing is repeated exactly; only the last record is final."""
+    """An attempt that certainly applied nothing is repeated exactly; only the last record is final."""
     run = Run([error, error, "COMMIT"])
 
     assert run.go() is Outcome.COMMITTED
@@ -61,7 +61,7 @@ def test_redraw_draws_fresh_keys() -> None:
 
 
 def test_redraw_keeps_the_kind() -> None:
-    """A transaction is of one kind: draws of the others are passed over."""
+    """A transaction keeps its kind: draws of other kinds are skipped."""
     run = Run([CONFLICT, CONFLICT, "COMMIT"], redraw=True, kinds=3)
 
     run.go()
@@ -79,7 +79,7 @@ def test_giving_up_is_final() -> None:
 
 
 def test_backoff_is_waited_and_recorded() -> None:
-    """The wait before a retry is the policy's, and stands in the record of that retry."""
+    """The policy's wait before a retry is in the record of that retry."""
     run = Run([CONFLICT, "COMMIT"], retry="fixed:base=20ms")
 
     run.go()
@@ -98,7 +98,7 @@ def test_cut_off_leaves_no_final_record() -> None:
 
 @pytest.mark.parametrize("error", [LOST, BLIP])
 def test_unknown_is_never_retried(error: Broken) -> None:
-    """A connection lost, or XX000, while COMMIT was in flight: nobody knows, so nothing is tried again."""
+    """The connection broke, or XX000 came, while COMMIT was in flight: a retry could apply the work twice."""
     run = Run([error, "COMMIT"])
 
     assert run.go() is Outcome.UNKNOWN
@@ -130,7 +130,7 @@ def test_a_bug_in_the_scenario_is_an_error_of_the_attempt() -> None:
 
 
 def test_rejected_rolls_back_and_is_final() -> None:
-    """The business rule said no: rolled back on purpose, not an error, not retried."""
+    """The business rule refused the work: it is rolled back, is no error, and is not retried."""
     run = Run([], raises=Rejected("no money"))
 
     assert run.go() is Outcome.REJECTED
@@ -138,7 +138,7 @@ def test_rejected_rolls_back_and_is_final() -> None:
 
 
 def test_no_connection_is_an_error() -> None:
-    """Where no connection can be had the attempt fails, and says how long it waited for one."""
+    """If no connection can be opened, the attempt fails and records how long it waited."""
     run = Run([], refusal=OSError("refused"))
 
     assert run.go() is Outcome.ERROR
@@ -147,7 +147,7 @@ def test_no_connection_is_an_error() -> None:
 
 
 def test_a_kill_while_commit_is_in_flight_is_recorded_as_unknown() -> None:
-    """Whoever kills the user in the middle of COMMIT leaves an unknown behind, not nothing."""
+    """If the user is killed during COMMIT, the attempt is recorded as unknown."""
     run = Run([KeyboardInterrupt()])
 
     with pytest.raises(KeyboardInterrupt):
@@ -166,7 +166,7 @@ def test_a_kill_while_commit_is_in_flight_is_recorded_as_unknown() -> None:
     ],
 )
 def test_a_conflict_that_run_caught_is_a_conflict(raises: Exception | None, outcome: Outcome) -> None:
-    """Whatever the scenario made of it: it is retried, and not counted as rejected."""
+    """It is retried and not counted as rejected, whatever the scenario raised instead."""
     del outcome
     run = Run(["COMMIT"], raises=raises, retry="none")
     run.session.aborted_by = CONFLICT
@@ -176,8 +176,8 @@ def test_a_conflict_that_run_caught_is_a_conflict(raises: Exception | None, outc
     assert run.session.sent[-1] == "ROLLBACK"
 
 
-def test_a_rule_may_say_no_because_of_another_error() -> None:
-    """Such as a duplicate key."""
+def test_a_rule_may_reject_because_of_another_error() -> None:
+    """For example because of a duplicate key."""
     run = Run([], raises=Rejected("there already"))
     run.session.aborted_by = UNIQUE
 
@@ -185,20 +185,20 @@ def test_a_rule_may_say_no_because_of_another_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "said"), [(SystemExit(0), "SystemExit: 0"), (KeyboardInterrupt(), "KeyboardInterrupt")]
+    ("error", "text"), [(SystemExit(0), "SystemExit: 0"), (KeyboardInterrupt(), "KeyboardInterrupt")]
 )
-def test_a_run_that_wants_to_leave_the_program_is_an_error(error: BaseException, said: str) -> None:
-    """Of this attempt, with a text; the program goes on."""
+def test_a_run_that_tries_to_end_the_program_is_an_error(error: BaseException, text: str) -> None:
+    """It is an error of this attempt, with a note; the program goes on."""
     run = Run([], raises=error)
 
     assert run.go() is Outcome.ERROR
-    assert f"tried to end the program: {said}" in run.notes[0]["note"].message
+    assert f"tried to end the program: {text}" in run.notes[0]["note"].message
     assert run.notes[0]["note"].place.startswith("attempting.py:")
 
 
 @pytest.mark.parametrize("error", [GreenletExit(), GeneratorExit()])
-def test_who_is_killed_goes(error: BaseException) -> None:
-    """It is not the scenario's doing."""
+def test_a_killed_user_ends(error: BaseException) -> None:
+    """The kill is no error of the scenario."""
     run = Run([], raises=error)
 
     with pytest.raises(type(error)):
@@ -206,7 +206,7 @@ def test_who_is_killed_goes(error: BaseException) -> None:
 
 
 @pytest.mark.parametrize(
-    ("drawn", "said"),
+    ("drawn", "text"),
     [
         (SystemExit(0), "draw(): SystemExit: 0"),
         (KeyError("colour"), "draw(): KeyError: 'colour'"),
@@ -214,19 +214,19 @@ def test_who_is_killed_goes(error: BaseException) -> None:
         (Work((), (1,), kind=5), "kind is 5"),
     ],
 )
-def test_a_draw_that_cannot_be_is_an_error(drawn: Any, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Recorded as the end of its transaction, of which nothing was sent."""
+def test_a_draw_that_is_not_valid_is_an_error(drawn: Any, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is recorded as the end of its transaction, and nothing is sent."""
     run = Run([])
     monkeypatch.setattr(run.scenario, "draw", answering(drawn))
 
     assert run.go() is Outcome.ERROR
     assert (run.column("flags"), run.column("key")) == ([Flag.FINAL], [NO_KEY])
-    assert said in run.notes[0]["note"].message
+    assert text in run.notes[0]["note"].message
     assert run.session.sent == []
 
 
-def test_a_redraw_that_cannot_be_ends_the_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After the attempts that there were."""
+def test_a_redraw_that_is_not_valid_ends_the_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The records of the earlier attempts stay."""
     run = Run([CONFLICT], redraw=True)
     monkeypatch.setattr(run.scenario, "draw", answering(Work((1,), (1,)), ZeroDivisionError()))
 
@@ -237,7 +237,7 @@ def test_a_redraw_that_cannot_be_ends_the_transaction(monkeypatch: pytest.Monkey
 
 
 def answering(*answers: Any) -> Callable[..., Any]:
-    """A draw that returns or raises these, one after the other."""
+    """A draw that returns or raises these answers, one after another."""
     left = list(answers)
 
     def draw(*_: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The attempt loop with receipts: what becomes of a COMMIT whose answer was lost."""
+"""The attempt loop with receipts: the outcome of a COMMIT whose answer was lost."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def test_a_receipt_that_is_found_commits_the_transaction(error: Broken) -> None:
     assert run.connections.closed == 1  # asked on a new connection, though the old one may still stand
 
 
-def test_a_receipt_that_is_not_found_is_buried_and_the_work_tried_again() -> None:
-    """Nothing was applied: the policy goes on as after a conflict, with the same work and another receipt."""
+def test_a_missing_receipt_gets_a_tombstone_and_the_work_is_retried() -> None:
+    """Nothing was applied: the policy retries as after a conflict, with the same work and a new receipt."""
     run = Run([LOST, "COMMIT", "COMMIT"], found=[None])
 
     assert run.go() is Outcome.COMMITTED
@@ -37,8 +37,8 @@ def test_a_receipt_that_is_not_found_is_buried_and_the_work_tried_again() -> Non
     assert len(set(receipts_written(run))) == 2
 
 
-def test_a_policy_without_retries_ends_with_what_the_receipt_said() -> None:
-    """The transaction failed: certainly nothing was applied, and it is not tried again."""
+def test_a_policy_without_retries_ends_with_the_result_of_the_look_up() -> None:
+    """The transaction failed: certainly nothing was applied, and it is not retried."""
     run = Run([LOST, "COMMIT"], retry="none", found=[None])
 
     assert run.go() is Outcome.ERROR
@@ -46,7 +46,7 @@ def test_a_policy_without_retries_ends_with_what_the_receipt_said() -> None:
 
 
 def test_a_cell_that_closes_after_the_look_up_cuts_the_transaction_off() -> None:
-    """The record says what the receipt said, and is not final."""
+    """The record has the result of the look-up, and is not final."""
     run = Run([LOST, "COMMIT"], found=[None], pauses_until_closed=1)
 
     assert run.go() is None
@@ -54,7 +54,7 @@ def test_a_cell_that_closes_after_the_look_up_cuts_the_transaction_off() -> None
 
 
 def test_a_look_up_without_an_answer_leaves_the_outcome_unknown() -> None:
-    """The server stays away for as long as is waited: unknown, final, counted neither way."""
+    """The server does not answer in time: the outcome is unknown and final."""
     run = Run([LOST], found=[LOST] * 9)
 
     assert run.go() is Outcome.UNKNOWN
@@ -63,7 +63,7 @@ def test_a_look_up_without_an_answer_leaves_the_outcome_unknown() -> None:
 
 
 def test_a_kill_during_the_look_up_is_recorded_as_unknown() -> None:
-    """Once, and not as what the look-up might have found."""
+    """There is one record, and its outcome is unknown whatever the look-up would have found."""
     run = Run([LOST], found=[KeyboardInterrupt()])
 
     with pytest.raises(KeyboardInterrupt):
@@ -74,7 +74,7 @@ def test_a_kill_during_the_look_up_is_recorded_as_unknown() -> None:
 
 
 def test_retries_after_conflicts_keep_the_receipt() -> None:
-    """One receipt a transaction, first of its statements, so that at most one of its attempts can commit."""
+    """There is one receipt per transaction, as its first statement: at most one attempt can commit."""
     run = Run([CONFLICT, CONFLICT, "COMMIT"], found=[])
 
     run.go()
@@ -85,7 +85,7 @@ def test_retries_after_conflicts_keep_the_receipt() -> None:
 
 
 def test_without_receipts_none_is_written() -> None:
-    """The scenario's statements are all that is sent."""
+    """Only the scenario's statements are sent."""
     run = Run(["COMMIT"])
 
     run.go()
@@ -94,7 +94,7 @@ def test_without_receipts_none_is_written() -> None:
 
 
 def test_the_time_of_a_look_up_is_counted_as_the_commit_s() -> None:
-    """Body and backoff are what they are without one."""
+    """Body and backoff are the same as without a look-up."""
     plain, looked_up = Run(["COMMIT"], found=[]), Run([LOST], found=[True])
     plain.go()
     looked_up.go()

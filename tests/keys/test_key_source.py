@@ -64,7 +64,7 @@ def test_single_draws_follow_the_skew() -> None:
 
 
 def test_extreme_skew_does_not_hang() -> None:
-    """Where the hottest key takes all but 1e-18 of the draws, further keys are the next hottest, at once."""
+    """If the hottest key takes all but 1e-18 of the draws, further keys are the next hottest ones."""
     table = _table("zipf:60", 1000)
     source = KeySource(table, _rng())
 
@@ -72,14 +72,14 @@ def test_extreme_skew_does_not_hang() -> None:
 
 
 def test_skew_beyond_floating_point() -> None:
-    """Where the weights of cold keys are too small for a float, the hottest key not taken comes next."""
+    """If the weights of cold keys are too small for a float, the hottest key not yet taken comes next."""
     table = _table("zipf:1000", 5)
 
     assert table.rank_of(KeySource(table, _rng()).draw(5)).tolist() == [0, 1, 2, 3, 4]
 
 
 def test_hot_with_two_keys() -> None:
-    """`hot` with two keys a transaction is the hot row and one other, each other alike."""
+    """`hot` with two keys per transaction is the hot row and one other key, uniformly."""
     table = _table("hot", 20)
     source = KeySource(table, _rng())
     draws = [source.draw(2) for _ in range(20_000)]
@@ -109,6 +109,6 @@ def test_a_source_draws_on() -> None:
 
 
 def test_more_keys_than_there_are_cannot_be_drawn() -> None:
-    """A draw of more keys than there are is refused instead of running for ever."""
+    """A draw of more keys than there are is refused instead of running forever."""
     with pytest.raises(UsageError, match="3 distinct keys"):
         KeySource(_table("hot", 2), _rng()).draw(3)

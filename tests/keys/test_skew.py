@@ -32,7 +32,7 @@ def _table(text: str, keys: int) -> Table:
 
 
 def _zipf_p(theta: float, keys: int) -> NDArray[np.float64]:
-    """The definition, as plainly as it can be written."""
+    """The definition, in the simplest form."""
     weights = [k**-theta for k in range(1, keys + 1)]
     return np.array(weights) / math.fsum(weights)
 
@@ -153,7 +153,7 @@ def test_power_sum(theta: float, keys: int) -> None:
 
 
 def test_harmonic_sum() -> None:
-    """Where theta is 1 the sum is a harmonic number."""
+    """If theta is 1, the sum is a harmonic number."""
     assert zipf.power_sum(1.0, 10**9) == pytest.approx(special.digamma(10**9 + 1) + np.euler_gamma, rel=1e-12)
 
 
@@ -174,7 +174,7 @@ def _every_skew(weights_file: Path) -> list[Table]:
     return [_table(text, 40) for text in texts] + [_table(f"file:{weights_file}", 40)]
 
 
-def test_one_table_tells_one_story(weights_file: Path) -> None:
+def test_the_figures_of_a_table_agree(weights_file: Path) -> None:
     """For every skew: p falls with the rank and sums to 1; support, p_max, d_eff and groups agree with p."""
     tables = _every_skew(weights_file)
 
@@ -235,7 +235,7 @@ def test_groups_of_many_weights(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["uniform", "hot:1000", "hotspot:1:0.3", "zipf:0", "latest:0"])
 def test_even_skews_are_one_group(text: str) -> None:
-    """Whatever makes all keys alike equals uniform: one group, d_eff = keys, every rank drawn alike."""
+    """A skew that makes all keys equally likely equals uniform: one group, d_eff = keys."""
     table = _table(text, 1000)
 
     assert [values.tolist() for values in table.groups()] == [[0.001], [1000.0]]
@@ -253,7 +253,7 @@ def test_hotspot_shares() -> None:
 
 @pytest.mark.parametrize("text", ["uniform", "zipf:0.99", "zipf:1.5", "latest:1", "hotspot:0.2:0.8", "hot"])
 def test_one_key(text: str) -> None:
-    """With one key every skew draws it, surely."""
+    """With one key every skew draws this key."""
     table = _table(text, 1)
 
     assert (table.p_max, table.d_eff, table.support) == (1.0, 1.0, 1)
@@ -284,7 +284,7 @@ def test_bijection_of_very_many_keys(keys: int) -> None:
 
 
 def test_hot_keys_are_scattered() -> None:
-    """The ten hottest of 1,000 keys are no neighbours, and the hottest is not key 0."""
+    """The ten hottest of 1,000 keys are not neighbours, and the hottest is not key 0."""
     ids = sorted(_table("zipf:0.99", 1000).key_of(np.arange(10)).tolist())
 
     assert ids[0] > 0
@@ -300,7 +300,7 @@ def test_latest() -> None:
 
 
 def test_file(weights_file: Path) -> None:
-    """Each key has the weight that stands beside it; those of weight 0, or without a row, are never drawn."""
+    """Each key has the weight in its row; keys with weight 0, or without a row, are never drawn."""
     table = _table(f"file:{weights_file}", 10)
     p_by_key = table.probabilities()[table.rank_of(np.arange(10))]
 
@@ -329,7 +329,7 @@ def test_hottest(text: str) -> None:
 
 
 def test_hottest_of_a_file(weights_file: Path) -> None:
-    """Keys that a file does not list are colder than all that it lists."""
+    """Keys that are not in the file are colder than all keys in it."""
     table = _table(f"file:{weights_file}", 10)
 
     assert [table.hottest([9, 0, 3, 1]), table.hottest([9, 0, 3]), table.hottest([9, 0])] == [1, 3, 0]

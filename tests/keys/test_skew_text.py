@@ -73,7 +73,7 @@ def _refusal(text: str, keys: int = 10, keys_per_transaction: int = 1) -> str:
     ],
 )
 def test_refused(text: str, names: list[str]) -> None:
-    """A skew that cannot be meant is refused in one line: the option, what was wrong and what is allowed."""
+    """A text that is not valid is refused in one line: the option, the fault and what is allowed."""
     line = _refusal(text)
 
     assert line.startswith("--skew")
@@ -97,7 +97,7 @@ def test_refused_counts_of_keys(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "texts", [("hot", "hot:1"), ("zipf:0.99", "zipf:.990"), ("uniform", "zipf:0"), ("latest:0", "zipf:-0")]
 )
-def test_skews_that_draw_alike(texts: tuple[str, str]) -> None:
+def test_skews_with_the_same_draws(texts: tuple[str, str]) -> None:
     """Two spellings of one skew are refused: its cells would be measured twice, under two names."""
     with pytest.raises(UsageError, match="give each skew once"):
         parse_skews(texts)

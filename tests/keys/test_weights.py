@@ -21,7 +21,7 @@ def _written(path: Path, content: str) -> str:
 
 
 def _by_key(table: Table) -> dict[int, float]:
-    """The probability of each key that is drawn at all."""
+    """The probability of each key that can be drawn."""
     assert isinstance(table.ranks, Weighted)
     drawn = np.arange(table.support)
     return dict(zip(table.key_of(drawn).tolist(), table.ranks.p[drawn].tolist(), strict=True))
@@ -29,14 +29,14 @@ def _by_key(table: Table) -> dict[int, float]:
 
 @pytest.mark.parametrize("header", ["key,weight\n", "\ufeffkey, weight\r\n", ""])
 def test_a_weight_is_that_of_the_key_beside_it(tmp_path: Path, header: str) -> None:
-    """In whatever order the rows stand, and however far the keys lie apart."""
+    """The rows may have any order, and the keys may be far apart."""
     text = _written(tmp_path / "w.csv", header + '7,1\n"4000000000", 2\n\n3,1\n0,0\n')
     table = parse_skew(text).table(4_000_000_001)
 
     assert _by_key(table) == {7: 0.25, 4_000_000_000: 0.5, 3: 0.25}
 
 
-def test_places_are_a_bijection(tmp_path: Path) -> None:
+def test_the_placement_is_a_bijection(tmp_path: Path) -> None:
     """Each rank has a key of its own, and each key a rank, also among keys that are not listed."""
     table = parse_skew(_written(tmp_path / "w.csv", "9,1\n2,3\n5,2\n1,0\n")).table(12)
     keys = table.key_of(np.arange(12))
@@ -84,7 +84,7 @@ def test_refused_rows(tmp_path: Path, content: str, names: list[str]) -> None:
 
 
 def test_a_file_in_another_encoding(tmp_path: Path) -> None:
-    """Is refused, not guessed."""
+    """The file is refused; its encoding is not guessed."""
     (tmp_path / "w.csv").write_bytes(b"key,weight\n\xe9,1\n")
 
     with pytest.raises(UsageError, match="UTF-8"):
@@ -92,8 +92,8 @@ def test_a_file_in_another_encoding(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["pipe", "directory", "loop", "device"])
-def test_what_is_no_file_is_not_read(tmp_path: Path, kind: str) -> None:
-    """A pipe is not waited for, and a device not read until memory ends."""
+def test_what_is_no_regular_file_is_not_read(tmp_path: Path, kind: str) -> None:
+    """A pipe does not block, and a device does not fill the memory."""
     put_in_place(tmp_path / "w.csv", kind)
 
     with pytest.raises(UsageError, match="cannot be read"):
@@ -101,7 +101,7 @@ def test_what_is_no_file_is_not_read(tmp_path: Path, kind: str) -> None:
 
 
 def test_a_file_that_is_too_large(tmp_path: Path) -> None:
-    """It is refused before it is read whole; a sparse one of 1 TB takes no memory."""
+    """It is refused before it is read: a sparse file of 1 TB takes no memory."""
     path = tmp_path / "w.csv"
     path.touch()
     os.truncate(path, 2**40)
@@ -111,7 +111,7 @@ def test_a_file_that_is_too_large(tmp_path: Path) -> None:
 
 
 def test_keys_beyond_those_there_are(tmp_path: Path) -> None:
-    """They are refused with the number of keys that would do."""
+    """They are refused, and the message says how many keys are needed."""
     skew = parse_skew(_written(tmp_path / "w.csv", "0,1\n10,0\n"))
 
     with pytest.raises(UsageError, match="raise --keys to 11 or more"):
@@ -120,7 +120,7 @@ def test_keys_beyond_those_there_are(tmp_path: Path) -> None:
 
 
 def test_an_unchanged_file_is_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However often it is asked for; when it has changed, it is another one."""
+    """A file that has changed is parsed again."""
     parsed: list[str] = []
     parse = weights_module._parsed
 
@@ -139,7 +139,7 @@ def test_an_unchanged_file_is_parsed_once(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_two_names_of_one_content(tmp_path: Path) -> None:
-    """They draw alike, so they are refused as one skew given twice."""
+    """They have the same draws, so they are refused as one skew that is given twice."""
     texts = [_written(tmp_path / name, "0,1\n1,2\n") for name in ("a.csv", "b.csv")]
 
     with pytest.raises(UsageError, match="give each skew once"):
@@ -147,7 +147,7 @@ def test_two_names_of_one_content(tmp_path: Path) -> None:
 
 
 def test_a_run_keeps_its_weights(tmp_path: Path) -> None:
-    """With the file gone the run's own copy gives the same; the text that stands for it has no folder."""
+    """Without the file the copy in the run gives the same weights; its reference has no folder."""
     text = _written(tmp_path / "w.csv", "3,1\n1,3\n")
     skew, directory = parse_skew(text), tmp_path / "run"
     directory.mkdir()

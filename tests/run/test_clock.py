@@ -1,4 +1,4 @@
-"""The clock of a run, and how far the clocks of two processes are apart."""
+"""The clock of a run, and the offset between the clocks of two processes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def clocks(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, int]]:
 
 
 def test_a_step_of_the_wall_clock_does_not_move_it(clocks: dict[str, int]) -> None:
-    """It goes by the monotonic clock alone once it has started, and says how far the wall clock went away."""
+    """After its start it follows the monotonic clock only, and reports the step of the wall clock."""
     clock = RunClock.start()
     clocks["perf"] += 7
     clocks["wall"] += 7 + HOUR_NS
@@ -45,7 +45,7 @@ def test_the_estimate_is_exact_if_both_ways_take_the_same_time(ahead_ns: int) ->
 
 
 def test_the_true_offset_lies_within_half_the_delay() -> None:
-    """However the delay is split over the two ways; seeded."""
+    """The delay may be split over the two directions in any way; seeded."""
     rng = np.random.default_rng(5)
     for there, back, ahead in rng.integers(0, 10_000, (1_000, 3)).tolist():
         offset = estimate(
@@ -54,8 +54,8 @@ def test_the_true_offset_lies_within_half_the_delay() -> None:
         assert abs(offset.offset_ns - ahead) <= offset.delay_ns / 2 + 1
 
 
-def test_an_offset_that_may_be_none_is_none() -> None:
-    """Processes of one machine differ by less than a message takes: their times stay as they are."""
+def test_an_offset_that_may_be_zero_is_not_corrected() -> None:
+    """Clocks on one machine differ by less than a message takes, so their times stay unchanged."""
     assert Offset(0, 40, 100).correction_ns == 0
     assert Offset(0, 60, 100).correction_ns == 60
 

@@ -1,4 +1,4 @@
-"""The ledger: what is appended is what is read, torn tails are ignored, other files are refused."""
+"""The ledger: appended attempts are read back, torn tails are ignored, other files are refused."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _random_attempts(seed: int, count: int) -> list[dict[str, Any]]:
 
 
 def _expected(attempt: dict[str, Any], worker: int) -> dict[str, Any]:
-    """The same attempt as the reader gives it."""
+    """The same attempt as the reader returns it."""
     expected = {name: attempt[name] for name in INTEGERS} | {"worker": worker}
     expected |= {name: attempt[f"{name}_ns"] for name in DURATIONS}
     expected |= {name: WALL_NS + attempt[f"{name}_ns"] - PERF_NS for name in ("scheduled", "started")}
@@ -81,7 +81,7 @@ def _write(directory: Path, attempts: list[dict[str, Any]], worker: int = 0) -> 
 
 
 def test_layout() -> None:
-    """The packed record has the fields of `ATTEMPT` at the same places, of the same types, in 64 bytes."""
+    """The packed record has the fields of `ATTEMPT` at the same offsets, with the same types, in 64 bytes."""
     codes = {"i8": "q", "f4": "f", "u4": "I", "u2": "H", "u1": "B", "S5": "5s"}
     fields = [ATTEMPT[name] for name in ATTEMPT.names or ()]
     layout = "<" + "".join(codes[field.str[1:]] for field in fields)
@@ -91,7 +91,7 @@ def test_layout() -> None:
 
 
 def test_round_trip(tmp_path: Path) -> None:
-    """Every field of every attempt is read as it was appended, its times put on the wall clock."""
+    """Every field of every attempt is read as it was appended, with times of the wall clock."""
     attempts = _random_attempts(seed=1, count=500)
     _write(tmp_path, attempts, worker=7)
 
@@ -102,7 +102,7 @@ def test_round_trip(tmp_path: Path) -> None:
 
 
 def test_attempts_wait_in_memory_until_they_are_flushed(tmp_path: Path) -> None:
-    """Appending writes nothing and cannot fail; a flush writes all of it, and says how many that are."""
+    """Appending writes nothing and cannot fail; a flush writes everything and counts it."""
     writer = _writer(tmp_path)
     attempt = _random_attempts(seed=2, count=1)[0]
     for number in range(10_000):
@@ -115,7 +115,7 @@ def test_attempts_wait_in_memory_until_they_are_flushed(tmp_path: Path) -> None:
 
 
 def test_flush(tmp_path: Path) -> None:
-    """After a flush all that was appended can be read, while the writer goes on."""
+    """After a flush all appended attempts can be read, while the writer goes on."""
     writer = _writer(tmp_path)
     for attempt in _random_attempts(seed=3, count=3):
         writer.append(**attempt)
@@ -164,7 +164,7 @@ def test_torn_header(tmp_path: Path, size: int) -> None:
 
 
 def test_worker_without_attempts(tmp_path: Path) -> None:
-    """A worker that recorded nothing is no fault."""
+    """A worker may have recorded nothing."""
     _write(tmp_path, [])
 
     read = read_ledger(tmp_path)
@@ -174,7 +174,7 @@ def test_worker_without_attempts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"PK\x03\x04", b"x" * 200, b"HOTROW\n\n" + bytes(120)])
 def test_foreign_file(tmp_path: Path, content: bytes) -> None:
-    """A file that is not ours is refused by one line that names it."""
+    """A file that is no attempts file is refused in one line that names it."""
     (tmp_path / "attempts-0.bin").write_bytes(content)
 
     with pytest.raises(RunError, match=r"attempts-0\.bin: not a file of hotrow's attempts"):
@@ -236,7 +236,7 @@ def test_directory_that_is_missing(tmp_path: Path) -> None:
 
 
 def test_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a write that broke off within a record, the next flush goes on there: records stay whole."""
+    """After a write that ended within a record, the next flush continues there: records stay whole."""
     attempts = _random_attempts(seed=10, count=4)
     writer = _writer(tmp_path)
     for attempt in attempts:
@@ -286,7 +286,7 @@ def test_events(tmp_path: Path) -> None:
 
 
 def test_health(tmp_path: Path) -> None:
-    """The health of each worker is read apart; a run without any has none."""
+    """The health lines of each worker are read separately; a run may have none."""
     assert read_health(tmp_path) == {}
     append_health(tmp_path, 11, {"cell": None, "cpu": 0.5})
     append_health(tmp_path, 2, {"cell": 1, "cpu": 0.25})
@@ -308,8 +308,8 @@ def test_two_files_of_one_worker(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["pipe", "directory", "loop", "device"])
-def test_an_attempts_file_that_is_none(tmp_path: Path, kind: str) -> None:
-    """What stands in its place is refused in a line that names it; a pipe is not waited for."""
+def test_an_attempts_file_that_is_no_regular_file(tmp_path: Path, kind: str) -> None:
+    """It is refused in a line that names it; a pipe does not block."""
     put_in_place(tmp_path / "attempts-0.bin", kind)
 
     with pytest.raises(RunError, match=r"attempts-0\.bin: cannot be read"):

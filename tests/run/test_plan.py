@@ -1,4 +1,4 @@
-"""What a run cannot be planned with is refused in one line."""
+"""The plan of a run: its cells, and settings that are refused in one line."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _planned(**changes: Any) -> tuple[Cell, ...]:
 
 
 def test_each_combination_once() -> None:
-    """The last list turns fastest."""
+    """The last list changes fastest."""
     cells = _planned(skews=("uniform", "hot"), repeats=2)
 
     assert [(cell.repeat, cell.skew, cell.users) for cell in cells[:5]] == [
@@ -62,7 +62,7 @@ def test_each_combination_once() -> None:
     ],
 )
 def test_refused(changes: dict[str, Any], names: list[str]) -> None:
-    """A value given twice, out of its range, or more cells than a record can number; at once."""
+    """A value that is given twice or out of range, or more cells than a record can number."""
     with pytest.raises(UsageError) as refusal:
         _planned(**changes)
 

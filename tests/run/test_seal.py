@@ -1,4 +1,4 @@
-"""The seal of a run: whatever changes after its end is found out."""
+"""The seal of a run: it shows every change of its files."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _sealed(run: Path) -> dict[str, Any]:
 
 
 def test_a_run_is_as_it_was(run: Path) -> None:
-    """The seal names what is measured, not what is drawn; lines after it are no damage."""
+    """The seal covers measurements and not reports; lines after it are no damage."""
     append_event(run, {"event": "later"})
     sealed = read_events(run).objects[1]["files"]
 
@@ -54,7 +54,7 @@ def test_a_run_is_as_it_was(run: Path) -> None:
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("damage", ["bit", "cut", "longer", "gone", "pipe", "directory"])
 def test_any_change_is_found(run: Path, name: str, damage: str) -> None:
-    """One bit, one byte less, a file that is missing or no file."""
+    """One changed bit, one missing byte, a missing file, or something that is no regular file."""
     sealed, path = _sealed(run), run / name
     content = path.read_bytes()
     if damage == "bit":
@@ -72,9 +72,9 @@ def test_any_change_is_found(run: Path, name: str, damage: str) -> None:
 
 
 def test_a_name_in_a_seal_leads_nowhere_else(run: Path) -> None:
-    """A seal that was tampered with has no file looked at outside the run."""
+    """A manipulated seal cannot make hotrow read a file outside the run."""
     other = run.parent / "other.txt"
     other.write_text("x")
-    told = {"bytes": 1, "digest": json.dumps(None)}
+    entry = {"bytes": 1, "digest": json.dumps(None)}
 
-    assert broken_files(run / ".", {"../other.txt": told, str(other): told}) == ["../other.txt", str(other)]
+    assert broken_files(run / ".", {"../other.txt": entry, str(other): entry}) == ["../other.txt", str(other)]

@@ -1,4 +1,4 @@
-"""Calls of a scenario's own code: what it raises or returns that cannot be is refused in one line."""
+"""Calls of a scenario's methods: errors and values that are not valid are refused in one line."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Turned(Honest):
-    """A scenario with a knob."""
+class Knobbed(Honest):
+    """A scenario with one knob."""
 
     shards = Whole(1, "shards")
 
 
-class Deaf(Turned):
-    """One that does not turn it."""
+class IgnoresKnobs(Knobbed):
+    """A scenario whose `__init__` does not set the knob."""
 
     def __init__(self, **knobs: object) -> None:
         pass
 
 
-def leaving(error: BaseException) -> Callable[..., Any]:
-    """A method that raises this."""
+def raising(error: BaseException) -> Callable[..., Any]:
+    """A method that raises this error."""
 
     def leave(*_: object, **__: object) -> Any:
         raise error
@@ -43,18 +43,21 @@ def leaving(error: BaseException) -> Callable[..., Any]:
 @pytest.mark.parametrize("error", [SystemExit(0), SystemExit("a\nb"), KeyboardInterrupt(), KeyError("x")])
 @pytest.mark.parametrize("method", ["__init__", "keys_per_transaction", "draw"])
 def test_an_error_of_the_scenario_is_one_line(method: str, error: BaseException) -> None:
-    """Also if it wants to leave the program."""
-    own = leaving(error)
-    kind = type(
+    """This includes an error that would end the program."""
+    method_body = raising(error)
+    scenario_type = type(
         "Mine",
         (Honest,),
-        {method: property(own) if method.startswith("keys") else own, "__module__": __name__},
+        {
+            method: property(method_body) if method.startswith("keys") else method_body,
+            "__module__": __name__,
+        },
     )
     source = KeySource(parse_skew("uniform").table(10), np.random.default_rng(1))
 
     def call() -> None:
-        positive_number(make_scenario(kind, {}), "keys_per_transaction")
-        draw_checked(make_scenario(kind, {}), source, np.random.default_rng(1))
+        positive_number(make_scenario(scenario_type, {}), "keys_per_transaction")
+        draw_checked(make_scenario(scenario_type, {}), source, np.random.default_rng(1))
 
     with pytest.raises(UsageError, match=r"^cannot run mine: .*test_calling.py, line \d+\)$") as refused:
         call()
@@ -62,17 +65,17 @@ def test_an_error_of_the_scenario_is_one_line(method: str, error: BaseException)
     assert f"{method}(): {type(error).__name__}" in str(refused.value)
 
 
-def test_a_knob_that_is_not_turned_is_refused() -> None:
-    """An `__init__` of its own must pass the knobs on."""
-    assert make_scenario(Turned, {"shards": "4"}).knobs == {"shards": 4}
-    assert make_scenario(Deaf, {"shards": "1"}).knobs == {"shards": 1}
+def test_an_init_that_ignores_knobs_is_refused() -> None:
+    """The `__init__` of a scenario must pass the knobs on."""
+    assert make_scenario(Knobbed, {"shards": "4"}).knobs == {"shards": 4}
+    assert make_scenario(IgnoresKnobs, {"shards": "1"}).knobs == {"shards": 1}
     with pytest.raises(UsageError, match=r"does not set the knobs; call super\(\)"):
-        make_scenario(Deaf, {"shards": "4"})
+        make_scenario(IgnoresKnobs, {"shards": "4"})
 
 
 @pytest.mark.parametrize("value", [0, -1, 1.5, "2", None, True])
 def test_a_number_of_keys_is_a_whole_number(value: object) -> None:
-    """From 1 up; anything else would make every expectation false."""
+    """It is at least 1. Any other value would make all expected figures wrong."""
     scenario = type("Mine", (Honest,), {"rows_per_key": value})()
 
     with pytest.raises(UsageError, match=r"rows_per_key is .*; return a whole number of at least 1"):
@@ -83,13 +86,13 @@ def test_a_number_of_keys_is_a_whole_number(value: object) -> None:
     "kinds", ["order", ("a", "a"), ("a", ""), (1, 2), None, 3, tuple(f"k{number}" for number in range(257))]
 )
 def test_kinds_are_different_names(kinds: object) -> None:
-    """A text is a tuple of its letters: `("order")` would be five kinds."""
+    """A single text is refused: `("order")` would be five kinds, one per letter."""
     with pytest.raises(HotrowError, match="kinds of scenario mine"):
         check_name(type("Mine", (Honest,), {"kinds": kinds}))
 
 
-def test_a_drawn_work_is_one_that_a_retry_can_repeat() -> None:
-    """Lists become tuples and numbers of numpy plain ones."""
+def test_drawn_work_is_made_repeatable() -> None:
+    """Lists become tuples, and numpy's numbers become plain numbers."""
     drawn = Work([1, 2], [np.int64(3)], np.int64(0))  # type: ignore[arg-type]
     scenario = type("Mine", (Honest,), {"draw": lambda *_: drawn})()
     source = KeySource(parse_skew("uniform").table(10), np.random.default_rng(1))
@@ -101,7 +104,7 @@ def test_a_drawn_work_is_one_that_a_retry_can_repeat() -> None:
 
 
 def test_a_name_too_long_for_a_file_is_refused() -> None:
-    """The run's directory is called after the scenario."""
+    """The directory of a run is named after its scenario."""
     check_name(type("Mine", (Honest,), {"name": "a" * 64}))
 
     with pytest.raises(UsageError, match="at most 64") as caught:

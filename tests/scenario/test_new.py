@@ -1,4 +1,4 @@
-"""`hotrow new`: the file that it writes runs at once, and it writes over nothing."""
+"""`hotrow new`: the file that it writes runs at once, and no file is overwritten."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def test_what_is_written_runs_under_locust(hotrow_home: Path, tmp_path: Path) -> None:
-    """`locust -f` takes it as it is, its knob is an option, and its check holds."""
+    """`locust -f` runs the file, its knob is an option, and its check passes."""
     assert hotrow_home
     path = write_scenario("seat_booking", tmp_path)
     words = ["--headless", "-H", "local", "-u", "2", "-r", "2", "-t", "1s", "--warmup", "100ms"]
@@ -35,7 +35,7 @@ def test_what_is_written_runs_under_locust(hotrow_home: Path, tmp_path: Path) ->
 
 
 def test_what_is_written_runs_in_a_sweep(hotrow_home: Path, tmp_path: Path) -> None:
-    """`hotrow sweep` takes the same file, although it defines a user of its own, and lists its knob."""
+    """`hotrow sweep` runs the same file, although it has a user class, and takes a list for its knob."""
     assert hotrow_home
     path = write_scenario("seat_booking", tmp_path)
     words = ["--users", "1", "--skew", "hot", "--duration", "300ms", "--warmup", "100ms"]
@@ -48,10 +48,10 @@ def test_what_is_written_runs_in_a_sweep(hotrow_home: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("hotrow_home")
-def test_what_is_written_rejects_and_does_what_it_says(tmp_path: Path) -> None:
-    """Sold out is rejected, no show goes below zero, and the rehearsal finds nothing."""
-    kind = find_scenario(str(write_scenario("matinee", tmp_path)), {})
-    with staged(kind(seats=10), keys=1) as stage:
+def test_what_is_written_rejects_and_passes_its_checks(tmp_path: Path) -> None:
+    """A sold-out show rejects, no show goes below zero, and the rehearsal has no findings."""
+    scenario_type = find_scenario(str(write_scenario("matinee", tmp_path)), {})
+    with staged(scenario_type(seats=10), keys=1) as stage:
         before = stage.observe()
         findings = rehearse(stage.scenario, stage.target, stage.run_schema.schema, BLOCKING, keys=1, seed=1)
         played = stage.play(20)
@@ -64,19 +64,19 @@ def test_what_is_written_rejects_and_does_what_it_says(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["booking", "two_words"])
 def test_what_is_written_is_clean(name: str, tmp_path: Path) -> None:
-    """The default rules and form of ruff have nothing against it, for short and long names."""
+    """The default rules and format of ruff accept the file, for short and long names."""
     path = str(write_scenario(name, tmp_path))
 
     done = [run("ruff", *words, "--isolated", path) for words in (["check"], ["format", "--check"])]
 
-    assert [one.returncode for one in done] == [0, 0], [one.stdout for one in done]
+    assert [process.returncode for process in done] == [0, 0], [process.stdout for process in done]
 
 
 @pytest.mark.parametrize(
     "name", ["1st", "a b", "class", "Upper", "../up", "", "json", "hotrow", "scenarios", "locust"]
 )
-def test_a_name_that_cannot_be_is_refused(name: str, tmp_path: Path) -> None:
-    """No module's name, or one that the file would hide: one line, and no file."""
+def test_a_name_that_is_not_valid_is_refused(name: str, tmp_path: Path) -> None:
+    """The name of no module, or of another module, is refused in one line, and no file is written."""
     with pytest.raises(UsageError) as refused:
         write_scenario(name, tmp_path)
 
@@ -85,7 +85,7 @@ def test_a_name_that_cannot_be_is_refused(name: str, tmp_path: Path) -> None:
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
-    """A file that is there stays as it is."""
+    """A file that exists stays unchanged."""
     (tmp_path / "booking.py").write_text("mine")
 
     with pytest.raises(UsageError, match="exists already"):
@@ -94,14 +94,14 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert (tmp_path / "booking.py").read_text() == "mine"
 
 
-def test_a_directory_that_is_not_there_is_said(tmp_path: Path) -> None:
-    """In one line."""
+def test_a_missing_directory_is_reported(tmp_path: Path) -> None:
+    """The message is one line."""
     with pytest.raises(UsageError, match=r"booking\.py: cannot be written"):
         write_scenario("booking", tmp_path / "nowhere")
 
 
 def test_a_scenario_file_may_import_its_parts_first() -> None:
-    """What a scenario imports brings no psycopg, so that locust can still come before it."""
+    """The modules that a scenario imports do not import psycopg, so locust can still come before it."""
     code = "import hotrow.scenario, hotrow.knob, hotrow.errors, sys; sys.exit('psycopg' in sys.modules)"
 
     assert run("python", "-c", code).returncode == 0

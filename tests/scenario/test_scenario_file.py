@@ -1,4 +1,4 @@
-"""Which scenario is meant: a name, or a file of one's own; what cannot be found is refused in a line."""
+"""Scenarios by name or file; a scenario that cannot be found is refused in one line."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ def write(folder: Path, text: str, name: str = "mine.py") -> str:
     return str(path)
 
 
-def test_a_name_is_a_built_in_one() -> None:
-    """As `hotrow scenarios` lists them."""
+def test_a_name_finds_a_built_in_scenario() -> None:
+    """The names are those that `hotrow scenarios` lists."""
     assert find_scenario("counter", ALL) is ALL["counter"]
 
 
-def test_a_path_is_one_s_own(tmp_path: Path) -> None:
-    """The one that the file defines; what it imports does not count, and its neighbours can be imported."""
-    kind = find_scenario(write(tmp_path, MINE), ALL)
+def test_a_path_finds_the_scenario_of_the_file(tmp_path: Path) -> None:
+    """Imported scenarios do not count, and the file can import modules beside it."""
+    scenario_type = find_scenario(write(tmp_path, MINE), ALL)
 
-    assert kind.name == "mine"
-    assert describe(kind)["meaning"] == "My own."
-    assert find_scenario(str(tmp_path / "mine.py"), ALL) is kind
+    assert scenario_type.name == "mine"
+    assert describe(scenario_type)["meaning"] == "My own."
+    assert find_scenario(str(tmp_path / "mine.py"), ALL) is scenario_type
 
 
-def test_of_several_one_is_chosen(tmp_path: Path) -> None:
-    """By its name after the path."""
+def test_one_of_several_scenarios_is_chosen(tmp_path: Path) -> None:
+    """Its name follows the path."""
     path = write(tmp_path, MINE + ANOTHER)
 
     assert find_scenario(f"{path}:other", ALL).name == "other"
@@ -59,7 +59,7 @@ def test_of_several_one_is_chosen(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("x = 1\n", "defines no scenario"),
         (
@@ -75,22 +75,22 @@ def test_of_several_one_is_chosen(tmp_path: Path) -> None:
         ("raise KeyboardInterrupt\n", r"cannot be loaded: KeyboardInterrupt \(line 1\)"),
     ],
 )
-def test_a_file_that_will_not_do_is_refused(text: str, told: str, tmp_path: Path) -> None:
-    """In one line with the place."""
-    with pytest.raises(UsageError, match=told) as refused:
+def test_a_file_that_cannot_be_used_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    """The message is one line, with the line of the file."""
+    with pytest.raises(UsageError, match=message) as refused:
         find_scenario(write(tmp_path, text, "bad.py"), ALL)
 
     assert "\n" not in str(refused.value)
 
 
 def test_a_file_that_would_hide_a_module_is_refused(tmp_path: Path) -> None:
-    """Its folder comes first where modules are looked for."""
+    """Python searches the folder of the file first."""
     with pytest.raises(UsageError, match="hide Python's own module copy"):
         find_scenario(write(tmp_path, MINE, "copy.py"), ALL)
 
 
 @pytest.mark.parametrize("text", ["teleport", "nowhere/mine.py", "", "counter.py:"])
-def test_what_is_not_there_is_refused(text: str) -> None:
-    """A name lists the names, a path is repeated."""
+def test_an_unknown_scenario_is_refused(text: str) -> None:
+    """Unknown names, missing files and incomplete texts are refused."""
     with pytest.raises(UsageError):
         find_scenario(text, ALL)

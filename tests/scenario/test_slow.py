@@ -1,4 +1,4 @@
-"""While a scenario's own code takes long, it is said what is under way, and in which line."""
+"""Warnings while a scenario's code takes long: they name the step and the line."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Endless(Honest):
 
 
 class Heard(Exception):  # noqa: N818 - no error
-    """The alarm that somebody had set before has been heard."""
+    """The handler that was set before was called."""
 
 
 @pytest.fixture
 def alarm() -> Iterator[None]:
-    """An alarm of somebody else's, by which an endless loop ends."""
+    """A handler that was set before; it ends an endless loop."""
 
     def hear(*_: object) -> None:
         raise Heard
@@ -42,16 +42,16 @@ def alarm() -> Iterator[None]:
 
 @pytest.mark.usefixtures("alarm")
 def test_an_endless_loop_is_named_with_its_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """In one line; whoever had the alarm before hears it too, and has it again."""
+    """The warning is one line. The handler that was set before is called too, and is restored."""
     scenario = Endless()
 
     with pytest.raises(Heard), warn_while_slow(scenario, "draw()", 0.01, detail=lambda: ", by itself"):
         scenario.spin()
 
-    said = capsys.readouterr().err
-    assert said.startswith("hotrow: draw() of mine has taken 0 s so far, by itself, in spin() (")
-    assert f"{__file__}, line " in said
-    assert said.count("\n") == 1
+    output = capsys.readouterr().err
+    assert output.startswith("hotrow: draw() of mine has taken 0 s so far, by itself, in spin() (")
+    assert f"{__file__}, line " in output
+    assert output.count("\n") == 1
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
     with pytest.raises(Heard):
         signal.raise_signal(signal.SIGALRM)
@@ -59,7 +59,7 @@ def test_an_endless_loop_is_named_with_its_line(capsys: pytest.CaptureFixture[st
 
 @pytest.mark.usefixtures("alarm")
 def test_an_alarm_that_is_set_is_left_alone() -> None:
-    """Before or meanwhile: by whoever waits for the end of the process, say."""
+    """It may have been set before or during the block, for example to wait for the end of the process."""
     scenario = Endless()
     signal.setitimer(signal.ITIMER_REAL, 1000.0)
     with warn_while_slow(scenario, "draw()", first_s=2000.0):
@@ -73,8 +73,8 @@ def test_an_alarm_that_is_set_is_left_alone() -> None:
     assert 0 < after <= 1000
 
 
-def test_in_another_thread_nothing_is_said() -> None:
-    """Python lets only the main one listen; the code in question runs all the same."""
+def test_another_thread_gets_no_warnings() -> None:
+    """Python allows signal handlers only in the main thread; the code runs without warnings."""
     done = []
 
     def work() -> None:

@@ -1,4 +1,4 @@
-"""Which verdicts can be believed: none that cannot be one, and, if records were lost, none that counts."""
+"""Verdicts of checks: validated, and undecided if they depend on counts and records were lost."""
 
 from __future__ import annotations
 
@@ -47,17 +47,17 @@ BUILT_IN: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], Sequence[bool | 
         (False, None),
     ),
 }
-"""How each scenario's state changed in a cell, and what its checks say of it without counts."""
+"""For each scenario: its states before and after a cell, and its verdicts without counts."""
 
 
 def test_every_built_in_scenario_is_here() -> None:
-    """A new one says what it knows without counts."""
+    """A new scenario must be added to the table."""
     assert set(BUILT_IN) == set(ALL)
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
-def test_what_does_not_count_keeps_its_verdict(name: str) -> None:
-    """Right or wrong; and what counts is undecided and says why."""
+def test_a_check_without_counts_keeps_its_verdict(name: str) -> None:
+    """Whether it is valid or not. A check that depends on counts is undecided and says why."""
     scenario = ALL[name](**({"balance": "row"} if name == "ledger" else {}))
     before, after, expected = BUILT_IN[name]
 
@@ -73,20 +73,20 @@ def test_what_does_not_count_keeps_its_verdict(name: str) -> None:
 
 
 def without_records(check: Callable[[Tally], Any]) -> list[Verdict]:
-    """What is left of a check if records were lost."""
+    """The verdicts of a check if records were lost."""
     return run_check(SCENARIO, check, TALLY, records_lost=True)
 
 
 def if_it_differs(counted: Any) -> Callable[[Tally], list[Verdict]]:
-    """A check that decides by the counts what to say, and shows none of them."""
+    """A check whose decision depends on the counts, but whose verdict does not show them."""
     return lambda tally: [judge("n", [{"sales": 5}] if counted != tally.committed else [])]
 
 
 def caught(tally: Tally) -> Iterator[Verdict]:
-    """A check that goes on whatever happens."""
+    """A check that catches every exception."""
     try:
         same = bool(tally.committed == 5)
-    except BaseException:  # noqa: BLE001 - as bad as a check can be
+    except BaseException:  # noqa: BLE001 - the worst case of a check
         same = True
     yield Verdict("n", valid=same)
 
@@ -111,15 +111,15 @@ def caught(tally: Tally) -> Iterator[Verdict]:
         caught,
     ],
 )
-def test_a_verdict_that_rests_on_the_counts_is_undecided(check: Callable[[Tally], Any]) -> None:
-    """In whatever way it uses them, whatever it shows of them, and whatever it would have said."""
+def test_a_verdict_that_depends_on_counts_is_undecided(check: Callable[[Tally], Any]) -> None:
+    """It does not matter how the check uses the counts or what its verdict would have been."""
     assert [(verdict.name, verdict.valid, verdict.details) for verdict in without_records(check)] == [
         ("n", None, {"error": LOST})
     ]
 
 
-def test_a_count_beside_it_leaves_a_verdict_alone() -> None:
-    """Only a check that branches by the counts loses all that it says."""
+def test_a_count_does_not_change_other_verdicts() -> None:
+    """All verdicts are undecided only if the check itself branches on a count."""
 
     def check(tally: Tally, by_hand: bool | None) -> list[Verdict]:
         return [judge("total", [{"off_by": 3}]), Verdict("hand", by_hand), applied_once("n", 5, tally)]
@@ -132,14 +132,14 @@ def test_a_count_beside_it_leaves_a_verdict_alone() -> None:
 
 
 def test_receipts_are_counts_too() -> None:
-    """They are compared with acknowledgements."""
+    """The number of receipts is compared with the acknowledged transactions."""
     (verdict,) = without_records(lambda tally: [check_receipts(5, tally)])
 
     assert verdict.valid is None
 
 
 def test_a_check_that_crashes_without_counts_is_undecided() -> None:
-    """As any that crashes."""
+    """It is treated like any check that raises an error."""
     (verdict,) = without_records(lambda tally: [Verdict("n", valid=[True, False][tally.committed])])
 
     assert verdict.valid is None
@@ -147,7 +147,7 @@ def test_a_check_that_crashes_without_counts_is_undecided() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "why"),
+    ("returned", "why"),
     [
         (None, "NoneType"),
         ("no", "str"),
@@ -170,9 +170,9 @@ def test_a_check_that_crashes_without_counts_is_undecided() -> None:
     ],
 )
 @pytest.mark.parametrize("lost", [False, True])
-def test_what_is_no_verdict_is_never_believed(said: Any, why: str, lost: bool) -> None:
-    """It is one that knows nothing, and says in a line what was wrong; records have nothing to do with it."""
-    (verdict,) = run_check(SCENARIO, lambda _: said, TALLY, records_lost=lost)
+def test_what_is_no_verdict_is_refused(returned: Any, why: str, lost: bool) -> None:
+    """The result is one undecided verdict that says what is wrong, with or without lost records."""
+    (verdict,) = run_check(SCENARIO, lambda _: returned, TALLY, records_lost=lost)
 
     assert (verdict.name, verdict.valid) == ("check of mine", None)
     assert why in verdict.details["error"]
@@ -180,8 +180,8 @@ def test_what_is_no_verdict_is_never_believed(said: Any, why: str, lost: bool) -
 
 
 @pytest.mark.parametrize("error", [SystemExit(0), SystemExit("bye"), ZeroDivisionError()])
-def test_a_check_that_wants_to_leave_has_found_nothing(error: BaseException) -> None:
-    """It does not end the run, least of all with exit code 0."""
+def test_a_check_that_tries_to_end_the_program_is_undecided(error: BaseException) -> None:
+    """It does not end the run."""
 
     def leave(tally: Tally) -> list[Verdict]:
         del tally
@@ -194,21 +194,21 @@ def test_a_check_that_wants_to_leave_has_found_nothing(error: BaseException) -> 
 
 
 def test_a_violation_is_at_least_one() -> None:
-    """Whoever says only that it does not hold is not quoted with "0 violations"."""
+    """A verdict that is not valid and has no count counts as one violation."""
     (verdict,) = run_check(SCENARIO, lambda _: [Verdict("x", valid=False)], TALLY)
 
     assert verdict.count == 1
 
 
 def test_numbers_of_other_libraries_are_numbers() -> None:
-    """A whole number of numpy stands as one, not as text."""
+    """A whole number of numpy becomes a number in JSON, not a text."""
     verdict = Verdict("x", valid=True, details={"rows": np.int64(7)})
 
     assert verdict.as_json()["details"] == {"rows": 7}
 
 
 def test_counts_may_be_whole_numbers_of_any_type() -> None:
-    """A sum of bigint is a Decimal, and numpy has integers of its own; a verdict has plain ones."""
+    """A sum of bigint is a Decimal, and numpy has its own integers. A verdict has plain integers."""
     tally = Tally(10, 0)
 
     right, wrong = run_check(
@@ -222,23 +222,23 @@ def test_counts_may_be_whole_numbers_of_any_type() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "why"),
+    ("returned", "why"),
     [
         ([Verdict("total unchanged", valid=False)], "violation although .* rolled back: total unchanged;"),
         (Verdict("x", valid=True), r"check\(\): TypeError: returned a Verdict; return a list"),
         ([Verdict("x", valid=np.True_)], r"check\(\): ValueError: x: valid is np.True_"),  # type: ignore[arg-type]
     ],
 )
-def test_a_check_that_is_wrong_before_any_load_is_refused(said: Any, why: str) -> None:
-    """Nothing was done, so it has nothing to find."""
-    scenario: Any = SimpleNamespace(name="mine", kinds=("a", "b"), check=lambda *_: said)
+def test_a_check_that_is_wrong_before_any_load_is_refused(returned: Any, why: str) -> None:
+    """Every transaction was rolled back, so there is nothing to find."""
+    scenario: Any = SimpleNamespace(name="mine", kinds=("a", "b"), check=lambda *_: returned)
 
     with pytest.raises(UsageError, match=f"^cannot run mine: .*{why}"):
         refuse_false_alarms(scenario, {}, {})
 
 
 def test_a_check_has_all_kinds_before_any_load() -> None:
-    """As it will have them in a cell; to be undecided is no false alarm."""
+    """The tally has all kinds, as in a cell. An undecided verdict is no false alarm."""
     numbers_of_kinds = []
 
     def check(_before: Any, _after: Any, tally: Tally) -> list[Verdict]:
@@ -254,7 +254,7 @@ def test_a_check_has_all_kinds_before_any_load() -> None:
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_no_built_in_check_alarms_by_itself(name: str) -> None:
-    """Whatever was there before is no matter of the cell."""
+    """Data that was there before the cell causes no violation."""
     scenario = ALL[name]()
     _, state, _ = BUILT_IN[name]
 

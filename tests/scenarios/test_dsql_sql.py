@@ -1,4 +1,4 @@
-"""The SQL of every scenario keeps to what Aurora DSQL can do."""
+"""The SQL of every scenario uses only what Aurora DSQL supports."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 KEYS = 100
 TRANSACTIONS = 50
 REFUSED = "hotrow.refuse("
-"""What the rewriting makes of a statement that Aurora DSQL refuses."""
+"""The form of a statement that Aurora DSQL refuses, after rewriting."""
 LINT = shutil.which("dsql-lint", path=BIN) or shutil.which("dsql-lint")
 
 
 class Noting:
-    """A session that notes what it is asked."""
+    """A session that keeps its statements."""
 
     def __init__(self, session: Any) -> None:
         self._session = session
@@ -48,7 +48,7 @@ class Noting:
 
 
 def statements(scenario: Scenario) -> list[str]:
-    """Tables, seeds, and what fifty transactions and a check say, played on the stand-in."""
+    """The statements for tables, seeds, fifty transactions and a check, played on the stand-in."""
     target = start(parse_target("local:rtt=0,commit=0"))
     run_schema = RunSchema(target, f"hotrow_sql_{scenario.name.replace('-', '_')}", scenario, BLOCKING)
     run_schema.build(KEYS)
@@ -69,14 +69,14 @@ def statements(scenario: Scenario) -> list[str]:
 
 @pytest.fixture(scope="module")
 def all_statements(hotrow_home: object) -> dict[str, list[str]]:
-    """Of each scenario, and of receipts."""
+    """The statements of each scenario, and of receipts."""
     assert hotrow_home
     of_scenarios = {name: statements(kind()) for name, kind in ALL.items()}
     return {**of_scenarios, "receipts": [TABLE, WRITE, COUNT]}
 
 
 def lint(sql: list[str]) -> list[str]:
-    """What AWS's linter has against these statements; it reads them and needs no network."""
+    """The findings of AWS's linter about these statements; it needs no network."""
     if LINT is None:
         pytest.skip("dsql-lint is not installed")
     text = ";\n".join(sql) + ";\n"
@@ -90,7 +90,7 @@ def lint(sql: list[str]) -> list[str]:
 
 
 def test_the_stand_in_s_rules_refuse_none(all_statements: dict[str, list[str]]) -> None:
-    """Every statement passes what the stand-in refuses because Aurora DSQL does."""
+    """The stand-in refuses what Aurora DSQL refuses, and it refuses no statement of a scenario."""
     assert REFUSED in rewrite("TRUNCATE account")
     for name, said in all_statements.items():
         assert len(said) >= 3, name
@@ -98,7 +98,7 @@ def test_the_stand_in_s_rules_refuse_none(all_statements: dict[str, list[str]]) 
 
 
 def test_aws_s_linter_has_nothing_against_any(all_statements: dict[str, list[str]]) -> None:
-    """And it would say so: an index without ASYNC is found."""
+    """The linter works: it finds an index without ASYNC."""
     assert lint(["CREATE INDEX i ON t (v)"]) == ["index_async: CREATE INDEX i ON t (v);"]
 
     assert {name: lint(said) for name, said in all_statements.items()} == {name: [] for name in ALL} | {

@@ -1,4 +1,4 @@
-"""Many rows a transaction: batches are whole, their order is as asked, and the check finds halves."""
+"""Many rows per transaction: batches are whole and in the chosen order, and the check finds parts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_sorted_is_ascending() -> None:
 
 
 def test_random_puts_the_hottest_row_anywhere() -> None:
-    """The skew draws it first; the batch updates it at any of its places."""
+    """The skew draws it first; the batch updates it at any position."""
     batches = drawn("random")
     (hottest,) = set.intersection(*map(set, batches))
 
@@ -54,7 +54,7 @@ def test_batches_are_whole_whatever_their_order(order: str) -> None:
 
 
 def test_half_a_batch_is_found() -> None:
-    """Three rows of a batch of ten that are missing: it is not whole, and one is lost."""
+    """Three rows of a batch of ten are missing: the batch is not whole, and one batch is lost."""
     with staged(Batch(), keys=10) as stage:
         before = stage.observe()
         played = stage.play(5)
@@ -67,7 +67,7 @@ def test_half_a_batch_is_found() -> None:
 
 
 def test_a_batch_that_was_applied_twice_is_found() -> None:
-    """Whole it is, but one too many."""
+    """It is whole, but there is one batch too many."""
     with staged(Batch(), keys=10) as stage:
         before = stage.observe()
         played = stage.play(5)
@@ -79,7 +79,7 @@ def test_a_batch_that_was_applied_twice_is_found() -> None:
 
 
 def test_an_unknown_outcome_may_be_either() -> None:
-    """A batch that nobody knows of may be there or not, but not in part."""
+    """A batch with an unknown outcome may exist or not, but not in part."""
     verdicts = [
         Batch(rows=2).check({"total": 0}, {"total": total}, Tally(3, unknown=1)) for total in (6, 7, 8, 10)
     ]
@@ -93,7 +93,7 @@ def test_an_unknown_outcome_may_be_either() -> None:
 
 
 def test_more_rows_than_aurora_dsql_takes_are_refused() -> None:
-    """3,000 a transaction, one of them the receipt's."""
+    """The limit is 3,000 rows per transaction, and one of them may be the receipt."""
     assert Batch(rows=2999).keys_per_transaction == 2999
     with pytest.raises(UsageError, match="--rows 3000"):
         Batch(rows=3000)

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("hotrow_home")
 
 @pytest.mark.parametrize("shards", [1, 4])
 def test_every_increment_is_counted(shards: int) -> None:
-    """Clients that meet on one counter lose none, whatever the number of its rows."""
+    """Clients on one counter lose no increment, whatever its number of rows."""
     with staged(Counter(shards=shards)) as stage:
         before = stage.observe()
         played = stage.play(200, clients=4, skew="hot")
@@ -31,7 +31,7 @@ def test_every_increment_is_counted(shards: int) -> None:
     [("UPDATE counter SET value = value - 1", "lost"), ("UPDATE counter SET value = value + 1", "doubled")],
 )
 def test_a_wrong_counter_is_found(wrong: str, found: str) -> None:
-    """An increment that was taken back, or made twice, is counted as that."""
+    """An increment that was undone counts as lost, one that was made twice as doubled."""
     with staged(Counter(), keys=1) as stage:
         before = stage.observe()
         played = stage.play(20)

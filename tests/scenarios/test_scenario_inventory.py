@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("hotrow_home")
 @pytest.mark.parametrize("conflicts", ["commit", "locks"])
 @pytest.mark.usefixtures("dsn")
 def test_the_last_piece_is_sold_once(guard: str, conflicts: str) -> None:
-    """Clients that want more than there is sell all of it and no more, and the rest is rejected."""
+    """Clients that want more than the stock sell all of it and no more; the other sales are rejected."""
     host = FULL_SPEED if conflicts == "commit" else PLAIN
     with staged(Inventory(stock=20, guard=guard), keys=3, host=host) as stage:
         before = stage.observe()
@@ -31,7 +31,7 @@ def test_the_last_piece_is_sold_once(guard: str, conflicts: str) -> None:
 
 @pytest.mark.parametrize("guard", ["condition", "read"])
 def test_sales_of_one_item_conflict(guard: str) -> None:
-    """They write its row; those that conflict are tried again and none is lost."""
+    """They write its row. Sales that conflict are retried, and none is lost."""
     with staged(Inventory(guard=guard)) as stage:
         before = stage.observe()
         played = stage.play(120, clients=4, skew="hot")
@@ -42,7 +42,7 @@ def test_sales_of_one_item_conflict(guard: str) -> None:
 
 
 def test_oversold_items_are_found() -> None:
-    """Stock below nothing, and more sales than there were pieces: first, worst and last item."""
+    """A negative stock, and more sales than pieces: the first, worst and last item are shown."""
     with staged(Inventory(stock=2), keys=5) as stage:
         before = stage.observe()
         stage.sql("UPDATE item SET stock = -1 WHERE id IN (0, 4)")
@@ -61,7 +61,7 @@ def test_oversold_items_are_found() -> None:
 
 
 def test_stock_that_vanished_is_found() -> None:
-    """Pieces that were taken without a sale, or put back, are no overselling but do not add up."""
+    """Pieces that were taken without a sale, or put back, are no overselling, but do not add up."""
     with staged(Inventory(stock=50), keys=5) as stage:
         before = stage.observe()
         played = stage.play(20)
@@ -82,7 +82,7 @@ def test_stock_that_vanished_is_found() -> None:
     ],
 )
 def test_a_sale_lost_or_doubled_is_found(wrong: str, found: str) -> None:
-    """By the count, and because stock and sales no longer add up."""
+    """The count of sales is wrong, and stock and sales do not add up."""
     with staged(Inventory(), keys=5) as stage:
         before = stage.observe()
         played = stage.play(20)
@@ -94,7 +94,7 @@ def test_a_sale_lost_or_doubled_is_found(wrong: str, found: str) -> None:
 
 
 def test_a_sale_of_unknown_outcome_may_be_there_or_not() -> None:
-    """Neither is a violation; one more than that is."""
+    """Both are correct; one sale more is a violation."""
     with staged(Inventory(), keys=5) as stage:
         before = stage.observe()
         stage.play(20)
@@ -103,8 +103,8 @@ def test_a_sale_of_unknown_outcome_may_be_there_or_not() -> None:
     assert [verdict.valid for verdict in verdicts] == [True, True, False]
 
 
-def test_what_was_wrong_before_a_cell_is_not_this_cell_s() -> None:
-    """An item that was off before is no new violation while right sales go on; one that goes further is."""
+def test_a_fault_from_before_the_cell_is_not_counted() -> None:
+    """An item that was wrong before is no new violation, unless it becomes worse."""
     with staged(Inventory(stock=50), keys=2) as stage:
         stage.sql("UPDATE item SET stock = stock - 1")
         before = stage.observe()

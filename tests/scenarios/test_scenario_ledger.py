@@ -29,7 +29,7 @@ def test_appending_never_conflicts_on_one_hot_account(ids: str) -> None:
 
 
 def test_a_balance_in_a_row_conflicts_and_stays_the_sum() -> None:
-    """The illness: postings to one account meet on its row, but none is lost there or among the entries."""
+    """Postings to one account conflict on its row, but none is lost, in the row or among the entries."""
     with staged(Ledger(balance="row")) as stage:
         before = stage.observe()
         played = stage.play(120, clients=4, skew="hot")
@@ -42,7 +42,7 @@ def test_a_balance_in_a_row_conflicts_and_stays_the_sum() -> None:
 
 @pytest.mark.parametrize("balance", ["sum", "row"])
 def test_only_a_balance_in_a_row_is_declared_as_written(balance: str) -> None:
-    """An entry under a key of its own meets nobody."""
+    """An entry under a key of its own cannot conflict, so it is not declared."""
     rng = np.random.default_rng(1)
     work = Ledger(balance=balance).draw(KeySource(parse_skew("hot").table(5), rng), rng)
 
@@ -50,7 +50,7 @@ def test_only_a_balance_in_a_row_is_declared_as_written(balance: str) -> None:
 
 
 def test_a_time_ordered_id_carries_the_time_and_is_version_7() -> None:
-    """RFC 9562: 48 bits of Unix time in ms come first; version and variant stand where they belong."""
+    """RFC 9562: 48 bits of Unix time in ms come first; version and variant are at their positions."""
     rng = np.random.default_rng(1)
     keys = KeySource(parse_skew("hot").table(5), rng)
     before_ms = time.time_ns() // 1_000_000
@@ -70,7 +70,7 @@ def test_a_time_ordered_id_carries_the_time_and_is_version_7() -> None:
     ],
 )
 def test_an_entry_lost_or_doubled_is_found(wrong: str, found: str) -> None:
-    """It is counted as that."""
+    """It counts as lost or as doubled."""
     with staged(Ledger()) as stage:
         before = stage.observe()
         played = stage.play(20)
@@ -82,7 +82,7 @@ def test_an_entry_lost_or_doubled_is_found(wrong: str, found: str) -> None:
 
 
 def test_a_posting_of_unknown_outcome_may_be_there_or_not() -> None:
-    """Neither is a violation; one more than that is."""
+    """Both are correct; one entry more is a violation."""
     with staged(Ledger()) as stage:
         before = stage.observe()
         stage.play(20)
@@ -92,7 +92,7 @@ def test_a_posting_of_unknown_outcome_may_be_there_or_not() -> None:
 
 
 def test_balances_that_are_not_their_sums_are_found() -> None:
-    """With the first, the worst by difference, and the last account."""
+    """The first account, the worst by difference and the last are shown."""
     with staged(Ledger(balance="row")) as stage:
         before = stage.observe()
         played = stage.play(20)
@@ -110,8 +110,8 @@ def test_balances_that_are_not_their_sums_are_found() -> None:
     assert drift == [(1, 4), (2, 103), (9, -4)]
 
 
-def test_what_was_wrong_before_a_cell_is_not_this_cell_s() -> None:
-    """A balance that was off before is no new violation while right postings go on; a further drift is."""
+def test_a_fault_from_before_the_cell_is_not_counted() -> None:
+    """A balance that was wrong before is no new violation, unless it drifts further."""
     with staged(Ledger(balance="row"), keys=2) as stage:
         stage.sql("UPDATE account SET balance = 7")
         before = stage.observe()

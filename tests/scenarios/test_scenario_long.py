@@ -1,4 +1,4 @@
-"""Think time in the transaction: it is spent between read and write, and no update is lost by it."""
+"""A wait in the transaction: it lies between read and write, and no update is lost by it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("hotrow_home")
 
 
 class Noting:
-    """A session that notes what it is asked, and has seven in every quota."""
+    """A session that keeps its statements, and has 7 used in every quota."""
 
     def __init__(self) -> None:
         self.asked: list[object] = []
@@ -27,7 +27,7 @@ class Noting:
 
 
 def test_it_waits_between_its_read_and_its_write() -> None:
-    """As long as `hold` says; what it writes comes from what it read."""
+    """It waits as long as `hold`, and writes what it read plus one."""
     session = Noting()
 
     Long(hold="20ms").run(session, Work(parameters=(3,), writes=(3,)))
@@ -35,7 +35,7 @@ def test_it_waits_between_its_read_and_its_write() -> None:
     assert session.asked == [("SELECT", 3), 0.02, ("UPDATE", 3, 8)]
 
 
-def test_no_use_is_lost_where_clients_meet() -> None:
+def test_no_use_is_lost_under_contention() -> None:
     """Clients that read the same value conflict, and every acknowledged use is there."""
     with staged(Long(hold="2ms")) as stage:
         before = stage.observe()
@@ -52,7 +52,7 @@ def test_no_use_is_lost_where_clients_meet() -> None:
     [("UPDATE quota SET used = used - 2", "lost"), ("UPDATE quota SET used = used + 2", "doubled")],
 )
 def test_a_wrong_quota_is_found(wrong: str, found: str) -> None:
-    """Uses that are gone, or counted twice, are counted as that."""
+    """Uses that are missing count as lost, uses that are counted twice as doubled."""
     with staged(Long(hold="0"), keys=1) as stage:
         before = stage.observe()
         played = stage.play(20)
@@ -64,7 +64,7 @@ def test_a_wrong_quota_is_found(wrong: str, found: str) -> None:
 
 
 def test_an_unknown_outcome_may_be_either() -> None:
-    """One that nobody knows of may be there or not."""
+    """A use with an unknown outcome may be counted or not."""
     verdicts = [
         Long().check({"total": 5}, {"total": total}, Tally(10, unknown=1)) for total in (14, 15, 16, 17)
     ]

@@ -17,7 +17,7 @@ from tests.support.playing import staged
 pytestmark = pytest.mark.usefixtures("hotrow_home")
 
 ONCE, STOCK, MONEY = 0, 1, 2
-"""Places of the verdicts."""
+"""Indexes of the verdicts."""
 OVERLAPPING = "local:rtt=300us,commit=300us"
 """Round trips long enough that the transactions of several clients are open at once."""
 
@@ -29,7 +29,7 @@ def work_of(kind: int, sellers: tuple[int, int]) -> Work:
 
 
 def test_everything_adds_up_after_a_contended_play() -> None:
-    """Both kinds meet on a hot seller, conflict, and leave every check valid."""
+    """Both kinds conflict on a hot seller, and every check is valid."""
     with staged(Orders(), host=OVERLAPPING) as stage:
         before = stage.observe()
         played = stage.play(80, clients=4, skew="hot")
@@ -47,7 +47,7 @@ def test_everything_adds_up_after_a_contended_play() -> None:
     "kinds", [(ORDER, ORDER), (ORDER, TRANSFER), (TRANSFER, ORDER), (TRANSFER, TRANSFER)]
 )
 def test_any_two_that_share_a_seller_conflict(kinds: tuple[int, int]) -> None:
-    """Whatever their kinds: the second to commit loses, as `writes` says."""
+    """The second to commit conflicts, for all kinds, as `writes` declares."""
     works = [work_of(kind, sellers) for kind, sellers in zip(kinds, [(2, 3), (3, 4)], strict=True)]
     with staged(Orders()) as stage, stage.session() as first, stage.session() as second:
         for session, work in zip((first, second), works, strict=True):
@@ -60,7 +60,7 @@ def test_any_two_that_share_a_seller_conflict(kinds: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("share", [0.0, 0.7, 1.0])
 def test_the_kinds_are_mixed_as_asked(share: float) -> None:
-    """The share of orders is that of the knob; either kind writes the two sellers that it drew."""
+    """The share of orders is that of the knob; both kinds write the two sellers that they drew."""
     rng = np.random.default_rng(1)
     keys = KeySource(parse_skew("uniform").table(20), rng)
     works = [Orders(orders=share).draw(keys, rng) for _ in range(1000)]
@@ -71,7 +71,7 @@ def test_the_kinds_are_mixed_as_asked(share: float) -> None:
 
 
 def test_what_is_sold_out_is_rejected_and_never_oversold() -> None:
-    """Five units of each of two items: some orders are refused as a whole, and stock stays at least 0."""
+    """Two items with five units each: some orders are rejected as a whole, and stock stays at least 0."""
     with staged(Orders(stock=5, orders=1), keys=2) as stage:
         before = stage.observe()
         played = stage.play(20, clients=2)
@@ -96,7 +96,7 @@ def test_what_is_sold_out_is_rejected_and_never_oversold() -> None:
     ],
 )
 def test_each_wrong_is_found_by_its_own_check(wrong: str, verdict: int) -> None:
-    """An order that is gone or doubled, a unit or a cent that is missing: only that verdict says so."""
+    """An order that is lost or doubled, a unit or a cent that is missing: only its own verdict fails."""
     with staged(Orders()) as stage:
         before = stage.observe()
         played = stage.play(30)
@@ -108,7 +108,7 @@ def test_each_wrong_is_found_by_its_own_check(wrong: str, verdict: int) -> None:
 
 
 def test_a_wrong_stock_is_shown_by_item() -> None:
-    """First, worst and last are items, with how far each is off; the worst is the one most off."""
+    """First, worst and last are items with their difference; the worst has the largest difference."""
     with staged(Orders(orders=0)) as stage:
         before = stage.observe()
         stage.sql("UPDATE item SET stock = stock - id WHERE id IN (2, 3)")
@@ -121,8 +121,8 @@ def test_a_wrong_stock_is_shown_by_item() -> None:
     assert shown == [(2, -2), (5, 9), (7, -1)]
 
 
-def test_more_sold_than_there_was_is_found() -> None:
-    """Stock and orders add up, but the stock is below nothing."""
+def test_a_negative_stock_is_found() -> None:
+    """Stock and orders add up, but the stock is negative."""
     line = "INSERT INTO order_line VALUES ('00000000-0000-4000-8000-000000000000', 4, 7, 0)"
     with staged(Orders(stock=5)) as stage:
         before = stage.observe()
@@ -135,7 +135,7 @@ def test_more_sold_than_there_was_is_found() -> None:
 
 
 def test_what_was_wrong_before_is_not_counted_again() -> None:
-    """A cell answers for what it did itself: an item that stays as wrong as it was is not its fault."""
+    """An item that was wrong before the cell and does not change is no violation of this cell."""
     with staged(Orders(orders=0)) as stage:
         stage.sql("UPDATE item SET stock = stock - 1 WHERE id < 4")
         before = stage.observe()
@@ -148,7 +148,7 @@ def test_what_was_wrong_before_is_not_counted_again() -> None:
 
 
 def test_unknown_orders_may_be_either_and_unknown_transfers_are_no_orders() -> None:
-    """The count allows for orders that nobody knows of; an unknown transfer changes nothing of it."""
+    """The count allows for orders with an unknown outcome, and not for transfers."""
     nothing = {"balances": 0, "turnover": 0, "orders": 0, "wrong": []}
     tally = Tally(13, unknown=6, kinds=[Tally(10, unknown=1), Tally(3, unknown=5)])
     found = [

@@ -1,4 +1,4 @@
-"""Read-mostly: reads never conflict and never see half an edit; where one does, the check knows it."""
+"""Read-mostly: reads never conflict and never see half an edit; the check finds one that does."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ pytestmark = pytest.mark.usefixtures("hotrow_home")
 
 
 def tally_of(edits: int, unknown: int = 0) -> Tally:
-    """Of a cell in which so many edits were acknowledged."""
+    """The tally of a cell with this number of acknowledged edits."""
     return Tally(edits, unknown, kinds=[Tally(0, 0), Tally(edits, unknown)])
 
 
 def test_reads_never_conflict_and_edits_are_counted_once() -> None:
-    """Readers and writers of one hot article: only writers meet, and nobody sees half an edit."""
+    """Readers and writers of one hot article: only writers conflict, and nobody sees half an edit."""
     with staged(ReadMostly(reads=0.5)) as stage:
         before = stage.observe()
         played = stage.play(240, clients=4, skew="hot")
@@ -33,7 +33,7 @@ def test_reads_never_conflict_and_edits_are_counted_once() -> None:
 
 @pytest.mark.parametrize(("reads", "kind"), [(1, READ), (0, WRITE)])
 def test_the_share_decides_the_kind(reads: int, kind: int) -> None:
-    """All read at 1, all edit at 0."""
+    """With 1 all transactions read, with 0 all edit."""
     with staged(ReadMostly(reads=reads)) as stage:
         played = stage.play(20)
 
@@ -41,7 +41,7 @@ def test_the_share_decides_the_kind(reads: int, kind: int) -> None:
 
 
 def test_half_an_edit_that_readers_saw_stays_known_after_it_has_gone() -> None:
-    """Readers note what they saw; each is one violation, found though the tables are whole again."""
+    """Each half edit that a reader recorded is a violation, even if the tables are whole again."""
     with staged(ReadMostly(reads=1), keys=4) as stage:
         before = stage.observe()
         stage.sql("UPDATE article SET revision = revision + 1 + id WHERE id IN (1, 3)")
@@ -60,7 +60,7 @@ def test_half_an_edit_that_readers_saw_stays_known_after_it_has_gone() -> None:
 
 
 def test_half_an_edit_that_is_left_is_found() -> None:
-    """Though nobody read it."""
+    """It is found even if nobody read it."""
     with staged(ReadMostly()) as stage:
         before = stage.observe()
         stage.sql("UPDATE teaser SET revision = revision + 1 WHERE id = 3")
@@ -73,7 +73,7 @@ def test_half_an_edit_that_is_left_is_found() -> None:
 
 @pytest.mark.parametrize(("step", "found"), [(-1, "lost"), (1, "doubled")])
 def test_an_edit_lost_or_doubled_is_found(step: int, found: str) -> None:
-    """It is counted as that, though article and teaser agree."""
+    """It counts as lost or as doubled, although article and teaser agree."""
     with staged(ReadMostly(reads=0), keys=4) as stage:
         before = stage.observe()
         played = stage.play(20)
@@ -86,7 +86,7 @@ def test_an_edit_lost_or_doubled_is_found(step: int, found: str) -> None:
 
 
 def test_an_edit_of_unknown_outcome_may_be_there_or_not() -> None:
-    """Neither is a violation; one more than that is."""
+    """Both are correct; one edit more is a violation."""
     with staged(ReadMostly(reads=0), keys=4) as stage:
         before = stage.observe()
         stage.play(20)
@@ -95,8 +95,8 @@ def test_an_edit_of_unknown_outcome_may_be_there_or_not() -> None:
     assert [verdict.valid for verdict in verdicts] == [True, True, False]
 
 
-def test_what_was_seen_before_a_cell_is_not_this_cell_s() -> None:
-    """A half edit that was there before, and was noted then, is no new violation."""
+def test_a_half_edit_from_before_the_cell_is_not_counted() -> None:
+    """A half edit that existed and was recorded before the cell is no new violation."""
     with staged(ReadMostly(reads=1), keys=4) as stage:
         stage.sql("UPDATE article SET revision = 9 WHERE id = 3")
         stage.play(3)

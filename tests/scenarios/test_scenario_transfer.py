@@ -1,4 +1,4 @@
-"""Transfers: the total of all balances stays what it was, and the check finds money that came or went."""
+"""Transfers: the total of all balances stays the same, and the check finds money that came or went."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("hotrow_home")
 
 
 def test_the_total_is_conserved_under_contention() -> None:
-    """Clients that meet on few accounts move money and make none."""
+    """Clients on few accounts move money, and the total stays the same."""
     with staged(Transfer(), keys=3) as stage:
         before = stage.observe()
         played = stage.play(200, clients=4)
@@ -28,7 +28,7 @@ def test_the_total_is_conserved_under_contention() -> None:
 
 @pytest.mark.parametrize("amount", [-1, 1])
 def test_money_that_came_or_went_is_found(amount: int) -> None:
-    """Whatever the transactions said of themselves."""
+    """The check does not depend on the outcomes of transactions."""
     with staged(Transfer()) as stage:
         before = stage.observe()
         played = stage.play(20)
@@ -41,7 +41,7 @@ def test_money_that_came_or_went_is_found(amount: int) -> None:
 
 
 def test_a_lost_account_is_found_beside_its_money() -> None:
-    """Both are violations; an account without money is one by itself."""
+    """Both are violations. A lost account without money is one violation."""
     with staged(Transfer()) as stage:
         before = stage.observe()
         stage.sql("DELETE FROM account WHERE id = 3")

@@ -1,4 +1,4 @@
-"""The upsert: whoever comes first makes the row, the race for it is a conflict, and each view counts once."""
+"""The upsert: the first view inserts the row, the losers of the race conflict, each view counts once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("hotrow_home")
 @pytest.mark.parametrize("conflicts", ["commit", "locks"])
 @pytest.mark.usefixtures("dsn")
 def test_every_view_is_counted_whoever_made_the_row(conflicts: str) -> None:
-    """Clients race for one row that is not there yet: some conflict, none fails, all are counted in it."""
+    """Clients race to insert one row: some conflict, none fails, and all views are counted in it."""
     host = FULL_SPEED if conflicts == "commit" else PLAIN
     with staged(Upsert(period="0s"), host=host) as stage:
         before = stage.observe()
@@ -29,7 +29,7 @@ def test_every_view_is_counted_whoever_made_the_row(conflicts: str) -> None:
 
 
 def test_the_loser_of_the_race_to_insert_conflicts(dsn: str) -> None:
-    """Two who both see no row: the second is told 40001, not that its key is there already (23505)."""
+    """Two transactions see no row: the second one gets 40001 and not a duplicate key (23505)."""
     assert dsn
     scenario = Upsert(period="0s")
     with staged(scenario) as stage, stage.session() as first, stage.session() as second:
@@ -52,7 +52,7 @@ _VIEW_OF_PAGE_1 = (
 
 
 def test_a_period_has_rows_of_its_own() -> None:
-    """Moments of one second share it; without a length all do."""
+    """Times within one second have the same period; without a length all times have."""
     assert [_period(now_s, 1.0) for now_s in (7.0, 7.999, 8.0)] == [7, 7, 8]
     assert [_period(now_s, 0.25) for now_s in (7.0, 7.3)] == [28, 29]
     assert {_period(now_s, 0.0) for now_s in (7.0, 1e9)} == {0}
@@ -60,7 +60,7 @@ def test_a_period_has_rows_of_its_own() -> None:
 
 @pytest.mark.parametrize(("step", "found"), [(-1, "lost"), (1, "doubled")])
 def test_a_view_lost_or_doubled_is_found(step: int, found: str) -> None:
-    """It is counted as that."""
+    """It counts as lost or as doubled."""
     with staged(Upsert(period="0s"), keys=1) as stage:
         before = stage.observe()
         played = stage.play(20)
@@ -72,7 +72,7 @@ def test_a_view_lost_or_doubled_is_found(step: int, found: str) -> None:
 
 
 def test_a_view_of_unknown_outcome_may_be_there_or_not() -> None:
-    """Neither is a violation; one more than that is."""
+    """Both are correct; one view more is a violation."""
     with staged(Upsert()) as stage:
         before = stage.observe()
         stage.play(20)

@@ -1,4 +1,4 @@
-"""Doctors on call: unguarded they leave shifts empty and the check finds each; FOR UPDATE prevents it."""
+"""Doctors on call: without FOR UPDATE shifts become empty and the check finds each; with it none does."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OVERLAPPING = "local:rtt=300us,commit=300us"
 
 @contextmanager
 def both_at_once(stage: Stagehand) -> Iterator[list[Any]]:
-    """Two sessions in which both doctors of shift 0 have changed their duty, neither committed."""
+    """Two open transactions in which the two doctors of shift 0 have changed their duty."""
     with ExitStack() as stack:
         sessions = [stack.enter_context(stage.session()) for _ in range(2)]
         for doctor, session in enumerate(sessions):
@@ -35,7 +35,7 @@ def both_at_once(stage: Stagehand) -> Iterator[list[Any]]:
 
 
 def leave_together(stage: Stagehand) -> None:
-    """Write skew, for certain: nobody is on call in shift 0."""
+    """Make a write skew: nobody is on call in shift 0."""
     with both_at_once(stage) as sessions:
         assert [session.commit() for session in sessions] == ["COMMIT", "COMMIT"]
 
@@ -45,7 +45,7 @@ def committed(transactions: int) -> Tally:
 
 
 def test_two_who_see_each_other_leave_a_shift_empty() -> None:
-    """Both commit, and the check says which shift has nobody, and that it is still so."""
+    """Both commit, and the check shows the shift, which is still empty."""
     with staged(WriteSkew()) as stage:
         before = stage.observe()
         leave_together(stage)
@@ -59,7 +59,7 @@ def test_two_who_see_each_other_leave_a_shift_empty() -> None:
 
 
 def test_for_update_lets_only_one_of_them_go() -> None:
-    """The second to commit conflicts, and when he tries again he is the last one."""
+    """The second to commit conflicts, and at the retry he is the last doctor."""
     with staged(WriteSkew(for_update=True)) as stage:
         before = stage.observe()
         with both_at_once(stage) as (first, second):
@@ -72,7 +72,7 @@ def test_for_update_lets_only_one_of_them_go() -> None:
 
 
 def test_a_violation_outlives_the_return_of_the_doctors() -> None:
-    """Both come back at once and note the same empty shift: it is one violation, with its end."""
+    """Both come back at once and record the same empty shift: it is one violation, with its end."""
     with staged(WriteSkew()) as stage:
         before = stage.observe()
         leave_together(stage)
@@ -89,7 +89,7 @@ def test_a_violation_outlives_the_return_of_the_doctors() -> None:
 
 
 def test_each_time_is_a_violation_and_the_longest_is_the_worst() -> None:
-    """A shift that is empty twice counts twice, in the order of time."""
+    """A shift that is empty twice counts twice, in order of time."""
     with staged(WriteSkew()) as stage:
         before = stage.observe()
         for _ in range(3):
@@ -109,7 +109,7 @@ def test_each_time_is_a_violation_and_the_longest_is_the_worst() -> None:
 
 
 def test_a_violation_belongs_to_the_cell_in_which_it_began() -> None:
-    """A shift that was empty at the end of one cell, and that the next one mends, is not counted again."""
+    """A shift that was empty at the end of one cell and is filled in the next is not counted again."""
     with staged(WriteSkew()) as stage:
         leave_together(stage)
         before = stage.observe()
@@ -122,7 +122,7 @@ def test_a_violation_belongs_to_the_cell_in_which_it_began() -> None:
 
 
 def test_unguarded_clients_leave_shifts_empty_again_and_again() -> None:
-    """A contended play without FOR UPDATE violates the rule though nothing failed; no change is lost."""
+    """Without FOR UPDATE contended transactions break the rule, although none fails; no change is lost."""
     with staged(WriteSkew(), host=OVERLAPPING) as stage:
         before = stage.observe()
         played = stage.play(300, clients=4, skew="hot")
@@ -136,8 +136,8 @@ def test_unguarded_clients_leave_shifts_empty_again_and_again() -> None:
 
 
 @pytest.mark.parametrize("doctors", [2, 4])
-def test_guarded_clients_never_do(doctors: int) -> None:
-    """The same play with FOR UPDATE conflicts instead."""
+def test_clients_with_for_update_leave_no_shift_empty(doctors: int) -> None:
+    """With FOR UPDATE the same transactions conflict instead."""
     with staged(WriteSkew(for_update=True, doctors=doctors), host=OVERLAPPING) as stage:
         before = stage.observe()
         played = stage.play(200, clients=4, skew="hot")
@@ -148,7 +148,7 @@ def test_guarded_clients_never_do(doctors: int) -> None:
 
 
 def test_a_change_that_was_taken_back_is_found() -> None:
-    """One change of duty less than were acknowledged is one lost."""
+    """One change of duty fewer than acknowledged counts as lost."""
     with staged(WriteSkew()) as stage:
         before = stage.observe()
         played = stage.play(20)
