@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from hotrow.standin.binaries import find_binaries
-from hotrow.standin.endpoint.lifecycle import ensure_endpoint, make_token, stop_endpoint
+from hotrow.standin.endpoint.keys import make_token
+from hotrow.standin.endpoint.lifecycle import ensure_endpoint, stop_endpoint
 from hotrow.standin.server import down, ensure_up
 
 if TYPE_CHECKING:

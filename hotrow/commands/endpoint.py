@@ -11,18 +11,12 @@ import click
 
 from hotrow.commands.options import readable
 from hotrow.errors import UsageError
-from hotrow.standin.endpoint.control import Report, ask_control
+from hotrow.standin.endpoint.control import FaultReport, ask_control
 from hotrow.standin.endpoint.faults import Fault, Faults
-from hotrow.standin.endpoint.lifecycle import (
-    Endpoint,
-    Wish,
-    ensure_endpoint,
-    find_control,
-    find_endpoints,
-    keys_are_guessable,
-    make_token,
-)
-from hotrow.standin.endpoint.talk import Profile
+from hotrow.standin.endpoint.keys import keys_are_guessable, make_token
+from hotrow.standin.endpoint.latency import LatencyProfile
+from hotrow.standin.endpoint.lifecycle import Endpoint, EndpointOptions, ensure_endpoint, find_endpoints
+from hotrow.standin.endpoint.running import find_control
 from hotrow.standin.endpoint.token import ADMIN
 from hotrow.units import format_duration, parse_duration_s, read_number
 
@@ -158,7 +152,7 @@ def _read_share(text: str) -> float:
         ) from error
 
 
-def _lines(report: Report) -> list[str]:
+def _lines(report: FaultReport) -> list[str]:
     """A row for each fault in force, and for each that has fired."""
     if not report.faults.any:
         return ["No faults are in force."]
@@ -182,7 +176,7 @@ def _value(fault: Fault, faults: Faults) -> str:
 
 def read_wish(
     port: int | None, rules: bool | None, regions: Sequence[str], rtt: str | None, commit: str | None
-) -> Wish:
+) -> EndpointOptions:
     """The endpoint that the options of `up` ask for.
 
     Raises:
@@ -192,8 +186,8 @@ def read_wish(
         raise UsageError("--region: name each region once, in small letters, digits and -, as us-east-1")
     count = max(len(regions), 1)
     pairs = zip(_read_each(rtt, count, "--rtt"), _read_each(commit, count, "--commit"), strict=True)
-    profiles = () if rtt is None and commit is None else tuple(Profile(*pair) for pair in pairs)
-    return Wish(port or 0, rules, tuple(regions), profiles)
+    profiles = () if rtt is None and commit is None else tuple(LatencyProfile(*pair) for pair in pairs)
+    return EndpointOptions(port or 0, rules, tuple(regions), profiles)
 
 
 def _is_region(text: str) -> bool:
@@ -208,9 +202,9 @@ def _read_each(text: str | None, count: int, option: str) -> list[float]:
     return seconds * count if len(seconds) == 1 else seconds
 
 
-def start_endpoint(wish: Wish) -> None:
+def start_endpoint(wish: EndpointOptions) -> None:
     """Start the endpoint, or find it running; print how to connect."""
-    ensure_endpoint(wish=wish)
+    ensure_endpoint(wish)
     for endpoint in find_endpoints():
         click.echo(
             f"The endpoint listens on {endpoint.host}, port {endpoint.port}, "

@@ -1,1 +1,1 @@
-"""The stand-in: a real PostgreSQL whose conflicts come at COMMIT."""
+"""The stand-in for Aurora DSQL: a local PostgreSQL that detects conflicts at COMMIT."""

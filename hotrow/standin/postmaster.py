@@ -1,113 +1,69 @@
-"""The server process: made, started, recognised and stopped. Its callers hold the lock (see server.py).
-
-psycopg is imported where it is used: imported before Locust patches the process, it would block every user.
-"""
+"""Starts, finds and stops the server process. The callers hold the lock (see server.py)."""
 
 from __future__ import annotations
 
 import os
 import pwd
-import shutil
 import signal
-import tempfile
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 
 from hotrow.errors import TargetError
-from hotrow.standin.account import (
-    Account,
-    leave_running,
-    one_line,
-    run_as,
-    server_account,
-    write_as,
-)
-from hotrow.standin.binaries import Binaries, find_binaries, within_reach
-from hotrow.standin.places import Places, find_places
-from hotrow.standin.settings import FILE_NAME, FSYNC_OFF, admission, settings
+from hotrow.standin.account import Account, leave_running, one_line, run_as, write_as
+from hotrow.standin.data_directory import make_database, sync_to_disk
+from hotrow.standin.settings import FILE_NAME, admission, settings
+from hotrow.standin.site import Site, accepts
+
+if TYPE_CHECKING:
+    from hotrow.standin.paths import Paths
 
 _START_S = 120
-"""How long a start may take: after a crash it replays up to max_wal_size."""
+"""How long a start may take: after a crash, the server replays up to max_wal_size."""
 _STOP_S = 60
 _POLL_S = 0.02
 _ORPHANS_S = 10
-_LOG_BYTES_MAX = 8_000_000
+_MAX_LOG_BYTES = 8_000_000
 _LOG_BYTES_KEPT = 1_000_000
-_NEW_DATA = "data.new-"
-_SHELL_READS = '"$`\\\n'
-"""What sh does not take literally in double quotes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """What all steps share: who runs the server, with which programs, where."""
-
-    account: Account
-    binaries: Binaries
-    places: Places
-
-    @property
-    def dsn(self) -> str:
-        """The libpq conninfo string of the server."""
-        from psycopg.conninfo import make_conninfo  # noqa: PLC0415 - see the module's text
-
-        host = str(self.places.socket_folder)
-        return make_conninfo("", host=host, port=5432, dbname="postgres", user="postgres")
-
-
-def find_site() -> Site:
-    """What this caller's environment leads to; changes nothing.
-
-    Raises:
-        TargetError: no usable PostgreSQL, root without an account to run it, or no folder for it.
-    """
-    account = server_account()
-    binaries = find_binaries()
-    return Site(account, binaries, find_places(account, binaries.major))
-
-
-def accepts(site: Site) -> bool:
-    """Whether a server answers on the socket, if only that it is full; not while it starts or stops."""
-    from psycopg import pq  # noqa: PLC0415 - see the module's text
-
-    return pq.PGconn.ping(f"{site.dsn} connect_timeout=5".encode()) == pq.Ping.OK
-
-
-def recorded_pid(places: Places) -> int | None:
+def recorded_pid(paths: Paths) -> int | None:
     """The process id that the data directory names, alive or not."""
     try:
-        return int(places.postmaster_file.read_bytes().split(maxsplit=1)[0])
+        return int(paths.postmaster_file.read_bytes().split(maxsplit=1)[0])
     except (OSError, ValueError, IndexError):
         return None
 
 
-def is_alive(places: Places) -> bool:
-    """Whether the process that the data directory names is a server of this directory: ids are used again."""
-    pid = recorded_pid(places)
+def is_alive(paths: Paths) -> bool:
+    """Whether the process that the data directory names is this directory's server.
+
+    Process ids are used again.
+    """
+    pid = recorded_pid(paths)
     try:
-        return pid is not None and pid > 0 and _serves(psutil.Process(pid), places)
+        return pid is not None and pid > 0 and _serves(psutil.Process(pid), paths)
     except psutil.Error:
         return False
 
 
-def _serves(process: psutil.Process, places: Places) -> bool:
+def _serves(process: psutil.Process, paths: Paths) -> bool:
     try:
-        return "postgres" in process.name() and process.cwd() == str(places.data)
+        return "postgres" in process.name() and process.cwd() == str(paths.data)
     except (psutil.Error, OSError):
         return False
 
 
 def refuse_orphan(site: Site) -> None:
-    """Refuse a server whose programs are gone: no new connection finds the libraries that it needs.
+    """Refuse a server whose programs were deleted: new connections do not find the libraries that they need.
 
     Raises:
-        TargetError: the environment that it was started from was deleted.
+        TargetError: the folder that the server was started from was deleted.
     """
-    pid = recorded_pid(site.places)
+    pid = recorded_pid(site.paths)
     try:
         program = "" if pid is None else psutil.Process(pid).exe()
     except (psutil.Error, OSError):
@@ -121,150 +77,105 @@ def refuse_orphan(site: Site) -> None:
 
 
 def bring_up(site: Site, *, fsync: bool = True) -> None:
-    """Start the server from whatever state it was left in, and wait until it accepts connections.
+    """Start the server, whatever an earlier one left behind, and wait until it accepts connections.
 
-    One that starts already, for somebody else, keeps that one's `fsync`.
+    If another process is starting the server already, the server keeps the `fsync` of that process.
 
     Raises:
-        TargetError: initdb or the start failed; with the end of what they said.
+        TargetError: initdb or the start failed. The message has the end of their output.
     """
-    if not site.places.data.exists():
-        _make_database(site)
-    if is_alive(site.places):
+    if not site.paths.data.exists():
+        make_database(site)
+    if is_alive(site.paths):
         if _becomes_ready(site):
             return
         stop(site)
-    _clear_remains(site)
+    _clear_leftovers(site)
     _start(site, fsync=fsync)
 
 
-def _make_database(site: Site) -> None:
-    """Run initdb under a temporary name and rename: the data directory is complete or absent."""
-    for leftover in site.places.root.glob(f"{_NEW_DATA}*"):
-        # Its initdb may be at work still: what it adds after this is removed by the next time.
-        shutil.rmtree(leftover, ignore_errors=True)
-    fresh = Path(tempfile.mkdtemp(prefix=_NEW_DATA, dir=site.places.root))
-    try:
-        if site.account.foreign:
-            shutil.chown(fresh, site.account.uid, site.account.gid)
-        _initdb(site, fresh)
-        fresh.rename(site.places.data)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-
-
-def _initdb(site: Site, folder: Path) -> None:
-    _refuse_nameless(site.account)
-    _run_initdb(site, "-D", folder, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C")
-    configuration = folder / "postgresql.conf"
-    text = configuration.read_text(encoding="utf-8")
-    write_as(site.account, configuration, f"{text}\ninclude_if_exists = '{FILE_NAME}'\n")
-
-
-def _refuse_nameless(account: Account) -> None:
-    """initdb wants the name of its account.
-
-    Raises:
-        TargetError: it has none.
-    """  # noqa: D403 - so it is spelled
-    try:
-        pwd.getpwuid(account.uid)
-    except KeyError:
-        raise TargetError(
-            f"PostgreSQL cannot make a database for user id {account.uid}, which is not in /etc/passwd: "
-            "add one, run hotrow as another user, or measure another server with -H postgresql://…"
-        ) from None
-
-
 def _becomes_ready(site: Site) -> bool:
-    """Wait for a postmaster that is not ready yet: it recovers, or whoever started it was killed meanwhile.
+    """Wait for a postmaster that is not ready yet: it recovers from a crash, or its starter was killed.
 
-    False where it ends, takes too long, or is ready without a socket (which somebody has cleaned away).
+    False if it ends, takes too long, or is ready but its socket was removed.
     """
-    until = time.monotonic() + _START_S
-    while time.monotonic() < until and is_alive(site.places):
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline and is_alive(site.paths):
         if accepts(site):
             return True
-        if _claims_ready(site.places) and not site.places.socket.exists():
+        if _reports_ready(site.paths) and not site.paths.socket.exists():
             return False
         time.sleep(0.05)
     return accepts(site)
 
 
-def _claims_ready(places: Places) -> bool:
+def _reports_ready(paths: Paths) -> bool:
     try:
-        return places.postmaster_file.read_bytes().split()[-1] == b"ready"
+        return paths.postmaster_file.read_bytes().split()[-1] == b"ready"
     except (OSError, IndexError):
         return False
 
 
-def _clear_remains(site: Site) -> None:
-    """Remove what a killed postmaster left: its orphans, its socket, and its claim to a process id.
+def _clear_leftovers(site: Site) -> None:
+    """Remove what a killed postmaster left: its processes, its socket, and its id in postmaster.pid.
 
-    Another process may have that id by now, and PostgreSQL would take it for the postmaster. The claim is not
-    removed but given the id of a process that has ended, so that PostgreSQL's check for surviving backends
-    (by shared memory) stays.
+    Another process may have that id now, and PostgreSQL would take that process for the postmaster. The file
+    is kept with the id of a process that has ended, because PostgreSQL needs it to check for surviving
+    backends (by shared memory).
     """
-    _end_orphans(site.places)
-    site.places.socket.unlink(missing_ok=True)
-    site.places.socket.with_name(f"{site.places.socket.name}.lock").unlink(missing_ok=True)
-    if site.places.postmaster_file.exists():
+    _end_orphans(site.paths)
+    site.paths.socket.unlink(missing_ok=True)
+    site.paths.socket.with_name(f"{site.paths.socket.name}.lock").unlink(missing_ok=True)
+    if site.paths.postmaster_file.exists():
         script = 'sed "1s/.*/$$/" "$1" > "$1.new" && mv -f "$1.new" "$1"'
-        run_as(site.account, ["/bin/sh", "-c", script, "sh", site.places.postmaster_file])
+        run_as(site.account, ["/bin/sh", "-c", script, "sh", site.paths.postmaster_file])
 
 
-def _end_orphans(places: Places) -> None:
+def _end_orphans(paths: Paths) -> None:
     """End the server's processes that outlived their postmaster, as PostgreSQL itself does after a crash."""
-    orphans = [process for process in psutil.process_iter() if _serves(process, places)]
-    for number in (signal.SIGQUIT, signal.SIGKILL):
+    orphans = [process for process in psutil.process_iter() if _serves(process, paths)]
+    for signal_number in (signal.SIGQUIT, signal.SIGKILL):
         for orphan in orphans:
             with suppress(psutil.NoSuchProcess):
-                orphan.send_signal(number)
-        until = time.monotonic() + _ORPHANS_S
-        # Not wait_procs: where nobody reaps orphans, as in many containers, they stay as zombies for good.
-        while orphans and time.monotonic() < until:
+                orphan.send_signal(signal_number)
+        deadline = time.monotonic() + _ORPHANS_S
+        # Not wait_procs: if nobody reaps orphans, as in many containers, they stay zombies for ever.
+        while orphans and time.monotonic() < deadline:
             time.sleep(0.02)
-            orphans = [orphan for orphan in orphans if _serves(orphan, places)]
+            orphans = [orphan for orphan in orphans if _serves(orphan, paths)]
 
 
 def _start(site: Site, *, fsync: bool) -> None:
     if fsync:
-        _make_up_for_fsync(site)
-    places, log = site.places, site.places.log
-    written = {
-        FILE_NAME: settings(places.socket_folder, fsync=fsync),
+        sync_to_disk(site)
+    paths, log = site.paths, site.paths.log
+    files = {
+        FILE_NAME: settings(paths.socket_folder, fsync=fsync),
         **admission(_caller(site.account), site.binaries.major),
     }
-    for name, text in written.items():
-        write_as(site.account, places.data / name, text)
-    logged_before = log.stat().st_size if log.exists() else 0
-    started = leave_running(site.account, _reachable(site).program("postgres"), places.data, log)
-    until = time.monotonic() + _START_S
+    for name, text in files.items():
+        write_as(site.account, paths.data / name, text)
+    log_bytes = log.stat().st_size if log.exists() else 0
+    pid = leave_running(site.account, site.usable_binaries.program("postgres"), paths.data, log)
+    deadline = time.monotonic() + _START_S
     while not accepts(site):
-        if not _runs(started) or time.monotonic() > until:
-            said = one_line(_log_since(log, logged_before))
-            raise TargetError(f"the local server does not start: {said} (log: {log})")
+        if not _runs(pid) or time.monotonic() > deadline:
+            reason = one_line(_log_since(log, log_bytes))
+            raise TargetError(f"the local server does not start: {reason} (log: {log})")
         time.sleep(_POLL_S)
 
 
 def _caller(account: Account) -> str | None:
-    """The name of the caller's account if the server has another one, which other programs may run as too."""
+    """The name of the caller's account if the server runs as another one, which others may use too."""
     return pwd.getpwuid(os.geteuid()).pw_name if account.foreign else None
 
 
 def _runs(pid: int) -> bool:
-    """Whether the process is there, and not as a zombie, which it stays if nobody reaps orphans."""
+    """Whether the process runs. A zombie does not count; it stays one if nobody reaps orphans."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
-
-
-def _make_up_for_fsync(site: Site) -> None:
-    """Put on disk what a server without fsync left in memory: from now on, nothing may be lost."""
-    file = site.places.data / FILE_NAME
-    if file.exists() and FSYNC_OFF in file.read_text(encoding="utf-8"):
-        _run_initdb(site, "--sync-only", "-D", site.places.data)
 
 
 def _log_since(log: Path, position: int) -> str:
@@ -276,48 +187,32 @@ def _log_since(log: Path, position: int) -> str:
 
 
 def stop(site: Site) -> None:
-    """Stop fast: open transactions are rolled back. If that hangs, stop as a crash would.
+    """Stop the server in fast mode: open transactions are rolled back.
+
+    If that hangs, stop it immediately, as a crash does.
 
     Raises:
-        TargetError: neither ended the server.
+        TargetError: the server still runs.
     """
-    for number in (signal.SIGINT, signal.SIGQUIT):
-        pid = recorded_pid(site.places)
-        if pid is None or not is_alive(site.places):
+    for signal_number in (signal.SIGINT, signal.SIGQUIT):
+        pid = recorded_pid(site.paths)
+        if pid is None or not is_alive(site.paths):
             return
         with suppress(ProcessLookupError):
-            os.kill(pid, number)
-        until = time.monotonic() + _STOP_S
-        while is_alive(site.places) and time.monotonic() < until:
+            os.kill(pid, signal_number)
+        deadline = time.monotonic() + _STOP_S
+        while is_alive(site.paths) and time.monotonic() < deadline:
             time.sleep(_POLL_S)
-    if is_alive(site.places):
-        raise TargetError(f"the local server does not stop (log: {site.places.log})")
-
-
-def _reachable(site: Site) -> Binaries:
-    return within_reach(site.binaries, site.account, site.places.home)
-
-
-def _run_initdb(site: Site, *arguments: str | Path) -> None:
-    """Run initdb, which hands its own path to a shell, in double quotes.
-
-    Raises:
-        TargetError: it failed, or a shell would not take its path literally.
-    """
-    program = _reachable(site).program("initdb")
-    if any(character in _SHELL_READS for character in str(program)):
-        raise TargetError(
-            f"initdb cannot be run in {str(program.parent)!r}, because it hands this path to a shell: "
-            'install hotrow, or set HOTROW_PG_BIN, in a folder without " $ ` \\ and line breaks in its path'
-        )
-    status, printed = run_as(site.account, [program, *arguments])
-    if status != 0:
-        raise TargetError(f"initdb failed: {one_line(printed)}")
+    if is_alive(site.paths):
+        raise TargetError(f"the local server does not stop (log: {site.paths.log})")
 
 
 def shorten_log(site: Site) -> None:
-    """Keep the log's end only, in place: the server goes on appending to the same file."""
-    log = site.places.log
-    if log.exists() and log.stat().st_size > _LOG_BYTES_MAX:
+    """Keep only the end of a long log.
+
+    The file stays the same, because the server continues to append to it.
+    """
+    log = site.paths.log
+    if log.exists() and log.stat().st_size > _MAX_LOG_BYTES:
         script = f'tail -c {_LOG_BYTES_KEPT} "$1" > "$1.new" && cat "$1.new" > "$1"; rm -f "$1.new"'
         run_as(site.account, ["/bin/sh", "-c", script, "sh", log])

@@ -1,10 +1,11 @@
-"""The life cycle of the stand-in's server: one embedded PostgreSQL, shared by every run of this user.
+"""Starts, stops and describes the stand-in's server: one PostgreSQL that all runs of a user share.
 
-`ensure_up` is what a run calls. Whoever calls it first makes the database and starts the server; everybody
-else waits for that and gets the same one. It goes on running when its starter ends, and is stopped by `down`
-only. Every state that a killed process or machine can leave behind is a state that `ensure_up` starts from.
+A run calls `ensure_up`. The first caller makes the database and starts the server; the other callers wait
+for that and get the same server. The server keeps running when its starter ends, and only `down` stops it.
+`ensure_up` works from everything that a killed process or a crashed machine can leave behind.
 
-psycopg is imported where it is used: imported before Locust patches the process, it would block every user.
+psycopg is imported inside functions: if it were imported before Locust patches the process, it would block
+every user.
 """
 
 from __future__ import annotations
@@ -15,63 +16,63 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING
 
-import filelock
-
 from hotrow.errors import TargetError
 from hotrow.standin.account import one_line
-from hotrow.standin.places import make_places
+from hotrow.standin.lock import hold_lock
+from hotrow.standin.paths import make_folders
 from hotrow.standin.postmaster import (
-    Site,
-    accepts,
     bring_up,
-    find_site,
     is_alive,
     recorded_pid,
     refuse_orphan,
     shorten_log,
     stop,
 )
+from hotrow.standin.site import Site, accepts, find_site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 _LOCK_S = 300
-"""How long to wait for another process that is starting or stopping the server."""
+"""How long to wait for another process that starts or stops the server."""
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """The stand-in's server as it was found."""
+    """The stand-in's server at the time of the call."""
 
     running: bool
     dsn: str
-    """A libpq conninfo string for any client: where it listens, or will listen once it runs."""
+    """A libpq conninfo string for any client. It is valid even if the server does not run yet."""
     data_directory: Path
     server_version: str
-    """Such as "18.6"."""
+    """For example "18.6"."""
     log: Path
     pid: int | None
-    """Process id of the postmaster; None where it does not run."""
+    """The process id of the postmaster; None if it does not run."""
     fsync: bool | None
-    """Whether COMMIT waits for the disk; None where it does not run or is full."""
+    """Whether COMMIT waits for the disk; None if the server does not run or has no connection left."""
 
 
 def ensure_up(sql: str | None = None, *, fsync: bool | None = None) -> Server:
-    """The running server, started if need be, with the stand-in's SQL in it.
+    """The running server with the stand-in's SQL installed. It is started if it does not run.
 
-    `sql` replaces the text of the files in `sql/`: any number of statements, safe to run again. It runs in
-    one transaction, and only where the database does not have this very text already. Any number of
-    processes may call this at once. `fsync` None takes a running server as it is, and starts one with fsync.
+    Any number of processes may call this at the same time.
+
+    Args:
+        sql: replaces the text of the files in `sql/`: any number of statements that can be run again. They
+            run in one transaction, and only if the database does not have exactly this text already.
+        fsync: None accepts a running server as it is, and starts a new one with fsync.
 
     Raises:
-        TargetError: no usable PostgreSQL, no usable folder, a start that failed (with the end of the server's
-            log), SQL that failed, or a server that runs with the other `fsync`.
+        TargetError: there is no usable PostgreSQL or folder, the start failed (the message has the end of
+            the server's log), the SQL failed, or the server runs with the other `fsync`.
     """
     site = find_site()
     with _one_line_errors(site):
-        make_places(site.places, site.account)
-        with _locked(site):
+        make_folders(site.paths, site.account)
+        with hold_lock(site.paths.lock, _LOCK_S):
             if not accepts(site):
                 bring_up(site, fsync=fsync is not False)
             refuse_orphan(site)
@@ -82,7 +83,7 @@ def ensure_up(sql: str | None = None, *, fsync: bool | None = None) -> Server:
 
 
 def down() -> bool:
-    """Stop the server and wait until it has ended; False where it did not run.
+    """Stop the server and wait until it has ended; False if it did not run.
 
     Raises:
         TargetError: it does not stop.
@@ -91,12 +92,12 @@ def down() -> bool:
 
 
 def shut_down() -> int | None:
-    """Stop the server as `down` does; how many connections that closed, None where it did not run."""
+    """Stop the server as `down` does; how many connections were closed, or None if it did not run."""
     site = find_site()
-    if not site.places.root.exists():
+    if not site.paths.root.exists():
         return None
-    with _one_line_errors(site), _locked(site):
-        if not is_alive(site.places):
+    with _one_line_errors(site), hold_lock(site.paths.lock, _LOCK_S):
+        if not is_alive(site.paths):
             return None
         closed = _count_connections(site)
         stop(site)
@@ -104,10 +105,10 @@ def shut_down() -> int | None:
 
 
 def status() -> Server:
-    """The server as it is now; changes nothing and waits for nobody.
+    """The server as it is now. Nothing is changed, and the lock is not waited for.
 
     Raises:
-        TargetError: no usable PostgreSQL.
+        TargetError: there is no usable PostgreSQL.
     """
     return _inspect(find_site())
 
@@ -117,30 +118,19 @@ def _one_line_errors(site: Site) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        where = error.filename or site.places.root
+        where = error.filename or site.paths.root
         raise TargetError(
             f"the local server cannot use {where}: {error.strerror or error}; "
             "set HOTROW_HOME to a folder that you can write"
         ) from error
 
 
-@contextmanager
-def _locked(site: Site) -> Iterator[None]:
-    try:
-        with filelock.FileLock(site.places.lock, timeout=_LOCK_S):
-            yield
-    except filelock.Timeout as error:
-        raise TargetError(
-            f"another process has held {site.places.lock} for {_LOCK_S} s: end it, then try again"
-        ) from error
-
-
 def _refuse_other_fsync(site: Site, wanted: bool | None) -> None:
-    found = None if wanted is None else _ask(site, "SHOW fsync")
-    if found is not None and (found == "on") != wanted:
+    setting = None if wanted is None else _ask(site, "SHOW fsync")
+    if setting is not None and (setting == "on") != wanted:
         option = "--fsync" if wanted else "--no-fsync"
         raise TargetError(
-            f"the local server runs with fsync {found}: `hotrow local down` first, or leave out {option}"
+            f"the local server runs with fsync {setting}: `hotrow local down` first, or leave out {option}"
         )
 
 
@@ -150,17 +140,17 @@ def _inspect(site: Site) -> Server:
     return Server(
         running=running,
         dsn=site.dsn,
-        data_directory=site.places.data,
+        data_directory=site.paths.data,
         server_version=(_ask(site, "SHOW server_version") if running else None) or site.binaries.version,
-        log=site.places.log,
-        pid=recorded_pid(site.places) if running else None,
+        log=site.paths.log,
+        pid=recorded_pid(site.paths) if running else None,
         fsync=None if fsync is None else fsync == "on",
     )
 
 
 def _ask(site: Site, query: str) -> str | None:
-    """One value as text, its first word; None where the server has no connection to spare."""
-    import psycopg  # noqa: PLC0415 - see the module's text
+    """The first word of a query's one value; None if the server has no connection left."""
+    import psycopg  # noqa: PLC0415 - see the module's docstring
 
     try:
         with psycopg.connect(site.dsn, connect_timeout=5) as connection:
@@ -183,21 +173,21 @@ def _packaged_sql() -> str:
 
 
 def _install(dsn: str, sql: str) -> None:
-    """Run `sql` unless the schema `hotrow` carries its hash already. Called under the lock.
+    """Run `sql` unless the schema `hotrow` has its hash already. The caller holds the lock.
 
-    The hash is the schema's comment: who drops the schema drops the hash with it.
+    The hash is the schema's comment, so dropping the schema also drops the hash.
     """
-    import psycopg  # noqa: PLC0415 - see the module's text
+    import psycopg  # noqa: PLC0415 - see the module's docstring
 
-    mark = f"hotrow sha256:{hashlib.sha256(sql.encode()).hexdigest()}"
-    find_mark = "SELECT obj_description(to_regnamespace('hotrow'), 'pg_namespace')"
+    comment = f"hotrow sha256:{hashlib.sha256(sql.encode()).hexdigest()}"
+    read_comment = "SELECT obj_description(to_regnamespace('hotrow'), 'pg_namespace')"
     try:
         with psycopg.connect(dsn, connect_timeout=10, options="-c hotrow.rules=off") as connection:
-            row = connection.execute(find_mark).fetchone()
-            if not sql.strip() or (row and row[0] == mark):
+            row = connection.execute(read_comment).fetchone()
+            if not sql.strip() or (row and row[0] == comment):
                 return
             connection.execute("CREATE SCHEMA IF NOT EXISTS hotrow")
             connection.execute(sql.encode())
-            connection.execute(f"COMMENT ON SCHEMA hotrow IS '{mark}'".encode())
+            connection.execute(f"COMMENT ON SCHEMA hotrow IS '{comment}'".encode())
     except psycopg.Error as error:
         raise TargetError(f"the stand-in's SQL cannot be installed: {one_line(str(error))}") from error

@@ -1,4 +1,4 @@
-"""How the stand-in's PostgreSQL is set up: a file that postgresql.conf includes, written at each start."""
+"""The settings of the stand-in's PostgreSQL: files that are written at each start."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE_NAME = "hotrow.conf"
-"""Its name in the data directory."""
+"""The name of the settings file in the data directory. postgresql.conf includes it."""
 
-CONNECTIONS_MAX = 1100
-"""1,000 users, and room for reseeding, checks and people who look on."""
+MAX_CONNECTIONS = 1100
+"""1,000 users, and some more for reseeding, checks and observers."""
 
 _SETTINGS = f"""\
 # Written by hotrow at each start; changes here are lost. Use ALTER SYSTEM for your own.
@@ -19,18 +19,18 @@ listen_addresses = ''
 port = 5432
 unix_socket_permissions = 0700
 cluster_name = 'hotrow'
-max_connections = {CONNECTIONS_MAX}
+max_connections = {MAX_CONNECTIONS}
 
-# A COMMIT that was acknowledged is on disk, as it is in Aurora DSQL: a crash in the middle of a run must not
-# look like lost updates to the scenario's check, and goodput must compare with any other server's default.
-# `SET synchronous_commit = off` in a session takes the disk out of a measurement; `local up --no-fsync` out
-# of all.
+# A COMMIT that was acknowledged is on disk, as it is in Aurora DSQL. A crash in the middle of a run must not
+# look like lost updates to the scenario's check, and goodput must be comparable with other servers' defaults.
+# `SET synchronous_commit = off` removes the disk from the measurements of one session; `local up --no-fsync`
+# removes it from all measurements.
 synchronous_commit = on
 full_page_writes = on
 default_transaction_isolation = 'repeatable read'
 restart_after_crash = on
 
-# Memory and disk of a laptop; checkpoints rare, so that they do not show in the latency of a short cell.
+# Memory and disk of a laptop. Checkpoints are rare, so that they do not affect the latency of a short cell.
 shared_buffers = 256MB
 wal_level = minimal
 max_wal_senders = 0
@@ -39,16 +39,16 @@ max_wal_size = 2GB
 checkpoint_timeout = 30min
 checkpoint_completion_target = 0.9
 
-# Hot rows die fast: look often. Plans must not depend on how many cores are free.
+# Hot rows leave many dead versions: vacuum often. Plans must not depend on how many cores are free.
 autovacuum = on
 autovacuum_naptime = 10s
 jit = off
 max_parallel_workers_per_gather = 0
 
-# DSQL has no deadlocks. Crossed writes at COMMIT wait this long before one of them is told of the conflict.
+# DSQL has no deadlocks. Crossed writes at COMMIT wait this long until one of them gets the conflict.
 deadlock_timeout = 10ms
 
-# Conflicts are the data of a run: the log leaves out ERROR, or it would grow by a line for each.
+# Conflicts are the data of a run. The log leaves out ERROR, because it would grow by one line per conflict.
 log_min_messages = log
 log_min_error_statement = panic
 log_checkpoints = off
@@ -61,11 +61,11 @@ lc_messages = 'C'
 
 
 FSYNC_OFF = "fsync = off\n"
-"""The line of a settings file by which the next start knows that not all of the data are on disk."""
+"""The line of a settings file that tells the next start that some data may not be on disk."""
 
 
 def settings(socket_folder: Path, *, fsync: bool = True) -> str:
-    """The text of the settings file for a server that listens in `socket_folder` and nowhere else."""
+    """The text of the settings file for a server that listens only in `socket_folder`."""
     inner = str(socket_folder).replace('"', '""')
     quoted = f'"{inner}"'.replace("\\", "\\\\").replace("'", "''")
     return f"{_SETTINGS}unix_socket_directories = '{quoted}'\n" + ("fsync = on\n" if fsync else FSYNC_OFF)
@@ -74,20 +74,20 @@ def settings(socket_folder: Path, *, fsync: bool = True) -> str:
 _NOTE = "# Written by hotrow at each start; changes here are lost.\n"
 _MAP = "hotrow"
 _ANY_ROLE_SINCE = 16
-"""The major version that knows `all` for a role in a map."""
+"""The first major version that accepts `all` for a role in a map."""
 _ROLES = ("postgres", "admin")
-"""The roles of hotrow's own, for the versions before."""
+"""hotrow's own roles, for older versions."""
 
 
 def admission(caller: str | None, major: int) -> dict[str, str]:
-    """The texts of the files that say who may connect, by their names in the data directory.
+    """The texts of the files that define who may connect, by their names in the data directory.
 
     Args:
-        caller: the name of the one account that may. None if the server's own account is the caller's: then
-            the permissions of the socket's folder keep everybody else out.
-        major: of the server.
+        caller: the name of the only account that may connect. None if the server runs as the caller's
+            account: then the permissions of the socket's folder keep everybody else out.
+        major: the server's major version.
     """
     method = "trust" if caller is None else f"peer map={_MAP}"
     roles = ("all",) if major >= _ANY_ROLE_SINCE else _ROLES
-    admitted = "" if caller is None else "".join(f'{_MAP} "{caller}" {role}\n' for role in roles)
-    return {"pg_hba.conf": f"{_NOTE}local all all {method}\n", "pg_ident.conf": f"{_NOTE}{admitted}"}
+    entries = "" if caller is None else "".join(f'{_MAP} "{caller}" {role}\n' for role in roles)
+    return {"pg_hba.conf": f"{_NOTE}local all all {method}\n", "pg_ident.conf": f"{_NOTE}{entries}"}

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from hotrow.commands.main import main
-from hotrow.standin.endpoint.control import place_socket, remove_socket
+from hotrow.standin.endpoint.control import choose_socket_path, remove_socket
 from tests.support.faulty import simply
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def test_the_control_socket_s_path_is_short_enough_for_a_socket(tmp_path: Path) 
     """In a folder that is too deep it goes elsewhere, where nobody else comes; and nothing of it stays."""
     deep = tmp_path / ("x" * 90)
     deep.mkdir()
-    path = place_socket(deep)
+    path = choose_socket_path(deep)
     assert len(str(path)) < 100
     assert path.parent != deep
     assert path.parent.stat().st_mode & 0o777 == 0o700

@@ -120,4 +120,4 @@ def test_the_first_error_is_what_one_line_shows() -> None:
     """Of a long log, the error with a line on each side; without one, the end."""
     assert one_line("a\nx FATAL:  no\nHINT: do\nb\nc\n") == "a | x FATAL:  no | HINT: do"
     assert one_line("a\n\nb\nc\nd\n") == "b | c | d"
-    assert one_line("") == "it said nothing"
+    assert one_line("") == "no output"

@@ -15,7 +15,7 @@ from hotrow.errors import TargetError
 from hotrow.standin.account import server_account
 from hotrow.standin.binaries import find_binaries, read_version
 from hotrow.standin.server import Server, down, ensure_up, shut_down, status
-from hotrow.standin.settings import CONNECTIONS_MAX, admission
+from hotrow.standin.settings import MAX_CONNECTIONS, admission
 from tests.support.local_home import AS_ROOT, ENSURE_UP, python, socket_of, value
 
 pytestmark = pytest.mark.server
@@ -42,7 +42,7 @@ def shared(dsn: str) -> Server:
         ("synchronous_commit", "on"),
         ("default_transaction_isolation", "repeatable read"),
         ("listen_addresses", ""),
-        ("max_connections", str(CONNECTIONS_MAX)),
+        ("max_connections", str(MAX_CONNECTIONS)),
         ("restart_after_crash", "on"),
         ("autovacuum", "on"),
         ("jit", "off"),

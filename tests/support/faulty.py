@@ -10,16 +10,11 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from hotrow.standin.endpoint.control import Report, ask_control
+from hotrow.standin.endpoint.control import FaultReport, ask_control
 from hotrow.standin.endpoint.faults import Fault, Faults
-from hotrow.standin.endpoint.lifecycle import (
-    Wish,
-    ensure_endpoint,
-    find_control,
-    find_endpoints,
-    make_token,
-    stop_endpoint,
-)
+from hotrow.standin.endpoint.keys import make_token
+from hotrow.standin.endpoint.lifecycle import EndpointOptions, ensure_endpoint, find_endpoints, stop_endpoint
+from hotrow.standin.endpoint.running import find_control
 from hotrow.targets.session import BLOCKING, Latency, PostgresSession
 
 if TYPE_CHECKING:
@@ -43,7 +38,7 @@ class Faulty:
         options = {"prepare_threshold": 1_000_000, **options}
         return psycopg.connect(self.dsns[region], autocommit=True, **options)
 
-    def set(self, **values: Any) -> Report:
+    def set(self, **values: Any) -> FaultReport:
         """Put faults in force."""
         return ask_control(find_control(), Faults(**values))
 
@@ -60,13 +55,13 @@ class Faulty:
 
 
 @contextmanager
-def running(wish: Wish | None = None) -> Iterator[list[str]]:
+def running(wish: EndpointOptions | None = None) -> Iterator[list[str]]:
     """An endpoint of the shared stand-in; the conninfos of its regions."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION"):
             patch.delenv(name, raising=False)
         stop_endpoint()
-        ensure_endpoint(wish=wish)
+        ensure_endpoint(wish)
         yield [make_conninfo(each.dsn, password=make_token(region=each.region)) for each in find_endpoints()]
         stop_endpoint()
 

@@ -17,7 +17,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from hotrow.standin.endpoint.control import ask_control
 from hotrow.standin.endpoint.faults import Faults
-from hotrow.standin.endpoint.lifecycle import find_control
+from hotrow.standin.endpoint.running import find_control
 from hotrow.standin.endpoint.token import sign
 from hotrow.targets.connection import UserConnection
 from hotrow.targets.dsql.cluster import ADMIN, Cluster, parse_clusters

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 import pytest
 
 from hotrow.errors import TargetError
-from hotrow.standin.endpoint.token import Cluster as Verifier
-from hotrow.standin.endpoint.token import Credentials, Denied, verify
+from hotrow.standin.endpoint.token import AccessDenied, Credentials, verify
+from hotrow.standin.endpoint.token import TokenScope as Verifier
 from hotrow.targets.dsql.cluster import Cluster, parse_clusters
 from hotrow.targets.dsql.tokens import Signer, Tokens
 
@@ -102,7 +102,7 @@ def test_boto3_s_token_is_what_a_cluster_verifies(cluster: Cluster, user: str, o
     verifier = Verifier((HOST,), "us-east-1", KEYS)
     verify(token, verifier, user, datetime.now(UTC))
     assert "X-Amz-Expires=100&" in token
-    with pytest.raises(Denied):
+    with pytest.raises(AccessDenied):
         verify(token, verifier, other, datetime.now(UTC))
 
 

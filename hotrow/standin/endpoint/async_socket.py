@@ -1,7 +1,7 @@
-"""A non-blocking socket whose reads and writes a startup can await.
+"""A non-blocking socket whose reads and writes can be awaited.
 
-Not asyncio's streams: a connection's first byte must be looked at without taking it, and after startup the
-bare sockets are relayed, which costs a third of what TLS transports cost.
+asyncio's streams would not do: the first byte of a connection must be read without removing it, and after
+the login the bare sockets are relayed, which costs a third of what TLS transports cost.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _T = TypeVar("_T")
 
 
 class Channel:
-    """One socket, plain at first."""
+    """One socket, without TLS at first."""
 
     def __init__(self, raw: socket.socket) -> None:
         raw.setblocking(False)
@@ -26,29 +26,29 @@ class Channel:
         self._loop = asyncio.get_running_loop()
 
     async def peek(self) -> bytes:
-        """The next byte, which stays; nothing at the end."""
+        """The next byte, which stays in the socket; empty at the end."""
         return await self._retry(lambda: self.socket.recv(1, socket.MSG_PEEK))
 
     async def read(self, count: int) -> bytes:
-        """Exactly so many bytes.
+        """Exactly this many bytes.
 
         Raises:
-            ConnectionError: the end came first.
+            ConnectionError: the connection ended before.
         """
-        got = bytearray()
-        while len(got) < count:
-            part = await self.receive(count - len(got))
+        data = bytearray()
+        while len(data) < count:
+            part = await self.receive(count - len(data))
             if not part:
                 raise ConnectionResetError("closed by the client")
-            got += part
-        return bytes(got)
+            data += part
+        return bytes(data)
 
-    async def receive(self, count_max: int) -> bytes:
-        """Whatever has come, up to so many bytes; nothing at the end."""
-        return await self._retry(lambda: self.socket.recv(count_max))
+    async def receive(self, max_bytes: int) -> bytes:
+        """The bytes that have arrived, up to `max_bytes` of them; empty at the end."""
+        return await self._retry(lambda: self.socket.recv(max_bytes))
 
     async def write(self, data: bytes) -> None:
-        """Send all of it."""
+        """Send all bytes."""
         while data:
             data = data[await self._send(data) :]
 
@@ -70,13 +70,13 @@ class Channel:
             try:
                 return operation()
             except ssl.SSLWantReadError:
-                await self._ready(writing=False)
+                await self._wait_ready(writing=False)
             except ssl.SSLWantWriteError:
-                await self._ready(writing=True)
+                await self._wait_ready(writing=True)
             except BlockingIOError:
-                await self._ready(writing=writing)
+                await self._wait_ready(writing=writing)
 
-    async def _ready(self, *, writing: bool) -> None:
+    async def _wait_ready(self, *, writing: bool) -> None:
         loop, file = self._loop, self.socket.fileno()
         waiter = loop.create_future()
         add, remove = (

@@ -1,7 +1,8 @@
-"""How `hotrow local faults` reaches the running endpoint: a Unix socket in its folder, the caller's own.
+"""How `hotrow local faults` reaches the running endpoint: a Unix socket in its folder, which is the caller's.
 
-One line of JSON each way: `{"faults": {…}}` sets them, `{}` only asks; the answer is the faults in force and
-how often each has fired since they were set. No key or token is ever said here.
+Request and answer are one line of JSON each. `{"faults": {…}}` sets the faults, `{}` only asks. The answer
+holds the faults in force and how often each of them has fired since they were set. No key or token passes
+here.
 """
 
 from __future__ import annotations
@@ -23,39 +24,39 @@ from hotrow.standin.endpoint.faults import Fault, Faults, read_faults
 if TYPE_CHECKING:
     from hotrow.standin.endpoint.injection import Injection
 
-_LINE_BYTES_MAX = 65_536
+_MAX_LINE_BYTES = 65_536
 _TIMEOUT_S = 10
-_SOCKET_PATH_BYTES_MAX = 100
-"""macOS takes 104 bytes with the closing zero, Linux 108."""
+_MAX_SOCKET_PATH_BYTES = 100
+"""macOS allows 104 bytes including the zero byte at the end, Linux 108."""
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What an endpoint answers."""
+class FaultReport:
+    """The faults in force in an endpoint, and how often each has fired."""
 
     faults: Faults
     fired: dict[Fault, int]
-    """Since they were set; every fault is in it."""
+    """Since the faults were set. Every fault has an entry."""
 
 
-def place_socket(folder: Path) -> Path:
-    """Where an endpoint's control socket goes: its folder, or a new one of 0700 where that is too deep."""
+def choose_socket_path(folder: Path) -> Path:
+    """The path for the control socket: in the endpoint's folder, or in a new one if that path is too long."""
     path = folder / "control"
     path.unlink(missing_ok=True)
-    if len(os.fsencode(path)) <= _SOCKET_PATH_BYTES_MAX:
+    if len(os.fsencode(path)) <= _MAX_SOCKET_PATH_BYTES:
         return path
     return Path(tempfile.mkdtemp(prefix="hotrow-", dir="/tmp")) / "control"
 
 
 def remove_socket(path: Path, folder: Path) -> None:
-    """Undo `place_socket`."""
+    """Remove the socket, and the folder that `choose_socket_path` may have made."""
     path.unlink(missing_ok=True)
     if path.parent != folder:
         shutil.rmtree(path.parent, ignore_errors=True)
 
 
 async def serve_control(path: Path, injection: Injection) -> asyncio.Server:
-    """Answer on this socket from now on."""
+    """Answer on this socket from now on, until the server is closed."""
 
     async def attend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with closing(writer), suppress(OSError, ValueError, TimeoutError):
@@ -63,31 +64,31 @@ async def serve_control(path: Path, injection: Injection) -> asyncio.Server:
                 writer.write(_answer(await reader.readline(), injection))
                 await writer.drain()
 
-    return await asyncio.start_unix_server(attend, path, limit=_LINE_BYTES_MAX)
+    return await asyncio.start_unix_server(attend, path, limit=_MAX_LINE_BYTES)
 
 
 def _answer(line: bytes, injection: Injection) -> bytes:
     try:
-        wanted = json.loads(line).get("faults")
-        if wanted is not None:
-            injection.set(read_faults(wanted))
+        values = json.loads(line).get("faults")
+        if values is not None:
+            injection.set(read_faults(values))
     except (HotrowError, ValueError, KeyError, TypeError, AttributeError) as error:
         return json.dumps({"error": str(error)}).encode() + b"\n"
     fired = {fault.value: injection.fired[fault] for fault in Fault}
     return json.dumps({"faults": asdict(injection.faults), "fired": fired}).encode() + b"\n"
 
 
-def ask_control(path: Path, faults: Faults | None) -> Report:
-    """Set faults, or only ask where there are none given.
+def ask_control(path: Path, faults: Faults | None) -> FaultReport:
+    """Set faults, or only ask for those in force if `faults` is None.
 
     Raises:
-        TargetError: nobody answers there, or not what was expected.
+        TargetError: no endpoint answers there, or its answer cannot be read.
     """
     request = {} if faults is None else {"faults": asdict(faults)}
     try:
         answer: dict[str, Any] = json.loads(_exchange(path, json.dumps(request).encode() + b"\n"))
         fired = {fault: int(answer["fired"][fault.value]) for fault in Fault}
-        return Report(read_faults(answer["faults"]), fired)
+        return FaultReport(read_faults(answer["faults"]), fired)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TargetError(
             "the endpoint does not answer: `hotrow local down`, then `hotrow local up --endpoint`"
@@ -100,4 +101,4 @@ def _exchange(path: Path, line: bytes) -> bytes:
         client.connect(str(path))
         client.sendall(line)
         with client.makefile("rb") as answer:
-            return answer.readline(_LINE_BYTES_MAX)
+            return answer.readline(_MAX_LINE_BYTES)

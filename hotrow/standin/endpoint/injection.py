@@ -1,4 +1,4 @@
-"""The faults in force in a running endpoint: who draws, what has fired, and who must hear of a change."""
+"""The faults in force in a running endpoint: when they fire, and how often each has fired."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ if TYPE_CHECKING:
 
 
 class Injection:
-    """One for all connections of an endpoint."""
+    """The faults in force, shared by all connections of an endpoint."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.faults = Faults()
         self.fired: Counter[Fault] = Counter()
-        """Since the faults were set."""
+        """How often each fault has fired since the faults were set."""
         self.generation = 0
-        """Goes up when they are set: then connections are numbered anew."""
-        self._numbers = 0
+        """Increases each time the faults are set. Then the connections get new numbers."""
+        self._last_number = 0
         self._bucket = Bucket(0, 0, 0)
         self._clock = clock
         self._listeners: dict[Callable[[], None], None] = {}
 
     def set(self, faults: Faults) -> None:
-        """Put these in force for all connections, from now on, and count from 0."""
+        """Put these faults in force for all connections, from now on, and count from 0."""
         self.faults = faults
         self.fired.clear()
         self.generation += 1
-        self._numbers = 0
+        self._last_number = 0
         self._bucket = Bucket(faults.connect_burst, faults.connect_burst, self._clock())
-        for listener in list(self._listeners):  # in the order of their ages
+        for listener in list(self._listeners):  # oldest first
             listener()
 
     def next_number(self) -> int:
         """The number of a connection: 1 for the first since the faults were set."""
-        self._numbers += 1
-        return self._numbers
+        self._last_number += 1
+        return self._last_number
 
     def admits(self) -> bool:
         """Whether the connect rate lets one more connection start."""
@@ -64,21 +64,25 @@ class Injection:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A token bucket: so many may still start, as of an instant."""
+    """A token bucket that limits the rate of new connections."""
 
     left: float
+    """How many connections may still start, as of `at_s`."""
     burst: float
     at_s: float
 
     def take(self, rate_per_s: float, burst: float, now_s: float) -> tuple[Bucket, bool]:
-        """The bucket afterwards, and whether there was one to take."""
+        """The bucket after one more connection has asked to start, and whether it may."""
         left = min(self.left + (now_s - self.at_s) * rate_per_s, burst)
         admitted = left >= 1
         return Bucket(left - admitted, burst, now_s), admitted
 
 
 class Dice:
-    """What one connection draws: for each fault from a generator of seed, connection and fault."""
+    """The random draws of one connection.
+
+    The seed, the connection's number and the fault determine each generator.
+    """
 
     def __init__(self, injection: Injection) -> None:
         self._injection = injection
@@ -87,37 +91,40 @@ class Dice:
         self._number = 0
 
     def renew(self) -> None:
-        """Take a number where the faults have been set since the last one."""
+        """Take a new number if the faults have been set since the last one."""
         if self._generation != self._injection.generation:
             self._generation = self._injection.generation
             self._number = self._injection.next_number()
             self._generators.clear()
 
     def hits(self, fault: Fault) -> bool:
-        """Whether the fault is to happen now."""
-        share = self._injection.faults.share(fault)
-        return share > 0 and self._generator(fault).random() < share
+        """Draw whether the fault happens now."""
+        probability = self._injection.faults.share(fault)
+        return probability > 0 and self._generator(fault).random() < probability
 
     def coin(self, fault: Fault) -> bool:
-        """One of two, for a fault that has two ways to happen."""
+        """Toss a coin, for a fault that can happen in two ways."""
         return self._generator(fault).random() < 0.5  # noqa: PLR2004 - a fair coin
 
     def draw_commit(self) -> Fault | None:
-        """What is to happen to this COMMIT."""
+        """The fault that happens to this COMMIT, if any."""
         return next(iter(self.draw_all()), None)
 
     def draw_all(self) -> list[Fault]:
-        """Every fault that would happen to it: all draw, so that none shifts another."""
+        """Every fault that is drawn for this COMMIT.
+
+        All are drawn each time, so that none changes the draws of another.
+        """
         return [fault for fault in COMMIT_FAULTS if self.hits(fault)]
 
     def count(self, fault: Fault) -> None:
-        """Note that it fired."""
+        """Count that the fault fired."""
         self._injection.fired[fault] += 1
 
     def _generator(self, fault: Fault) -> random.Random:
         self.renew()
-        found = self._generators.get(fault)
-        if found is None:
+        generator = self._generators.get(fault)
+        if generator is None:
             seed = f"{self._injection.faults.seed}/{self._number}/{fault.value}"
-            found = self._generators[fault] = random.Random(seed)  # noqa: S311 - chance, no secret
-        return found
+            generator = self._generators[fault] = random.Random(seed)  # noqa: S311 - not for secrets
+        return generator

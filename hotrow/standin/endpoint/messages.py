@@ -1,4 +1,4 @@
-"""Messages one by one: cuts a stream into those that matter, builds what the endpoint says. Pure."""
+"""Single messages: cuts a stream into messages, and builds those that the endpoint sends itself. Pure."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import re
 import struct
 
 from hotrow.standin.endpoint.wire import build_message
-from hotrow.standin.rewriting.outward import outward
+from hotrow.standin.rewriting.internal_names import hide_in_fields
 
 _HEADER = struct.Struct("!BI")
 _HEADER_BYTES = _HEADER.size
-_WHOLE_BYTES_MAX = 4_096
-"""Longer messages are shown by their beginning; nothing that the endpoint acts upon is longer."""
+_MAX_SHOWN_BYTES = 4_096
+"""Only this much of a longer message is shown. No message that the endpoint acts upon is longer."""
 OTHER = 0
-"""Instead of a kind: bytes that are only to be passed on."""
+"""Instead of a message type: bytes that are only to be passed on."""
 
 Piece = tuple[int, bytes]
-"""A message's kind and the message, or OTHER and some bytes."""
+"""A message's type and the message, or OTHER and some bytes."""
 
 
-class Cutter:
-    """Cuts one direction of a connection, from a message's boundary on."""
+class MessageCutter:
+    """Cuts one direction of a connection into messages, beginning at a message boundary."""
 
-    def __init__(self, kinds: bytes, whole: bytes = b"") -> None:
-        """`kinds` are the ones that matter; those among `whole` are never shown in part."""
-        self._kinds = frozenset(kinds)
+    def __init__(self, types: bytes, whole: bytes = b"") -> None:
+        """Show messages of these `types`; those of a type in `whole` are never shown in part."""
+        self._types = frozenset(types)
         self._whole = frozenset(whole)
         self._held = b""
         self._passing = 0
@@ -35,43 +35,43 @@ class Cutter:
         return not self._held and not self._passing
 
     def feed(self, chunk: bytes) -> list[Piece]:
-        """The pieces that are complete, now that `chunk` has come; joined they are what came."""
+        """Take the next chunk; the pieces that are complete now. Joined, all pieces are the stream."""
         if self._passing >= len(chunk):
             self._passing -= len(chunk)
             return [(OTHER, chunk)]
         data, self._held = self._held + chunk, b""
         pieces: list[Piece] = []
-        at, self._passing = self._passing, 0
+        position, self._passing = self._passing, 0
         shown, size = 0, len(data)
-        while at + _HEADER_BYTES <= size:
-            kind, length = _HEADER.unpack_from(data, at)
-            end = at + 1 + length
-            if kind in self._kinds:
-                wanted = end if kind in self._whole else min(end, at + _WHOLE_BYTES_MAX)
+        while position + _HEADER_BYTES <= size:
+            message_type, length = _HEADER.unpack_from(data, position)
+            end = position + 1 + length
+            if message_type in self._types:
+                wanted = end if message_type in self._whole else min(end, position + _MAX_SHOWN_BYTES)
                 if wanted > size:
                     break
-                if shown < at:
-                    pieces.append((OTHER, data[shown:at]))
+                if shown < position:
+                    pieces.append((OTHER, data[shown:position]))
                 shown = min(end, size)
-                pieces.append((kind, data[at:shown]))
-            at = end
-        if at >= size:
-            self._passing = at - size
+                pieces.append((message_type, data[position:shown]))
+            position = end
+        if position >= size:
+            self._passing = position - size
         else:
-            self._held = data[at:]
+            self._held = data[position:]
         between = data[shown : len(data) - len(self._held)]
         return [*pieces, (OTHER, between)] if between else pieces
 
     def drain(self) -> bytes:
-        """What is held back; the stream is not cut any more."""
+        """The bytes that are held back. After this, the stream is not cut any more."""
         held, self._held, self._passing = self._held, b"", 0
         return held
 
 
-def read_name(piece: bytes, at: int = 5) -> bytes | None:
-    """The string that starts there in a message; None where it does not end."""
-    end = piece.find(b"\0", at)
-    return piece[at:end] if end >= 0 else None
+def read_name(piece: bytes, start: int = 5) -> bytes | None:
+    """The string that starts there in a message; None if it does not end."""
+    end = piece.find(b"\0", start)
+    return piece[start:end] if end >= 0 else None
 
 
 def build_error(sqlstate: str, message: str) -> bytes:
@@ -89,38 +89,41 @@ SYNC = build_message(b"S", b"")
 FLUSH = build_message(b"H", b"")
 _FAULT_NAME = b"hotrow fault"
 POISON_QUERY = b'DEALLOCATE "' + _FAULT_NAME + b'"'
-"""What PostgreSQL refuses while it runs: the transaction is left as a real error leaves it."""
+"""A statement that fails at run time, so that the transaction is left as a real error leaves it."""
 POISON_EXECUTE = build_message(b"D", b"S" + _FAULT_NAME + b"\0")
-"""The same in place of an Execute: Describe of a statement that there is not."""
-_REFUSED = b'"' + _FAULT_NAME + b'"'
+"""The same instead of an Execute: Describe of a statement that does not exist."""
+_QUOTED_FAULT_NAME = b'"' + _FAULT_NAME + b'"'
 
 
 _SEVERITIES = b"ERROR|FATAL|PANIC|WARNING|NOTICE|DEBUG|INFO|LOG"
-_SAID = re.compile(rb"[EN](....)S(?:" + _SEVERITIES + rb")\0V(?:" + _SEVERITIES + rb")\0C", re.DOTALL)
-"""How an ErrorResponse or a NoticeResponse begins; no value that is a text can look like it."""
+_ERROR_OR_NOTICE = re.compile(
+    rb"[EN](....)S(?:" + _SEVERITIES + rb")\0V(?:" + _SEVERITIES + rb")\0C", re.DOTALL
+)
+"""The beginning of an ErrorResponse or a NoticeResponse. No text value can look like it."""
 
 
-def show_outward(data: bytes) -> bytes:
-    """What a server sent, its errors and notices in terms of the client's own tables.
+def hide_internal_names(data: bytes) -> bytes:
+    """Bytes of the server in which errors and notices name the client's own tables.
 
-    They are told by their layout, not by counting messages, which would slow big results: one that is not
-    complete in `data` passes as it is.
+    Errors and notices are recognised by their layout: counting messages would slow large results down. One
+    that is not complete in `data` passes unchanged.
     """
     if b"__" not in data and b"hotrow" not in data:  # nearly always
         return data
     parts: list[bytes] = []
-    at = 0
-    for found in _SAID.finditer(data):
-        end = found.start() + 1 + int.from_bytes(found[1], "big")
-        fields = _read_fields(data[found.start() + _HEADER_BYTES : end]) if at <= found.start() else None
+    copied = 0
+    for match in _ERROR_OR_NOTICE.finditer(data):
+        start = match.start()
+        end = start + 1 + int.from_bytes(match[1], "big")
+        fields = _read_fields(data[start + _HEADER_BYTES : end]) if copied <= start else None
         if fields is not None and end <= len(data):
-            parts += (data[at : found.start()], _build_fields(data[found.start()], outward(fields)))
-            at = end
-    return b"".join((*parts, data[at:])) if parts else data
+            parts += (data[copied:start], _build_fields(data[start], hide_in_fields(fields)))
+            copied = end
+    return b"".join((*parts, data[copied:])) if parts else data
 
 
 def _read_fields(body: bytes) -> dict[str, str] | None:
-    """The fields of a message by their letters; None where it is not made of such."""
+    """The fields of a message by their letters; None if the layout is another one."""
     fields = body[:-2].split(b"\0")
     if not body.endswith(b"\0\0") or not all(fields):
         return None
@@ -130,28 +133,34 @@ def _read_fields(body: bytes) -> dict[str, str] | None:
         return None
 
 
-def _build_fields(kind: int, fields: dict[str, str]) -> bytes:
+def _build_fields(message_type: int, fields: dict[str, str]) -> bytes:
     body = b"".join(letter.encode() + text.encode() + b"\0" for letter, text in fields.items())
-    return build_message(bytes((kind,)), body + b"\0")
+    return build_message(bytes((message_type,)), body + b"\0")
 
 
-def is_poisoned(error: bytes) -> bool:
-    """Whether an ErrorResponse answers one of these."""
-    return _REFUSED in error
+def is_poison_error(error: bytes) -> bool:
+    """Whether an ErrorResponse answers POISON_QUERY or POISON_EXECUTE."""
+    return _QUOTED_FAULT_NAME in error
 
 
-_MARKS = 24
-MARKER = build_message(b"C", b"Shotrow\0") * _MARKS + SYNC
-"""Closes a statement that there is not, again and again: changes nothing in any state of a transaction."""
-MARKED = build_message(b"3", b"") * _MARKS
-"""The answer, which is followed by ReadyForQuery: a boundary in a stream that was not followed so far."""
+_MARKER_CLOSES = 24
+MARKER = build_message(b"C", b"Shotrow\0") * _MARKER_CLOSES + SYNC
+"""Closes a statement that does not exist, 24 times.
+
+It changes nothing, whatever the transaction's status is.
+"""
+MARKER_ANSWER = build_message(b"3", b"") * _MARKER_CLOSES
+"""The answer to MARKER.
+
+ReadyForQuery follows it, so it marks a boundary in a stream that was not followed before.
+"""
 
 READY_BYTES = 6
 _READY_HEAD = build_message(b"Z", b"?")[:-1]
 
 
 def build_ready(status: bytes = b"I") -> bytes:
-    """ReadyForQuery: I idle, T in a transaction, E in a failed one."""
+    """ReadyForQuery with a status: I is idle, T in a transaction, E in a failed one."""
     return _READY_HEAD + status
 
 

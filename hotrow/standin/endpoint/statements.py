@@ -1,4 +1,4 @@
-"""What a statement means to the transaction that it is in: read from its first word. Pure."""
+"""What a statement does to its transaction, read from its first words. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hotrow.standin.rewriting.sql_text import NotUnderstood, parse
 
 
 class Meaning(Enum):
-    """Only what the endpoint acts upon."""
+    """The effects on a transaction that matter to the endpoint."""
 
     BEGIN = "begin"
     COMMIT = "commit"
@@ -19,7 +19,7 @@ class Meaning(Enum):
     WRITE = "write"
 
 
-_LEAD = re.compile(
+_FIRST_WORDS = re.compile(
     rb"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
     rb"(?:(begin|start\s+transaction)|(commit|end)(?!\s+prepared)|(rollback|abort)(?!\s+prepared)"
     rb"|(insert|update|delete|merge))\b",
@@ -31,8 +31,8 @@ _MEANINGS = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
-    """One statement of a text, from where to where in its bytes."""
+class StatementSpan:
+    """One statement of a text: its meaning, and where it starts and ends, in bytes."""
 
     meaning: Meaning | None
     start: int
@@ -40,18 +40,21 @@ class Spoken:
 
 
 def meaning_of(statement: bytes) -> Meaning | None:
-    """What one statement means."""
-    found = _LEAD.match(statement)
-    return _MEANINGS[found.lastindex] if found and found.lastindex else None
+    """The meaning of one statement; None if it has none that matters."""
+    match = _FIRST_WORDS.match(statement)
+    return _MEANINGS[match.lastindex] if match and match.lastindex else None
 
 
-def read_text(text: bytes) -> tuple[Spoken, ...]:
-    """The statements of a text; one that cannot be cut counts as one statement."""
-    whole = (Spoken(meaning_of(text), 0, len(text)),)
+def find_statements(text: bytes) -> tuple[StatementSpan, ...]:
+    """The statements of a text. A text that cannot be cut into tokens counts as one statement."""
+    whole = (StatementSpan(meaning_of(text), 0, len(text)),)
     if b";" not in text.rstrip(b"; \r\n\t"):
         return whole
     try:
-        statements = parse(text.decode("latin-1"))  # one character a byte: positions stay
+        statements = parse(text.decode("latin-1"))  # one character per byte, so that positions stay
     except NotUnderstood:
         return whole
-    return tuple(Spoken(meaning_of(text[one.start : one.end]), one.start, one.end) for one in statements)
+    return tuple(
+        StatementSpan(meaning_of(text[statement.start : statement.end]), statement.start, statement.end)
+        for statement in statements
+    )

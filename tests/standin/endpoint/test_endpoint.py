@@ -18,8 +18,9 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from hotrow.standin.endpoint.lifecycle import Endpoint, ensure_endpoint, make_token, stop_endpoint
-from hotrow.standin.endpoint.state import Folder, read_credentials, read_state
+from hotrow.standin.endpoint.folder import EndpointFolder, read_credentials, read_state
+from hotrow.standin.endpoint.keys import make_token
+from hotrow.standin.endpoint.lifecycle import Endpoint, ensure_endpoint, stop_endpoint
 from hotrow.standin.endpoint.token import sign
 from hotrow.standin.endpoint.wire import build_message, build_startup
 from tests.support.wire_fuzz import (
@@ -185,7 +186,7 @@ def _until(connection: psycopg.Connection[Any], query: str) -> None:
 
 
 def _pid(endpoint: Endpoint) -> int:
-    state = read_state(Folder(endpoint.ca.parent))
+    state = read_state(EndpointFolder(endpoint.ca.parent))
     assert state
     return state.pid
 
@@ -216,7 +217,7 @@ def test_a_changed_token_or_one_for_another_user_is_refused(endpoint: Endpoint, 
 
 def test_a_token_for_another_host_is_refused(endpoint: Endpoint) -> None:
     """Though the key is right."""
-    keys = read_credentials(Folder(endpoint.ca.parent))
+    keys = read_credentials(EndpointFolder(endpoint.ca.parent))
     session = boto3.Session(keys.access_key, keys.secret_key)
     client: Any = session.client("dsql", region_name=endpoint.region)
     other = client.generate_db_connect_admin_auth_token(Hostname="abc.dsql.us-east-1.on.aws")
@@ -226,7 +227,7 @@ def test_a_token_for_another_host_is_refused(endpoint: Endpoint) -> None:
 
 def test_an_expired_token_gets_the_hint(endpoint: Endpoint) -> None:
     """A client can tell that a new token would help."""
-    keys = read_credentials(Folder(endpoint.ca.parent))
+    keys = read_credentials(EndpointFolder(endpoint.ca.parent))
     values = {
         "Action": "DbConnectAdmin",
         "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
@@ -342,7 +343,7 @@ def test_garbage_gets_an_error_or_an_end_and_nobody_in(endpoint: Endpoint, token
 
 def test_no_token_and_no_key_is_left_anywhere(endpoint: Endpoint, token: str) -> None:
     """Not in the log, the record, the command line or the environment; the key's file is its owner's."""
-    folder = Folder(endpoint.ca.parent)
+    folder = EndpointFolder(endpoint.ca.parent)
     keys = read_credentials(folder)
     process = psutil.Process(_pid(endpoint))
     texts = [

@@ -17,14 +17,15 @@ from click.testing import CliRunner
 
 from hotrow.commands.local import local
 from hotrow.errors import TargetError, UsageError
+from hotrow.standin.endpoint.folder import EndpointFolder, EndpointState, read_state
+from hotrow.standin.endpoint.keys import make_token
 from hotrow.standin.endpoint.lifecycle import (
     Endpoint,
+    EndpointOptions,
     ensure_endpoint,
-    find_endpoint,
-    make_token,
+    find_endpoints,
     stop_endpoint,
 )
-from hotrow.standin.endpoint.state import Folder, State, read_state
 from hotrow.standin.server import ensure_up
 from tests.support.local_home import end, new_home, python
 
@@ -58,8 +59,8 @@ def enter(endpoint: Endpoint, token: str) -> bool:
         return connection.execute("SELECT 1").fetchone() == (1,)
 
 
-def state_of(endpoint: Endpoint) -> State:
-    state = read_state(Folder(endpoint.ca.parent))
+def state_of(endpoint: Endpoint) -> EndpointState:
+    state = read_state(EndpointFolder(endpoint.ca.parent))
     assert state
     return state
 
@@ -68,11 +69,11 @@ def state_of(endpoint: Endpoint) -> State:
 def test_it_is_started_found_and_stopped() -> None:
     """A second call finds it; stopping says whether there was one, and leaves nothing that listens."""
     first = ensure_endpoint()
-    assert first == ensure_endpoint() == find_endpoint()
+    assert first == ensure_endpoint() == find_endpoints()[0]
     assert enter(first, make_token())
 
     assert stop_endpoint()
-    assert find_endpoint() is None
+    assert find_endpoints() == []
     assert not stop_endpoint()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", first.port), timeout=5)
@@ -93,8 +94,7 @@ def test_it_outlives_its_starter_and_belongs_to_no_terminal() -> None:
     """A Ctrl-C at the starter does not reach it, and it holds none of the starter's pipes."""
     starter = python(ENSURE, env={**os.environ, "SOME_TOKEN": "secret"}, stderr=subprocess.PIPE)
     port, _ = starter.communicate(timeout=60)  # would hang if the endpoint had kept a pipe
-    endpoint = find_endpoint()
-    assert endpoint
+    (endpoint,) = find_endpoints()
     pid = state_of(endpoint).pid
 
     assert int(port) == endpoint.port
@@ -108,7 +108,7 @@ def test_after_a_kill_it_starts_again() -> None:
     first = ensure_endpoint()
     token = make_token()
     end(state_of(first).pid, signal.SIGKILL)
-    assert find_endpoint() is None
+    assert find_endpoints() == []
 
     second = ensure_endpoint()
     assert enter(second, make_token())
@@ -121,7 +121,7 @@ def test_an_endpoint_that_cannot_be_found_ends() -> None:
     """Its record, or the whole home, is gone: so is it, soon."""
     endpoint = ensure_endpoint()
     process = psutil.Process(state_of(endpoint).pid)
-    Folder(endpoint.ca.parent).state.unlink()
+    EndpointFolder(endpoint.ca.parent).state.unlink()
     deadline = time.monotonic() + 10
     while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < deadline
@@ -134,11 +134,11 @@ def test_a_port_can_be_chosen_if_it_is_free() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(TargetError, match=rf"in use.*--port {port}"):
-            ensure_endpoint(port)
-        assert find_endpoint() is None
-    assert ensure_endpoint(port).port == port
+            ensure_endpoint(EndpointOptions(port))
+        assert find_endpoints() == []
+    assert ensure_endpoint(EndpointOptions(port)).port == port
     with pytest.raises(TargetError, match=f"runs on port {port}"):
-        ensure_endpoint(port + 1)
+        ensure_endpoint(EndpointOptions(port + 1))
 
 
 @pytest.mark.usefixtures("home")
@@ -153,7 +153,7 @@ def test_given_credentials_and_region_are_used_and_kept_nowhere(monkeypatch: pyt
     assert enter(endpoint, make_token())
     files = [path for path in endpoint.ca.parent.iterdir() if path.is_file()]
     assert not any("a-secret" in path.read_text() for path in files)
-    assert not Folder(endpoint.ca.parent).credentials.exists()
+    assert not EndpointFolder(endpoint.ca.parent).credentials.exists()
     assert "a-secret" not in psutil.Process(state_of(endpoint).pid).environ().values()
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     with pytest.raises(TargetError, match="AWS_SECRET_ACCESS_KEY"):

@@ -16,11 +16,13 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from hotrow.standin.endpoint.front import Front, Limits, Plan, listen
+from hotrow.standin.endpoint.client_stream import MAX_STATEMENT_BYTES
+from hotrow.standin.endpoint.folder import HOSTS
+from hotrow.standin.endpoint.listener import Listener, listen
+from hotrow.standin.endpoint.region_config import Limits, RegionConfig
 from hotrow.standin.endpoint.serve import make_tls
-from hotrow.standin.endpoint.state import HOSTS
-from hotrow.standin.endpoint.token import Cluster, Credentials
-from hotrow.standin.endpoint.wire import STATEMENT_BYTES_MAX, build_message, build_startup
+from hotrow.standin.endpoint.token import Credentials, TokenScope
+from hotrow.standin.endpoint.wire import build_message, build_startup
 from hotrow.targets.session import unchanged
 from tests.standin.endpoint.test_token import make
 from tests.support.wire_fuzz import ADMIN, ASK_TLS, connect, connect_tls, enter, exchange, read_all
@@ -30,9 +32,9 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterator
 
-    from hotrow.standin.endpoint.wire import Rewrite
+    from hotrow.standin.endpoint.client_stream import Rewrite
 
-CLUSTER = Cluster(HOSTS, "eu-west-1", Credentials("AKIAEXAMPLE", "secret"))
+CLUSTER = TokenScope(HOSTS, "eu-west-1", Credentials("AKIAEXAMPLE", "secret"))
 SOON = Limits(startup_s=0.3)
 EMPTY = build_message(b"I", b"")
 """The answer to a statement that says nothing."""
@@ -42,7 +44,7 @@ EMPTY = build_message(b"I", b"")
 class Running:
     """A front in a thread of its own."""
 
-    front: Front
+    front: Listener
     port: int
 
     @property
@@ -73,7 +75,7 @@ def front(
     ready = threading.Event()
 
     async def serve() -> None:
-        served = Front(Plan(CLUSTER, backend, tls, rewrite, limits))
+        served = Listener(RegionConfig(CLUSTER, backend, tls, rewrite, limits))
         box.append(Running(served, servers[0].getsockname()[1]))
         ready.set()
         with contextlib.suppress(asyncio.CancelledError):
@@ -184,7 +186,7 @@ def test_incomplete_statements_of_all_together_are_bounded(tls: ssl.SSLContext, 
 def test_a_statement_has_a_size_at_most(tls: ssl.SSLContext, backend: Path) -> None:
     """The header is enough to refuse it."""
     with front(tls, backend) as running, enter(running.port, make(credentials=CLUSTER.credentials)) as client:
-        client.sendall(b"Q" + struct.pack("!I", STATEMENT_BYTES_MAX + 1))
+        client.sendall(b"Q" + struct.pack("!I", MAX_STATEMENT_BYTES + 1))
         assert b"C54000\0" in read_all(client)
 
 

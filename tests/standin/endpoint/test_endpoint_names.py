@@ -8,10 +8,11 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from hotrow.standin.endpoint.lifecycle import ensure_endpoint, make_token, stop_endpoint
-from hotrow.standin.endpoint.messages import show_outward
+from hotrow.standin.endpoint.keys import make_token
+from hotrow.standin.endpoint.lifecycle import ensure_endpoint, stop_endpoint
+from hotrow.standin.endpoint.messages import hide_internal_names
 from hotrow.standin.endpoint.wire import build_message
-from hotrow.standin.rewriting.outward import outer_names
+from hotrow.standin.rewriting.internal_names import hide_in_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -132,19 +133,19 @@ def test_errors_are_those_of_plain_tables(client: Connection, plain: Connection,
 
 def test_a_name_is_cut_where_it_is_one_of_ours() -> None:
     """Names that only begin like it are the client's."""
-    assert outer_names('table "a__base" and s.b__writes') == 'table "a" and s.b'
-    assert outer_names("a__based, __base, a__base_x, base") == "a__based, __base, a__base_x, base"
-    assert outer_names("view v depends on view a; table a__base") == "view v depends on table a; table a"
+    assert hide_in_text('table "a__base" and s.b__writes') == 'table "a" and s.b'
+    assert hide_in_text("a__based, __base, a__base_x, base") == "a__based, __base, a__base_x, base"
+    assert hide_in_text("view v depends on view a; table a__base") == "view v depends on table a; table a"
 
 
 def test_what_only_looks_like_an_error_stays_as_it_is() -> None:
     """A value, an error that is cut, and one that is not laid out as it must be."""
     error = build_message(b"E", b"SERROR\0VERROR\0C23502\0Ma__base\0\0")
-    assert show_outward(b"D" + error) == b"D" + build_message(b"E", b"SERROR\0VERROR\0C23502\0Ma\0\0")
+    assert hide_internal_names(b"D" + error) == b"D" + build_message(b"E", b"SERROR\0VERROR\0C23502\0Ma\0\0")
     for other in (
         error[:-1],
         b"a__base SERROR",
         error.replace(b"\0\0", b"\0x"),
         error.replace(b"E\0", b"E\x01", 1),
     ):
-        assert show_outward(other) == other
+        assert hide_internal_names(other) == other

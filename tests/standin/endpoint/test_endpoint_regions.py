@@ -10,15 +10,18 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from hotrow.standin.endpoint.lifecycle import Wish, find_endpoints, make_token
-from hotrow.standin.endpoint.talk import Profile
+from hotrow.standin.endpoint.keys import make_token
+from hotrow.standin.endpoint.latency import LatencyProfile
+from hotrow.standin.endpoint.lifecycle import EndpointOptions, find_endpoints
 from tests.support.commands import run
 from tests.support.faulty import WAYS, Connection, Faulty, counting, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-WISH = Wish(regions=("us-east-1", "us-east-2"), profiles=(Profile(0.002, 0.005), Profile(0.01, 0.05)))
+WISH = EndpointOptions(
+    regions=("us-east-1", "us-east-2"), profiles=(LatencyProfile(0.002, 0.005), LatencyProfile(0.01, 0.05))
+)
 
 
 @pytest.fixture(scope="module")

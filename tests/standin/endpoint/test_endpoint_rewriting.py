@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from hotrow.standin.endpoint.lifecycle import ensure_endpoint, make_token, stop_endpoint
+from hotrow.standin.endpoint.keys import make_token
+from hotrow.standin.endpoint.lifecycle import EndpointOptions, ensure_endpoint, stop_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,7 +100,7 @@ def test_an_index_is_made_and_waited_for(connection: psycopg.Connection) -> None
 def test_without_rules_what_aurora_dsql_refuses_is_let_through(schema: str) -> None:
     """SAVEPOINT, several DDL statements in one transaction; conflicts stay."""
     stop_endpoint()
-    endpoint = ensure_endpoint(rules=False)
+    endpoint = ensure_endpoint(EndpointOptions(rules=False))
     try:
         with psycopg.connect(
             endpoint.dsn, password=make_token(), options=f"-c search_path={schema}"

@@ -8,7 +8,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from hotrow.standin.endpoint.lifecycle import ensure_endpoint, make_token, stop_endpoint
+from hotrow.standin.endpoint.keys import make_token
+from hotrow.standin.endpoint.lifecycle import ensure_endpoint, stop_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,8 +8,8 @@ import pytest
 
 from hotrow.standin.endpoint.faults import Faults
 from hotrow.standin.endpoint.injection import Bucket, Dice, Injection
-from hotrow.standin.endpoint.messages import OTHER, Cutter, build_ready, is_ready
-from hotrow.standin.endpoint.statements import Meaning, meaning_of, read_text
+from hotrow.standin.endpoint.messages import OTHER, MessageCutter, build_ready, is_ready
+from hotrow.standin.endpoint.statements import Meaning, find_statements, meaning_of
 from hotrow.standin.endpoint.wire import build_message
 
 
@@ -22,7 +22,7 @@ def test_a_stream_is_cut_the_same_however_it_comes(seed: int) -> None:
         for _ in range(60)
     ]
     stream = b"".join(messages)
-    cutter, pieces, at = Cutter(b"CZ", b"C"), [], 0
+    cutter, pieces, at = MessageCutter(b"CZ", b"C"), [], 0
     while at < len(stream):
         size = rng.choice((1, 2, 5, 50, 5_000, 60_000))
         pieces += cutter.feed(stream[at : at + size])
@@ -37,7 +37,7 @@ def test_a_stream_is_cut_the_same_however_it_comes(seed: int) -> None:
 
 def test_what_is_held_back_can_be_taken() -> None:
     """Where a stream is not to be cut any more."""
-    cutter = Cutter(b"C")
+    cutter = MessageCutter(b"C")
     assert cutter.feed(b"D\0\0\0\4C\0") == [(OTHER, b"D\0\0\0\4")]
     assert not cutter.at_boundary
     assert cutter.drain() == b"C\0"
@@ -71,12 +71,12 @@ def test_a_statement_means_what_its_first_word_says(statement: bytes, meaning: M
 def test_a_text_of_several_statements_is_read_one_by_one() -> None:
     """Quoted semicolons and bytes that are no ASCII stay where they are."""
     text = "BEGIN; UPDATE t SET v = 'é;COMMIT'; COMMIT ; ".encode()
-    found = read_text(text)
+    found = find_statements(text)
 
     assert [one.meaning for one in found] == [Meaning.BEGIN, Meaning.WRITE, Meaning.COMMIT]
     assert text[found[2].start : found[2].end] == b"COMMIT"
     assert text[found[1].start : found[1].end] == "UPDATE t SET v = 'é;COMMIT'".encode()
-    assert [one.meaning for one in read_text(b"SELECT 'open; COMMIT")] == [None]
+    assert [one.meaning for one in find_statements(b"SELECT 'open; COMMIT")] == [None]
 
 
 def test_ready_is_recognised_by_all_its_six_bytes() -> None:

@@ -8,10 +8,10 @@ from typing import Any
 import boto3
 import pytest
 
-from hotrow.standin.endpoint.token import Cluster, Credentials, Denied, sign, verify
+from hotrow.standin.endpoint.token import AccessDenied, Credentials, TokenScope, sign, verify
 
 CREDENTIALS = Credentials("AKIAEXAMPLE", "secret/with+signs")
-CLUSTER = Cluster(("localhost", "127.0.0.1"), "eu-west-1", CREDENTIALS)
+CLUSTER = TokenScope(("localhost", "127.0.0.1"), "eu-west-1", CREDENTIALS)
 
 
 def make(  # a token has many parts
@@ -35,9 +35,9 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def denial(token: str, user: str = "admin", at: datetime | None = None) -> Denied:
+def denial(token: str, user: str = "admin", at: datetime | None = None) -> AccessDenied:
     """How the token is refused."""
-    with pytest.raises(Denied) as caught:
+    with pytest.raises(AccessDenied) as caught:
         verify(token, CLUSTER, user, at or now())
     return caught.value
 

@@ -8,16 +8,15 @@ import struct
 import pytest
 
 from hotrow.standin.endpoint import wire
-from hotrow.standin.endpoint.wire import (
-    Ask,
+from hotrow.standin.endpoint.client_stream import (
+    CACHED_STATEMENTS,
+    MAX_CACHED_STATEMENT_BYTES,
     ClientStream,
-    WireError,
-    build_message,
-    build_startup,
-    parse_first,
+    cached_edit,
 )
+from hotrow.standin.endpoint.wire import Request, WireError, build_message, build_startup, parse_first
 
-SHOUT = wire.remembering(str.upper)
+SHOUT = cached_edit(str.upper)
 
 
 def startup(body: bytes) -> wire.FirstPacket:
@@ -43,14 +42,16 @@ def test_a_startup_packet_is_read_as_it_was_built() -> None:
     parameters = {"user": "admin", "database": "postgres", "options": "-c search_path=é"}
     packet = build_startup(parameters)
 
-    assert parse_first(packet[4:]) == wire.FirstPacket(Ask.STARTUP, parameters)
+    assert parse_first(packet[4:]) == wire.FirstPacket(Request.STARTUP, parameters)
     assert wire.startup_bytes(packet[:4]) == len(packet) - 4
 
 
-@pytest.mark.parametrize(("code", "ask"), [(5678, Ask.CANCEL), (5679, Ask.TLS), (5680, Ask.GSS)])
-def test_requests_are_told_by_their_code(code: int, ask: Ask) -> None:
+@pytest.mark.parametrize(
+    ("code", "request_type"), [(5678, Request.CANCEL), (5679, Request.TLS), (5680, Request.GSS)]
+)
+def test_requests_are_told_by_their_code(code: int, request_type: Request) -> None:
     """Cancel, TLS and GSS come in place of a startup."""
-    assert parse_first(struct.pack("!HH", 1234, code)).ask is ask
+    assert parse_first(struct.pack("!HH", 1234, code)).request is request_type
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ def test_a_fatal_answer_carries_code_message_and_hint() -> None:
 
 def test_statements_are_rewritten_and_lengths_follow() -> None:
     """Query, and Parse with its name and parameter types kept; what surrounds them stays."""
-    stream = ClientStream(wire.remembering(lambda text: f"{text}; --"))
+    stream = ClientStream(cached_edit(lambda text: f"{text}; --"))
     sync = build_message(b"S", b"")
 
     assert stream.feed(sync + query(b"select 1") + sync) == sync + query(b"select 1; --") + sync
@@ -186,17 +187,17 @@ def test_impossible_messages_end_the_stream(message: bytes) -> None:
 def test_a_statement_is_rewritten_once_unless_it_is_long_or_long_ago() -> None:
     """The memory is bounded in number and in size."""
     seen: list[str] = []
-    edit = wire.remembering(lambda text: seen.append(text) or text)  # type: ignore[func-returns-value]
+    edit = cached_edit(lambda text: seen.append(text) or text)  # type: ignore[func-returns-value]
     for _ in range(3):
         assert edit(b"select 1") == b"select 1"
     assert seen == ["select 1"]
 
-    for number in range(wire.STATEMENTS_CACHED):
+    for number in range(CACHED_STATEMENTS):
         edit(str(number).encode())
     edit(b"select 1")
     assert seen[-1] == "select 1"
 
     seen.clear()
     for _ in range(2):
-        edit(b"x" * (wire.CACHED_STATEMENT_BYTES_MAX + 1))
+        edit(b"x" * (MAX_CACHED_STATEMENT_BYTES + 1))
     assert len(seen) == 2

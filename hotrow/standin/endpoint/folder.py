@@ -1,14 +1,14 @@
-"""What an endpoint leaves on disk, and who reads it.
+"""The endpoint's folder: its files, what is in them, and who writes and reads them.
 
 ```
 HOME/local/pg18/endpoint/   the caller's, 0700
 ├── lock                    held while the endpoint is started or stopped
-├── serving.lock            held by the endpoint as long as it lives
-├── state.json              written when it listens; says where, and by which process
+├── serving.lock            held by the endpoint's process as long as it runs
+├── state.json              written when the endpoint listens: its process, ports and options
 ├── ca.pem                  the certificate authority of this start; its key is never on disk
-├── credentials.json        0600; the keys that it made, unless it was given some
-├── control                 a socket: which faults are in force (control.py)
-└── log
+├── credentials.json        0600; the keys that the endpoint made, unless it was given keys
+├── control                 a socket that reports and sets the faults (control.py)
+└── log                     standard error of the endpoint's process
 ```
 """
 
@@ -28,23 +28,25 @@ if TYPE_CHECKING:
 
 HOST = "localhost"
 HOSTS = (HOST, "127.0.0.1")
+READY = "ready"
+"""The line that the endpoint's process prints when it listens and has written its state."""
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """A running endpoint."""
+class EndpointState:
+    """The content of state.json: the process of a running endpoint, and how it runs."""
 
     pid: int
     started: float
-    """The process's start in seconds since the epoch: a process id may come again."""
+    """The process's start in seconds since the epoch, because process ids are used again."""
     ports: dict[str, int]
-    """Of each region, the first one first."""
+    """The port of each region, the first region first."""
     profiles: dict[str, list[float]]
-    """Latency that each region adds: seconds a round trip and a COMMIT."""
+    """The latency that each region adds: seconds per round trip and per COMMIT."""
     control: str
     """The path of its control socket."""
     own_credentials: bool
-    """Whether it made its credentials; False where it was given the caller's."""
+    """Whether the endpoint made its credentials; False if it was given the caller's."""
     rules: bool
     """Whether it refuses what Aurora DSQL refuses."""
 
@@ -60,19 +62,19 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
-    """The endpoint's folder."""
+class EndpointFolder:
+    """The paths in the endpoint's folder."""
 
     path: Path
 
     @property
     def lock(self) -> Path:
-        """Held while it is started or stopped."""
+        """Held while the endpoint is started or stopped."""
         return self.path / "lock"
 
     @property
-    def serving(self) -> Path:
-        """Held by the process that serves."""
+    def serving_lock(self) -> Path:
+        """Held by the endpoint's process."""
         return self.path / "serving.lock"
 
     @property
@@ -82,12 +84,12 @@ class Folder:
 
     @property
     def log(self) -> Path:
-        """What the process says."""
+        """Standard error of the endpoint's process."""
         return self.path / "log"
 
     @property
     def state(self) -> Path:
-        """The record of the running endpoint."""
+        """The `EndpointState` of the running endpoint."""
         return self.path / "state.json"
 
     @property
@@ -97,32 +99,32 @@ class Folder:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a file's text at once, readable by its owner only from its first byte on."""
-    fresh = path.with_name(f"{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    """Replace a file's text atomically. Only the owner can read the file, from its first byte on."""
+    temporary = path.with_name(f"{path.name}.new")
+    temporary.unlink(missing_ok=True)
+    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(file, "w", encoding="utf-8") as stream:
         stream.write(text)
-    fresh.replace(path)
+    temporary.replace(path)
 
 
-def write_state(folder: Folder, state: State) -> None:
+def write_state(folder: EndpointFolder, state: EndpointState) -> None:
     """Record a running endpoint."""
     write_private(folder.state, json.dumps(asdict(state)))
 
 
-def read_state(folder: Folder) -> State | None:
-    """The endpoint that runs, if one does."""
+def read_state(folder: EndpointFolder) -> EndpointState | None:
+    """The state of the running endpoint; None if none runs."""
     try:
-        facts = json.loads(folder.state.read_text(encoding="utf-8"))
-        state = State(**{entry.name: facts[entry.name] for entry in fields(State)})
+        values = json.loads(folder.state.read_text(encoding="utf-8"))
+        state = EndpointState(**{entry.name: values[entry.name] for entry in fields(EndpointState)})
         return state if is_alive(state) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def is_alive(state: State) -> bool:
-    """Whether the recorded process, and no later one of its id, lives."""
+def is_alive(state: EndpointState) -> bool:
+    """Whether the recorded process still runs. A later process with the same id does not count."""
     try:
         process = psutil.Process(state.pid)
         return process.create_time() == state.started and process.status() != psutil.STATUS_ZOMBIE
@@ -130,16 +132,16 @@ def is_alive(state: State) -> bool:
         return False
 
 
-def read_credentials(folder: Folder) -> Credentials:
+def read_credentials(folder: EndpointFolder) -> Credentials:
     """The keys that the endpoint made.
 
     Raises:
         OSError, ValueError, KeyError: there are none.
     """
-    facts = json.loads(folder.credentials.read_text(encoding="utf-8"))
-    return Credentials(facts["access_key"], facts["secret_key"])
+    values = json.loads(folder.credentials.read_text(encoding="utf-8"))
+    return Credentials(values["access_key"], values["secret_key"])
 
 
-def write_credentials(folder: Folder, credentials: Credentials) -> None:
+def write_credentials(folder: EndpointFolder, credentials: Credentials) -> None:
     """Keep the keys that the endpoint made."""
     write_private(folder.credentials, json.dumps(asdict(credentials)))

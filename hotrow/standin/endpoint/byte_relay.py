@@ -1,8 +1,9 @@
-"""Relays bytes between a client and the stand-in until one of them ends.
+"""Relays bytes between a client and the stand-in until either side ends.
 
-What passes is not followed; where faults or latency need that, conduct.py takes over.
+The messages are not followed. If faults or latency require that, message_relay.py takes over.
 
-At most one chunk a direction is in memory: a side is read from only when all that it sent is on its way.
+At most one chunk per direction is in memory: a side is read only after everything that it sent before has
+been sent on.
 """
 
 from __future__ import annotations
@@ -13,20 +14,20 @@ import ssl
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from hotrow.standin.endpoint.messages import READY_BYTES, build_ready, is_ready, show_outward
+from hotrow.standin.endpoint.messages import READY_BYTES, build_ready, hide_internal_names, is_ready
 from hotrow.standin.endpoint.wire import WireError, build_fatal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _CHUNK_BYTES = 65_536
-"""More than a TLS record: nothing that was decrypted is left behind, where no selector would see it."""
+"""More than a TLS record: no decrypted bytes stay in the TLS object, where a selector cannot see them."""
 
-_LATER = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+_NOT_READY = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
-class Relay:
-    """Two sockets, joined; `finished` is done when they are to be closed, or left to another relay."""
+class ByteRelay:
+    """Joins two sockets. `finished` is done when they are to be closed, or handed to a message relay."""
 
     def __init__(
         self,
@@ -36,28 +37,28 @@ class Relay:
         *,
         quiet: bool = False,
     ) -> None:
-        """`quiet` says that the server has answered everything so far."""
+        """`edit` changes what the client sends. `quiet`: the server has answered everything so far."""
         self.finished: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._client = client
         self._to_server = _Pump(client, server, edit, self._end)
-        self._to_client = _Pump(server, client, show_outward, self._end)
+        self._to_client = _Pump(server, client, hide_internal_names, self._end)
         self._to_server.opposite, self._to_client.opposite = self._to_client, self._to_server
         self._to_client.tail = build_ready() if quiet else b""
 
     @property
     def quiet(self) -> bool:
-        """Whether the server was ready when it last spoke, and the client has not spoken since."""
+        """Whether the server's last message was ReadyForQuery, and the client has sent nothing since."""
         return is_ready(self._to_client.tail)
 
     def leave(self) -> None:
-        """Finish as soon as nothing is on its way, without an end of either side."""
+        """Finish as soon as nothing is on its way, and leave both sockets open."""
         self._to_server.when_sent = self._to_client.when_sent = self._leave
         self._leave()
 
     def _leave(self) -> None:
         if self.finished.done() or self._to_server.busy or self._to_client.busy:
             return
-        self._stop()  # now: what they read before `run` goes on would be lost
+        self._stop()  # now: bytes that are read before `run` continues would be lost
         self.finished.set_result(True)
 
     def _stop(self) -> None:
@@ -65,25 +66,25 @@ class Relay:
         self._to_client.stop()
 
     async def run(self) -> bool:
-        """Relay until either side ends; a client that breaks the protocol is told so.
+        """Relay until either side ends (False), or until `leave` has stopped it (True).
 
-        True where it was left, and both sides go on.
+        A client that breaks the protocol gets the error before its connection is closed.
         """
         self._to_server.start()
         self._to_client.start()
         try:
             return await self.finished
         except WireError as error:
-            self._tell(error)
+            self._send_error(error)
             return False
         except Exception:
-            self._tell(WireError("the endpoint failed at this statement", sqlstate="XX000"))
+            self._send_error(WireError("the endpoint failed at this statement", sqlstate="XX000"))
             raise
         finally:
             self._stop()
 
-    def _tell(self, error: WireError) -> None:
-        """Say it if that is possible now: amid another message it would not be understood."""
+    def _send_error(self, error: WireError) -> None:
+        """Send the error, unless the client has received only a part of another message."""
         if not self._to_client.busy:
             with suppress(OSError):
                 self._client.send(build_fatal(error))
@@ -98,7 +99,7 @@ class Relay:
 
 
 class _Pump:
-    """One direction."""
+    """One direction of a relay."""
 
     def __init__(
         self,
@@ -112,31 +113,31 @@ class _Pump:
         self._sink, self._sink_file = sink, sink.fileno()
         self._edit = edit
         self._end = end
-        self._rest = b""
+        self._unsent = b""
         self.tail = b""
-        """The last bytes that were read, unless the other direction has read since."""
+        """The last bytes that were read; empty if the other direction has read since."""
         self.opposite = self
         self.when_sent: Callable[[], None] | None = None
-        """Called when everything that had to wait has been sent."""
+        """Called when bytes that had to wait have been sent."""
 
     @property
     def busy(self) -> bool:
-        """Whether something that was read is not yet sent."""
-        return bool(self._rest)
+        """Whether bytes that were read have not been sent yet."""
+        return bool(self._unsent)
 
     def start(self) -> None:
-        """Begin; TLS may hold bytes already that no selector sees, hence the call."""
+        """Begin to read. The first read is immediate: the TLS object may hold bytes that no selector sees."""
         self._loop.add_reader(self._source_file, self._read)
         self._loop.call_soon(self._read)
 
     def stop(self) -> None:
-        """Stop; the sockets may be closed after this."""
+        """Stop. The sockets may be closed after this."""
         self._loop.remove_reader(self._source_file)
         self._loop.remove_writer(self._sink_file)
         self._end = _ignore
 
     def _read(self) -> None:
-        if self._rest or self._end is _ignore:
+        if self._unsent or self._end is _ignore:
             return
         try:
             data = self._source.recv(_CHUNK_BYTES)
@@ -145,20 +146,23 @@ class _Pump:
                 return
             self.tail, self.opposite.tail = data[-READY_BYTES:], b""
             data = self._edit(data)
-        except _LATER:
+        except _NOT_READY:
             return
         except OSError:
             self._end(None)
             return
         except Exception as error:  # noqa: BLE001 - a WireError, or a statement that cannot be rewritten
-            end, self._end = self._end, _ignore  # after an end TLS could not say why any more
+            end, self._end = self._end, _ignore  # the error must be sent before the TLS connection ends
             end(error)
             return
         if data:
             self._send(data)
 
     def _close_sink(self) -> None:
-        """The source has ended: PostgreSQL still answers what it has, a client is told by the end."""
+        """Pass on that the source has ended.
+
+        PostgreSQL still answers what it has received; a client gets the end.
+        """
         self._loop.remove_reader(self._source_file)
         if isinstance(self._sink, ssl.SSLSocket):
             self._end(None)
@@ -171,21 +175,21 @@ class _Pump:
     def _send(self, data: bytes) -> None:
         try:
             sent = self._sink.send(data)
-        except _LATER:
+        except _NOT_READY:
             sent = 0
         except OSError:
             self._end(None)
             return
-        if sent == len(data) and not self._rest:  # nearly always
+        if sent == len(data) and not self._unsent:  # nearly always
             return
-        waited = bool(self._rest)
-        self._rest = data[sent:] if sent < len(data) else b""
-        if bool(self._rest) != waited:
-            self._turn()
+        waited = bool(self._unsent)
+        self._unsent = data[sent:] if sent < len(data) else b""
+        if bool(self._unsent) != waited:
+            self._switch()
 
-    def _turn(self) -> None:
-        """From reading to waiting for the sink, or back."""
-        if self._rest:
+    def _switch(self) -> None:
+        """Switch from reading to waiting for the sink, or back."""
+        if self._unsent:
             self._loop.remove_reader(self._source_file)
             self._loop.add_writer(self._sink_file, self._write)
         else:
@@ -195,8 +199,8 @@ class _Pump:
                 self.when_sent()
 
     def _write(self) -> None:
-        self._send(self._rest)
+        self._send(self._unsent)
 
 
 def _ignore(_: Exception | None) -> None:
-    """What the end of a stopped direction means."""
+    """Do nothing: a direction that was stopped reports no end."""

@@ -1,0 +1,43 @@
+"""Replaces the stand-in's internal names in error messages by the names of the client's tables."""
+
+from __future__ import annotations
+
+import re
+
+_SUFFIXES = (
+    "base|writes|shares|excluded|or_nothing|insert_new|insert|update|delete"
+    "|for_update|for_key_share|check_rows|apply"
+)
+_INTERNAL_NAME = re.compile(rf"([\w$]+)__(?:{_SUFFIXES})(?![\w$])")
+_WRITES = "__writes"
+_INTERNAL_COLUMNS = 5
+"""The internal columns at the end of each row of a write set. None of their values contains a comma."""
+_FAILING_ROW = "Failing row contains ("
+_CONTEXT_FIELDS = frozenset("Wqp")
+"""Fields that name the stand-in's functions. The client called none of them."""
+_TEXT_FIELDS = frozenset("MDHtn")
+
+
+def hide_in_text(text: str) -> str:
+    """The text with the client's table instead of each internal name.
+
+    What the text calls a view is a table.
+    """
+    tables = {match[1] for match in _INTERNAL_NAME.finditer(text)}
+    text = _INTERNAL_NAME.sub(r"\1", text)
+    for table in tables:
+        text = re.sub(rf"\bview ((?:\w+\.)?{re.escape(table)})\b", r"table \1", text)
+    return text
+
+
+def hide_in_fields(fields: dict[str, str]) -> dict[str, str]:
+    """The fields of an ErrorResponse or a NoticeResponse, by letter, as for an ordinary table."""
+    detail = fields.get("D", "")
+    shown = {letter: text for letter, text in fields.items() if letter not in _CONTEXT_FIELDS}
+    if fields.get("t", "").endswith(_WRITES) and detail.startswith(_FAILING_ROW):
+        shown["D"] = f"{detail.rsplit(', ', _INTERNAL_COLUMNS)[0]})."
+    letters = [letter for letter in shown if letter in _TEXT_FIELDS]
+    # All texts at once: a name that is internal in one of them is a table's name in the others. No text has
+    # a zero byte.
+    texts = hide_in_text("\0".join(shown[letter] for letter in letters)).split("\0")
+    return shown | dict(zip(letters, texts, strict=True))
