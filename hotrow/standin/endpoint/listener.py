@@ -107,7 +107,7 @@ class Listener:
             task.add_done_callback(self._forget)
 
     def _make_room(self) -> None:
-        """If too many clients are starting, close the oldest: an honest client logs in within milliseconds."""
+        """If too many clients are starting, close the oldest: an honest one logs in within milliseconds."""
         if len(self._starting) >= self._config.limits.starting:
             oldest = next(iter(self._starting))
             del self._starting[oldest]

@@ -1,1 +1,1 @@
-"""What becomes of a statement on its way to the stand-in, whose tables are views: pure, text in, text out."""
+"""Rewrites SQL for the stand-in, whose tables are views. Pure: text in, text out."""

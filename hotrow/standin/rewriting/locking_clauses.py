@@ -1,4 +1,4 @@
-"""Where the locking clauses of a statement are, and the clauses of a SELECT that has one."""
+"""Finds the locking clauses of a statement, and the clauses of a SELECT that has one."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from hotrow.standin.rewriting.sql_text import Refusal, Statement
 
-_KINDS = {
+_STRENGTHS = {
     ("UPDATE",): "__for_update",
     ("KEY", "SHARE"): "__for_key_share",
     ("SHARE",): None,
     ("NO", "KEY", "UPDATE"): None,
 }
-"""Locking clauses, and the suffix of the function that stands for each; None where there is none."""
+"""The words after FOR, and the suffix of the function that replaces the clause; None if there is none."""
 
 LIMITS = ("LIMIT", "OFFSET", "FETCH")
 POSTGRESQL_REFUSES = ("GROUP", "HAVING", "WINDOW", "UNION", "INTERSECT", "EXCEPT")
@@ -21,58 +21,58 @@ _CLAUSES = frozenset({"FROM", "WHERE", "ORDER", "FOR", *LIMITS, *POSTGRESQL_REFU
 
 @dataclass(frozen=True, slots=True)
 class Select:
-    """A SELECT with locking clauses: where each of its clauses starts and ends, in their order."""
+    """A SELECT with locking clauses: each clause's first word, its start and its end, in order."""
 
     statement: Statement
     start: int
     clauses: tuple[tuple[str, int, int], ...]
 
     def texts(self, *words: str) -> list[str]:
-        """The texts of these clauses."""
+        """The texts of the clauses that begin with one of these words."""
         return [self.statement.source(i, j) for word, i, j in self.clauses if word in words]
 
     def has(self, *words: str) -> bool:
-        """Whether it has one of these clauses."""
+        """Whether it has a clause that begins with one of these words."""
         return any(word in words for word, _, _ in self.clauses)
 
-    def clause(self, wanted: str) -> tuple[int, int]:
+    def clause(self, first_word: str) -> tuple[int, int]:
         """Where the clause starts and ends."""
-        return next((i, j) for word, i, j in self.clauses if word == wanted)
+        return next((i, j) for word, i, j in self.clauses if word == first_word)
 
     @property
     def lock(self) -> tuple[int, int, str]:
-        """Where the name of the relation is, and what stands for its locking clause."""
+        """Where the locking clause starts, where its strength ends, and the suffix of the function for it."""
         i, _ = self.clause("FOR")
-        words, suffix = _kind(self.statement, i)
+        words, suffix = _strength(self.statement, i)
         return i, i + 1 + words, suffix or ""
 
 
 def find_locks(statement: Statement) -> list[int]:
-    """Where the locking clauses are.
+    """The indexes at which locking clauses start.
 
     Raises:
-        Refusal: one of them is FOR SHARE or FOR NO KEY UPDATE, or none of a SELECT.
+        Refusal: one of them is FOR SHARE or FOR NO KEY UPDATE, or does not belong to a SELECT.
     """
-    found = [i for i in range(len(statement.tokens)) if _is_lock(statement, i)]
-    if any(_kind(statement, i)[1] is None for i in found):
+    locks = [i for i in range(len(statement.tokens)) if _is_lock(statement, i)]
+    if any(_strength(statement, i)[1] is None for i in locks):
         raise Refusal("locking clauses other than FOR UPDATE/FOR KEY SHARE are not supported")
-    if not found and _locks_otherwise(statement):
+    if not locks and _locks_otherwise(statement):
         raise Refusal("the stand-in takes FOR UPDATE as the last clause of a SELECT of one table only")
-    return found
+    return locks
 
 
 def _locks_otherwise(statement: Statement) -> bool:
-    """Whether it locks without a SELECT of its own: `TABLE account FOR UPDATE`, `(SELECT …) FOR UPDATE`."""
+    """Whether it locks without a plain SELECT: `TABLE account FOR UPDATE`, `(SELECT …) FOR UPDATE`."""
     if statement[0].word not in {"TABLE", "("}:
         return False
     return any(
-        statement.at(i, "FOR") and _kind(statement, i)[0] > 0 and statement[i].depth == 0
+        statement.at(i, "FOR") and _strength(statement, i)[0] > 0 and statement[i].depth == 0
         for i in range(len(statement.tokens))
     )
 
 
 def _is_lock(statement: Statement, index: int) -> bool:
-    if not (statement.at(index, "FOR") and _kind(statement, index)[0]):
+    if not (statement.at(index, "FOR") and _strength(statement, index)[0]):
         return False
     start = _select_before(statement, index)
     return start is not None and any(
@@ -81,16 +81,16 @@ def _is_lock(statement: Statement, index: int) -> bool:
     )
 
 
-def _kind(statement: Statement, index: int) -> tuple[int, str | None]:
-    """How many words follow FOR in a locking clause (0 where it is none), and the function's suffix."""
-    for words, suffix in _KINDS.items():
+def _strength(statement: Statement, index: int) -> tuple[int, str | None]:
+    """How many words follow FOR in a locking clause (0 if it is none), and the function's suffix."""
+    for words, suffix in _STRENGTHS.items():
         if statement.at(index + 1, *words):
             return len(words), suffix
     return 0, None
 
 
 def _select_before(statement: Statement, index: int) -> int | None:
-    """The SELECT that a clause belongs to: the nearest one before it within the same parentheses."""
+    """The SELECT that a clause belongs to: the nearest one before it in the same parentheses."""
     depth = statement[index].depth
     for i in range(index - 1, -1, -1):
         if statement[i].depth < depth:
@@ -101,7 +101,7 @@ def _select_before(statement: Statement, index: int) -> int | None:
 
 
 def _is_clause(statement: Statement, index: int, word: str) -> bool:
-    """Whether this word starts a clause here: not as a label, nor in IS DISTINCT FROM."""
+    """Whether this word starts a clause here: it is no label, and not in IS DISTINCT FROM."""
     if not statement.at(index, word) or statement[index - 1].word in {".", "AS"}:
         return False
     compared = statement.at(index - 1, "DISTINCT") and statement[index - 2].word in {"IS", "NOT"}
@@ -109,9 +109,9 @@ def _is_clause(statement: Statement, index: int, word: str) -> bool:
 
 
 def read_select(statement: Statement, lock: int) -> Select:
-    """The SELECT that the locking clause here belongs to, cut into its clauses."""
+    """The SELECT that this locking clause belongs to, cut into its clauses."""
     start = _select_before(statement, lock)
-    assert start is not None  # noqa: S101 - it is what makes a locking clause
+    assert start is not None  # noqa: S101 - without a SELECT it would be no locking clause
     starts = _clause_starts(statement, start)
     end = starts.pop()
     ends = [*starts[1:], end]
@@ -120,13 +120,13 @@ def read_select(statement: Statement, lock: int) -> Select:
 
 
 def _clause_starts(statement: Statement, select: int) -> list[int]:
-    """Where the clauses of a SELECT start, and then where it ends."""
+    """Where the clauses of a SELECT start; the last number is where the SELECT ends."""
     depth = statement[select].depth
     starts: list[int] = []
     i = select + 1
     while i < len(statement.tokens) and statement[i].depth >= depth:
         if statement[i].depth == depth:
-            if _starts_more(statement, i, starts):
+            if _starts_outer(statement, i, starts):
                 break
             if _starts_clause(statement, i):
                 starts.append(i)
@@ -137,12 +137,12 @@ def _clause_starts(statement: Statement, select: int) -> list[int]:
 def _starts_clause(statement: Statement, index: int) -> bool:
     word = statement[index].word
     if word == "FOR":
-        return _kind(statement, index)[0] > 0
+        return _strength(statement, index)[0] > 0
     return word in _CLAUSES and _is_clause(statement, index, word)
 
 
-def _starts_more(statement: Statement, index: int, starts: list[int]) -> bool:
-    """Whether a SELECT has ended with its locking clause: what follows belongs to the statement around it."""
+def _starts_outer(statement: Statement, index: int, starts: list[int]) -> bool:
+    """Whether the SELECT has ended, so that this token belongs to the statement around it."""
     last = starts[-1] if starts else -1
     if statement.at(last, "FOR"):
         return index >= _lock_end(statement, last) and not _starts_clause(statement, index)
@@ -151,7 +151,7 @@ def _starts_more(statement: Statement, index: int, starts: list[int]) -> bool:
 
 def _lock_end(statement: Statement, index: int) -> int:
     """The index after FOR UPDATE [OF name, …] [NOWAIT | SKIP LOCKED]."""
-    end = index + 1 + _kind(statement, index)[0]
+    end = index + 1 + _strength(statement, index)[0]
     if statement.at(end, "OF"):
         end = statement.name_end(end + 1)
         while statement.at(end, ","):

@@ -1,4 +1,4 @@
-"""SELECT … FOR UPDATE and FOR KEY SHARE: each row that the query returns is given to a function instead."""
+"""Replaces FOR UPDATE and FOR KEY SHARE by a function that is called for each row that the query returns."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _DIRECTIONS = frozenset({"ASC", "DESC", "NULLS", "FIRST", "LAST"})
 _ONE_TABLE = "the stand-in locks the rows of one table only: FOR UPDATE of a join is not supported"
 
 
-class _LeftToPostgresql(Exception):  # noqa: N818 - an answer, not an error
-    """PostgreSQL refuses this locking clause itself."""
+class _LeftToPostgresql(Exception):  # noqa: N818 - a result, not an error
+    """PostgreSQL itself refuses this locking clause."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Relation:
-    """The one table of FROM: where its name starts and ends, and the name that the query uses."""
+    """The one table in FROM: where its name starts and ends, and where the name is that the query uses."""
 
     start: int
     end: int
@@ -36,23 +36,23 @@ class _Relation:
 
 
 def replace_locking(statement: Statement) -> str | None:
-    """The text without locking clauses: a function is called for each row that the query returns.
+    """The text with a function call instead of each locking clause; None if there are no locking clauses.
 
-    None where there are none. What PostgreSQL refuses itself (FOR UPDATE of an aggregate) stays.
+    Clauses that PostgreSQL itself refuses (FOR UPDATE of an aggregate) stay.
 
     Raises:
-        Refusal: FOR SHARE and FOR NO KEY UPDATE, and locking reads of anything but one table.
+        Refusal: FOR SHARE or FOR NO KEY UPDATE, or a locking read of anything except one table.
     """
     current, text = statement, None
-    while found := find_locks(current):
-        # the innermost first: what is left of it belongs to an outer query's WHERE
-        innermost = max(found, key=lambda i: current[i].depth)
+    while locks := find_locks(current):
+        # the innermost first, because its replacement is part of an outer query's WHERE
+        innermost = max(locks, key=lambda i: current[i].depth)
         try:
             text = _replace(read_select(current, innermost))
         except _LeftToPostgresql:
             return None
-        if len(found) == 1:
-            break  # cutting it up again would take longer than all the rest
+        if len(locks) == 1:
+            break  # cutting the text again would take longer than everything else
         (current,) = parse(text)
     return text
 
@@ -61,8 +61,8 @@ def _replace(select: Select) -> str:
     """The statement with this SELECT's locking clause replaced.
 
     Raises:
-        Refusal: it reads anything but one table, or its ORDER BY cannot go into a subquery.
-        _LeftToPostgresql: PostgreSQL refuses it itself.
+        Refusal: it reads anything except one table, or its ORDER BY cannot go into a subquery.
+        _LeftToPostgresql: PostgreSQL itself refuses it.
     """
     _check_shape(select)
     relation = _relation(select)
@@ -78,22 +78,25 @@ def _replace(select: Select) -> str:
 
 
 def _source(select: Select, relation: _Relation) -> str:
-    """FROM with the query in it: OFFSET is a fence, the function never sees rows that are left out."""
+    """FROM with the query in it.
+
+    OFFSET is an optimisation fence: the function never gets rows that are left out.
+    """
     statement = select.statement
     name = statement.source(relation.start, relation.end)
     alias = statement[relation.alias].text
     limits = select.texts(*LIMITS)
     parts = [
-        # COALESCE keeps the row's own type, whatever the type of the table's name means elsewhere
+        # COALESCE keeps the row's own type, whatever a type of that name is elsewhere
         f"SELECT COALESCE({alias}.*) AS __row",
         *select.texts("FROM", "WHERE"),
         *(select.texts("ORDER") if limits else []),
         *limits,
         *([] if select.has("OFFSET") else ["OFFSET 0"]),
     ]
-    locked = f"{suffixed(name, select.lock[2])}(__l.__row)"
+    locks_row = f"{suffixed(name, select.lock[2])}(__l.__row)"
     query = " ".join(parts)
-    return f"FROM (SELECT (__l.__row).* FROM ({query}) AS __l WHERE {locked}) AS {alias}"  # noqa: S608 - the client's own text
+    return f"FROM (SELECT (__l.__row).* FROM ({query}) AS __l WHERE {locks_row}) AS {alias}"  # noqa: S608 - the client's own text
 
 
 def _outer_order(select: Select, relation: _Relation) -> list[str]:
@@ -119,7 +122,7 @@ def _check_shape(select: Select) -> None:
 
 
 def _computes(select: Select) -> bool:
-    """Whether the rows of the list are not the table's: DISTINCT, an aggregate or a window function."""
+    """Whether the result's rows are not the table's: DISTINCT, an aggregate or a window function."""
     statement = select.statement
     i = select.start + 1
     if statement.at(i, "DISTINCT"):
@@ -136,10 +139,10 @@ def _computes(select: Select) -> bool:
 
 
 def _relation(select: Select) -> _Relation:
-    """The one table of FROM.
+    """The one table in FROM.
 
     Raises:
-        Refusal: it is anything else.
+        Refusal: FROM has anything else.
     """
     statement = select.statement
     start, stop = select.clause("FROM")
@@ -158,7 +161,7 @@ def _relation(select: Select) -> _Relation:
 
 
 def _is_query(select: Select, start: int, end: int) -> bool:
-    """Whether the name is that of a WITH query of the statement."""
+    """Whether the name is the name of a WITH query of the statement."""
     statement = select.statement
     name = statement[start].folded
     return end == start + 1 and any(
@@ -168,7 +171,7 @@ def _is_query(select: Select, start: int, end: int) -> bool:
 
 
 def _defines_query(statement: Statement, index: int) -> bool:
-    """Whether the name here is given to a query: `name [(columns)] AS [NOT] [MATERIALIZED] (SELECT …`."""
+    """Whether this token names a WITH query: `name [(columns)] AS [NOT] [MATERIALIZED] (SELECT …`."""
     if statement[index - 1].word not in {"WITH", "RECURSIVE", ","}:
         return False
     after = statement.close(index + 1) + 1 if statement.at(index + 1, "(") else index + 1
@@ -177,7 +180,7 @@ def _defines_query(statement: Statement, index: int) -> bool:
 
 
 def _check_locked_name(select: Select, relation: _Relation) -> None:
-    """FOR UPDATE OF another name than the query's: PostgreSQL says that there is no such relation."""
+    """Leave FOR UPDATE OF any other name to PostgreSQL, which reports that the relation does not exist."""
     statement = select.statement
     _, i, _ = select.lock
     if statement.at(i, "OF"):
@@ -187,10 +190,10 @@ def _check_locked_name(select: Select, relation: _Relation) -> None:
 
 
 def _check_order(select: Select) -> None:
-    """Whether ORDER BY means the same in a subquery, which it must where LIMIT or OFFSET goes there.
+    """Check that ORDER BY means the same in the subquery, to which it moves with LIMIT or OFFSET.
 
     Raises:
-        Refusal: it is by a number or by the name of a computed column of the list.
+        Refusal: it orders by a number, or by the name of a computed column of the select list.
     """
     if not (select.has("ORDER") and select.has(*LIMITS)):
         return
@@ -205,20 +208,20 @@ def _check_order(select: Select) -> None:
 
 
 def _computed_names(select: Select) -> set[str]:
-    """Names of the list's columns that are not the table's columns of that name."""
+    """The names of columns in the select list that are not the table's columns of that name."""
     statement = select.statement
     end, _ = select.clause("FROM")
     names: set[str] = set()
     for i, j in statement.items(select.start + 1, end):
-        named = statement.name_end(i)
-        itself = statement[named - 1].folded == statement[j - 1].folded
-        if _is_label(statement, i, j) and not (named > i and itself):
+        name_end = statement.name_end(i)
+        same_name = statement[name_end - 1].folded == statement[j - 1].folded
+        if _is_label(statement, i, j) and not (name_end > i and same_name):
             names.add(statement[j - 1].folded)
     return names
 
 
 def _is_label(statement: Statement, start: int, end: int) -> bool:
-    """Whether the last token of an item of a list is its label, with AS or without."""
+    """Whether the last token of an item in the select list is its label, with or without AS."""
     before = statement[end - 2]
     ends_value = before.is_name or before.text[-1] in ")]'\"" or before.text[-1].isdigit()
     return end - start > 1 and statement[end - 1].is_name and ends_value

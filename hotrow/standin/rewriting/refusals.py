@@ -1,4 +1,4 @@
-"""What Aurora DSQL refuses, told from the words of a statement."""
+"""Refuses what Aurora DSQL refuses, as far as the words of a statement show it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SERIALS = frozenset({"SERIAL", "BIGSERIAL", "SMALLSERIAL", "SERIAL2", "SERIAL4", "SERIAL8"})
-_LARGE_CACHE = 65_536
+_MIN_LARGE_CACHE = 65_536
 
-_BY_LEAD = {
+_BY_FIRST_WORDS = {
     "SAVEPOINT": "unsupported transaction statement: SAVEPOINT",
     "RELEASE": "unsupported transaction statement: RELEASE SAVEPOINT",
     "ROLLBACK TO": "unsupported transaction statement: ROLLBACK TO SAVEPOINT",
@@ -38,12 +38,12 @@ _BY_LEAD = {
 
 
 def check_rules(statement: Statement) -> None:
-    """Whether Aurora DSQL takes the statement, as far as its words tell.
+    """Check that Aurora DSQL accepts the statement, as far as its words show it.
 
     Raises:
-        Refusal: it does not.
+        Refusal: Aurora DSQL does not accept it.
     """
-    _check_lead(statement)
+    _check_first_words(statement)
     if statement[0].word in {"BEGIN", "START"}:
         _check_modes(statement, 1)
     elif statement.at(0, "SET"):
@@ -55,20 +55,20 @@ def check_rules(statement: Statement) -> None:
         _check_serial(statement, _added_types(statement))
 
 
-def _check_lead(statement: Statement) -> None:
+def _check_first_words(statement: Statement) -> None:
     words = [token.word for token in statement.tokens[:6]]
     if words[:3] == ["CREATE", "OR", "REPLACE"]:
         del words[1:3]
     if words[:1] == ["CREATE"] and words[1:2] in (["GLOBAL"], ["LOCAL"]):
         del words[1]
     for length in (1, 2, 3):
-        message = _BY_LEAD.get(" ".join(words[:length]))
+        message = _BY_FIRST_WORDS.get(" ".join(words[:length]))
         if message is not None:
             raise Refusal(message)
 
 
 def _check_modes(statement: Statement, start: int) -> None:
-    """Refuse the modes of a transaction that are not Aurora DSQL's."""
+    """Refuse the transaction modes that Aurora DSQL does not have."""
     level = statement.find("ISOLATION", "LEVEL", start=start)
     if level is not None:
         _check_level(_level(statement, level + 2))
@@ -78,7 +78,7 @@ def _check_modes(statement: Statement, start: int) -> None:
 
 
 def _level(statement: Statement, index: int) -> str:
-    """The isolation level that is named here; all of them but one have two words."""
+    """The isolation level at this token. All levels except SERIALIZABLE have two words."""
     return statement[index].word if statement.at(index, "SERIALIZABLE") else _words(statement, index, 2)
 
 
@@ -107,8 +107,8 @@ def _check_set(statement: Statement) -> None:
 
 
 def _check_create(statement: Statement) -> None:
-    what = statement.after(1, "OR", "REPLACE")
-    if statement[what].word in {"FUNCTION", "PROCEDURE"}:
+    object_type = statement.after(1, "OR", "REPLACE")
+    if statement[object_type].word in {"FUNCTION", "PROCEDURE"}:
         _check_language(statement)
     elif statement.at(1, "SEQUENCE"):
         _check_cache(statement, 1, len(statement.tokens))
@@ -120,17 +120,17 @@ def _check_create(statement: Statement) -> None:
 
 
 def _check_language(statement: Statement) -> None:
-    at = statement.find("LANGUAGE", depth=0)
-    if at is not None and statement[at + 1].folded.lower() != "sql":
-        raise Refusal(f"functions in {statement[at + 1].folded} are not supported")
+    language = statement.find("LANGUAGE", depth=0)
+    if language is not None and statement[language + 1].folded.lower() != "sql":
+        raise Refusal(f"functions in {statement[language + 1].folded} are not supported")
 
 
 def _check_cache(statement: Statement, start: int, end: int) -> None:
-    """Refuse a sequence that does not say how many numbers a session takes at once."""
-    at = next((i for i in range(start, end) if statement.at(i, "CACHE")), end)
-    size = statement[at + 1].text
-    if at == end or not (size == "1" or (size.isdigit() and int(size) >= _LARGE_CACHE)):
-        raise Refusal(f"CACHE must be 1 or >= {_LARGE_CACHE}: say it explicitly")
+    """Refuse a sequence whose CACHE, the numbers that a session takes at once, is missing or not allowed."""
+    cache = next((i for i in range(start, end) if statement.at(i, "CACHE")), end)
+    size = statement[cache + 1].text
+    if cache == end or not (size == "1" or (size.isdigit() and int(size) >= _MIN_LARGE_CACHE)):
+        raise Refusal(f"CACHE must be 1 or >= {_MIN_LARGE_CACHE}: say it explicitly")
 
 
 def _check_identity(statement: Statement) -> None:
@@ -155,7 +155,7 @@ def _check_serial(statement: Statement, types: Iterator[int]) -> None:
 
 
 def _column_types(statement: Statement, name: int) -> Iterator[int]:
-    """The second word of each element of CREATE TABLE's list."""
+    """The second word of each element in CREATE TABLE's list."""
     opening = statement.name_end(name)
     if statement.at(opening, "("):
         for i, j in statement.items(opening + 1, statement.close(opening)):

@@ -1,4 +1,4 @@
-"""DDL of a table that is a view here: it goes to the base table, and the command tag stays right."""
+"""Rewrites table DDL so that it changes the base table behind a view. The command tag stays the same."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ _BASE = "__base"
 
 
 def replace_ddl(statement: Statement, *, rules: bool) -> str | None:
-    """The text of a table's DDL, of TRUNCATE or of COPY … TO for the stand-in; None where it is none.
+    """The text for the stand-in of table DDL, TRUNCATE or COPY … TO; None for other statements.
 
-    `rules` false: TRUNCATE and CREATE INDEX without ASYNC are taken too.
+    If `rules` is false, TRUNCATE and CREATE INDEX without ASYNC are accepted, too.
 
     Raises:
-        Refusal: ALTER TABLE ASYNC, which there is not, and LOCK.
+        Refusal: ALTER TABLE ASYNC, which does not exist, or LOCK.
     """
     if statement.at(0, "LOCK"):
         raise Refusal("unsupported statement: LOCK")
@@ -26,13 +26,13 @@ def replace_ddl(statement: Statement, *, rules: bool) -> str | None:
 
 
 def index_at(statement: Statement) -> int:
-    """The index of the token after CREATE [UNIQUE] INDEX, else 0."""
+    """The index of the token after CREATE [UNIQUE] INDEX; 0 for other statements."""
     index = statement.after(1, "UNIQUE")
     return index + 1 if statement.at(0, "CREATE") and statement.at(index, "INDEX") else 0
 
 
 def table_at(statement: Statement) -> int:
-    """The index of the name in CREATE TABLE [IF NOT EXISTS], else 0."""
+    """The index of the name in CREATE TABLE [IF NOT EXISTS]; 0 for other statements."""
     index = statement.after_any(1, "UNLOGGED") if statement.at(0, "CREATE") else 0
     return statement.after(index + 1, "IF", "NOT", "EXISTS") if statement.at(index, "TABLE") else 0
 
@@ -52,7 +52,7 @@ def _edits(statement: Statement) -> list[Edit]:
 
 
 def _to_base(statement: Statement, index: int) -> list[Edit]:
-    """The edit that names the base table where a table's name stands here."""
+    """The edit that replaces a table's name at this index by its base table; empty if there is no name."""
     end = statement.name_end(index)
     if end == index:
         return []
@@ -61,7 +61,7 @@ def _to_base(statement: Statement, index: int) -> list[Edit]:
 
 
 def _names(statement: Statement, index: int) -> list[Edit]:
-    """The edits of a list of tables."""
+    """The edits for a list of tables."""
     edits = _to_base(statement, statement.after(index, "ONLY"))
     for i in range(index, len(statement.tokens)):
         if statement.at(i, ","):
@@ -74,54 +74,57 @@ def _alter(statement: Statement) -> list[Edit]:
         raise Refusal("unsupported statement: ALTER TABLE ASYNC")
     name = statement.after(statement.after(2, "IF", "EXISTS"), "ONLY")
     renamed = statement.find("RENAME", "TO", start=name, depth=0)
-    edits = _to_base(statement, name) + _references(statement, own=None)
+    edits = _to_base(statement, name) + _references(statement, created=None)
     return edits if renamed is None else edits + _to_base(statement, renamed + 2)
 
 
 def _create(statement: Statement, name: int) -> list[Edit]:
-    own = [token.folded for token in statement.tokens[name : statement.name_end(name)]]
+    created = [token.folded for token in statement.tokens[name : statement.name_end(name)]]
     likes = [i + 1 for i in range(len(statement.tokens)) if _copies_columns(statement, i)]
-    return _references(statement, own) + [edit for i in likes for edit in _to_base(statement, i)]
+    return _references(statement, created) + [edit for i in likes for edit in _to_base(statement, i)]
 
 
 def _copies_columns(statement: Statement, index: int) -> bool:
-    """Whether a LIKE is an element of CREATE TABLE rather than an operator."""
+    """Whether a LIKE is an element of CREATE TABLE and not an operator."""
     is_element = statement[index - 1].word in {"(", ","} and statement[index].depth == 1
     return statement.at(index, "LIKE") and is_element
 
 
-def _references(statement: Statement, own: list[str] | None) -> list[Edit]:
-    """The edits of the tables that foreign keys refer to; a table being created is not a view yet."""
+def _references(statement: Statement, created: list[str] | None) -> list[Edit]:
+    """The edits for the tables that foreign keys refer to.
+
+    The table that is being created is not a view yet.
+    """
     edits: list[Edit] = []
     for i in range(len(statement.tokens)):
         if statement.at(i, "REFERENCES"):
             name = statement.tokens[i + 1 : statement.name_end(i + 1)]
-            if own is None or not _same_table([token.folded for token in name], own):
+            if created is None or not _same_table([token.folded for token in name], created):
                 edits += _to_base(statement, i + 1)
     return edits
 
 
 def _same_table(name: list[str], other: list[str]) -> bool:
-    """Whether two names mean one table: a schema counts where both have one."""
+    """Whether two names mean the same table. Schemas are compared if both names have one."""
     shared = min(len(name), len(other))
     return name[-shared:] == other[-shared:]
 
 
 def _index(statement: Statement, index: int, *, rules: bool) -> str | None:
-    """CREATE INDEX on the base table, as a job where it is ASYNC."""
+    """CREATE INDEX on the base table; a job if it is ASYNC."""
     on = statement.find("ON", start=index, depth=0)
-    later = statement.at(index, "ASYNC")
-    if on is None or (rules and not later):
+    is_async = statement.at(index, "ASYNC")
+    if on is None or (rules and not is_async):
         return None
     mode = statement.after_any(index, "ASYNC", "CONCURRENTLY")
-    dropped = [(statement[index].start, statement[mode].start, "")] if mode > index else []
+    dropped_words = [(statement[index].start, statement[mode].start, "")] if mode > index else []
     table = statement.after(on + 1, "ONLY")
-    text = statement.edited([*dropped, *_to_base(statement, table)])
-    return f"SELECT hotrow.create_index({literal(text)}) AS job_id" if later else text
+    text = statement.edited([*dropped_words, *_to_base(statement, table)])
+    return f"SELECT hotrow.create_index({literal(text)}) AS job_id" if is_async else text
 
 
 def _copy(statement: Statement) -> str | None:
-    """COPY … TO of a view, which PostgreSQL has of a query only."""
+    """COPY … TO of a view, as COPY of a query: PostgreSQL cannot copy from a view."""
     end = statement.name_end(1)
     to = statement.close(end) + 1 if statement.at(end, "(") else end
     if end == 1 or not statement.at(to, "TO"):

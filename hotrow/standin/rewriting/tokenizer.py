@@ -1,4 +1,4 @@
-"""Cuts a text into PostgreSQL's tokens, by sqlglot, which takes 70 ms to import."""
+"""Cuts a text into PostgreSQL's tokens with sqlglot, which takes 70 ms to import."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ class NotCutError(Exception):
 
 
 class _Tokenizer(Postgres.Tokenizer):
-    """PostgreSQL's tokens, no keywords: sqlglot joins some (GROUP BY), others swallow what follows."""
+    """PostgreSQL's tokens without keywords: sqlglot joins some (GROUP BY); others include what follows."""
 
-    KEYWORDS = {}  # noqa: RUF012 - sqlglot's way to configure
+    KEYWORDS = {}  # noqa: RUF012 - this is how sqlglot is configured
     COMMANDS = set()  # noqa: RUF012 - the same
 
 
 def cut(text: str) -> Iterator[tuple[int, int, bool]]:
-    """Of each token: where it starts, where it ends, and whether it is an unquoted word or name.
+    """For each token: where it starts, where it ends, and whether it is an unquoted word or name.
 
     Raises:
         NotCutError: sqlglot cannot read the text.
     """
     try:
-        found = _Tokenizer(dialect="postgres").tokenize(text)
+        tokens = _Tokenizer(dialect="postgres").tokenize(text)
     except SqlglotError as error:
         raise NotCutError from error
-    return ((token.start, token.end + 1, token.token_type == TokenType.VAR) for token in found)
+    return ((token.start, token.end + 1, token.token_type == TokenType.VAR) for token in tokens)

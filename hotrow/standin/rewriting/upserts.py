@@ -1,7 +1,8 @@
-"""INSERT … ON CONFLICT, which a view cannot have: as an insert of what is new, or as a MERGE.
+"""Rewrites INSERT … ON CONFLICT, which views do not support, to an INSERT of the new rows or to a MERGE.
 
-Two views beside each table make it possible: `account__excluded`, whose INSERT writes nothing and returns the
-rows as they would be inserted, and `account__or_nothing`, whose INSERT skips what a unique index has already.
+Two views beside each table make it possible. An INSERT into `account__excluded` writes nothing and returns
+the rows as they would be inserted. An INSERT into `account__or_nothing` skips rows whose values a unique
+index has already.
 """
 
 from __future__ import annotations
@@ -10,38 +11,38 @@ from dataclasses import dataclass
 
 from hotrow.standin.rewriting.sql_text import Refusal, Statement, literal, splice, suffixed, unqualified
 
-_LEADS = ("INSERT", "WITH", "EXPLAIN", "PREPARE")
+_FIRST_WORDS = ("INSERT", "WITH", "EXPLAIN", "PREPARE")
 
 
 @dataclass(frozen=True, slots=True)
 class _Upsert:
-    """The parts of an INSERT … ON CONFLICT, as indexes of tokens."""
+    """An INSERT … ON CONFLICT: where its parts start, as indexes of tokens."""
 
     statement: Statement
     insert: int
     table_end: int
-    """After the table's name, which starts two tokens after `insert`."""
+    """The token after the table's name, which starts two tokens after `insert`."""
     body: int
-    """After the alias: columns, OVERRIDING and the rows, up to `conflict`."""
+    """The token after the alias. Columns, OVERRIDING and the rows are between it and `conflict`."""
     conflict: int
     action: int
-    """DO."""
+    """The token DO."""
     returning: int
-    """RETURNING, or after the last token."""
+    """The token RETURNING, or the number of tokens."""
 
     @property
     def table(self) -> str:
-        """The table's name as written."""
+        """The table's name as it is written."""
         return self.statement.source(self.insert + 2, self.table_end)
 
     @property
     def alias(self) -> str:
-        """The name by which the statement knows the table."""
+        """The name that the statement uses for the table."""
         return self.statement[self.body - 1].text
 
     @property
     def relation(self) -> str:
-        """The table with its alias, if it has one."""
+        """The table's name with its alias, if it has one."""
         return self.statement.source(self.insert + 2, self.body)
 
     @property
@@ -51,7 +52,7 @@ class _Upsert:
 
     @property
     def one_row(self) -> bool:
-        """Whether the text says that there is one row: VALUES of one, or DEFAULT VALUES."""
+        """Whether the text shows that there is one row: VALUES with one row, or DEFAULT VALUES."""
         statement, end = self.statement, self.conflict
         values = statement.find("VALUES", start=self.body, depth=0)
         if values is None or values > end:
@@ -60,7 +61,7 @@ class _Upsert:
 
     @property
     def returned(self) -> str:
-        """RETURNING and its list, without schemas before the table's name."""
+        """RETURNING and its list, without the schema before the table's name."""
         statement, start, end = self.statement, self.returning, len(self.statement.tokens)
         if start == end:
             return ""
@@ -71,10 +72,10 @@ class _Upsert:
 
     @property
     def target(self) -> list[str]:
-        """The columns of the conflict target as written; empty where there is none.
+        """The columns of the conflict target as they are written; empty if there is no target.
 
         Raises:
-            Refusal: it is anything but plain columns.
+            Refusal: the target is anything except plain columns.
         """
         statement, start = self.statement, self.conflict + 2
         if start == self.action:
@@ -88,22 +89,22 @@ class _Upsert:
 
 
 def replace_upsert(statement: Statement) -> str | None:
-    """The text of an INSERT … ON CONFLICT for the stand-in; None where the statement is none.
+    """The text for the stand-in of an INSERT … ON CONFLICT; None for other statements.
 
-    The command tag, RETURNING and the types of parameters stay.
+    The command tag, RETURNING and the types of parameters stay the same.
 
     Raises:
-        Refusal: ON CONFLICT within a WITH query, or a conflict target that is not of plain columns.
+        Refusal: ON CONFLICT in a WITH query, or a conflict target that is anything except plain columns.
     """
-    found = [i for i in range(len(statement.tokens)) if statement.at(i, "ON", "CONFLICT")]
-    if any(_in_query(statement, i) for i in found):
+    conflicts = [i for i in range(len(statement.tokens)) if statement.at(i, "ON", "CONFLICT")]
+    if any(_in_query(statement, i) for i in conflicts):
         raise Refusal("the stand-in takes INSERT … ON CONFLICT as a statement of its own only")
-    upsert = _read(statement, found[-1]) if found and statement[0].word in _LEADS else None
-    return None if upsert is None else _rewritten(upsert)
+    upsert = _read(statement, conflicts[-1]) if conflicts and statement[0].word in _FIRST_WORDS else None
+    return None if upsert is None else _rewrite(upsert)
 
 
 def _in_query(statement: Statement, index: int) -> bool:
-    """Whether ON CONFLICT stands in parentheses that hold an INSERT."""
+    """Whether ON CONFLICT is in parentheses that contain an INSERT."""
     depth = statement[index].depth
     opening = next((i for i in range(index, -1, -1) if statement[i].depth < depth), -1)
     return depth > 0 and statement[opening + 1].word in {"INSERT", "WITH"}
@@ -121,15 +122,15 @@ def _read(statement: Statement, conflict: int) -> _Upsert | None:
     return _Upsert(statement, insert, table_end, body, conflict, action, end)
 
 
-def _rewritten(upsert: _Upsert) -> str | None:
+def _rewrite(upsert: _Upsert) -> str | None:
     statement, target = upsert.statement, upsert.target
     head = statement.text[statement.start : statement[upsert.insert].start]
     if statement.at(upsert.action + 1, "UPDATE", "SET"):
-        # without a target PostgreSQL has its own error
-        return head + _with(upsert) + _merged(upsert, target) if target else None
+        # PostgreSQL has its own error if there is no target
+        return head + _excluded_query(upsert) + _merge(upsert, target) if target else None
     if not statement.at(upsert.action + 1, "NOTHING"):
         return None
-    return head + (_with(upsert) + _unseen(upsert, target) if target else _or_nothing(upsert))
+    return head + (_excluded_query(upsert) + _insert_new(upsert, target) if target else _or_nothing(upsert))
 
 
 def _or_nothing(upsert: _Upsert) -> str:
@@ -137,16 +138,16 @@ def _or_nothing(upsert: _Upsert) -> str:
     return f"INSERT INTO {view} AS {upsert.alias} {upsert.rows}{upsert.returned}"
 
 
-def _with(upsert: _Upsert) -> str:
-    """The rows as they would be inserted, as one more WITH query."""
+def _excluded_query(upsert: _Upsert) -> str:
+    """One more WITH query, `excluded`: the rows as they would be inserted."""
     before = upsert.statement.find("WITH", depth=0)
-    lead = "WITH" if before is None or before > upsert.insert else ","
+    first_word = "WITH" if before is None or before > upsert.insert else ","
     view = suffixed(upsert.table, "__excluded")
-    return f"{lead} excluded AS MATERIALIZED (INSERT INTO {view} {upsert.rows} RETURNING *)"
+    return f"{first_word} excluded AS MATERIALIZED (INSERT INTO {view} {upsert.rows} RETURNING *)"
 
 
 def _same_key(upsert: _Upsert, alias: str, target: list[str]) -> str:
-    """Whether a row has the proposed row's key; the database refuses a target that no unique index bears."""
+    """A condition: a row has the proposed row's key. The database refuses a target without a unique index."""
     names = ", ".join(literal(_folded(column)) for column in target)
     key = f"hotrow.has_key({literal(suffixed(upsert.table, '__base'))}, {names})"
     return " AND ".join([key, *(f"{alias}.{column} = excluded.{column}" for column in target)])
@@ -156,10 +157,15 @@ def _folded(name: str) -> str:
     return name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()
 
 
-def _unseen(upsert: _Upsert, target: list[str]) -> str:
-    """The insert of what the table does not show: of several rows the first of each key, NULLs apart."""
+def _insert_new(upsert: _Upsert, target: list[str]) -> str:
+    """An INSERT of the rows whose key is not in the table.
+
+    Of several rows with one key, the first is inserted.
+
+    Rows with a NULL in the key are all different.
+    """
     seen = f"SELECT FROM {upsert.table} AS __seen WHERE {_same_key(upsert, '__seen', target)}"
-    # in a CASE it is asked row by row: as a join it would change their order
+    # a CASE is evaluated row by row; a join would change the order of the rows
     unseen = f" FROM excluded WHERE CASE WHEN EXISTS ({seen}) THEN false ELSE true END"
     if upsert.one_row:
         return f" INSERT INTO {upsert.relation} SELECT excluded.*{unseen}{upsert.returned}"
@@ -170,7 +176,10 @@ def _unseen(upsert: _Upsert, target: list[str]) -> str:
 
 
 def _once(upsert: _Upsert, target: list[str]) -> str:
-    """One more WITH query, `__once`: several rows to merge, no two of them with one key, as in PostgreSQL."""
+    """One more WITH query, `__once`: the rows to merge.
+
+    As in PostgreSQL, no two of them may have the same key.
+    """
     if upsert.one_row:
         return ""
     keys = _keys(target)
@@ -185,8 +194,8 @@ def _keys(target: list[str]) -> str:
     return ", ".join(f"excluded.{column}" for column in target)
 
 
-def _merged(upsert: _Upsert, target: list[str]) -> str:
-    """The MERGE, and an insert of its rows that writes nothing: for RETURNING and the tag INSERT 0 n."""
+def _merge(upsert: _Upsert, target: list[str]) -> str:
+    """The MERGE, and an INSERT of its rows that writes nothing but gives RETURNING and the tag INSERT 0 n."""
     statement, alias = upsert.statement, upsert.alias
     where = statement.find("WHERE", start=upsert.action, depth=0)
     end = upsert.returning if where is None or where > upsert.returning else where

@@ -1,44 +1,45 @@
--- The stand-in's optimistic concurrency, in SQL only: conflicts come at COMMIT, as in Aurora DSQL.
+-- The stand-in's optimistic concurrency control, in SQL only. Conflicts are detected at COMMIT, as in Aurora DSQL.
 --
--- A table that anybody creates is adopted at once (an event trigger). `account` becomes
+-- An event trigger adopts every table when it is created. `account` becomes
 --   account__base     the table itself, renamed;
 --   account__writes   the write set: rows that a transaction has written or locked and not yet committed;
 --   account__shares   rows that were read FOR KEY SHARE by transactions that have committed;
---   account           a view: base rows that the transaction has not written, UNION ALL what it has written;
--- and a few functions and views beside it, named in hotrow.names().
+--   account           a view: base rows that the transaction has not written, UNION ALL the rows that it has written;
+-- and some functions and views beside it, whose names hotrow.names() gives.
 -- Triggers on the view put every write into the write set, so nothing waits and nothing conflicts before COMMIT. A
--- deferred constraint trigger then applies the write set to the base table in primary-key order, and PostgreSQL
--- itself is the judge: at REPEATABLE READ it raises 40001 where a row changed since the snapshot.
+-- deferred constraint trigger then applies the write set to the base table in primary-key order. PostgreSQL itself
+-- detects the conflicts: at REPEATABLE READ it raises 40001 if a row has changed since the snapshot.
 --
--- The write set neither grows nor leaves dead index entries: each backend's rows in it are numbered 1, 2, … and used
--- again by its next transaction (a HOT update, pruned in place). A row belongs to the transaction whose id it carries,
--- so a statement sees what earlier statements of its transaction wrote and never what it writes itself.
+-- The write set does not grow and leaves no dead index entries: each backend's rows in it are numbered 1, 2, … and its
+-- next transaction uses them again (a HOT update, pruned in place). A row belongs to the transaction whose id it has.
+-- So a statement sees the writes of earlier statements in its transaction, and never its own writes.
 --
--- What a row of the write set is (__op; upper case: not to be seen any more):
---   i  inserted      u  updated, but for its keys      s  strongly updated: its unique columns too, or locked and updated
+-- The meaning of __op in a row of the write set (upper case: the row is not visible any more):
+--   i  inserted      u  updated, except its keys       s  strongly updated: also its unique columns, or locked and updated
 --   l  locked: read FOR UPDATE                         r  read FOR KEY SHARE
 --   D  deleted       N  nothing: inserted and deleted again
--- COMMIT applies u as an UPDATE, and s and l as DELETE and INSERT, so that a FOR KEY SHARE meets them as it meets D.
+-- COMMIT applies u as an UPDATE. It applies s and l as DELETE and INSERT, so that FOR KEY SHARE conflicts with them as it
+-- conflicts with D.
 --
 -- A transaction's state in one table is one number in a transaction-local setting:
---   bits 0-23    how many rows of the write set it has used;
---   bits 24-55   a Bloom filter of the keys it has written: most writes need not look for an earlier one;
+--   bits 0-23    how many rows of the write set the transaction has used;
+--   bits 24-55   a Bloom filter of the keys that it has written: most writes need not search for an earlier one;
 --   bits 56-59   what COMMIT has to do: update, delete, insert, share;
---   bit  60      whether it has written over a row of the write set.
--- docs/decisions.md says what other designs gave.
+--   bit  60      whether it has overwritten a row of the write set.
+-- docs/decisions.md gives the results of other designs.
 
--- A superuser runs this: no name in it may mean something of somebody else's.
+-- A superuser runs this. No name in it may resolve to an object of another user.
 SET LOCAL search_path = pg_catalog;
 
 DROP SCHEMA IF EXISTS hotrow CASCADE;
 CREATE SCHEMA hotrow;
 GRANT USAGE ON SCHEMA hotrow TO PUBLIC;
 
--- Evaluated for each row of a scan this makes one look dear, evaluated once for an index it does not: so whatever the
--- size of a write set when a plan was made, the plan goes by its index.
+-- This cost makes a scan that calls the function for each row expensive, but not an index scan that calls it once. So
+-- plans use the index, whatever size the write set had when the plan was made.
 ALTER FUNCTION pg_backend_pid() COST 10000;
 
--- A template with `{name}` replaced by the value of that name.
+-- A template in which each `{name}` is replaced by the value of that name.
 CREATE FUNCTION hotrow.fill(template text, parts jsonb) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
     part record;
@@ -49,7 +50,7 @@ BEGIN
     RETURN template;
 END $$;
 
--- A name that is to stand in a template: with braces it could be taken for a part of it.
+-- A name for a template. Names with braces are refused, because they could be taken for a placeholder.
 CREATE FUNCTION hotrow.plain(name text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
     IF name ~ '[{}]' THEN
@@ -58,12 +59,12 @@ BEGIN
     RETURN name;
 END $$;
 
--- Numbers of an index's key columns, those of INCLUDE left out.
+-- The numbers of an index's key columns, without the columns of INCLUDE.
 CREATE FUNCTION hotrow.key_columns(index oid) RETURNS int[] LANGUAGE sql STABLE AS $$
     SELECT (indkey::int[])[:indnkeyatts - 1] FROM pg_index WHERE indexrelid = index
 $$;
 
--- Columns of a table, each set into a template and joined: all of them, or the key columns of one index.
+-- The columns of a table, each put into a template, then joined: all columns, or the key columns of one index.
 CREATE FUNCTION hotrow.columns(relation oid, index oid, template text, separator text)
 RETURNS text LANGUAGE sql STABLE AS $$
     SELECT string_agg(format(template, hotrow.plain(a.attname)), separator ORDER BY a.attnum)
@@ -72,12 +73,12 @@ RETURNS text LANGUAGE sql STABLE AS $$
        AND (index IS NULL OR a.attnum = ANY (hotrow.key_columns(index)))
 $$;
 
--- The name of an adopted table, of its base table; NULL of any other.
+-- The name of an adopted table, from its base table; NULL for any other table.
 CREATE FUNCTION hotrow.view_name(relation oid) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT left(relname, -length('__base')) FROM pg_class WHERE oid = relation AND relname LIKE '%\_\_base'
 $$;
 
--- Columns of a foreign key, as its constraint pairs them, each pair set into a template and joined.
+-- The columns of a foreign key in the pairs of its constraint, each pair put into a template, then joined.
 CREATE FUNCTION hotrow.pairs(fk pg_constraint, template text, separator text) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT string_agg(format(template, hotrow.plain(child.attname), hotrow.plain(parent.attname)), separator ORDER BY n)
       FROM generate_subscripts(fk.conkey, 1) AS n
@@ -85,8 +86,8 @@ CREATE FUNCTION hotrow.pairs(fk pg_constraint, template text, separator text) RE
       JOIN pg_attribute parent ON parent.attrelid = fk.confrelid AND parent.attnum = fk.confkey[n]
 $$;
 
--- One bit of the Bloom filter for the values that `row` (NEW or OLD) has in an index's columns, as an expression.
--- Each type's own hash function; values that are equal have equal hashes.
+-- An expression for the hash of the values that the row `source` (NEW or OLD) has in an index's columns. It uses the hash
+-- function of each type. Equal values have equal hashes.
 CREATE FUNCTION hotrow.hash(relation oid, index oid, source text) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT string_agg(CASE WHEN p.amproc IS NULL THEN format('hash_record(ROW(%s.%I))', source, hotrow.plain(a.attname))
                       ELSE format('%s(%s.%I)', p.amproc::text, source, hotrow.plain(a.attname)) END, ' # ' ORDER BY a.attnum)
@@ -98,7 +99,7 @@ CREATE FUNCTION hotrow.hash(relation oid, index oid, source text) RETURNS text L
      WHERE a.attrelid = relation AND a.attnum = ANY (hotrow.key_columns(index))
 $$;
 
--- The unique indexes over plain columns, all rows and distinct NULLs: their columns are key columns.
+-- The unique indexes on plain columns, with all rows and distinct NULLs. Their columns are key columns.
 CREATE FUNCTION hotrow.unique_indexes(relation oid) RETURNS SETOF pg_index LANGUAGE sql STABLE AS $$
     SELECT * FROM pg_index
      WHERE indrelid = relation AND indisunique AND indexprs IS NULL AND indpred IS NULL AND NOT indnullsnotdistinct
@@ -108,14 +109,14 @@ CREATE FUNCTION hotrow.bit(hash text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT format('(1::bigint << (24 + (coalesce(%s, 0) & 31)))', hash)
 $$;
 
--- How far to look among a transaction's rows for one with this hash: not at all, the first 32, or all of them.
+-- How many of a transaction's rows must be searched for one with this hash: none, the first 32, or all.
 CREATE FUNCTION hotrow.look(hash text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT hotrow.fill('CASE WHEN {used} >= 32 AND hotrow.seen({filter}, coalesce({hash}, 0)) THEN {used}
                              WHEN state & {bit} <> 0 THEN least({used}, 32) ELSE 0 END',
                        jsonb_build_object('hash', hash, 'bit', hotrow.bit(hash)))
 $$;
 
--- What stands beside a base table, by the ends of their names: relations, and functions.
+-- The suffixes of the relations and of the functions beside a base table.
 CREATE FUNCTION hotrow.relations() RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
     SELECT '{view,base,writes,shares,excluded,or_nothing}'::text[]
 $$;
@@ -123,14 +124,14 @@ CREATE FUNCTION hotrow.functions() RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
     SELECT '{insert,update,delete,insert_new,for_update,for_key_share,check_rows,apply}'::text[]
 $$;
 
--- The names of an adopted table and of all that stands beside it.
+-- The names of an adopted table and of everything beside it.
 CREATE FUNCTION hotrow.names(space text, name text) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
     SELECT jsonb_object_agg(part, format('%I.%I', hotrow.plain(space),
                                            hotrow.plain(CASE part WHEN 'view' THEN name ELSE name || '__' || part END)))
       FROM unnest(hotrow.relations() || hotrow.functions()) AS part
 $$;
 
--- The names and pieces of text that the templates below are filled with. `relation` is the base table.
+-- The names and texts for the templates below. `relation` is the base table.
 CREATE FUNCTION hotrow.parts(relation oid) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
 DECLARE
     space text;
@@ -163,7 +164,7 @@ BEGIN
         'own', 't.__pid = pg_backend_pid() AND t.__xid = pg_current_xact_id_if_assigned()');
 END $$;
 
--- More parts, for a function that writes the row `source` (NEW or OLD) under the key of the row `key_source`.
+-- More texts, for a function that writes the row `source` (NEW or OLD) with the key of the row `key_source`.
 CREATE FUNCTION hotrow.parts_of_write(relation oid, key_source text, source text) RETURNS jsonb LANGUAGE sql STABLE AS $$
     SELECT hotrow.parts(relation) || jsonb_build_object(
         'is_key', hotrow.columns(relation, indexrelid, 't.%1$I = ' || key_source || '.%1$I', ' AND '),
@@ -180,9 +181,9 @@ CREATE FUNCTION hotrow.parts_of_write(relation oid, key_source text, source text
       FROM pg_index WHERE indrelid = relation AND indisprimary
 $$;
 
--- Replace or make a function of plpgsql from a template. It does what it does as the table's owner, whoever calls it: nobody
--- else may touch what stands beside the table. So nobody else may make a trigger of it, and no name in it may mean something
--- of the caller's.
+-- Make or replace a plpgsql function from a template. It runs with the rights of the table's owner, whoever calls it, because
+-- nobody else may change the relations beside the table. So nobody else may use it in a trigger, and no name in it may resolve
+-- to an object of the caller.
 CREATE FUNCTION hotrow.define(signature text, returns text, body text, parts jsonb) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('CREATE OR REPLACE FUNCTION %s RETURNS %s LANGUAGE plpgsql
@@ -193,13 +194,13 @@ BEGIN
     END IF;
 END $$;
 
--- Who asks, whatever function of the stand-in asks for them.
+-- The role of the client, even inside a function that runs with other rights.
 CREATE FUNCTION hotrow.client() RETURNS name LANGUAGE sql STABLE AS $$
     SELECT coalesce(nullif(current_setting('role'), 'none')::name, session_user)
 $$;
 
--- Refuse whoever may not do with a table what its owner may. For functions that change catalogues with a superuser's rights:
--- what they are told to change must be one owner's, all of it.
+-- Refuse a client without the rights of the table's owner. Functions that change system catalogues with a superuser's rights
+-- call this: everything that they are to change must belong to one owner.
 CREATE FUNCTION hotrow.check_owner(relation oid) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     owner oid := (SELECT relowner FROM pg_class WHERE oid = relation AND relkind = 'r' AND hotrow.view_name(relation) IS NOT NULL);

@@ -1,6 +1,6 @@
--- What INSERT, UPDATE, DELETE and locking reads do on an adopted table: functions that are made for each table.
+-- INSERT, UPDATE, DELETE and locking reads on an adopted table: functions that are made for each table.
 
--- What every generated function begins with. `upto` is how far to look for an earlier row of this key in the write set.
+-- The beginning of every generated function. `upto` is how many rows of the write set are searched for an earlier row of this key.
 CREATE FUNCTION hotrow.head() RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT $code$
         #variable_conflict use_variable
@@ -15,14 +15,14 @@ CREATE FUNCTION hotrow.head() RETURNS text LANGUAGE sql IMMUTABLE AS $$
             END IF;$code$
 $$;
 
--- The checks of foreign keys, where there are any; they may have written into this very table, so its state is read again.
+-- The checks of foreign keys, if there are any. They may have written into the same table, so its state is read again.
 CREATE FUNCTION hotrow.checked(checks text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE checks WHEN '' THEN '' ELSE checks || $code$
             state := coalesce(nullif(current_setting({state}, true), ''), '0');
             upto := CASE WHEN state = 0 THEN 0 ELSE {look} END;$code$ END
 $$;
 
--- A row that meets several rows in UPDATE … FROM or DELETE … USING comes once for each: after the first it is not what it was.
+-- A row that matches several rows in UPDATE … FROM or DELETE … USING comes once per match. After the first time, it has changed.
 CREATE FUNCTION hotrow.skip_stale() RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT $code$
                 IF EXISTS (SELECT FROM {writes} t WHERE {own} AND t.__seq <= upto AND {is_key}
@@ -31,7 +31,7 @@ CREATE FUNCTION hotrow.skip_stale() RETURNS text LANGUAGE sql IMMUTABLE AS $$
                 END IF;$code$
 $$;
 
--- plpgsql that puts a row into the write set: over this transaction's own earlier row of the key, else into a new one.
+-- plpgsql that puts a row into the write set: in place of this transaction's earlier row of the key, or as a new row.
 CREATE FUNCTION hotrow.put() RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT $code$
             {learn}
@@ -71,7 +71,7 @@ CREATE FUNCTION hotrow.put() RETURNS text LANGUAGE sql IMMUTABLE AS $$
         END$code$
 $$;
 
--- Whether a transaction with many rows may have written this key before, as far as a large Bloom filter tells; it has now.
+-- Whether a transaction with many rows may have written this key before, according to a large Bloom filter. The key is added.
 CREATE FUNCTION hotrow.seen(setting text, hash int) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     filter bytea := decode(coalesce(nullif(current_setting(setting, true), ''), repeat('00', 4096)), 'hex');
@@ -83,16 +83,16 @@ BEGIN
     RETURN false;
 END $$;
 
--- Drop the rows of backends that have ended. Every 32nd backend does so when it first writes into a table.
+-- Delete the rows of backends that have ended. Every 32nd backend does this when it first writes into a table.
 CREATE FUNCTION hotrow.sweep(writes regclass) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('DELETE FROM %s WHERE __pid NOT IN (SELECT pid FROM pg_stat_get_activity(NULL))', writes);
 EXCEPTION WHEN serialization_failure THEN
-    NULL;  -- another one is at it
+    NULL;  -- another backend does it now
 END $$;
 
--- Refuses a duplicate of NEW that this transaction can see. What it cannot see is a conflict at COMMIT. The base table is
--- asked alone at first; more only where it has the value, or this transaction may have written it.
+-- Refuse a duplicate of NEW that this transaction can see. A duplicate that it cannot see becomes a conflict at COMMIT. The
+-- base table is searched first. More is searched only if it has the value, or if this transaction may have written the value.
 CREATE FUNCTION hotrow.refuse_duplicates(relation oid, updating boolean) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT coalesce(string_agg(hotrow.fill(
         $code$
@@ -119,7 +119,7 @@ CREATE FUNCTION hotrow.refuse_duplicates(relation oid, updating boolean) RETURNS
       FROM hotrow.unique_indexes(relation) JOIN pg_class ON pg_class.oid = indexrelid WHERE NOT (updating AND indisprimary)
 $$;
 
--- A foreign key at its referencing table: the row referred to must be seen, and is read FOR KEY SHARE.
+-- A foreign key at the referencing table: the referenced row must be visible, and is read FOR KEY SHARE.
 CREATE FUNCTION hotrow.refuse_orphans(relation oid, updating boolean) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT coalesce(string_agg(hotrow.fill(
         $code$
@@ -134,7 +134,7 @@ CREATE FUNCTION hotrow.refuse_orphans(relation oid, updating boolean) RETURNS te
             'constraint', quote_literal(hotrow.plain(fk.conname)), 'child', hotrow.parts(fk.conrelid) ->> 'about',
             'asked', concat_ws(' AND ',
                 hotrow.pairs(fk, 'NEW.%1$I IS NOT NULL', ' AND '),
-                CASE WHEN fk.conrelid = fk.confrelid  -- a row may refer to itself
+                CASE WHEN fk.conrelid = fk.confrelid  -- a row may reference itself
                     THEN format('(%s)', hotrow.pairs(fk, 'NEW.%2$I IS DISTINCT FROM NEW.%1$I', ' OR ')) END,
                 CASE WHEN updating THEN format('(%s)', hotrow.pairs(fk, 'NEW.%1$I IS DISTINCT FROM OLD.%1$I', ' OR ')) END),
             'message', quote_literal(format('insert or update on table "%s" violates foreign key constraint "%s"',
@@ -143,12 +143,12 @@ CREATE FUNCTION hotrow.refuse_orphans(relation oid, updating boolean) RETURNS te
      WHERE fk.contype = 'f' AND fk.conrelid = relation
 $$;
 
--- The same at the referenced table: what becomes of referring rows when a row is deleted, or (updating) its key changes.
--- `cascades` asks for the foreign keys that change them then, else for those that refuse.
+-- A foreign key at the referenced table: what happens to referencing rows when a row is deleted, or (updating) its key changes.
+-- `cascades` selects the foreign keys that then change those rows; otherwise the ones that refuse the statement.
 CREATE FUNCTION hotrow.mind_references(relation oid, updating boolean, cascades boolean) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT coalesce(string_agg(hotrow.fill(
         CASE WHEN NOT cascades THEN $code$
-            IF {asked} THEN  -- by itself: most updates leave keys alone
+            IF {asked} THEN  -- an IF of its own: most updates do not change keys
                 IF EXISTS (SELECT FROM {view} c WHERE {same} {others}) THEN
                     RAISE USING ERRCODE = '23503', MESSAGE = {message}, CONSTRAINT = {constraint}, {about};
                 END IF;
@@ -177,13 +177,13 @@ CREATE FUNCTION hotrow.mind_references(relation oid, updating boolean, cascades 
        AND (CASE WHEN updating THEN fk.confupdtype ELSE fk.confdeltype END IN ('c', 'n', 'd')) = cascades
 $$;
 
--- What follows from the keys of a table, of its indexes and of tables that refer to it.
+-- The functions that depend on the keys of a table, on its indexes and on the tables that reference it.
 CREATE FUNCTION hotrow.define_statements(relation oid) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM hotrow.define_writes(relation), hotrow.define_upserts(relation);
 END $$;
 
--- The INSTEAD OF triggers of the view. A key that changes is a deletion and an insertion.
+-- The INSTEAD OF triggers of the view. A change of the key is a deletion and an insertion.
 CREATE FUNCTION hotrow.define_writes(relation oid) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     strongly text := (SELECT string_agg(hotrow.columns(relation, indexrelid, 'NEW.%1$I IS DISTINCT FROM OLD.%1$I', ' OR '), ' OR ')
@@ -217,8 +217,8 @@ BEGIN
         || jsonb_build_object('stale', hotrow.skip_stale()));
 END $$;
 
--- What locking reads call for each row that they return; it says true. COMMIT writes what was locked as it was given here, so
--- FOR UPDATE needs the right to update, as in PostgreSQL.
+-- The functions that locking reads call for each row that they return. They return true. COMMIT writes a locked row as it was
+-- passed here, so FOR UPDATE requires the right to update, as in PostgreSQL.
 CREATE FUNCTION hotrow.define_locks(relation oid) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     parts jsonb := hotrow.parts_of_write(relation, 'new', 'new') || $json${"over": "", "return": "true"}$json$;
@@ -232,9 +232,9 @@ BEGIN
         {"op": "'r'", "work": "{reads}", "again": "t.__op"}$json$);
 END $$;
 
--- INSERT … ON CONFLICT is rewritten to two more views. account__excluded: an INSERT writes nothing and returns the row as it
--- would be. account__or_nothing: an INSERT leaves out rows whose value a unique index has already. Both do so with the caller's rights:
--- what he may not do to the table, he may not do here.
+-- INSERT … ON CONFLICT is rewritten to use two more views. An INSERT into account__excluded writes nothing and returns the row as
+-- it would be inserted. An INSERT into account__or_nothing skips rows whose value a unique index has already. Both use the caller's
+-- rights: what the caller may not do to the table, the caller may not do here.
 CREATE FUNCTION hotrow.define_upserts(relation oid) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM hotrow.define('{insert_new}()', 'trigger', format($code$

@@ -1,6 +1,6 @@
--- What COMMIT does: apply the write set, and refuse what Aurora DSQL refuses there.
+-- COMMIT: applies the write set, and refuses what Aurora DSQL refuses at COMMIT.
 
--- COMMIT: the first committer of a key wins; primary-key order keeps two committers from waiting in a ring.
+-- The first committer of a key wins. The primary-key order prevents that two committers wait for each other in a circle.
 CREATE FUNCTION hotrow.define_apply(relation oid) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM hotrow.define('{apply}()', 'trigger', $code$
@@ -9,7 +9,7 @@ BEGIN
             state bigint := nullif(current_setting({state}, true), '');
         BEGIN
             IF state = -1 THEN
-                RETURN NULL;  -- it was applied already
+                RETURN NULL;  -- already applied
             ELSIF state IS NULL THEN
                 RAISE 'RESET ALL took away what this transaction had written' USING ERRCODE = '0A000';
             END IF;$code$ || hotrow.refuse_size(relation) || $code$
@@ -17,7 +17,7 @@ BEGIN
                 WITH t AS MATERIALIZED (SELECT {key_t} FROM {writes} t WHERE {own} AND t.__op IN ('D', 's', 'l') ORDER BY {key_t})
                 DELETE FROM {base} b USING t WHERE {t_is_b};
             END IF;
-            IF {used} = 1 AND state >> 56 = {updates_only} THEN  -- what the first row was when it was written is what it is
+            IF {used} = 1 AND state >> 56 = {updates_only} THEN  -- the first row has not changed since it was written
                 UPDATE {base} b SET ({columns}) = ROW({values_new}) WHERE {b_is_new};
             ELSIF state & {updates} <> 0 THEN
                 WITH t AS MATERIALIZED (SELECT {values_t} FROM {writes} t WHERE {own} AND t.__op = 'u' ORDER BY {key_t})
@@ -50,20 +50,20 @@ BEGIN
         END$code$, hotrow.parts(relation));
 END $$;
 
--- The age of the oldest snapshot, which only a superuser may see of others' transactions.
+-- The age of the oldest snapshot. Only a superuser may see the snapshots of other users' transactions.
 CREATE FUNCTION hotrow.oldest_snapshot() RETURNS int LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT max(age(backend_xmin)) FROM pg_stat_get_activity(NULL)
 $$;
 
--- Drop what was read FOR KEY SHARE by transactions that every snapshot shows: no deletion can miss them any more.
+-- Delete the rows that were read FOR KEY SHARE by transactions that are visible to every snapshot: every deletion sees them now.
 CREATE FUNCTION hotrow.tidy(shares regclass) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('DELETE FROM %s WHERE age(__xid::xid) > $1', shares) USING hotrow.oldest_snapshot();
 EXCEPTION WHEN serialization_failure THEN
-    NULL;  -- another one is at it
+    NULL;  -- another backend does it now
 END $$;
 
--- Rows of a transaction: counted in full in one table, in steps of 64 over several.
+-- The number of rows in a transaction: exact within one table, in steps of 64 for several tables.
 CREATE FUNCTION hotrow.define_limit(relation oid) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM hotrow.define('{check_rows}(used int)', 'void', $code$
@@ -83,7 +83,7 @@ BEGIN
         END$code$, hotrow.parts(relation));
 END $$;
 
--- plpgsql that refuses a transaction of more than 10 MiB; nothing where 3,000 rows of this table can never be so large.
+-- plpgsql that refuses a transaction of more than 10 MiB; empty if 3,000 rows of this table can never be that large.
 CREATE FUNCTION hotrow.refuse_size(relation oid) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT CASE WHEN bool_or(attlen < 0) THEN $code$
             IF (SELECT sum(pg_column_size(t)) FROM {writes} t WHERE {own}) > 32768
@@ -94,7 +94,7 @@ CREATE FUNCTION hotrow.refuse_size(relation oid) RETURNS text LANGUAGE sql STABL
       FROM pg_attribute WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped
 $$;
 
--- The transaction that changed the schema last; not itself transactional, so that every snapshot can see it.
+-- The transaction that changed the schema last. A sequence is not transactional, so every snapshot can see it.
 CREATE SEQUENCE hotrow.schema_changes;
 GRANT SELECT ON SEQUENCE hotrow.schema_changes TO PUBLIC;
 
@@ -109,7 +109,7 @@ CREATE FUNCTION hotrow.schema_has_changed() RETURNS boolean LANGUAGE sql VOLATIL
     SELECT NOT pg_visible_in_snapshot(pg_sequence_last_value('hotrow.schema_changes')::text::xid8, pg_current_snapshot())
 $$;
 
--- Called where a plan of a statement that reads is made, hence IMMUTABLE: kept plans must not pay for it. Says true.
+-- Called when a reading statement is planned. It is IMMUTABLE so that cached plans do not call it again. It returns true.
 CREATE FUNCTION hotrow.schema_is_current() RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
     IF hotrow.schema_has_changed()
@@ -119,7 +119,7 @@ BEGIN
     RETURN true;
 END $$;
 
--- Why a COMMIT must not be, in the words of Aurora DSQL.
+-- Refuse a COMMIT with Aurora DSQL's own error messages.
 CREATE FUNCTION hotrow.refuse_commit() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF current_setting('hotrow.rules', true) = 'off' THEN
@@ -130,8 +130,8 @@ BEGIN
     RAISE 'schema has been updated by another transaction, please retry: (OC001)' USING ERRCODE = '40001';
 END $$;
 
--- Says true where a unique index over just these columns bears an ON CONFLICT on them: of the table that is, or would be, the
--- base table of what the client named; that may be a view of a table.
+-- True if a unique index on exactly these columns supports ON CONFLICT on them; otherwise an error. The table is the base table
+-- of what the client named, which may also be a view of a table.
 CREATE FUNCTION hotrow.has_key(base text, VARIADIC names text[]) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 DECLARE
     relation oid := coalesce(to_regclass(base), hotrow.shown(to_regclass(regexp_replace(base, '__base("?)$', '\1'))));

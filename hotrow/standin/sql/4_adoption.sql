@@ -1,6 +1,6 @@
--- How a table becomes an adopted one, and what is made and kept beside it.
+-- How a table is adopted, and what is made and kept beside it.
 
--- Refuse, in one clear line, what a table cannot have here.
+-- Refuse a table that the stand-in does not support, with one clear line.
 CREATE FUNCTION hotrow.refuse_what_cannot_be_had(relation oid) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     name text := relation::regclass;
@@ -26,15 +26,15 @@ BEGIN
     END IF;
     IF EXISTS (SELECT FROM pg_constraint fk JOIN pg_class child ON child.oid = conrelid JOIN pg_class parent ON parent.oid = confrelid
                 WHERE contype = 'f' AND relation IN (conrelid, confrelid) AND hotrow.view_name(conrelid) IS NOT NULL
-                  AND child.relowner <> parent.relowner) THEN  -- what is checked of one owner's table is checked as the other one
+                  AND child.relowner <> parent.relowner) THEN  -- the check of one owner's table would run with the rights of the other owner
         RAISE 'a foreign key joins table % and a table of another owner: the stand-in has it between tables of one owner only',
               name USING ERRCODE = '0A000';
     END IF;
 END $$;
 
--- Rows that are there already are spread, which leaves room on each page to update them in place; that a page may then be
--- filled to nine tenths makes PostgreSQL clear its dead rows many at a time. Not an empty table: after CLUSTER it counts
--- as one that stays empty, and plans read it from end to end.
+-- Spread existing rows, so that each page has room to update them in place. The later fill factor of 90 % lets PostgreSQL
+-- remove many dead rows at a time. An empty table is left as it is: after CLUSTER the planner would expect it to stay empty
+-- and read it completely.
 CREATE FUNCTION hotrow.spread(relation regclass) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF pg_relation_size(relation) > 0 THEN
@@ -45,7 +45,7 @@ BEGIN
     EXECUTE format('ALTER TABLE %s SET (fillfactor = 90)', relation);
 END $$;
 
--- A table becomes an adopted one.
+-- Adopt a table.
 CREATE FUNCTION hotrow.adopt(relation regclass) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     kind "char";
@@ -65,7 +65,7 @@ BEGIN
     PERFORM set_config('hotrow.adopting', '', true);
 END $$;
 
--- Everything that stands beside a base table, made anew.
+-- Make everything beside a base table.
 CREATE FUNCTION hotrow.build(relation oid) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     parts jsonb := hotrow.parts(relation);
@@ -102,7 +102,7 @@ BEGIN
     END LOOP;
 END $$;
 
--- A foreign key stays as a constraint that says what refers to what; its own triggers rest: the view's do their work.
+-- A foreign key stays as a constraint that shows the reference. Its own triggers are disabled, because the view's triggers check it.
 CREATE FUNCTION hotrow.disable_references(relation oid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -120,7 +120,7 @@ BEGIN
     PERFORM set_config('hotrow.adopting', coalesce(before, ''), true);
 END $$;
 
--- The views have the table's defaults.
+-- Give the views the table's defaults.
 CREATE FUNCTION hotrow.set_defaults(relation oid) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     parts jsonb := hotrow.parts(relation);
@@ -133,7 +133,7 @@ BEGIN
           FROM unnest('{view,excluded,or_nothing}'::text[]) AS v, pg_attribute a
           LEFT JOIN pg_attrdef d ON a.attrelid = d.adrelid AND a.attnum = d.adnum
          WHERE a.attrelid = relation AND (a.attidentity = 'd' OR d.adbin IS NOT NULL)
-         UNION ALL  -- an identity column needs no right to its sequence
+         UNION ALL  -- an identity column works without rights on its sequence
         SELECT format('GRANT USAGE ON SEQUENCE %s TO PUBLIC', pg_get_serial_sequence(parts ->> 'base', a.attname))
           FROM pg_attribute a WHERE a.attrelid = relation AND a.attidentity = 'd'
     LOOP
@@ -141,7 +141,7 @@ BEGIN
     END LOOP;
 END $$;
 
--- Who owns the table owns what stands beside it.
+-- Give everything beside the table to the table's owner.
 CREATE FUNCTION hotrow.give_to_owner(relation oid) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     parts jsonb := hotrow.parts(relation);
@@ -149,7 +149,7 @@ DECLARE
     part text;
 BEGIN
     IF owner = current_user THEN
-        RETURN;  -- as it was made
+        RETURN;  -- it owns everything already
     END IF;
     FOREACH part IN ARRAY hotrow.relations() LOOP
         EXECUTE format('ALTER TABLE %s OWNER TO %I', parts ->> part, owner);
@@ -159,7 +159,7 @@ BEGIN
     END LOOP;
 END $$;
 
--- What stands beside a base table goes with it, and only with it: DROP TABLE needs no CASCADE for that.
+-- Everything beside a base table is dropped with it, and only with it. DROP TABLE needs no CASCADE for that.
 CREATE FUNCTION hotrow.bind(relation oid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -184,7 +184,7 @@ BEGIN
                AND d.refobjid IN (SELECT reltype FROM pg_class WHERE oid = ANY (families)));
 END $$;
 
--- PostgreSQL names indexes and constraints after their table, which is not called `account__base` by anybody but us.
+-- PostgreSQL names indexes and constraints after their table. Only the stand-in calls it `account__base`, so they are renamed.
 CREATE FUNCTION hotrow.name_plainly(relation oid) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     base name := (SELECT relname FROM pg_class WHERE oid = relation);
@@ -219,7 +219,7 @@ BEGIN
     PERFORM set_config('hotrow.adopting', '', true);
 END $$;
 
--- Take away all that stands beside a base table, whatever of it is there.
+-- Drop everything that exists beside a base table.
 CREATE FUNCTION hotrow.remove(parts jsonb) RETURNS void LANGUAGE plpgsql SET client_min_messages = warning AS $$
 BEGIN
     EXECUTE hotrow.fill($ddl$
@@ -230,7 +230,7 @@ BEGIN
         DROP FUNCTION IF EXISTS {insert}, {update}, {delete}, {insert_new}, {apply}, {check_rows}$ddl$, parts);
 END $$;
 
--- After ALTER TABLE or CREATE INDEX on an adopted table. Views that others have made on it are not taken away.
+-- After ALTER TABLE or CREATE INDEX on an adopted table. Views that users have made on it are not dropped.
 CREATE FUNCTION hotrow.rebuild(relation oid, command_tag text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     former record;
@@ -246,7 +246,7 @@ BEGIN
            AND c.relname NOT LIKE '%\_\_excluded' AND c.relname NOT LIKE '%\_\_or_nothing';
         IF FOUND THEN
             PERFORM hotrow.remove(hotrow.names(former.space, former.name));
-        ELSE  -- it was put away
+        ELSE  -- hotrow.put_away() moved it away
             former.relacl := nullif(current_setting('hotrow.rights', true), '')::aclitem[];
         END IF;
         PERFORM hotrow.build(relation);
@@ -255,7 +255,7 @@ BEGIN
     PERFORM set_config('hotrow.adopting', '', true);
 END $$;
 
--- The rights that others had on a table before it was built anew.
+-- Grant the rights that others had on a table before it was rebuilt.
 CREATE FUNCTION hotrow.grant_again(relation oid, rights aclitem[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     command text;

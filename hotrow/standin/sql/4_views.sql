@@ -1,7 +1,8 @@
--- Views that others make: what stands beside one, so that locking reads and upserts go through it to its table. Of a view of
--- one adopted table, with columns of it and a condition, and its whole primary key under its own name; of others it refuses.
+-- Views that users make: functions and views beside each of them, which pass locking reads and upserts on to its table. This
+-- works if the view shows one adopted table, has a condition at most, and has all primary-key columns under their own names. For
+-- other views, locking reads and upserts are refused.
 
--- The adopted table that a view shows, its base table; NULL where it is not such a view.
+-- The base table of the adopted table that a view shows; NULL for other views.
 CREATE FUNCTION hotrow.shown(seen oid) RETURNS oid LANGUAGE sql STABLE AS $$
     SELECT min(base.oid)
       FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
@@ -11,7 +12,7 @@ CREATE FUNCTION hotrow.shown(seen oid) RETURNS oid LANGUAGE sql STABLE AS $$
     HAVING count(DISTINCT t.oid) = 1 AND count(base.oid) = count(*)
 $$;
 
--- Whether a view has a column of its table under the column's own name. Its text is PostgreSQL's, a column to a line.
+-- Whether a view has these columns of its table under their own names. PostgreSQL writes the view's text with one column per line.
 CREATE FUNCTION hotrow.shows(seen oid, names text[]) RETURNS boolean LANGUAGE sql STABLE AS $$
     SELECT NOT EXISTS (
         SELECT FROM unnest(names) AS name
@@ -19,7 +20,7 @@ CREATE FUNCTION hotrow.shows(seen oid, names text[]) RETURNS boolean LANGUAGE sq
                    (regexp_match(pg_get_viewdef(seen), '^ *SELECT (.*?)\n +FROM '))[1], ',\n +')))
 $$;
 
--- The unique indexes of a table whose columns a view has.
+-- The unique indexes of a table whose columns are all in a view.
 CREATE FUNCTION hotrow.shown_indexes(seen oid, relation oid) RETURNS SETOF pg_index LANGUAGE sql STABLE AS $$
     SELECT i.* FROM hotrow.unique_indexes(relation) i
      WHERE hotrow.shows(seen, ARRAY(SELECT attname::text FROM pg_attribute
@@ -32,7 +33,7 @@ BEGIN
           USING ERRCODE = '0A000';
 END $$;
 
--- What the functions beside a view do.
+-- The bodies of the functions beside a view.
 CREATE FUNCTION hotrow.parts_of_view(seen oid) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
 DECLARE
     relation oid := hotrow.shown(seen);
@@ -64,7 +65,7 @@ BEGIN
     SELECT hotrow.names(n.nspname, c.relname) INTO own FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
      WHERE c.oid = seen AND relpersistence = 'p' AND length(relname) <= 63 - length('__for_key_share');
     IF own IS NULL OR to_regclass(own ->> 'base') IS NOT NULL THEN
-        RETURN;  -- it shows an adopted table to everybody, or cannot be followed
+        RETURN;  -- the view of an adopted table, a temporary view, or a name that is too long
     END IF;
     EXECUTE hotrow.fill(hotrow.fill($ddl$
         DROP VIEW IF EXISTS {excluded}, {or_nothing};
@@ -85,7 +86,7 @@ BEGIN
         CREATE TRIGGER inserting INSTEAD OF INSERT ON {or_nothing} FOR EACH ROW EXECUTE FUNCTION {insert_new}()$ddl$,
         hotrow.parts_of_view(seen)), own);
     relation := hotrow.shown(seen);
-    FOR command IN  -- as the table would fill them
+    FOR command IN  -- the defaults of the table
         SELECT format('ALTER VIEW %s ALTER COLUMN %I SET DEFAULT %s', own ->> v, a.attname, pg_get_expr(d.adbin, d.adrelid))
           FROM unnest('{excluded,or_nothing}'::text[]) AS v, pg_attrdef d
           JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
@@ -97,7 +98,7 @@ BEGIN
     PERFORM hotrow.bind_view(seen);
 END $$;
 
--- What stands beside a view goes with it.
+-- Everything beside a view is dropped with it.
 CREATE FUNCTION hotrow.bind_view(seen oid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

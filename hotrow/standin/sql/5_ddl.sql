@@ -1,6 +1,6 @@
--- What DDL does: rules, news for other transactions, asynchronous indexes, and ALTER TABLE that does not wait.
+-- DDL: its rules, the notice to other transactions, asynchronous indexes, and an ALTER TABLE that does not wait.
 
--- CREATE INDEX ASYNC is rewritten to this: the index is made at once, and its job is done when it is heard of.
+-- CREATE INDEX ASYNC is rewritten to this. The index is made at once, so its job is complete when the client gets its id.
 CREATE FUNCTION hotrow.create_index(command text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM set_config('hotrow.index', '', true);
@@ -16,7 +16,7 @@ CREATE TABLE sys.jobs (
     start_time timestamptz DEFAULT now(), update_time timestamptz DEFAULT now());
 GRANT SELECT ON sys.jobs TO PUBLIC;
 
--- The job that made an index; NULL where there was one of its name already.
+-- The job that made an index; NULL if an index of that name existed already.
 CREATE FUNCTION hotrow.note_job(index oid) RETURNS text LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     INSERT INTO sys.jobs (job_id, status, details, job_type, class_id, object_id, object_name)
     SELECT translate(encode(uuid_send(gen_random_uuid()), 'base64'), '+/=', 'xy'), 'completed', '', 'INDEX_BUILD',
@@ -32,10 +32,10 @@ BEGIN
     END IF;
 END $$;
 
--- ALTER TABLE wants a table for itself, and Aurora DSQL never waits for a transaction that has read it and is still open.
--- Where there is one here, the table is made anew under its name, and the old one with all that stands beside it is put
--- away, in a schema of its own, for the transactions that hold it: they get OC001. Where a copy could lose something
--- (foreign keys, identity columns, a commit since this transaction's snapshot) ALTER TABLE waits, as in PostgreSQL.
+-- ALTER TABLE needs an exclusive lock, and Aurora DSQL never waits for an open transaction that has read the table. If there
+-- is such a transaction here, a new table is made under the same name. The old table and everything beside it are moved to a
+-- schema of their own for the transactions that use it, which get OC001. If a copy could lose something (foreign keys, identity
+-- columns, a commit since this transaction's snapshot), ALTER TABLE waits, as in PostgreSQL.
 CREATE FUNCTION hotrow.step_aside(altered oid) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     parts jsonb;
@@ -57,7 +57,7 @@ BEGIN
     END IF;
 END $$;
 
--- Whether any transaction has committed that this one's snapshot does not show.
+-- Whether a transaction has committed that is not visible to this transaction's snapshot.
 CREATE FUNCTION hotrow.committed_since_snapshot() RETURNS boolean LANGUAGE sql VOLATILE AS $$
     SELECT EXISTS (
         SELECT FROM (SELECT pg_snapshot_xip(pg_current_snapshot()) AS xid
@@ -67,13 +67,13 @@ CREATE FUNCTION hotrow.committed_since_snapshot() RETURNS boolean LANGUAGE sql V
          WHERE pg_xact_status(later.xid) = 'committed')
 $$;
 
--- Put a table away and make the same one anew.
+-- Move a table away and make the same table again.
 CREATE FUNCTION hotrow.put_away(relation oid, parts jsonb) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     owner name := (SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = relation);
     command text;
 BEGIN
-    -- What stands beside it is made when the table has been altered: hotrow.rebuild().
+    -- Everything beside it is made after the table has been altered, by hotrow.rebuild().
     PERFORM set_config('hotrow.rights', (SELECT relacl::text FROM pg_class WHERE oid = (parts ->> 'view')::regclass), true);
     PERFORM hotrow.move_away(relation);
     EXECUTE hotrow.fill($ddl$
@@ -94,8 +94,8 @@ BEGIN
     END IF;
 END $$;
 
--- Move a table and what stands beside it to a schema of its own. Names are changed in the catalogues: ALTER … would wait for
--- whom we step aside.
+-- Move a table and everything beside it to a schema of its own. The schema is changed in the system catalogues, because ALTER …
+-- would wait for the very transactions that it is moved away for.
 CREATE FUNCTION hotrow.move_away(relation oid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -123,7 +123,7 @@ BEGIN
      WHERE refclassid = 'pg_namespace'::regclass AND refobjid = space AND objid = ANY (relations || types || functions);
 END $$;
 
--- Drop what was put away and is not held any more.
+-- Drop tables that were moved away and that no transaction uses any more.
 CREATE FUNCTION hotrow.drop_gone() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
 DECLARE
@@ -142,21 +142,21 @@ BEGIN
     PERFORM set_config('hotrow.adopting', coalesce(before, ''), true);
 END $$;
 
--- What follows is done by whoever says a DDL statement, with that one's rights: a table may call functions of its owner's, and
--- nobody must be made to call them with more rights. What needs more is in functions of their own that ask who calls them.
+-- The following functions run with the rights of the user who runs the DDL statement. A table may call functions of its owner,
+-- and those must not run with more rights. Steps that need more rights are in separate functions, which check their caller.
 
--- The name of the base table that a text of ALTER TABLE is about, as it was written.
+-- The name of the base table in the text of an ALTER TABLE, as it is written.
 CREATE FUNCTION hotrow.altered_name(command text) RETURNS text LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT (regexp_match(command, '^\s*ALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?(\S+__base"?)\s', 'i'))[1]
 $$;
 
--- The client's search_path, in which it finds its tables, is in force here and nowhere below.
+-- The client's search_path, which finds its tables, is in force in this function and in none of the functions below.
 CREATE FUNCTION hotrow.before_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM hotrow.mind_ddl(pg_catalog.to_regclass(hotrow.altered_name(pg_catalog.current_query())));
 END $$;
 
--- One DDL statement in a transaction, and none with other writes.
+-- Allow one DDL statement per transaction, and none together with other writes.
 CREATE FUNCTION hotrow.mind_ddl(altered oid) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF current_setting('hotrow.adopting', true) = 'on' OR current_setting('hotrow.rules', true) = 'off' THEN
@@ -170,7 +170,7 @@ BEGIN
     PERFORM hotrow.step_aside(altered);
 END $$;
 
--- Other transactions are told that the schema has changed; a new table is adopted, a changed one is built anew.
+-- Tell other transactions that the schema has changed, adopt a new table, and rebuild a changed one.
 CREATE FUNCTION hotrow.after_ddl() RETURNS event_trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     changed record;
@@ -201,7 +201,7 @@ BEGIN
     PERFORM set_config('hotrow.adopting', '', true);
 END $$;
 
--- A view that is dropped by itself takes its base table with it; a table that lost an index or a foreign key forgets it.
+-- If a view is dropped, drop its base table. If a table lost an index or a foreign key, make its functions again without it.
 CREATE FUNCTION hotrow.after_drop() RETURNS event_trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     dropped record;

@@ -1,5 +1,5 @@
--- Who comes through the endpoint as `admin`: what Aurora DSQL's admin may do, and not a superuser, who may run programs and
--- read files of the machine.
+-- The role `admin`, as which clients of the endpoint connect. It may do what Aurora DSQL's admin may do, but it is no superuser,
+-- because a superuser may run programs and read files of the machine.
 
 DO $$
 DECLARE
@@ -13,19 +13,19 @@ BEGIN
     IF current_setting('server_version_num')::int >= 160000 THEN
         ALTER ROLE admin CREATEROLE;
         ALTER ROLE admin SET createrole_self_grant = 'set, inherit';
-    ELSE  -- there CREATEROLE may give itself pg_execute_server_program
+    ELSE  -- in these versions, CREATEROLE may grant itself pg_execute_server_program
         ALTER ROLE admin NOCREATEROLE;
     END IF;
     EXECUTE format('GRANT CREATE ON DATABASE %I TO admin', current_database());
     ALTER SCHEMA public OWNER TO admin;
 
-    -- What comes by the socket is a superuser's; admin may read and write it. Not more: a trigger of admin's on such a table, or
-    -- a function in such a schema, would be called by a superuser.
+    -- Objects that are made through the socket belong to a superuser. admin may read and write them, but not more: otherwise a
+    -- superuser could call a trigger that admin made on such a table, or a function that admin made in such a schema.
     ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO admin;
     ALTER DEFAULT PRIVILEGES GRANT USAGE, SELECT ON SEQUENCES TO admin;
     ALTER DEFAULT PRIVILEGES GRANT USAGE ON SCHEMAS TO admin;
 
-    -- Until now admin was the superuser: what it made becomes admin's.
+    -- In older versions, admin was the superuser. The objects that it made now belong to the role admin.
     FOR found IN
         SELECT nspname AS name FROM pg_namespace
          WHERE is_new AND nspowner = to_regrole(current_user) AND nspname !~ '^(pg_|hotrow)' AND nspname NOT IN ('information_schema', 'sys')

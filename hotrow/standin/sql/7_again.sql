@@ -1,4 +1,4 @@
--- Tables that were adopted before this text was: made anew by it.
+-- Rebuild what is beside the tables that an earlier version of this SQL adopted.
 DO $$
 DECLARE
     relation oid;
