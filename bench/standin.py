@@ -1,9 +1,10 @@
-"""Transfers a second on plain tables, on the stand-in by its socket and through its endpoint, in turns.
+"""Measures transfers per second on plain tables, on the stand-in's socket and through its endpoint, in turns.
 
-Run `python bench/standin.py` on a quiet machine; `--quick` only shows that it works. Two-row transfers by
-pgbench, prepared, 8 clients, on a server of its own: every round, the medians and their ratios. Then one hot
-row, conflicts tried again. `--soak 30` then keeps the stand-in under load for 30 minutes and shows whether it
-slows down or grows. The endpoint needs a pgbench with TLS, on PATH or in /usr/lib/postgresql.
+Run `python bench/standin.py` on a quiet machine; `--quick` only shows that it works. pgbench runs two-row
+transfers as prepared statements with 8 clients, on a server of the benchmark's own. The output has every
+round, the medians and their ratios. Then follows one hot row, whose conflicts are tried again. `--soak 30`
+then keeps the stand-in under load for 30 minutes and shows whether it slows down or grows. The endpoint
+needs a pgbench with TLS, on PATH or in /usr/lib/postgresql.
 """
 
 from __future__ import annotations
@@ -52,13 +53,13 @@ SIZES = r"""
     SELECT coalesce(sum(pg_total_relation_size(oid)), 0), pg_database_size(current_database())
       FROM pg_class WHERE relname LIKE '%\_\_writes' AND relkind = 'r'
 """
-SOAK_MINUTES_MIN = 3
-"""The first minute warms up, the second is compared with the last."""
+MIN_SOAK_MINUTES = 3
+"""The first minute warms up, and the second is compared with the last."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A way to a table: what a column of the result stands for."""
+    """A way to reach a table. Each line of the result is for one route."""
 
     name: str
     table: str
@@ -68,14 +69,14 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What every round has in common."""
+    """What all rounds have in common."""
 
     pgbench: Path
     folder: Path
     options: argparse.Namespace
 
     def command(self, route: Route, text: str, seconds: int, *more: str) -> list[str | Path]:
-        """A run of pgbench; conflicts are tried again, and nothing is given up before the time is over."""
+        """A command of pgbench that tries every conflict again until its time is over."""
         script = self.folder / f"{route.name}.sql"
         script.write_text(text.format(table=route.table, last=KEYS - 1))
         load = ["-n", "-M", "prepared", "-c", str(self.options.clients), "-j", "2", "--max-tries=0"]
@@ -84,16 +85,16 @@ class Bench:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What pgbench says of one round."""
+    """The figures that pgbench prints for one round."""
 
     committed_per_s: float
     attempts_per_commit: float
     failed: int
 
 
-def play(bench: Bench, route: Route, text: str) -> Round:
-    """One round."""
-    done = subprocess.run(
+def run_round(bench: Bench, route: Route, text: str) -> Round:
+    """Run one round."""
+    completed = subprocess.run(
         bench.command(route, text, bench.options.seconds),
         env={**os.environ, "PGPASSWORD": route.password()},
         capture_output=True,
@@ -101,38 +102,42 @@ def play(bench: Bench, route: Route, text: str) -> Round:
         check=True,
     )
     processed, failed, retries = (
-        int(found[1]) if (found := re.search(rf"{line}: (\d+)", done.stdout)) else 0
+        int(match[1]) if (match := re.search(rf"{line}: (\d+)", completed.stdout)) else 0
         for line in ("transactions actually processed", "failed transactions", "total number of retries")
     )
     attempts = processed + failed + retries
-    return Round(float(re.search(r"tps = ([0-9.]+)", done.stdout)[1]), attempts / max(processed, 1), failed)
+    per_s = float(re.search(r"tps = ([0-9.]+)", completed.stdout)[1])
+    return Round(per_s, attempts / max(processed, 1), failed)
 
 
 def measure(bench: Bench, routes: list[Route], text: str) -> dict[str, list[Round]]:
-    """Rounds of every route, in turns."""
+    """The rounds of every route, measured in turns."""
     rounds: dict[str, list[Round]] = {route.name: [] for route in routes}
     for _ in range(bench.options.rounds):
         for route in routes:
-            rounds[route.name].append(play(bench, route, text))
+            rounds[route.name].append(run_round(bench, route, text))
     return rounds
 
 
 def show(title: str, rounds: dict[str, list[Round]]) -> None:
-    """Medians, their ratios to plain tables and to the socket, attempts a commit, and the rounds."""
-    medians = {name: statistics.median(each.committed_per_s for each in row) for name, row in rounds.items()}
+    """Print medians, their ratios to plain tables and to the socket, attempts per commit, and the rounds."""
+    medians = {
+        name: statistics.median(entry.committed_per_s for entry in row) for name, row in rounds.items()
+    }
     print(f"{title}\n           committed/s  /plain  /socket  attempts/commit  failed  rounds")
     for name, row in rounds.items():
-        attempts = statistics.median(each.attempts_per_commit for each in row)
+        attempts = statistics.median(entry.attempts_per_commit for entry in row)
+        failed = sum(entry.failed for entry in row)
         print(
             f"  {name:<9}{medians[name]:11,.0f}{medians[name] / medians['plain']:8.3f}"
-            f"{medians[name] / medians['socket']:9.3f}{attempts:17.2f}{sum(each.failed for each in row):8}  ",
-            " ".join(f"{each.committed_per_s:,.0f}" for each in row),
+            f"{medians[name] / medians['socket']:9.3f}{attempts:17.2f}{failed:8}  ",
+            " ".join(f"{entry.committed_per_s:,.0f}" for entry in row),
             flush=True,
         )
 
 
 def soak(bench: Bench, route: Route, minutes: int, minute_s: int) -> None:
-    """The stand-in alone under constant load: committed/s of every minute, and what lies on disk."""
+    """Put the stand-in under constant load; print commits per second of every minute, and sizes on disk."""
     command = bench.command(route, TRANSFER, minutes * minute_s + 1, "-P", str(minute_s))
     per_minute: list[float] = []
     print(
@@ -140,13 +145,13 @@ def soak(bench: Bench, route: Route, minutes: int, minute_s: int) -> None:
     )
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         for line in process.stderr or ():
-            if not (found := re.match(r"progress: .*?([0-9.]+) tps.*?(\d+) failed", line)):
+            if not (match := re.match(r"progress: .*?([0-9.]+) tps.*?(\d+) failed", line)):
                 continue
-            per_minute.append(float(found[1]))
+            per_minute.append(float(match[1]))
             shown = len(per_minute) in {2, minutes}
             print(f"  minute {len(per_minute):<6}{_sizes(route) if shown else ' ' * 44}", end="")
-            print(f"{per_minute[-1]:9,.0f}/s  {found[2]} failed", flush=True)
-    if process.returncode or len(per_minute) < SOAK_MINUTES_MIN:
+            print(f"{per_minute[-1]:9,.0f}/s  {match[2]} failed", flush=True)
+    if process.returncode or len(per_minute) < MIN_SOAK_MINUTES:
         raise SystemExit(f"pgbench ended with {process.returncode} after {len(per_minute)} minutes")
     print(f"  last minute / second minute {per_minute[-1] / per_minute[1]:.3f}")
 
@@ -157,22 +162,22 @@ def _sizes(route: Route) -> str:
     return f"write sets {int(writes) / 1e6:8.2f} MB  database {database / 1e6:7.1f} MB"
 
 
-def find_pgbench(own: Path, folder: Path, dsn: str) -> tuple[Path, bool]:
-    """A pgbench with TLS, and True; where there is none, PostgreSQL's own one, and False."""
+def find_pgbench(fallback: Path, folder: Path, dsn: str) -> tuple[Path, bool]:
+    """A pgbench with TLS, and True; if there is none, `fallback`, and False."""
     script = folder / "one.sql"
     script.write_text("SELECT 1;\n")
     installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/pgbench"), reverse=True)
-    for program in (*installed, *filter(None, [shutil.which("pgbench")]), own):
-        # A libpq without TLS refuses the word; one that has it ignores it on a socket.
+    for program in (*installed, *filter(None, [shutil.which("pgbench")]), fallback):
+        # A libpq without TLS refuses sslmode=require; one with TLS ignores it on a socket.
         words = [program, "-n", "-t", "1", "-f", script, f"{dsn} sslmode=require"]
         if subprocess.run(words, capture_output=True, check=False).returncode == 0:
             return Path(program), True
-    return own, False
+    return fallback, False
 
 
 @contextmanager
 def own_server() -> Iterator[tuple[Path, str]]:
-    """A folder and the dsn of a stand-in in it, with the tables; both are gone afterwards."""
+    """A folder and the dsn of a stand-in in it, with the tables. Both are removed afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="hb"))
     folder.chmod(0o755)  # as root, the server runs as another account
     os.environ["HOTROW_HOME"] = str(folder / "home")
@@ -198,13 +203,13 @@ def _options() -> argparse.Namespace:
     options = parser.parse_args()
     if options.quick:
         options.rounds, options.seconds = 1, 2
-    if 0 < options.soak < SOAK_MINUTES_MIN:
-        parser.error(f"--soak {options.soak}: give {SOAK_MINUTES_MIN} minutes or more")
+    if 0 < options.soak < MIN_SOAK_MINUTES:
+        parser.error(f"--soak {options.soak}: pass {MIN_SOAK_MINUTES} minutes or more")
     return options
 
 
 def main() -> None:
-    """Measure on a server of its own, and stop it."""
+    """Measure on a server of the benchmark's own, and stop it."""
     options = _options()
     with own_server() as (folder, dsn):
         pgbench, has_tls = find_pgbench(find_binaries().folder / "pgbench", folder, dsn)

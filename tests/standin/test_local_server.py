@@ -1,4 +1,4 @@
-"""The embedded server: what runs, where it is, who shares it, and the SQL in it."""
+"""The stand-in's server: its settings, its folders, who shares it, and the SQL in it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 
 @pytest.fixture
 def shared(dsn: str) -> Server:
-    """The server that the whole run shares, for tests that leave it as it is."""
+    """The server that all tests share, for tests that do not change it."""
     server = status()
     assert server.dsn == dsn
     return server
@@ -49,12 +49,12 @@ def shared(dsn: str) -> Server:
     ],
 )
 def test_the_server_runs_with_our_settings(shared: Server, name: str, expected: str) -> None:
-    """The settings file is in force: durable, snapshot isolation, Unix socket only, room for 1,000 users."""
+    """The settings file is in force: durability, snapshot isolation, a Unix socket, room for 1,000 users."""
     assert value(shared.dsn, f"SHOW {name}") == expected
 
 
 def test_the_server_is_described_truly(shared: Server) -> None:
-    """What `ensure_up` returns is what the server says of itself; superuser and database are `postgres`."""
+    """`ensure_up` returns what the server reports about itself; superuser and database are `postgres`."""
     assert shared.running
     assert str(shared.data_directory) == value(shared.dsn, "SHOW data_directory")
     assert str(value(shared.dsn, "SHOW server_version")).startswith(shared.server_version)
@@ -69,7 +69,7 @@ def test_a_second_call_finds_the_same_server(shared: Server) -> None:
 
 
 def test_nobody_else_can_enter(shared: Server) -> None:
-    """The server's folders are closed to every other account but root."""
+    """Only the server's account and root can enter the server's folders."""
     socket_folder = socket_of(shared).parent
 
     assert [
@@ -79,7 +79,7 @@ def test_nobody_else_can_enter(shared: Server) -> None:
 
 @needs_root
 def test_other_programs_of_the_servers_account_are_refused(shared: Server) -> None:
-    """For root the server runs as `nobody`, which is not only ours: of its programs none may connect."""
+    """If root starts the server, it runs as `nobody`. Other programs of that account may not connect."""
     stranger = os.fork()
     if stranger == 0:
         os.setgroups([])
@@ -103,7 +103,7 @@ def _how_it_was_refused(dsn: str) -> int:
 
 @pytest.mark.parametrize("major", [15, 16])
 def test_one_account_may_connect(major: int) -> None:
-    """If the server has another account, only the caller's may connect; if not, folders protect it."""
+    """If the server has another account, only the caller's may connect. Otherwise its folders protect it."""
     files = admission("root", major)
 
     assert files["pg_hba.conf"].splitlines()[1:] == ["local all all peer map=hotrow"]
@@ -116,7 +116,7 @@ def test_one_account_may_connect(major: int) -> None:
 def test_a_server_whose_programs_were_deleted_is_named(
     shared: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its next connection could not load plpgsql: the error says what happened and what to do."""
+    """The next connection could not load plpgsql. The error gives the reason and the remedy."""
     monkeypatch.setattr(psutil.Process, "exe", lambda _: "/gone/bin/postgres (deleted)")
 
     with pytest.raises(TargetError, match=r"/gone/bin.*was deleted.*hotrow local down"):
@@ -125,7 +125,7 @@ def test_a_server_whose_programs_were_deleted_is_named(
 
 
 def test_the_server_belongs_to_no_terminal(shared: Server) -> None:
-    """It has a session and a process group of its own, so a Ctrl-C at its starter does not reach it."""
+    """The server has its own session and process group, so a Ctrl-C at its starter does not reach it."""
     assert shared.pid is not None
     assert os.getsid(shared.pid) != os.getsid(0)
     assert os.getpgid(shared.pid) != os.getpgid(0)
@@ -133,7 +133,7 @@ def test_the_server_belongs_to_no_terminal(shared: Server) -> None:
 
 @pytest.mark.usefixtures("home")
 def test_the_server_inherits_nothing_and_outlives_its_starter() -> None:
-    """A starter's pipes end when it ends, its environment stays behind, and the server runs on."""
+    """The starter's pipes close when it ends, its environment is not inherited, and the server runs on."""
     readable, writable = os.pipe()
     os.set_inheritable(writable, True)
     code = f"import os; os.set_inheritable({writable}, True); {ENSURE_UP}"
@@ -160,24 +160,24 @@ def test_it_starts_in_a_process_that_gevent_has_patched() -> None:
 
 @pytest.mark.usefixtures("home")
 def test_two_processes_at_once_get_the_same_server() -> None:
-    """On a fresh machine one of them makes and starts the server; the other waits and gets the same."""
+    """On a new machine, one process makes and starts the server. The other waits and gets the same server."""
     code = f"import sys, hotrow.standin.server; print('here', flush=True); input(); {ENSURE_UP}"
-    both = [python(code, stdin=subprocess.PIPE) for _ in range(2)]
-    for starter in both:
+    starters = [python(code, stdin=subprocess.PIPE) for _ in range(2)]
+    for starter in starters:
         assert starter.stdout is not None
         assert starter.stdout.readline() == "here\n"
-    for starter in both:
+    for starter in starters:
         assert starter.stdin is not None
         starter.stdin.write("go\n")
         starter.stdin.flush()
-    answers = {starter.communicate(timeout=60)[0] for starter in both}
+    answers = {starter.communicate(timeout=60)[0] for starter in starters}
 
     assert len(answers) == 1
     assert value(answers.pop().strip().split(maxsplit=1)[1], "SELECT 1") == 1
 
 
 def test_down_stops_it_and_says_how_many_connections_it_closed(scratch: Path) -> None:
-    """Somebody else's connection does not keep it from stopping and is counted; a second time, False."""
+    """Another client's connection does not prevent the stop and is counted. The second call returns False."""
     with psycopg.connect(ensure_up().dsn) as connection:
         assert shut_down() == 1
         with pytest.raises(psycopg.OperationalError):
@@ -192,7 +192,7 @@ def test_down_stops_it_and_says_how_many_connections_it_closed(scratch: Path) ->
 
 
 def test_a_home_of_odd_characters_is_taken_literally(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No shell reads a path: what would be a command, a quote or a separator there is a name of a folder."""
+    """No shell interprets a path: commands, quotes and separators in it are parts of a folder's name."""
     odd = home / "a b;$(kill $PPID)`kill $PPID`'\"\\ü&|*\udcff"
     monkeypatch.setenv("HOTROW_HOME", str(odd))
     server = ensure_up()
@@ -206,7 +206,7 @@ def test_a_home_of_odd_characters_is_taken_literally(home: Path, monkeypatch: py
 
 
 def test_a_home_with_a_line_break_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """PostgreSQL's own files have lines by number: the error is one line and names HOTROW_HOME."""
+    """PostgreSQL's own files are read by line number. The error is one line and names HOTROW_HOME."""
     monkeypatch.setenv("HOTROW_HOME", str(home / "a\nb"))
 
     with pytest.raises(TargetError, match=r"HOTROW_HOME '.*a\\nb': line breaks") as caught:
@@ -215,7 +215,7 @@ def test_a_home_with_a_line_break_is_refused(home: Path, monkeypatch: pytest.Mon
 
 
 def test_programs_that_a_shell_would_read_are_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """PostgreSQL's initdb hands its own path to a shell: it is not run from such a folder."""
+    """PostgreSQL's initdb passes its own path to a shell, so it is not run from such a folder."""
     folder = home / "$(kill $PPID)"
     folder.mkdir()
     for name in ("postgres", "initdb"):
@@ -223,13 +223,13 @@ def test_programs_that_a_shell_would_read_are_refused(home: Path, monkeypatch: p
         (folder / name).chmod(0o755)
     monkeypatch.setenv("HOTROW_PG_BIN", str(folder))
 
-    with pytest.raises(TargetError, match=r"it hands this path to a shell.*HOTROW_PG_BIN") as caught:
+    with pytest.raises(TargetError, match=r"it passes this path to a shell.*HOTROW_PG_BIN") as caught:
         ensure_up()
     assert "\n" not in str(caught.value)
 
 
 def test_a_home_too_deep_for_a_socket_has_a_short_one(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the socket's path would be too long, it lies in a folder of the server's account in /tmp."""
+    """If the socket's path would be too long, the socket is in a folder of the server's account in /tmp."""
     deep = home / ("d" * 60) / ("e" * 60)
     monkeypatch.setenv("HOTROW_HOME", str(deep))
     server = ensure_up()
@@ -252,7 +252,7 @@ def folder_of(server: Server) -> str:
 def test_a_folder_of_somebody_elses_in_its_place_is_refused(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What stands where the socket's folder must be, and is no folder, is not touched."""
+    """A file at the path of the socket's folder is not touched."""
     monkeypatch.setenv("HOTROW_HOME", str(home / ("d" * 120)))
     taken = socket_of(status()).parent
     taken.write_text("mine")
@@ -287,13 +287,13 @@ def test_an_account_without_a_name_is_one_line(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("given", ["~no-such-user/x", ""])
-def test_no_home_folder_is_one_line(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without HOME and an entry in /etc/passwd there is none; the error names HOTROW_HOME."""
+def test_no_home_folder_is_one_line(home: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without HOME and an entry in /etc/passwd there is no home folder. The error names HOTROW_HOME."""
 
     def homeless(name: str) -> None:
         raise RuntimeError(name)
 
-    monkeypatch.setenv("HOTROW_HOME", given)
+    monkeypatch.setenv("HOTROW_HOME", home)
     monkeypatch.setattr("platformdirs.user_cache_path", homeless)
 
     with pytest.raises(TargetError, match="HOTROW_HOME"):
@@ -304,7 +304,7 @@ def test_no_home_folder_is_one_line(given: str, monkeypatch: pytest.MonkeyPatch)
 def test_root_behind_closed_folders_uses_the_systems_cache(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """HOTROW_HOME and the wheel lie behind mode 0700: data and a copy of the programs lie elsewhere."""
+    """If HOTROW_HOME and the wheel are behind mode 0700, data and a copy of the programs are elsewhere."""
     closed = home / "closed"
     package = find_binaries().folder.parents[1]
     for part in (package.name, f"{package.name}.libs"):
@@ -329,7 +329,7 @@ def test_root_behind_closed_folders_uses_the_systems_cache(
 
 @pytest.mark.skipif(not DEBIAN_15.exists(), reason=f"no PostgreSQL 15 in {DEBIAN_15}")
 def test_postgresql_15_works_with_data_of_its_own(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The oldest allowed server starts with our settings and our SQL, in a folder of its major version."""
+    """The oldest allowed server starts with the stand-in's settings and SQL, in a folder of its version."""
     monkeypatch.setenv("HOTROW_PG_BIN", str(DEBIAN_15))
     server = ensure_up()
 
@@ -342,7 +342,7 @@ def test_postgresql_15_works_with_data_of_its_own(home: Path, monkeypatch: pytes
 
 @pytest.mark.usefixtures("scratch")
 def test_sql_is_installed_once_for_each_text() -> None:
-    """The same text does not run twice, another one does, and a dropped schema gets it again."""
+    """The same text does not run twice. Another text runs, and a dropped schema gets the text again."""
     count_runs = "CREATE TABLE IF NOT EXISTS runs (n int); INSERT INTO runs VALUES (1);"
     dsn = ensure_up("").dsn
     with psycopg.connect(dsn, autocommit=True) as connection:

@@ -1,4 +1,4 @@
-"""Rewriting SQL text for the stand-in: what passes untouched, and how statements are told apart."""
+"""Rewriting SQL text for the stand-in: what passes unchanged, and how a text is split into statements."""
 
 from __future__ import annotations
 
@@ -106,12 +106,12 @@ REWRITTEN = (
 @pytest.mark.parametrize("statement", UNTOUCHED + NOT_SQL)
 @pytest.mark.parametrize("rules", [True, False])
 def test_what_needs_no_rewriting_passes_byte_for_byte(statement: str, rules: bool) -> None:
-    """Words in strings, remarks and names do not count, and what cannot be read is PostgreSQL's to answer."""
+    """Words in strings, comments and names do not count. PostgreSQL answers text that cannot be read."""
     assert rewrite(statement, rules=rules) == statement
 
 
 def test_ordinary_steps_of_the_probes_pass() -> None:
-    """All that the probes send, except for what the stand-in needs in other words."""
+    """All statements of the probes pass, except those that the stand-in must rewrite."""
     steps = {step.sql for probe in load_probes() for step in probe.steps}
     ordinary = [sql for sql in steps if not any(word in sql for word in REWRITTEN)]
 
@@ -133,7 +133,7 @@ def test_ordinary_steps_of_the_probes_pass() -> None:
     ],
 )
 def test_each_statement_of_a_text_is_rewritten_by_itself(text: str, expected: str) -> None:
-    """What stands between the statements stays, and only the offending one is replaced."""
+    """Text between the statements stays, and only the refused statement is replaced."""
     assert rewrite(text) == expected
 
 
@@ -148,12 +148,12 @@ def test_each_statement_of_a_text_is_rewritten_by_itself(text: str, expected: st
     ],
 )
 def test_case_remarks_and_white_space_are_kept(text: str, expected: str) -> None:
-    """Text is spliced, never made anew; letters of any alphabet, and bytes that are none, do no harm."""
+    """Only the changed parts of a text are replaced. Letters of any alphabet and invalid bytes do no harm."""
     assert rewrite(text) == expected
 
 
 def test_names_in_unicode_escapes_are_not_understood() -> None:
-    """Such a name could be any table's: the text goes on as it is."""
+    """Such a name could be any table's, so the text passes unchanged."""
     assert rewrite('DROP TABLE U&"d\\0061ta"') == 'DROP TABLE U&"d\\0061ta"'
 
 
@@ -164,7 +164,7 @@ COPY TO DROP ALTER ADD RENAME BEGIN ISOLATION LEVEL ROLLBACK SEQUENCE CACHE IDEN
 
 @pytest.mark.parametrize("seed", range(20))
 def test_no_text_makes_it_fail(seed: int) -> None:
-    """What a client sends may be anything."""
+    """A client may send anything."""
     draw = random.Random(seed)  # noqa: S311 - texts, not secrets
     texts = [" ".join(draw.choices(WORDS.split(), k=draw.randrange(1, 16))) for _ in range(200)]
 
@@ -172,7 +172,7 @@ def test_no_text_makes_it_fail(seed: int) -> None:
 
 
 def test_a_long_text_is_not_cut_into_tokens() -> None:
-    """It passes, unless it has what must be rewritten: then it is refused, its parameters counted."""
+    """A long text passes, unless it must be rewritten: then it is refused, with its number of parameters."""
     filler = "x" * 600_000
     plain = f"SELECT 'for {filler};'"
     assert rewrite(plain) == plain

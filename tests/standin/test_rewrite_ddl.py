@@ -1,4 +1,4 @@
-"""Rewriting the DDL of tables: it reaches the base table."""
+"""Rewriting table DDL: it changes the base table."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from hotrow.standin.rewriting.rewrite import rewrite
 )
 @pytest.mark.parametrize("rules", [True, False])
 def test_ddl_reaches_the_base_table(ddl: str, expected: str, rules: bool) -> None:
-    """By name; a table that refers to itself is not a view yet."""
+    """The base table replaces each name, except in a foreign key of a new table to itself."""
     assert rewrite(ddl, rules=rules) == expected
 
 
@@ -79,5 +79,5 @@ def test_an_asynchronous_index_is_a_job(ddl: str, command: str, rules: bool) -> 
     ],
 )
 def test_without_rules_more_ddl_reaches_the_base_table(ddl: str, expected: str) -> None:
-    """What Aurora DSQL refuses, PostgreSQL can."""
+    """Without rules, DDL that Aurora DSQL refuses reaches PostgreSQL."""
     assert rewrite(ddl, rules=False) == expected

@@ -20,7 +20,7 @@ ORDER = refused("the stand-in takes columns of the table in ORDER BY of a lockin
 
 
 def locked(query: str, alias: str = "account", *, table: str = "account", kind: str = "for_update") -> str:
-    """FROM as it becomes: `query` is what stands in the fence, from FROM on."""
+    """The rewritten FROM; `query` is the text inside the fence, from FROM on."""
     fence = f"SELECT COALESCE({alias}.*) AS __row {query}"
     return f"FROM (SELECT (__l.__row).* FROM ({fence}) AS __l WHERE {table}__{kind}(__l.__row)) AS {alias}"
 
@@ -63,7 +63,7 @@ ACCOUNT = locked("FROM account WHERE id = 1 OFFSET 0")
     ],
 )
 def test_the_function_is_called_for_the_rows_that_are_returned(read: str, expected: str) -> None:
-    """The query stands behind a fence, and the list knows the table by the name it knew."""
+    """The query is behind a fence, and the select list still uses the same name for the table."""
     assert rewrite(read) == expected
 
 
@@ -107,14 +107,14 @@ def test_limits_go_inside_and_the_order_where_they_need_it(read: str, inner: str
     ],
 )
 def test_an_order_by_the_list_cannot_go_inside(columns: str, order: str, refused: bool) -> None:
-    """Numbers and names of computed columns mean nothing there: refused where LIMIT needs them."""
+    """Numbers and names of computed columns have no meaning in the subquery: with LIMIT they are refused."""
     read = f"SELECT {columns} FROM account ORDER BY {order} LIMIT 1 FOR UPDATE".replace("count", "abs")
 
     assert (rewrite(read) == ORDER) is refused
 
 
 def test_a_schema_is_dropped_where_the_table_has_an_alias() -> None:
-    """PostgreSQL knows no `public.account.id` where account is an alias."""
+    """PostgreSQL does not accept `public.account.id` if account is an alias."""
     read = (
         "SELECT s.account.id FROM s.account WHERE s.account.id = 1 ORDER BY s.account.id, s.b.id FOR UPDATE"
     )
@@ -140,7 +140,7 @@ def test_a_schema_is_dropped_where_the_table_has_an_alias() -> None:
     ],
 )
 def test_a_locking_read_may_be_part_of_a_statement(before: str, after: str) -> None:
-    """The clause belongs to the SELECT within the same parentheses; what stands around it stays."""
+    """The clause belongs to the SELECT in the same parentheses; the text around it stays."""
     read = "SELECT id FROM account WHERE id = 1 FOR UPDATE"
 
     assert rewrite(before + read + after) == f"{before}SELECT id {ACCOUNT}{after}"
@@ -171,7 +171,7 @@ def test_locking_reads_in_each_other() -> None:
     ],
 )
 def test_what_postgresql_refuses_itself_stays(read: str) -> None:
-    """It has its own words for it, and locks nothing."""
+    """PostgreSQL has its own error for it, and locks nothing."""
     assert rewrite(read) == read
 
 
@@ -203,7 +203,7 @@ def test_an_aggregate_of_a_subquery_is_no_aggregate_of_the_list() -> None:
     ],
 )
 def test_what_the_stand_in_cannot_lock_is_refused(read: str, refusal: str, rules: bool) -> None:
-    """In one clear line, whether Aurora DSQL's own rules are on or off."""
+    """The refusal is one clear line, whether Aurora DSQL's rules are on or off."""
     assert rewrite(read, rules=rules) == refusal
 
 
@@ -212,7 +212,7 @@ def test_what_the_stand_in_cannot_lock_is_refused(read: str, refusal: str, rules
     ["TABLE account FOR UPDATE", "(SELECT * FROM account) FOR UPDATE", "TABLE account FOR KEY SHARE NOWAIT"],
 )
 def test_a_clause_that_is_no_select_s_own_is_refused_and_never_locks(read: str) -> None:
-    """PostgreSQL would lock the base table's rows for these: not what Aurora DSQL does."""
+    """PostgreSQL would lock rows of the base table for these statements; Aurora DSQL does not."""
     assert rewrite(read) == refused(
         "the stand-in takes FOR UPDATE as the last clause of a SELECT of one table only"
     )

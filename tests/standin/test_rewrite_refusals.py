@@ -1,4 +1,4 @@
-"""What Aurora DSQL refuses becomes a call that raises."""
+"""Statements that Aurora DSQL refuses become a call that raises an error."""
 
 from __future__ import annotations
 
@@ -76,20 +76,20 @@ ALWAYS_REFUSED = [
 
 @pytest.mark.parametrize(("statement", "message"), REFUSED + ALWAYS_REFUSED)
 def test_a_refusal_is_a_call_that_raises(statement: str, message: str) -> None:
-    """With the SQLSTATE and the words of Aurora DSQL."""
+    """The call has Aurora DSQL's SQLSTATE and message."""
     assert rewrite(statement) == f"SELECT hotrow.refuse('0A000', '{message}')"
 
 
 @pytest.mark.parametrize(("statement", "message"), REFUSED)
 def test_without_rules_nothing_is_refused_for_aurora_s_sake(statement: str, message: str) -> None:
-    """PostgreSQL may do what it can."""
+    """Without rules, PostgreSQL gets the statement."""
     del message
     assert "hotrow.refuse" not in rewrite(statement, rules=False)
 
 
 @pytest.mark.parametrize(("statement", "message"), ALWAYS_REFUSED)
 def test_what_the_stand_in_cannot_do_is_refused_without_rules_too(statement: str, message: str) -> None:
-    """There is nothing behind it."""
+    """The stand-in cannot run these statements at all."""
     assert rewrite(statement, rules=False) == f"SELECT hotrow.refuse('0A000', '{message}')"
 
 
@@ -106,12 +106,12 @@ def test_what_the_stand_in_cannot_do_is_refused_without_rules_too(statement: str
     ],
 )
 def test_what_only_looks_alike_is_not_refused(statement: str) -> None:
-    """Words count where they stand."""
+    """Words count only at the right position."""
     assert rewrite(statement) == statement
 
 
 def test_a_refusal_takes_the_parameters_of_the_statement() -> None:
-    """Bind would fail before the statement does, if their number were another."""
+    """With another number of parameters, Bind would fail before the statement does."""
     assert rewrite("SELECT * FROM a WHERE x = $2 AND y = $1 AND z = '$3' FOR SHARE").endswith(
         ") FROM (SELECT $1::text, $2::text) AS __parameters"
     )

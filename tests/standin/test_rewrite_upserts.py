@@ -32,7 +32,7 @@ UNSEEN = (
     ],
 )
 def test_do_nothing_without_a_target_goes_to_a_view_that_skips(insert: str, expected: str) -> None:
-    """The view looks at every unique index; RETURNING knows the table by its name."""
+    """The view checks every unique index. RETURNING uses the table's name."""
     assert rewrite(f"INSERT {insert} ON CONFLICT DO NOTHING") == f"INSERT {expected}"
 
 
@@ -48,7 +48,7 @@ def test_do_nothing_of_one_row_asks_whether_the_key_is_seen() -> None:
 
 @pytest.mark.parametrize("rows", ["VALUES (1), (1)", "SELECT id FROM job", "(VALUES (1), (2))"])
 def test_do_nothing_of_several_rows_takes_the_first_of_each_key(rows: str) -> None:
-    """As PostgreSQL does; rows with a NULL in the key are all taken."""
+    """Like PostgreSQL; rows with a NULL in the key are all inserted."""
     key = "excluded.id, CASE WHEN ROW(excluded.id) IS NOT NULL THEN 0 ELSE row_number() OVER () END"
 
     assert rewrite(f"INSERT INTO account AS a {rows} ON CONFLICT (id) DO NOTHING") == (
@@ -83,7 +83,7 @@ TAGGED = "INSERT INTO account__excluded AS account SELECT __merged.* FROM __merg
     ],
 )
 def test_do_update_is_a_merge(action: str, matched: str, returning: str) -> None:
-    """What it wrote is inserted into the view that writes nothing: for RETURNING and the tag INSERT 0 n."""
+    """The merged rows go into the view that writes nothing, for RETURNING and the tag INSERT 0 n."""
     merged = f"__merged AS ({MERGE} {matched} {NEW})"
 
     assert rewrite(f"INSERT INTO account VALUES ($1, $2) ON CONFLICT (id) DO {action}") == (
@@ -92,7 +92,7 @@ def test_do_update_is_a_merge(action: str, matched: str, returning: str) -> None
 
 
 def test_do_update_of_several_rows_refuses_two_of_one_key() -> None:
-    """PostgreSQL refuses to update a row twice (21000); MERGE on a view would do it."""
+    """PostgreSQL refuses to update a row twice (21000), but MERGE on a view would do it."""
     fresh = rewrite("INSERT INTO account VALUES (1, 2), (1, 3) ON CONFLICT (id) DO UPDATE SET balance = 0")
 
     assert (
@@ -104,7 +104,7 @@ def test_do_update_of_several_rows_refuses_two_of_one_key() -> None:
 
 
 def test_all_columns_of_a_target_make_the_key() -> None:
-    """Quoted as they were, with the alias that the statement gives the table."""
+    """The columns keep their quotes, and the table has the statement's alias."""
     insert = 'INSERT INTO seat AS s VALUES (1, 2) ON CONFLICT (flight, "Place") DO UPDATE SET x = s.x'
 
     assert (
@@ -124,19 +124,19 @@ def test_all_columns_of_a_target_make_the_key() -> None:
     ],
 )
 def test_what_stands_before_the_insert_stays(lead: str, expected: str) -> None:
-    """WITH queries of the client come first: the rows may be read from them."""
+    """The client's WITH queries come first, because the rows may be read from them."""
     assert rewrite(f"{lead}INSERT INTO a SELECT * FROM x ON CONFLICT (id) DO NOTHING").startswith(expected)
 
 
 def test_a_with_of_the_rows_stays_with_them() -> None:
-    """INSERT … WITH … SELECT has its queries in the rows themselves."""
+    """In INSERT … WITH … SELECT, the WITH queries are a part of the rows."""
     fresh = rewrite("INSERT INTO account WITH x AS (SELECT 1) SELECT * FROM x ON CONFLICT (id) DO NOTHING")
 
     assert fresh.startswith(f"WITH {EXCLUDED} WITH x AS (SELECT 1) SELECT * FROM x RETURNING *)")
 
 
 def test_returning_loses_the_schema_before_an_alias() -> None:
-    """The last INSERT knows the table by an alias only."""
+    """The last INSERT has only an alias for the table."""
     insert = "INSERT INTO s.a VALUES (1) ON CONFLICT {} RETURNING s.a.id, s.b.id"
 
     assert rewrite(insert.format("(id) DO UPDATE SET n = s.a.n")).endswith(" RETURNING a.id, s.b.id")
@@ -156,7 +156,7 @@ def test_returning_loses_the_schema_before_an_alias() -> None:
 )
 @pytest.mark.parametrize("action", ["NOTHING", "UPDATE SET balance = 0"])
 def test_a_target_that_is_not_of_plain_columns_is_refused(target: str, action: str) -> None:
-    """What an expression or a name stands for is in the catalogue, which is not read here."""
+    """The meaning of an expression or a constraint's name is in the catalogue, which is not read here."""
     assert rewrite(f"INSERT INTO account VALUES (1) ON CONFLICT {target} DO {action}") == TARGET
 
 
@@ -173,7 +173,7 @@ def test_an_upsert_in_a_with_query_is_refused(statement: str) -> None:
 
 
 def test_do_update_without_a_target_is_postgresql_s_to_answer() -> None:
-    """A syntax error there (42601)."""
+    """PostgreSQL reports a syntax error (42601)."""
     insert = "INSERT INTO account VALUES (1) ON CONFLICT DO UPDATE SET balance = 0"
 
     assert rewrite(insert) == insert

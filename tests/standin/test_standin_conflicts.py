@@ -1,4 +1,4 @@
-"""The stand-in's conflicts: at COMMIT, first committer wins, nothing waits, answers before it are true."""
+"""The stand-in's conflicts come at COMMIT: the first committer wins, and no statement waits."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_the_write_set_is_used_again(dsn: str, accounts: str) -> None:
 
 
 def test_a_table_without_a_primary_key_is_refused(dsn: str, schema: str) -> None:
-    """What cannot be had is said at once, not answered wrongly."""
+    """A table that is not supported is refused at once."""
     with (
         psycopg.connect(dsn, autocommit=True) as connection,
         pytest.raises(psycopg.errors.FeatureNotSupported, match="primary key"),
@@ -155,7 +155,7 @@ def test_a_table_without_a_primary_key_is_refused(dsn: str, schema: str) -> None
 
 
 def test_a_name_that_leaves_no_room_for_what_stands_beside_it_is_refused(dsn: str, schema: str) -> None:
-    """48 characters are taken, with all that follows from a name; one more is said to be too long."""
+    """48 characters are accepted, with all derived names; one more is refused as too long."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(f"CREATE TABLE {schema}.{'t' * 48} (id bigint PRIMARY KEY)")
         connection.execute(f"ALTER TABLE {schema}.{'t' * 48}__base ADD COLUMN n int")
@@ -164,7 +164,7 @@ def test_a_name_that_leaves_no_room_for_what_stands_beside_it_is_refused(dsn: st
 
 
 def test_any_table_that_a_client_creates_is_adopted(dsn: str, schema: str) -> None:
-    """CREATE TABLE alone gives the stand-in's conflicts, and dropping the view leaves nothing behind."""
+    """CREATE TABLE alone gives the stand-in's conflicts, and dropping the view removes everything."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(f"SET search_path TO {schema}")
         connection.execute("CREATE TABLE thing (id uuid PRIMARY KEY, body jsonb)")

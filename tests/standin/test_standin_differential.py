@@ -1,4 +1,4 @@
-"""The stand-in against plain tables of the same server: one session gets the same answers from both."""
+"""The stand-in compared with ordinary tables: one session gets the same answers from both."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ SCRIPTS = {
 
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
 def test_what_random_runs_have_found_stays_found(empty_pair: Pair, script: tuple[str, ...]) -> None:
-    """Each of these was answered otherwise than by plain tables once."""
+    """Each of these was once answered differently from ordinary tables."""
     with empty_pair.schema("script"):
         answers = [(statement, *empty_pair.both(statement)) for statement in script]
 
@@ -115,5 +115,5 @@ def test_what_random_runs_have_found_stays_found(empty_pair: Pair, script: tuple
 
 @pytest.mark.parametrize("seed", range(10))
 def test_random_statements_are_answered_as_by_plain_tables(pair: Pair, seed: int) -> None:
-    """Tags, rows, SQLSTATEs and what is in the tables after each transaction."""
+    """Tags, rows, SQLSTATEs and the tables after each transaction are the same."""
     assert [found for run in range(4) if (found := pair.difference(10 * seed + run, 50))] == []

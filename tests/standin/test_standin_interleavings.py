@@ -1,4 +1,4 @@
-"""Random interleavings of up to four sessions: every answer is the oracle's, and nothing waits."""
+"""Random interleavings of up to four sessions: every answer is the oracle's, and no statement waits."""
 
 # ruff: noqa: S311, S608 - seeded; names and numbers of our own
 
@@ -56,12 +56,12 @@ class Stage:
                 self.setup.execute(f"INSERT INTO {table} VALUES ({number}, {value}, {v})".encode())
 
     def contents(self) -> dict[oracle.Key, oracle.Row]:
-        """All rows that are there."""
-        found: dict[oracle.Key, oracle.Row] = {}
+        """All rows in the tables."""
+        rows: dict[oracle.Key, oracle.Row] = {}
         for table in TABLES:
             for number, other, v in self.setup.execute(f"SELECT * FROM {table}".encode()).fetchall():
-                found[table, number] = (other, v)
-        return found
+                rows[table, number] = (other, v)
+        return rows
 
     def ask(self, session: int, sql: str) -> str:
         """The answer, in the notation of tests/support/interleaving.py; a wait of two seconds is an error."""
@@ -93,42 +93,42 @@ def stage(dsn: str) -> Iterator[Stage]:
 
 
 def plan(rng: random.Random, ids: int) -> list[list[oracle.Step]]:
-    """What each session does: some transactions, and statements by themselves."""
-    plans = []
+    """The steps of each session: transactions, and statements outside of transactions."""
+    sessions = []
     for _ in range(rng.choice((2, 2, 3, 4))):
         steps: list[oracle.Step] = []
         for _ in range(rng.choice((1, 2, 3, 5))):
             body = [oracle.random_step(rng, ids) for _ in range(rng.randint(1, 4))]
             end = rng.choices((oracle.COMMIT, oracle.ROLLBACK), (9, 1))[0]
             steps += body[:1] if rng.random() < 0.15 else [oracle.BEGIN, *body, end]
-        plans.append(steps)
-    return plans
+        sessions.append(steps)
+    return sessions
 
 
 def difference(stage: Stage, seed: int) -> str | None:
-    """The first answer of a random interleaving that is not the oracle's, with all before it."""
+    """The first answer of a random interleaving that is not the oracle's, with everything before it."""
     rng = random.Random(seed)
     ids = rng.choice((2, 3, 4))
-    database, plans = stage.reset(rng, ids), plan(rng, ids)
-    models = [oracle.Session(database) for _ in plans]
-    done = [f"-- seed {seed}, rows {database.rows}"]
-    while any(plans):
-        turn = rng.choice([i for i, steps in enumerate(plans) if steps])
-        step = plans[turn].pop(0)
-        expected, found = models[turn].answer(step), stage.ask(turn, step.sql)
-        done.append(f"{'abcd'[turn]}: {step.sql} -> {expected}")
-        if found not in expected.split(" or "):
+    database, pending = stage.reset(rng, ids), plan(rng, ids)
+    models = [oracle.Session(database) for _ in pending]
+    lines = [f"-- seed {seed}, rows {database.rows}"]
+    while any(pending):
+        turn = rng.choice([i for i, steps in enumerate(pending) if steps])
+        step = pending[turn].pop(0)
+        expected, answer = models[turn].answer(step), stage.ask(turn, step.sql)
+        lines.append(f"{'abcd'[turn]}: {step.sql} -> {expected}")
+        if answer not in expected.split(" or "):
             for session in stage.sessions:
                 session.rollback()
-            return "\n".join((*done, f"-- but the stand-in said {found}"))
+            return "\n".join((*lines, f"-- but the stand-in said {answer}"))
     if stage.contents() != database.rows:
-        return "\n".join((*done, f"-- left {stage.contents()} instead of {database.rows}"))
+        return "\n".join((*lines, f"-- left {stage.contents()} instead of {database.rows}"))
     return None
 
 
 @pytest.mark.parametrize("seed", range(0, 20 * CASES, CASES))
 def test_random_interleavings_are_answered_as_the_oracle_says(stage: Stage, seed: int) -> None:
-    """Reads, counts, errors and every COMMIT, by snapshot isolation and the conflict matrix."""
+    """Reads, counts, errors and every COMMIT follow snapshot isolation and the conflict matrix."""
     assert [found for case in range(seed, seed + CASES) if (found := difference(stage, case))] == []
 
 
@@ -140,7 +140,7 @@ TWO_PARENTS = """
 
 
 def played(dsn: str, schema: str, script: str) -> list[tuple[str, str, str]]:
-    """The steps of a script that are not answered as it says."""
+    """The steps of a script whose answers are not the expected ones."""
     steps = play(dsn, schema, "\n".join(rewritten(line) for line in script.splitlines()))
     return [step for step in steps if step[1] != step[2]]
 

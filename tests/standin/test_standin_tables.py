@@ -1,4 +1,4 @@
-"""What stands beside an adopted table: made, changed, given away and dropped with it, and bounded in size."""
+"""Everything beside an adopted table: it is made, changed and dropped with the table, and bounded in size."""
 
 # ruff: noqa: S608 - names and numbers of our own
 
@@ -27,7 +27,7 @@ SHOP = (
 
 
 class Client:
-    """A connection that is rewritten for, as hotrow's own and the endpoint's are."""
+    """A connection whose statements are rewritten, as hotrow and the endpoint do it."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self.connection = connection
@@ -56,7 +56,7 @@ def children(client: Client) -> list[tuple[Any, ...]]:
 
 
 def test_a_changed_key_is_followed_by_those_that_refer_to_it(shop: Client) -> None:
-    """ON UPDATE CASCADE, and no ON DELETE CASCADE on the way."""
+    """ON UPDATE CASCADE changes the rows, without an ON DELETE CASCADE on the way."""
     shop("UPDATE parent SET id = 10 WHERE id = 1")
 
     assert children(shop) == [(1, 10, "b"), (2, 2, "c"), (3, None, None)]
@@ -72,7 +72,7 @@ def test_a_deleted_row_takes_along_or_empties_what_refers_to_it(shop: Client) ->
 
 
 def test_each_foreign_key_is_checked_and_a_dropped_one_no_more(shop: Client) -> None:
-    """23503 at the statement; DROP TABLE … CASCADE ends it."""
+    """The statement gets 23503, until DROP TABLE … CASCADE removes the foreign key."""
     for row in ("(4, 9, NULL)", "(4, 1, 'z')"):
         with pytest.raises(psycopg.errors.ForeignKeyViolation):
             shop(f"INSERT INTO child VALUES {row}")
@@ -84,7 +84,7 @@ def test_each_foreign_key_is_checked_and_a_dropped_one_no_more(shop: Client) -> 
 
 
 def test_a_row_may_refer_to_itself(client: Client) -> None:
-    """It may be inserted, and deleted when nothing else refers to it."""
+    """The row may be inserted, and deleted when no other row references it."""
     client("CREATE TABLE tree (id int PRIMARY KEY, up int REFERENCES tree)")
     client("INSERT INTO tree VALUES (1, 1), (2, 1)")
 
@@ -95,7 +95,7 @@ def test_a_row_may_refer_to_itself(client: Client) -> None:
 
 
 def test_columns_may_have_the_names_that_functions_use(client: Client) -> None:
-    """No name of a variable gets in the way of a column's."""
+    """A column may have the name of a variable in the stand-in's functions."""
     client(
         'CREATE TABLE odd (state int PRIMARY KEY, op text, upto int, near int, t int, "select" int,'
         " UNIQUE (op, near))"
@@ -107,7 +107,7 @@ def test_columns_may_have_the_names_that_functions_use(client: Client) -> None:
 
 
 def test_a_dropped_table_leaves_nothing(client: Client) -> None:
-    """Neither relations nor functions, and no CASCADE is asked for."""
+    """No relations or functions stay, and CASCADE is not needed."""
     client("CREATE TABLE thing (id int PRIMARY KEY, name text UNIQUE)")
 
     assert client("DROP TABLE thing") == "DROP TABLE"
@@ -116,7 +116,7 @@ def test_a_dropped_table_leaves_nothing(client: Client) -> None:
 
 
 def test_a_renamed_table_and_a_renamed_column_are_what_they_were(client: Client) -> None:
-    """With rows, defaults, indexes and rights."""
+    """Rows, defaults, indexes and rights stay."""
     client("CREATE TABLE thing (id int PRIMARY KEY, name text DEFAULT 'x' UNIQUE)")
     client("INSERT INTO thing VALUES (1, 'a')")
     client("GRANT SELECT ON thing TO PUBLIC")
@@ -132,7 +132,7 @@ def test_a_renamed_table_and_a_renamed_column_are_what_they_were(client: Client)
 
 
 def test_a_unique_index_counts_from_when_it_is_made_until_it_is_dropped(client: Client) -> None:
-    """23505 in between."""
+    """Duplicates get 23505 while the index exists."""
     client("CREATE TABLE thing (id int PRIMARY KEY, name text)")
     client("INSERT INTO thing VALUES (1, 'a')")
     ((job,),) = client("CREATE UNIQUE INDEX ASYNC thing_name ON thing (name)")
@@ -147,7 +147,7 @@ def test_a_unique_index_counts_from_when_it_is_made_until_it_is_dropped(client: 
 def test_a_role_works_with_what_it_was_granted_and_with_tables_of_its_own(
     dsn: str, schema: str, client: Client
 ) -> None:
-    """Rights are those of the view; a table that a role makes is adopted and its own."""
+    """The view's rights apply. A table that a role makes is adopted and belongs to the role."""
     client("CREATE TABLE thing (id int PRIMARY KEY, name text)")
     client(f"CREATE ROLE {schema}_app LOGIN")
     client(f"GRANT USAGE, CREATE ON SCHEMA {schema} TO {schema}_app")
@@ -172,7 +172,10 @@ def test_a_role_works_with_what_it_was_granted_and_with_tables_of_its_own(
 def test_alter_table_steps_aside_for_an_open_transaction_and_loses_nothing(
     dsn: str, schema: str, client: Client
 ) -> None:
-    """The open one gets OC001; rows, constraints, defaults, index names stay; the next DDL clears up."""
+    """The open transaction gets OC001.
+
+    Rows, constraints, defaults and index names stay. The next DDL cleans up.
+    """
     client(
         "CREATE TABLE thing (id bigint PRIMARY KEY, name text UNIQUE, size int DEFAULT 3 CHECK (size > 0))"
     )
@@ -205,7 +208,7 @@ def test_alter_table_steps_aside_for_an_open_transaction_and_loses_nothing(
 
 
 def test_the_write_set_is_bounded_whoever_comes_and_goes(dsn: str, schema: str, client: Client) -> None:
-    """Rows of sessions that have ended are swept, those of a large transaction are not kept."""
+    """The rows of ended sessions are deleted, and those of a large transaction are not kept."""
     client("CREATE TABLE thing (id int PRIMARY KEY)")
     for id_ in range(200):
         with psycopg.connect(dsn, autocommit=True) as connection:
@@ -217,7 +220,7 @@ def test_the_write_set_is_bounded_whoever_comes_and_goes(dsn: str, schema: str, 
 
 
 def test_what_was_read_for_key_share_is_bounded(client: Client) -> None:
-    """Rows in account__shares go when every snapshot shows them; one in 33 transactions sees to it."""
+    """Rows in account__shares that every snapshot sees are deleted by one in 33 transactions."""
     client("CREATE TABLE parent (id int PRIMARY KEY)")
     client("CREATE TABLE child (id int PRIMARY KEY, parent int REFERENCES parent)")
     client("INSERT INTO parent VALUES (1)")
@@ -231,7 +234,7 @@ def test_what_was_read_for_key_share_is_bounded(client: Client) -> None:
 def test_a_foreign_key_is_checked_for_a_role_that_sees_neither_table(
     dsn: str, schema: str, client: Client
 ) -> None:
-    """As PostgreSQL checks it, with the rights of the table's owner."""
+    """Like PostgreSQL, the check uses the rights of the table's owner."""
     client("CREATE TABLE parent (id int PRIMARY KEY, note text)")
     client("CREATE TABLE child (id int PRIMARY KEY, parent int REFERENCES parent)")
     client("INSERT INTO parent VALUES (1)")
@@ -253,7 +256,7 @@ def test_a_foreign_key_is_checked_for_a_role_that_sees_neither_table(
 
 
 def test_what_is_installed_over_an_older_text_keeps_the_tables(client: Client) -> None:
-    """Tables are made anew by the text that comes: with their rows, as the update of hotrow does it."""
+    """A newer SQL text rebuilds the tables and keeps their rows, as an update of hotrow does."""
     client("CREATE TABLE thing (id int PRIMARY KEY, name text)")
     client("INSERT INTO thing VALUES (1, 'a')")
     client("SET hotrow.rules = off")

@@ -1,4 +1,4 @@
-"""The endpoint as clients meet it: who is let in, who is not, and that what they say arrives."""
+"""The endpoint from a client's view: who is let in, who is refused, and that all data pass unchanged."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def endpoint(dsn: str) -> Iterator[Endpoint]:
-    """An endpoint of the shared stand-in, with credentials of its own."""
+    """An endpoint of the shared stand-in that made its own credentials."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION"):
             patch.delenv(name, raising=False)
@@ -52,19 +52,19 @@ def endpoint(dsn: str) -> Iterator[Endpoint]:
 
 @pytest.fixture(scope="module")
 def token(endpoint: Endpoint) -> str:
-    """A good one."""
+    """A valid token."""
     assert endpoint.region == "us-east-1"
     return make_token()
 
 
 @pytest.fixture
 def good(endpoint: Endpoint, token: str) -> str:
-    """A conninfo that is let in."""
+    """A conninfo with a valid token."""
     return make_conninfo(endpoint.dsn, password=token)
 
 
 def refusal(conninfo: str, **changes: Any) -> str:
-    """What a client is told that is not let in."""
+    """The error that a client gets when it is not let in."""
     with pytest.raises(psycopg.OperationalError) as caught:
         psycopg.connect(conninfo, **changes).close()
     return str(caught.value)
@@ -74,7 +74,7 @@ def refusal(conninfo: str, **changes: Any) -> str:
 
 
 def test_a_client_works_simple_extended_and_in_a_pipeline(good: str) -> None:
-    """Queries without and with parameters, prepared ones, and many at once; values come back."""
+    """Queries with and without parameters, prepared queries and pipelines return the right values."""
     with psycopg.connect(good, autocommit=True) as connection:
         assert connection.execute("SELECT 1; SELECT 'é'").fetchone() == (1,)
         for number in range(10):  # from the sixth on psycopg prepares it
@@ -125,7 +125,7 @@ def test_what_a_client_sets_at_startup_holds(good: str) -> None:
 
 
 def test_errors_arrive_with_their_code_and_the_session_goes_on(good: str) -> None:
-    """What PostgreSQL says is what the client reads."""
+    """The client gets PostgreSQL's own error."""
     with psycopg.connect(good, autocommit=True) as connection:
         with pytest.raises(psycopg.errors.DivisionByZero):
             connection.execute("SELECT 1/0")
@@ -133,7 +133,7 @@ def test_errors_arrive_with_their_code_and_the_session_goes_on(good: str) -> Non
 
 
 def test_the_second_committer_loses_through_the_endpoint_too(good: str, dsn: str, schema: str) -> None:
-    """A conflict of two clients is told at COMMIT, with DSQL's marker."""
+    """The second client gets the conflict at COMMIT, with DSQL's marker."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(f"CREATE TABLE {schema}.t (id int PRIMARY KEY, v int)".encode())
         connection.execute(f"SET search_path = {schema}".encode())
@@ -148,16 +148,18 @@ def test_the_second_committer_loses_through_the_endpoint_too(good: str, dsn: str
 
 
 def test_psql_works(endpoint: Endpoint, token: str) -> None:
-    """The one on PATH, where it can do TLS (the wheel's cannot)."""
+    """The psql on PATH works, if it supports TLS (the wheel's does not)."""
     program = shutil.which("psql")
     if program is None:
         pytest.skip("no psql on PATH")
     command = [program, "-XAtc", "SELECT 6 * 7", endpoint.dsn]
-    done = subprocess.run(command, env={"PGPASSWORD": token}, capture_output=True, text=True, check=False)
-    if "SSL support is not compiled in" in done.stderr:
+    completed = subprocess.run(
+        command, env={"PGPASSWORD": token}, capture_output=True, text=True, check=False
+    )
+    if "SSL support is not compiled in" in completed.stderr:
         pytest.skip(f"{program} cannot do TLS")
 
-    assert (done.stdout, done.stderr) == ("42\n", "")
+    assert (completed.stdout, completed.stderr) == ("42\n", "")
 
 
 def test_a_reader_that_does_not_read_stops_the_server_not_the_memory(endpoint: Endpoint, token: str) -> None:
@@ -200,23 +202,23 @@ def _password(token: str) -> bytes:
 
 @pytest.mark.parametrize("password", ["nonsense", " ", "x" * 9_000, "x" * 100_000])
 def test_no_token_no_access(endpoint: Endpoint, password: str) -> None:
-    """A wrong or oversized password gets no further, and no hint."""
-    said = refusal(endpoint.dsn, password=password)
-    assert "HINT" not in said
-    assert "FATAL:  access denied" in said or len(password) > 10_000
+    """A wrong or oversized password is refused without a hint."""
+    error = refusal(endpoint.dsn, password=password)
+    assert "HINT" not in error
+    assert "FATAL:  access denied" in error or len(password) > 10_000
 
 
 def test_a_changed_token_or_one_for_another_user_is_refused(endpoint: Endpoint, token: str) -> None:
-    """Neither the last digit, nor the user that it is for, can be exchanged."""
+    """A token with another last digit, or for another user, is refused."""
     last = "0" if token[-1] != "0" else "1"
     for user, password in (("admin", token[:-1] + last), ("app", token), ("admin", make_token("app"))):
-        said = refusal(endpoint.dsn, user=user, password=password)
-        assert "FATAL:  access denied" in said
-        assert "HINT" not in said
+        error = refusal(endpoint.dsn, user=user, password=password)
+        assert "FATAL:  access denied" in error
+        assert "HINT" not in error
 
 
 def test_a_token_for_another_host_is_refused(endpoint: Endpoint) -> None:
-    """Though the key is right."""
+    """The token is refused although its key is right."""
     keys = read_credentials(EndpointFolder(endpoint.ca.parent))
     session = boto3.Session(keys.access_key, keys.secret_key)
     client: Any = session.client("dsql", region_name=endpoint.region)
@@ -238,10 +240,10 @@ def test_an_expired_token_gets_the_hint(endpoint: Endpoint) -> None:
     }
     values["X-Amz-Signature"] = sign("localhost", values, keys.secret_key)
     query = "&".join(f"{name}={text.replace('/', '%2F')}" for name, text in values.items())
-    said = refusal(endpoint.dsn, password=f"localhost/?{query}")
+    error = refusal(endpoint.dsn, password=f"localhost/?{query}")
 
-    assert "FATAL:  access denied\nHINT:  Signature expired: 20250102T030405Z is now earlier than 2" in said
-    assert datetime.now(UTC).strftime("%Y%m%dT") in said
+    assert "FATAL:  access denied\nHINT:  Signature expired: 20250102T030405Z is now earlier than 2" in error
+    assert datetime.now(UTC).strftime("%Y%m%dT") in error
 
 
 def test_the_stand_in_s_superuser_is_nobody_s(endpoint: Endpoint) -> None:
@@ -251,7 +253,7 @@ def test_the_stand_in_s_superuser_is_nobody_s(endpoint: Endpoint) -> None:
 
 
 def test_there_is_one_database_and_no_replication(good: str) -> None:
-    """DSQL has `postgres` only."""
+    """DSQL has only the database `postgres`."""
     assert 'database "shop" does not exist' in refusal(good, dbname="shop")
     assert "replication is not supported" in refusal(good, replication="database")
 
@@ -268,21 +270,21 @@ def test_without_tls_there_is_an_error_and_an_end(good: str, endpoint: Endpoint)
 
 
 def test_verify_full_means_something(good: str, endpoint: Endpoint) -> None:
-    """Another authority, or a name that is not in the certificate, is noticed by the client."""
+    """The client notices another authority, or a name that is not in the certificate."""
     assert "certificate verify failed" in refusal(good, sslrootcert="system")
     assert "does not match host name" in refusal(good, host="elsewhere", hostaddr="127.0.0.1")
     assert endpoint.ca.read_text().count("BEGIN CERTIFICATE") == 1
 
 
 def test_direct_tls_needs_the_protocol_s_name(endpoint: Endpoint) -> None:
-    """Without ALPN `postgresql` a TLS client is some other program, as for PostgreSQL."""
+    """As in PostgreSQL, a direct TLS client without ALPN `postgresql` is refused."""
     context = trusting(alpn=False)
     with context.wrap_socket(connect(endpoint.port), server_hostname="localhost") as client:
         assert b"ALPN" in exchange(client, build_startup(ADMIN))
 
 
 def test_old_tls_is_refused(endpoint: Endpoint) -> None:
-    """1.2 at least."""
+    """TLS 1.2 is the minimum."""
     context = trusting()
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
     with pytest.warns(DeprecationWarning, match="TLSv1_1"):
@@ -292,7 +294,7 @@ def test_old_tls_is_refused(endpoint: Endpoint) -> None:
 
 
 def test_a_second_tls_request_and_gss_are_declined_and_cancel_is_ignored(endpoint: Endpoint) -> None:
-    """N, and for a cancel request nothing at all."""
+    """The answer is N; a cancel request gets no answer."""
     with connect(endpoint.port) as client:
         client.sendall(struct.pack("!IHH", 8, 1234, 5680))
         assert client.recv(1) == b"N"
@@ -303,7 +305,7 @@ def test_a_second_tls_request_and_gss_are_declined_and_cancel_is_ignored(endpoin
 
 
 def test_a_newer_protocol_is_talked_down(endpoint: Endpoint, token: str) -> None:
-    """A client that would like 3.2 or extensions is told 3.0, and let in."""
+    """A client that asks for 3.2 or for extensions is told 3.0 and let in."""
     packet = bytearray(build_startup({**ADMIN, "_pq_.colours": "on"}))
     packet[4:8] = b"\x00\x03\x00\x02"
     with connect_tls(endpoint.port) as client:
@@ -321,13 +323,13 @@ def test_a_newer_protocol_is_talked_down(endpoint: Endpoint, token: str) -> None
 def test_a_client_that_is_in_and_breaks_the_protocol_is_told_so(
     endpoint: Endpoint, token: str, data: bytes
 ) -> None:
-    """FATAL 08P01, then the end."""
+    """The client gets FATAL 08P01, and then the connection ends."""
     assert b"C08P01\0" in exchange(enter(endpoint.port, token), data)
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_garbage_gets_an_error_or_an_end_and_nobody_in(endpoint: Endpoint, token: str, seed: int) -> None:
-    """Random, cut and oversized messages at every stage; bench/fuzz_endpoint.py sends 100,000."""
+    """Random, truncated and oversized messages at every stage; bench/fuzz_endpoint.py sends 100,000."""
     process = psutil.Process(_pid(endpoint))
     fuzz = Fuzz(endpoint.port, token, random.Random(seed))  # noqa: S311 - chosen bytes, no secrets
     for _ in range(100):
@@ -342,7 +344,10 @@ def test_garbage_gets_an_error_or_an_end_and_nobody_in(endpoint: Endpoint, token
 
 
 def test_no_token_and_no_key_is_left_anywhere(endpoint: Endpoint, token: str) -> None:
-    """Not in the log, the record, the command line or the environment; the key's file is its owner's."""
+    """No secret is in the log, state.json, the command line or the environment.
+
+    Only the owner can read the key's file.
+    """
     folder = EndpointFolder(endpoint.ca.parent)
     keys = read_credentials(folder)
     process = psutil.Process(_pid(endpoint))

@@ -1,4 +1,4 @@
-"""The endpoint's process: started once, found again, stopped, never half there."""
+"""The endpoint's process: it is started once, found again and stopped, and never left half started."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def home(_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def enter(endpoint: Endpoint, token: str) -> bool:
-    """Whether the token opens the endpoint."""
+    """Whether the endpoint accepts the token."""
     with psycopg.connect(endpoint.dsn, password=token) as connection:
         return connection.execute("SELECT 1").fetchone() == (1,)
 
@@ -67,7 +67,7 @@ def state_of(endpoint: Endpoint) -> EndpointState:
 
 @pytest.mark.usefixtures("home")
 def test_it_is_started_found_and_stopped() -> None:
-    """A second call finds it; stopping says whether there was one, and leaves nothing that listens."""
+    """A second call finds the endpoint. Stopping tells whether it ran, and closes its port."""
     first = ensure_endpoint()
     assert first == ensure_endpoint() == find_endpoints()[0]
     assert enter(first, make_token())
@@ -81,7 +81,7 @@ def test_it_is_started_found_and_stopped() -> None:
 
 @pytest.mark.usefixtures("home")
 def test_two_starters_at_once_get_the_same() -> None:
-    """One process, one port."""
+    """Simultaneous starters get one process with one port."""
     starters = [python(ENSURE) for _ in range(3)]
     ports = {starter.communicate(timeout=60)[0] for starter in starters}
 
@@ -91,7 +91,7 @@ def test_two_starters_at_once_get_the_same() -> None:
 
 @pytest.mark.usefixtures("home")
 def test_it_outlives_its_starter_and_belongs_to_no_terminal() -> None:
-    """A Ctrl-C at the starter does not reach it, and it holds none of the starter's pipes."""
+    """A Ctrl-C at the starter does not reach the endpoint, and it holds none of the starter's pipes."""
     starter = python(ENSURE, env={**os.environ, "SOME_TOKEN": "secret"}, stderr=subprocess.PIPE)
     port, _ = starter.communicate(timeout=60)  # would hang if the endpoint had kept a pipe
     (endpoint,) = find_endpoints()
@@ -104,7 +104,7 @@ def test_it_outlives_its_starter_and_belongs_to_no_terminal() -> None:
 
 @pytest.mark.usefixtures("home")
 def test_after_a_kill_it_starts_again() -> None:
-    """The record of a dead process is no endpoint; credentials and certificate are new."""
+    """The state of a dead process counts as no endpoint; credentials and certificate are new."""
     first = ensure_endpoint()
     token = make_token()
     end(state_of(first).pid, signal.SIGKILL)
@@ -118,7 +118,7 @@ def test_after_a_kill_it_starts_again() -> None:
 
 @pytest.mark.usefixtures("home")
 def test_an_endpoint_that_cannot_be_found_ends() -> None:
-    """Its record, or the whole home, is gone: so is it, soon."""
+    """The endpoint ends soon after its state.json is removed."""
     endpoint = ensure_endpoint()
     process = psutil.Process(state_of(endpoint).pid)
     EndpointFolder(endpoint.ca.parent).state.unlink()
@@ -130,7 +130,7 @@ def test_an_endpoint_that_cannot_be_found_ends() -> None:
 
 @pytest.mark.usefixtures("home")
 def test_a_port_can_be_chosen_if_it_is_free() -> None:
-    """A taken one is one line that names it, and leaves nothing behind."""
+    """A port that is taken gives a one-line error with its number, and no endpoint."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(TargetError, match=rf"in use.*--port {port}"):
@@ -143,7 +143,10 @@ def test_a_port_can_be_chosen_if_it_is_free() -> None:
 
 @pytest.mark.usefixtures("home")
 def test_given_credentials_and_region_are_used_and_kept_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of AWS_ACCESS_KEY_ID, so that an application's own token is accepted; not on disk."""
+    """The keys of AWS_ACCESS_KEY_ID are used, so an application's own token is accepted.
+
+    They are not on disk.
+    """
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret")
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
@@ -162,7 +165,7 @@ def test_given_credentials_and_region_are_used_and_kept_nowhere(monkeypatch: pyt
 
 @pytest.mark.usefixtures("home")
 def test_a_token_needs_an_endpoint_and_a_life() -> None:
-    """One line each."""
+    """Each error is one line."""
     with pytest.raises(TargetError, match="hotrow local up --endpoint"):
         make_token()
     with pytest.raises(UsageError, match="--expires"):
@@ -196,13 +199,13 @@ def test_the_commands() -> None:
 def test_a_secret_key_that_others_may_guess_is_warned_of(
     monkeypatch: pytest.MonkeyPatch, secret: str, warned: bool
 ) -> None:
-    """In one line, which does not contain it."""
+    """The warning is one line that does not contain the key."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
-    done = CliRunner().invoke(local, ["up", "--endpoint"])
+    result = CliRunner().invoke(local, ["up", "--endpoint"])
 
     assert (
-        done.exit_code,
-        "hotrow: warning: AWS_SECRET_ACCESS_KEY is short or well known" in done.stderr,
+        result.exit_code,
+        "hotrow: warning: AWS_SECRET_ACCESS_KEY is short or well known" in result.stderr,
     ) == (0, warned)
-    assert secret not in done.output
+    assert secret not in result.output

@@ -1,4 +1,4 @@
-"""What the endpoint does not put up with: waiting, crowds, no stand-in behind it, a rewriter that fails."""
+"""The endpoint's limits: slow clients, too many clients, no stand-in behind it, and a rewriter that fails."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ if TYPE_CHECKING:
 
     from hotrow.standin.endpoint.client_stream import Rewrite
 
-CLUSTER = TokenScope(HOSTS, "eu-west-1", Credentials("AKIAEXAMPLE", "secret"))
+TOKEN_SCOPE = TokenScope(HOSTS, "eu-west-1", Credentials("AKIAEXAMPLE", "secret"))
 SOON = Limits(startup_s=0.3)
 EMPTY = build_message(b"I", b"")
-"""The answer to a statement that says nothing."""
+"""The answer to an empty statement."""
 
 
 @dataclass
 class Running:
-    """A front in a thread of its own."""
+    """A listener in a thread of its own."""
 
-    front: Listener
+    listener: Listener
     port: int
 
     @property
     def conninfo(self) -> str:
-        token = make(credentials=CLUSTER.credentials)
+        token = make(credentials=TOKEN_SCOPE.credentials)
         return f"host=localhost port={self.port} dbname=postgres user=admin sslmode=require password={token}"
 
 
@@ -65,7 +65,7 @@ def backend(dsn: str) -> Path:
 
 
 @contextmanager
-def front(
+def serving(
     tls: ssl.SSLContext, backend: Path, limits: Limits = SOON, rewrite: Rewrite = unchanged
 ) -> Iterator[Running]:
     """Serve until the block ends."""
@@ -75,11 +75,11 @@ def front(
     ready = threading.Event()
 
     async def serve() -> None:
-        served = Listener(RegionConfig(CLUSTER, backend, tls, rewrite, limits))
-        box.append(Running(served, servers[0].getsockname()[1]))
+        listener = Listener(RegionConfig(TOKEN_SCOPE, backend, tls, rewrite, limits))
+        box.append(Running(listener, servers[0].getsockname()[1]))
         ready.set()
         with contextlib.suppress(asyncio.CancelledError):
-            await served.serve(servers)
+            await listener.serve(servers)
 
     task = loop.create_task(serve())
     thread = threading.Thread(target=loop.run_until_complete, args=(task,))
@@ -121,18 +121,21 @@ def before_the_password(port: int) -> socket.socket:
 def test_a_client_that_stops_while_it_starts_is_closed(
     tls: ssl.SSLContext, backend: Path, stop_at: Callable[[int], socket.socket]
 ) -> None:
-    """At whatever point, the time for all of it is limited; nothing of it stays."""
-    with front(tls, backend) as running:
-        begun = time.monotonic()
+    """The time for the whole login is limited, wherever the client stops.
+
+    Its connection does not stay open.
+    """
+    with serving(tls, backend) as running:
+        start_s = time.monotonic()
         with stop_at(running.port) as client:
             read_all(client)
-        assert 0.2 < time.monotonic() - begun < 5
+        assert 0.2 < time.monotonic() - start_s < 5
         _wait_until_empty(running)
 
 
 def _wait_until_empty(running: Running) -> None:
     deadline = time.monotonic() + 5
-    while running.front.clients:
+    while running.listener.clients:
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
@@ -141,8 +144,8 @@ def _wait_until_empty(running: Running) -> None:
 def test_those_that_start_do_not_keep_the_others_out(
     tls: ssl.SSLContext, backend: Path, stop_at: Callable[[int], socket.socket]
 ) -> None:
-    """With all places to start taken, the next client gets in at once: the oldest is closed."""
-    with front(tls, backend, Limits(startup_s=600, starting=2)) as running:
+    """If too many clients are starting, the next one gets in at once, and the oldest is closed."""
+    with serving(tls, backend, Limits(startup_s=600, starting=2)) as running:
         idle = [stop_at(running.port) for _ in range(2)]
         with psycopg.connect(running.conninfo) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
@@ -152,8 +155,8 @@ def test_those_that_start_do_not_keep_the_others_out(
 
 
 def test_those_that_start_take_no_places_of_those_that_are_in(tls: ssl.SSLContext, backend: Path) -> None:
-    """Mute connections are not counted among the clients."""
-    with front(tls, backend, Limits(startup_s=600, connections=1)) as running:
+    """Connections that are starting do not count as clients."""
+    with serving(tls, backend, Limits(startup_s=600, connections=1)) as running:
         idle = [connect(running.port) for _ in range(3)]
         with psycopg.connect(running.conninfo) as served:
             assert served.execute("SELECT 1").fetchone() == (1,)
@@ -162,15 +165,18 @@ def test_those_that_start_take_no_places_of_those_that_are_in(tls: ssl.SSLContex
 
 
 def begin_statement(running: Running, size: int) -> socket.socket:
-    """A client that is in and sends all of a Query but for its last byte."""
-    client = enter(running.port, make(credentials=CLUSTER.credentials))
+    """A client that has logged in and sends a Query without its last byte."""
+    client = enter(running.port, make(credentials=TOKEN_SCOPE.credentials))
     client.sendall(b"Q" + struct.pack("!I", size + 4) + b" " * (size - 1))
     return client
 
 
 def test_incomplete_statements_of_all_together_are_bounded(tls: ssl.SSLContext, backend: Path) -> None:
-    """Who would exceed it is told so, with 53200; when one ends, or is complete, there is room again."""
-    with front(tls, backend, Limits(held_bytes=100_000)) as running:
+    """A client that exceeds the limit gets 53200.
+
+    When a statement ends or is complete, there is room again.
+    """
+    with serving(tls, backend, Limits(held_bytes=100_000)) as running:
         with begin_statement(running, 60_000) as first, begin_statement(running, 60_000) as second:
             assert b"C53200\0" in read_all(second)
             first.sendall(b"\0")
@@ -184,15 +190,18 @@ def test_incomplete_statements_of_all_together_are_bounded(tls: ssl.SSLContext, 
 
 
 def test_a_statement_has_a_size_at_most(tls: ssl.SSLContext, backend: Path) -> None:
-    """The header is enough to refuse it."""
-    with front(tls, backend) as running, enter(running.port, make(credentials=CLUSTER.credentials)) as client:
+    """A statement that is too long is refused after its header."""
+    with (
+        serving(tls, backend) as running,
+        enter(running.port, make(credentials=TOKEN_SCOPE.credentials)) as client,
+    ):
         client.sendall(b"Q" + struct.pack("!I", MAX_STATEMENT_BYTES + 1))
         assert b"C54000\0" in read_all(client)
 
 
 def test_one_connection_too_many_is_told_so(tls: ssl.SSLContext, backend: Path) -> None:
-    """53300, and there is room again when one ends."""
-    with front(tls, backend, Limits(connections=2)) as running:
+    """The client gets 53300. When another client ends, there is room again."""
+    with serving(tls, backend, Limits(connections=2)) as running:
         with (
             psycopg.connect(running.conninfo),
             psycopg.connect(running.conninfo),
@@ -204,16 +213,16 @@ def test_one_connection_too_many_is_told_so(tls: ssl.SSLContext, backend: Path) 
 
 
 def test_a_stand_in_that_does_not_run_is_named(tls: ssl.SSLContext, tmp_path: Path) -> None:
-    """Whoever has a token learns what to start."""
+    """A client with a valid token gets an error with the command that starts the stand-in."""
     with (
-        front(tls, tmp_path / "nothing") as running,
+        serving(tls, tmp_path / "nothing") as running,
         pytest.raises(psycopg.OperationalError, match="hotrow local up --endpoint"),
     ):
         psycopg.connect(running.conninfo)
 
 
 def test_the_rewriter_sees_statements_and_only_those(tls: ssl.SSLContext, backend: Path) -> None:
-    """Simple and extended; parameters are not its business."""
+    """The rewriter gets simple and extended statements, but no parameters."""
     seen: list[str] = []
 
     def rewrite(statement: str) -> str:
@@ -221,7 +230,7 @@ def test_the_rewriter_sees_statements_and_only_those(tls: ssl.SSLContext, backen
         return statement.replace("before", "after")
 
     with (
-        front(tls, backend, rewrite=rewrite) as running,
+        serving(tls, backend, rewrite=rewrite) as running,
         psycopg.connect(running.conninfo, autocommit=True) as connection,
     ):
         assert connection.execute("SELECT 'before'").fetchone() == ("after",)
@@ -233,7 +242,7 @@ def test_the_rewriter_sees_statements_and_only_those(tls: ssl.SSLContext, backen
 def test_a_rewriter_that_fails_costs_one_connection(
     tls: ssl.SSLContext, backend: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The client is told; the log says where, without the statement; the others go on."""
+    """The client gets an error. The log has the position without the statement. Other clients continue."""
 
     def rewrite(statement: str) -> str:
         if "bad" in statement:
@@ -241,21 +250,21 @@ def test_a_rewriter_that_fails_costs_one_connection(
         return statement
 
     with (
-        front(tls, backend, rewrite=rewrite) as running,
+        serving(tls, backend, rewrite=rewrite) as running,
         psycopg.connect(running.conninfo, autocommit=True) as other,
         psycopg.connect(running.conninfo, autocommit=True) as connection,
     ):
         with pytest.raises(psycopg.errors.InternalError_, match="failed at this statement"):
             connection.execute("SELECT 'bad secret'")
         assert other.execute("SELECT 1").fetchone() == (1,)
-    said = capfd.readouterr().err
-    assert "ValueError in " in said
-    assert "secret" not in said
+    log = capfd.readouterr().err
+    assert "ValueError in " in log
+    assert "secret" not in log
 
 
-def test_ending_the_front_ends_its_clients(tls: ssl.SSLContext, backend: Path) -> None:
-    """Those that work and those that start."""
-    with front(tls, backend, Limits()) as running:
+def test_ending_the_listener_ends_its_clients(tls: ssl.SSLContext, backend: Path) -> None:
+    """Clients that have logged in and clients that are starting are closed."""
+    with serving(tls, backend, Limits()) as running:
         working, starting = psycopg.connect(running.conninfo), connect_tls(running.port)
     with working, pytest.raises(psycopg.OperationalError):
         working.execute("SELECT 1")

@@ -1,4 +1,4 @@
-"""Errors through the endpoint say what plain tables say: no name of what stands behind a table gets out."""
+"""Errors through the endpoint are those of ordinary tables: no internal name of the stand-in gets out."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def endpoint_dsn(dsn: str) -> Iterator[str]:
 
 @pytest.fixture
 def client(endpoint_dsn: str, schema: str) -> Iterator[Connection]:
-    """Through the endpoint, with the tables there."""
+    """A connection through the endpoint, with the tables."""
     with psycopg.connect(endpoint_dsn, autocommit=True, options=f"-c search_path={schema}") as connection:
         for statement in SET_UP.split(";"):
             connection.execute(statement.encode())
@@ -90,7 +90,7 @@ def client(endpoint_dsn: str, schema: str) -> Iterator[Connection]:
 
 @pytest.fixture
 def plain(dsn: str, schema: str) -> Iterator[Connection]:
-    """The same tables, as PostgreSQL has them."""
+    """The same tables as ordinary tables of PostgreSQL."""
     options = f"-c search_path={schema}_plain -c hotrow.adopt=off -c hotrow.rules=off"
     with psycopg.connect(dsn, autocommit=True, options=options) as connection:
         connection.execute(f"CREATE SCHEMA {schema}_plain".encode())
@@ -100,46 +100,53 @@ def plain(dsn: str, schema: str) -> Iterator[Connection]:
 
 
 def hear(connection: Connection, statement: str, schema: str) -> list[tuple[str | None, ...]]:
-    """What a client is told: of each notice and error its code, its texts and the names in its fields."""
-    said: list[tuple[str | None, ...]] = []
+    """What a client gets: the code, the texts and the named fields of each notice and error."""
+    messages: list[tuple[str | None, ...]] = []
 
-    def keep(about: psycopg.errors.Diagnostic) -> None:
+    def note(diagnostic: psycopg.errors.Diagnostic) -> None:
         fields = (
-            about.sqlstate, about.message_primary, about.message_detail, about.message_hint,
-            about.schema_name, about.table_name, about.column_name, about.constraint_name, about.context,
-        )  # fmt: skip
+            diagnostic.sqlstate,
+            diagnostic.message_primary,
+            diagnostic.message_detail,
+            diagnostic.message_hint,
+            diagnostic.schema_name,
+            diagnostic.table_name,
+            diagnostic.column_name,
+            diagnostic.constraint_name,
+            diagnostic.context,
+        )
         plain = [text and text.replace(f"{schema}.", "").replace(schema, "") for text in fields]
-        said.append(tuple(text and "\n".join(sorted(text.splitlines())) for text in plain))
+        messages.append(tuple(text and "\n".join(sorted(text.splitlines())) for text in plain))
 
-    connection.add_notice_handler(keep)
+    connection.add_notice_handler(note)
     try:
         connection.execute(statement.encode())
     except psycopg.Error as error:
-        keep(error.diag)
-    connection.remove_notice_handler(keep)
-    return said
+        note(error.diag)
+    connection.remove_notice_handler(note)
+    return messages
 
 
 def test_errors_are_those_of_plain_tables(client: Connection, plain: Connection, schema: str) -> None:
-    """Codes, messages, details, hints and names, of what is wrong in many ways; no context of ours."""
+    """Codes, messages, details, hints and names are the same for many errors, without internal context."""
     different = {}
     for line in WRONG.strip().splitlines():
         statement = line.strip()
-        expected, found = hear(plain, statement, f"{schema}_plain"), hear(client, statement, schema)
-        if expected != found:
-            different[statement] = (expected, found)
+        expected, actual = hear(plain, statement, f"{schema}_plain"), hear(client, statement, schema)
+        if expected != actual:
+            different[statement] = (expected, actual)
     assert different == {}
 
 
 def test_a_name_is_cut_where_it_is_one_of_ours() -> None:
-    """Names that only begin like it are the client's."""
+    """Names that only resemble internal names belong to the client."""
     assert hide_in_text('table "a__base" and s.b__writes') == 'table "a" and s.b'
     assert hide_in_text("a__based, __base, a__base_x, base") == "a__based, __base, a__base_x, base"
     assert hide_in_text("view v depends on view a; table a__base") == "view v depends on table a; table a"
 
 
 def test_what_only_looks_like_an_error_stays_as_it_is() -> None:
-    """A value, an error that is cut, and one that is not laid out as it must be."""
+    """A value, an incomplete error and an error with a wrong layout stay unchanged."""
     error = build_message(b"E", b"SERROR\0VERROR\0C23502\0Ma__base\0\0")
     assert hide_internal_names(b"D" + error) == b"D" + build_message(b"E", b"SERROR\0VERROR\0C23502\0Ma\0\0")
     for other in (

@@ -1,4 +1,4 @@
-"""One endpoint as several regions: a port, a token and a latency each, and one database."""
+"""One endpoint for several regions: each has a port, a token and a latency, and all share one database."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.faulty import WAYS, Connection, Faulty, counting, running
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-WISH = EndpointOptions(
+OPTIONS = EndpointOptions(
     regions=("us-east-1", "us-east-2"), profiles=(LatencyProfile(0.002, 0.005), LatencyProfile(0.01, 0.05))
 )
 
@@ -27,19 +27,19 @@ WISH = EndpointOptions(
 @pytest.fixture(scope="module")
 def dsns(dsn: str) -> Iterator[list[str]]:
     assert dsn
-    with running(WISH) as found:
-        yield found
+    with running(OPTIONS) as conninfos:
+        yield conninfos
 
 
 @pytest.fixture
 def faulty(dsns: list[str], dsn: str, schema: str) -> Iterator[Faulty]:
-    with counting(dsns, dsn, schema) as made:
-        yield made
+    with counting(dsns, dsn, schema) as counter:
+        yield counter
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_both_regions_have_the_same_database(faulty: Faulty, way: Callable[[Connection], str]) -> None:
-    """What one commits the other reads, and conflicts are found between them."""
+    """One region reads what the other commits, and conflicts between regions are found."""
     with faulty.connect(0) as first, faulty.connect(1) as second:
         assert way(first) == way(second) == "COMMIT"
         assert faulty.value() == 2
@@ -54,7 +54,7 @@ def test_both_regions_have_the_same_database(faulty: Faulty, way: Callable[[Conn
 
 @pytest.mark.usefixtures("dsns")
 def test_a_token_of_one_region_is_refused_by_the_other() -> None:
-    """Both are listed, with a port each."""
+    """Both regions are listed, each with its port."""
     first, second = find_endpoints()
     assert (first.region, second.region) == ("us-east-1", "us-east-2")
     assert first.port != second.port
@@ -66,7 +66,7 @@ def test_a_token_of_one_region_is_refused_by_the_other() -> None:
 
 
 def test_each_region_has_its_own_latency(faulty: Faulty) -> None:
-    """A round trip and a COMMIT take at least, on average, what was asked for."""
+    """On average, a round trip and a COMMIT take at least the latency that was asked for."""
     with faulty.connect(1) as connection:
         begun_s = time.monotonic()
         for _ in range(10):
@@ -82,9 +82,9 @@ def test_each_region_has_its_own_latency(faulty: Faulty) -> None:
 
 @pytest.mark.usefixtures("dsns")
 def test_the_commands_know_the_regions() -> None:
-    """`status --json` lists them, the first is `endpoint`; `token --region` makes one for the second."""
+    """`status --json` lists the regions, with the first as `endpoint`; `token` has the option `--region`."""
     facts = json.loads(run("hotrow", "local", "status", "--json").stdout)
-    assert [each["region"] for each in facts["endpoints"]] == ["us-east-1", "us-east-2"]
+    assert [region["region"] for region in facts["endpoints"]] == ["us-east-1", "us-east-2"]
     assert facts["endpoint"] == {name: facts["endpoints"][0][name] for name in ("dsn", "ca")}
     token = run("hotrow", "local", "token", "--region", "us-east-2").stdout.strip()
     psycopg.connect(facts["endpoints"][1]["dsn"], password=token).close()
@@ -107,8 +107,8 @@ def test_the_commands_know_the_regions() -> None:
     ],
 )
 @pytest.mark.usefixtures("dsns")
-def test_a_bad_wish_is_one_line(options: tuple[str, ...], text: str) -> None:
-    """Exit code 2, and it says which option to change."""
-    done = run("hotrow", "local", "up", *options)
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert text in done.stderr
+def test_bad_options_are_one_line(options: tuple[str, ...], text: str) -> None:
+    """The exit code is 2, and the error names the option to change."""
+    completed = run("hotrow", "local", "up", *options)
+    assert (completed.returncode, completed.stderr.count("\n")) == (2, 1)
+    assert text in completed.stderr

@@ -1,4 +1,4 @@
-"""Statements that are rewritten on their way through the endpoint, however a client sends them."""
+"""Statements are rewritten on their way through the endpoint, however a client sends them."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ def connection(endpoint_dsn: str, schema: str) -> Iterator[psycopg.Connection]:
 
 @pytest.mark.parametrize("prepare", [False, True])
 def test_parameters_and_prepared_statements(connection: psycopg.Connection, prepare: bool) -> None:
-    """The extended protocol: types of parameters, tags and rows are what they would be."""
+    """In the extended protocol, the types of parameters, the tags and the rows are right."""
     for n in (1, 2):
-        found = connection.execute(
+        cursor = connection.execute(
             "SELECT balance FROM account WHERE id = %s FOR UPDATE", (n,), prepare=prepare
         )
-        assert (found.fetchone(), found.statusmessage) == ((100 * n,), "SELECT 1")
+        assert (cursor.fetchone(), cursor.statusmessage) == ((100 * n,), "SELECT 1")
     upserted = connection.execute(UPSERT, (1, 5), prepare=prepare)
     assert (upserted.fetchone(), upserted.statusmessage) == ((105,), "INSERT 0 1")
     assert connection.execute(UPSERT, (3, 5), prepare=prepare).fetchone() == (5,)
 
 
 def test_a_pipeline(connection: psycopg.Connection) -> None:
-    """Statements that travel together are each rewritten."""
+    """Each statement of a pipeline is rewritten."""
     with connection.pipeline(), connection.transaction():
         locked = connection.execute("SELECT balance FROM account WHERE id = 1 FOR UPDATE")
         upserted = connection.execute(UPSERT, (1, 7))
@@ -57,7 +57,7 @@ def test_a_pipeline(connection: psycopg.Connection) -> None:
 
 
 def test_several_statements_in_one_text(connection: psycopg.Connection) -> None:
-    """The simple protocol: one text, each statement on its own."""
+    """In the simple protocol, each statement of a text is rewritten."""
     cursor = connection.execute(
         "BEGIN; SELECT balance FROM account WHERE id = 2 FOR UPDATE;"
         "UPDATE account SET balance = 1 WHERE id = 2; COMMIT"
@@ -69,7 +69,7 @@ def test_several_statements_in_one_text(connection: psycopg.Connection) -> None:
 
 
 def test_a_refusal_aborts_the_transaction_and_takes_parameters(connection: psycopg.Connection) -> None:
-    """As Aurora DSQL's does, whatever the protocol."""
+    """A refusal aborts the transaction as Aurora DSQL's does, in every protocol."""
     with (
         pytest.raises(
             psycopg.errors.FeatureNotSupported, match="unsupported transaction statement: SAVEPOINT"
@@ -84,7 +84,7 @@ def test_a_refusal_aborts_the_transaction_and_takes_parameters(connection: psyco
 
 
 def test_an_index_is_made_and_waited_for(connection: psycopg.Connection) -> None:
-    """CREATE INDEX ASYNC answers with a job, sys.jobs knows it, and waiting for it says that it is done."""
+    """CREATE INDEX ASYNC returns a job, which is in sys.jobs, and waiting for it reports its completion."""
     (job,) = connection.execute("CREATE INDEX ASYNC ON account (balance)").fetchone() or ("",)
 
     assert connection.execute("SELECT status FROM sys.jobs WHERE job_id = %s", (job,)).fetchone() == (
@@ -98,7 +98,7 @@ def test_an_index_is_made_and_waited_for(connection: psycopg.Connection) -> None
 
 @pytest.mark.usefixtures("endpoint_dsn")
 def test_without_rules_what_aurora_dsql_refuses_is_let_through(schema: str) -> None:
-    """SAVEPOINT, several DDL statements in one transaction; conflicts stay."""
+    """SAVEPOINT and several DDL statements in one transaction are allowed; conflicts are still detected."""
     stop_endpoint()
     endpoint = ensure_endpoint(EndpointOptions(rules=False))
     try:

@@ -1,4 +1,4 @@
-"""Rights through the endpoint: `admin` is no superuser, and the stand-in opens nothing to anybody."""
+"""Rights through the endpoint: `admin` is no superuser, and the stand-in gives nobody more rights."""
 
 # ruff: noqa: S608 - names and numbers of our own
 from __future__ import annotations
@@ -65,7 +65,7 @@ def app(admin: psycopg.Connection[Any], connect: Connect, schema: str) -> Iterat
 
 
 def say(connection: psycopg.Connection[Any], text: str) -> str:
-    """What a statement gives: its rows, its tag, or the code of its error."""
+    """The result of a statement: its rows, its tag, or its error's code."""
     try:
         cursor = connection.execute(text.encode())
     except psycopg.Error as error:
@@ -111,14 +111,14 @@ def test_admin_is_no_superuser(admin: psycopg.Connection[Any], statement: str) -
 
 
 def test_a_token_makes_nobody_a_superuser(admin: psycopg.Connection[Any]) -> None:
-    """The session's user is admin, in whatever way it looks."""
+    """The session's user is admin, in whatever way it is asked for."""
     assert say(admin, "SELECT current_user, session_user, current_setting('is_superuser')") == (
         "[('admin', 'admin', 'off')]"
     )
 
 
 def test_admin_does_what_an_admin_does(admin: psycopg.Connection[Any], schema: str) -> None:
-    """Tables, indexes, jobs, foreign keys, schemas, roles and grants."""
+    """The user admin makes tables, indexes, jobs, foreign keys, schemas, roles and grants."""
     role, cascade = f"{schema}_other", "ON DELETE CASCADE"
     script = f"""CREATE TABLE parent (id int PRIMARY KEY, v int) -> CREATE TABLE
         CREATE TABLE child (id {IDENTITY} PRIMARY KEY, p int REFERENCES parent {cascade}) -> CREATE TABLE
@@ -147,7 +147,7 @@ def test_admin_does_what_an_admin_does(admin: psycopg.Connection[Any], schema: s
 def test_a_granted_role_upserts_locks_and_inserts_identities(
     admin: psycopg.Connection[Any], app: psycopg.Connection[Any], schema: str
 ) -> None:
-    """Rights to a table are enough for all that is done behind it."""
+    """Rights on a table are enough for everything that the stand-in does behind it."""
     say(admin, f"CREATE TABLE child (id {IDENTITY} PRIMARY KEY, s int REFERENCES secret)")
     say(admin, f"GRANT SELECT, INSERT, UPDATE ON secret, child TO {schema}_app")
     upsert = "INSERT INTO secret VALUES (1, 5) ON CONFLICT (id) DO UPDATE SET v = excluded.v RETURNING v"
@@ -186,7 +186,7 @@ def test_a_granted_role_upserts_locks_and_inserts_identities(
 def test_another_role_s_table_stays_closed(
     admin: psycopg.Connection[Any], app: psycopg.Connection[Any], statement: str
 ) -> None:
-    """Neither its name, nor what stands beside it, nor the stand-in's functions open it."""
+    """The table is closed by its name, by the relations beside it, and through the stand-in's functions."""
     for setting in ("adopting", "rules", "moving"):
         say(app, f"SELECT set_config('hotrow.{setting}', 'on', false)")
         assert say(app, statement) == "42501"
@@ -197,7 +197,7 @@ def test_another_role_s_table_stays_closed(
 def test_a_table_of_one_s_own_cannot_take_hold_of_another_role_s(
     admin: psycopg.Connection[Any], app: psycopg.Connection[Any]
 ) -> None:
-    """Neither by a trigger of the other table's functions, nor by the names that stand beside a table."""
+    """Neither a trigger with the other table's functions nor names like those of internal relations help."""
     say(app, "SET hotrow.adopt = off")
     assert say(app, "CREATE TABLE mine (id int PRIMARY KEY, v int)") == "CREATE TABLE"
     trigger = 'CREATE TRIGGER t BEFORE INSERT ON mine FOR EACH ROW EXECUTE FUNCTION U&"secret__insert"()'
@@ -215,7 +215,7 @@ def test_a_table_of_one_s_own_cannot_take_hold_of_another_role_s(
 def test_names_of_the_caller_s_mean_nothing_behind_a_table(
     admin: psycopg.Connection[Any], app: psycopg.Connection[Any], schema: str
 ) -> None:
-    """A search_path before pg_catalog does not bring the caller's functions into the owner's."""
+    """A search_path before pg_catalog does not make the owner's functions call the caller's."""
     say(admin, f"GRANT SELECT, INSERT, UPDATE ON secret TO {schema}_app")
     trap = "CREATE FUNCTION {} RETURNS {} LANGUAGE sql AS $$ GRANT {}_app TO admin; SELECT {} $$"
     for signature, kind, value in (
@@ -239,13 +239,13 @@ def test_names_of_the_caller_s_mean_nothing_behind_a_table(
     ],
 )
 def test_a_name_that_is_a_template_is_refused(app: psycopg.Connection[Any], statement: str) -> None:
-    """Names go into the text of functions: one that could be taken for a part of it is refused in a line."""
+    """Names become part of functions' texts: a name that could be a placeholder is refused in one line."""
     assert say(app, statement) == "0A000"
 
 
 @pytest.mark.parametrize("name", ["it's", 'quo"te', "semi;colon", "$code$", "dash--", "back\\slash", "%s %I"])
 def test_any_other_name_is_a_name(app: psycopg.Connection[Any], name: str) -> None:
-    """Of a table, a column and an index: quotes, dollars and comments end nothing."""
+    """Quotes, dollars and comment signs in the names of a table, a column and an index do no harm."""
     table, column = ('"' + prefix + name.replace('"', '""') + '"' for prefix in ("t", "c"))
     assert say(app, f"CREATE TABLE {table} (id int PRIMARY KEY, {column} text UNIQUE)") == "CREATE TABLE"
     assert say(app, f"INSERT INTO {table} VALUES (1, 'a')") == "INSERT 0 1"
@@ -257,7 +257,7 @@ def test_any_other_name_is_a_name(app: psycopg.Connection[Any], name: str) -> No
 def test_a_function_of_a_table_s_owner_runs_as_its_owner_at_most(
     admin: psycopg.Connection[Any], app: psycopg.Connection[Any], connect: Connect, schema: str
 ) -> None:
-    """A CHECK that calls one is asked as the table's owner, also if ALTER TABLE makes a copy."""
+    """A CHECK that calls a function runs as the table's owner, also if ALTER TABLE copies the table."""
     who = "SELECT NOT rolsuper FROM pg_roles WHERE rolname = current_user"
     assert (
         say(app, f"CREATE FUNCTION fine(int) RETURNS bool LANGUAGE sql AS $$ {who} $$") == "CREATE FUNCTION"
@@ -275,7 +275,7 @@ def test_a_function_of_a_table_s_owner_runs_as_its_owner_at_most(
 def test_what_comes_by_the_socket_may_be_read_and_written(
     dsn: str, schema: str, admin: psycopg.Connection[Any]
 ) -> None:
-    """Tables that the developer loads by the socket; nothing may be put there that a superuser then calls."""
+    """Tables that were made through the socket are open to admin, who adds nothing that a superuser calls."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(f"CREATE TABLE {schema}.loaded (id int PRIMARY KEY, v int)".encode())
     assert say(admin, "INSERT INTO loaded VALUES (1, 1)") == "INSERT 0 1"

@@ -1,4 +1,4 @@
-"""Views that a client makes on a table: locking reads and upserts go through them to the table."""
+"""Views that a client makes on a table: locking reads and upserts work through them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def endpoint_dsn(dsn: str) -> Iterator[str]:
 
 @pytest.fixture
 def clients(endpoint_dsn: str, schema: str) -> Iterator[list[psycopg.Connection[Any]]]:
-    """Two of them."""
+    """Two clients."""
     options = f"-c search_path={schema}"
     with (
         psycopg.connect(endpoint_dsn, autocommit=True, options=options) as one,
@@ -59,7 +59,7 @@ def clients(endpoint_dsn: str, schema: str) -> Iterator[list[psycopg.Connection[
 
 
 def say(connection: psycopg.Connection[Any], text: str) -> str:
-    """What a statement gives: its rows, its tag, or the code of its error."""
+    """The result of a statement: its rows, its tag, or its error's code."""
     try:
         cursor = connection.execute(text.encode())
     except psycopg.Error as error:
@@ -70,7 +70,7 @@ def say(connection: psycopg.Connection[Any], text: str) -> str:
 def test_a_view_of_one_table_is_as_good_as_the_table(
     clients: list[psycopg.Connection[Any]], schema: str
 ) -> None:
-    """Others are refused in a line; what stands beside a view goes with it."""
+    """Other views are refused in one line. Everything beside a view is dropped with it."""
     assert SCRIPT.count(" -> ") > 5
     for line in SCRIPT.replace("SCHEMA", schema).strip().splitlines():
         statement, _, expected = line.strip().partition(" -> ")
@@ -78,7 +78,7 @@ def test_a_view_of_one_table_is_as_good_as_the_table(
 
 
 def test_a_row_locked_through_a_view_is_the_table_s(clients: list[psycopg.Connection[Any]]) -> None:
-    """A writer that commits in between is a conflict."""
+    """A writer that commits in between causes a conflict."""
     reader, writer = clients
     for statement in SCRIPT.strip().splitlines()[:3]:
         say(reader, statement.partition(" -> ")[0])

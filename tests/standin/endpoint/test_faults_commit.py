@@ -1,4 +1,4 @@
-"""What a client is told at COMMIT, and what the database has, with faults at the endpoint."""
+"""Faults at COMMIT: what a client is told, and what is in the database."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOST = (psycopg.OperationalError,)
 
 
 def usable(connection: Connection) -> bool:
-    """Whether a session that was told an error can go on."""
+    """Whether a session can continue after an error."""
     return connection.execute("SELECT 1").fetchone() == (1,)
 
 
@@ -28,7 +28,10 @@ def usable(connection: Connection) -> bool:
 def test_a_conflict_is_told_at_commit_and_nothing_is_kept(
     faulty: Faulty, way: Way, fault: str, marker: str
 ) -> None:
-    """40001 with the marker, no transaction is left, and the connection commits once the fault is gone."""
+    """The client gets 40001 with the marker.
+
+    No transaction is left, and the connection can commit without the fault.
+    """
     with faulty.connect() as connection:
         faulty.set(**{fault: 1})
         for _ in range(3):
@@ -45,7 +48,7 @@ def test_a_conflict_is_told_at_commit_and_nothing_is_kept(
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_connection_that_breaks_before_commit_has_not_committed(faulty: Faulty, way: Way) -> None:
-    """The client sees a lost connection, the counter nothing."""
+    """The client loses the connection, and the counter has not changed."""
     faulty.set(drop_before=1)
     with faulty.connect() as connection, pytest.raises(LOST):
         way(connection)
@@ -55,7 +58,7 @@ def test_a_connection_that_breaks_before_commit_has_not_committed(faulty: Faulty
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_connection_that_breaks_after_commit_has_committed(faulty: Faulty, way: Way) -> None:
-    """The client sees the same, the counter has it."""
+    """The client loses the connection, and the counter has changed."""
     with faulty.connect() as connection:
         faulty.set(drop_after=1)
         with pytest.raises(LOST):
@@ -66,22 +69,22 @@ def test_a_connection_that_breaks_after_commit_has_committed(faulty: Faulty, way
 
 @pytest.mark.parametrize("way", WAYS)
 def test_an_unavailable_server_leaves_the_outcome_of_commit_to_a_coin(faulty: Faulty, way: Way) -> None:
-    """XX000 at COMMIT, the connection goes on; some are applied and some are not."""
-    told, unavailable = 0, 0
+    """COMMIT gets XX000 and the connection continues. Some transactions are applied, others are not."""
+    acknowledged, unavailable = 0, 0
     with faulty.connect() as connection:
         faulty.set(unavailable=0.25, seed=4)
         for _ in range(60):
             try:
-                told += way(connection) == "COMMIT"
+                acknowledged += way(connection) == "COMMIT"
             except psycopg.errors.InternalError_:
                 unavailable += 1
                 connection.execute("ROLLBACK")
     assert faulty.fired("unavailable") == unavailable
-    assert told < faulty.value() < told + unavailable
+    assert acknowledged < faulty.value() < acknowledged + unavailable
 
 
 def test_every_acknowledged_commit_is_there_and_the_rest_is_unknown(faulty: Faulty) -> None:
-    """200 increments with half of the connections breaking during COMMIT."""
+    """200 increments, during whose COMMIT half of the connections break."""
     acknowledged, unknown = 0, 0
     faulty.set(drop_during=0.5, seed=1)
     for _ in range(200):
@@ -97,7 +100,7 @@ def test_every_acknowledged_commit_is_there_and_the_rest_is_unknown(faulty: Faul
 
 
 def pipeline(connection: Connection, *statements: str) -> None:
-    """Send them all before an answer is read."""
+    """Send all statements before an answer is read."""
     with connection.pipeline():
         for statement in statements:
             connection.execute(statement.encode())
@@ -106,21 +109,21 @@ def pipeline(connection: Connection, *statements: str) -> None:
 def outcomes(faulty: Faulty, seed: int) -> list[bool]:
     """Which of 40 commits on each of two connections conflict."""
     faulty.set(conflict=0.3, seed=seed)
-    told: list[bool] = []
+    conflicts: list[bool] = []
     for _ in range(2):
         with faulty.connect() as connection:
             for _ in range(40):
                 try:
                     simply(connection)
-                    told.append(False)
+                    conflicts.append(False)
                 except psycopg.errors.SerializationFailure:
-                    told.append(True)
-    assert sum(told) == faulty.fired("conflict")
-    return told
+                    conflicts.append(True)
+    assert sum(conflicts) == faulty.fired("conflict")
+    return conflicts
 
 
 def test_the_same_seed_gives_the_same_faults(faulty: Faulty) -> None:
-    """Of every connection by its number; another seed, or another number, gives others."""
+    """A connection's number and the seed determine its faults: another number or seed gives other faults."""
     first = outcomes(faulty, 1)
 
     assert first == outcomes(faulty, 1)
@@ -130,7 +133,7 @@ def test_the_same_seed_gives_the_same_faults(faulty: Faulty) -> None:
 
 
 def test_a_transaction_that_is_open_when_faults_are_set_gets_them(faulty: Faulty) -> None:
-    """At once, on a connection that has been relayed unread so far; also where COMMIT was prepared before."""
+    """Faults apply at once to a connection that was not followed before, even to a prepared COMMIT."""
     with faulty.connect() as open_one, faulty.connect() as prepared_one:
         prepared_one.execute("BEGIN")
         prepared_one.execute("COMMIT", prepare=True)
@@ -146,7 +149,10 @@ def test_a_transaction_that_is_open_when_faults_are_set_gets_them(faulty: Faulty
 
 
 def test_a_write_outside_of_a_transaction_conflicts_too(faulty: Faulty) -> None:
-    """At the statement, simple and with parameters; a read does not, and in a transaction COMMIT does."""
+    """The statement itself conflicts, simple or with parameters.
+
+    A read does not, and in a transaction COMMIT does.
+    """
     with faulty.connect() as connection:
         faulty.set(conflict=1)
         for parameters in ((), (1,)):
@@ -164,7 +170,7 @@ def test_a_write_outside_of_a_transaction_conflicts_too(faulty: Faulty) -> None:
 def test_a_write_outside_of_a_transaction_may_be_lost_after_it_committed(
     faulty: Faulty, parameters: tuple[int, ...]
 ) -> None:
-    """A broken connection, and the counter has it."""
+    """The connection breaks, and the counter has changed."""
     text = UPDATE.replace("1 WHERE", "%s WHERE") if parameters else UPDATE
     faulty.set(drop_after=1)
     with faulty.connect() as connection, pytest.raises(LOST):
@@ -173,7 +179,7 @@ def test_a_write_outside_of_a_transaction_may_be_lost_after_it_committed(
 
 
 def test_an_unavailable_server_fails_a_statement_and_its_transaction(faulty: Faulty) -> None:
-    """XX000; outside of a transaction nothing else, inside 25P02 until ROLLBACK."""
+    """The statement gets XX000. In a transaction, 25P02 follows until ROLLBACK."""
     with faulty.connect() as connection:
         connection.execute("BEGIN")
         faulty.set(unavailable=1)
@@ -192,7 +198,7 @@ def test_an_unavailable_server_fails_a_statement_and_its_transaction(faulty: Fau
 
 
 def test_commit_of_a_failed_transaction_answers_rollback_whatever_the_faults(faulty: Faulty) -> None:
-    """As PostgreSQL does, and no fault is counted."""
+    """The answer is PostgreSQL's, and no fault is counted."""
     with faulty.connect() as connection:
         faulty.set(conflict=1, drop_after=1)
         connection.execute("BEGIN")
@@ -203,7 +209,7 @@ def test_commit_of_a_failed_transaction_answers_rollback_whatever_the_faults(fau
 
 
 def test_a_pipeline_that_fails_before_its_commit_says_why(faulty: Faulty) -> None:
-    """The real error is what the client reads; no fault is counted."""
+    """The client gets the real error, and no fault is counted."""
     with faulty.connect() as connection:
         faulty.set(conflict=1)
         with pytest.raises(psycopg.errors.DivisionByZero):
@@ -222,7 +228,7 @@ def test_two_transactions_in_one_pipeline_are_two_commits(faulty: Faulty) -> Non
     assert (faulty.fired("drop_after"), faulty.value()) == (1, 2)
 
 
-def _seed_of(wanted: list[bool]) -> int:
+def _seed_of(expected: list[bool]) -> int:
     """A seed whose first connection draws this for drop_after at one half."""
     from hotrow.standin.endpoint.faults import Fault, Faults  # noqa: PLC0415 - only here
     from hotrow.standin.endpoint.injection import Dice, Injection  # noqa: PLC0415 - the same
@@ -231,13 +237,13 @@ def _seed_of(wanted: list[bool]) -> int:
         injection = Injection()
         injection.set(Faults(drop_after=0.5, seed=seed))
         dice = Dice(injection)
-        return [dice.hits(Fault.DROP_AFTER) for _ in wanted]
+        return [dice.hits(Fault.DROP_AFTER) for _ in expected]
 
-    return next(seed for seed in range(100) if draws(seed) == wanted)
+    return next(seed for seed in range(100) if draws(seed) == expected)
 
 
 def test_copy_and_big_results_pass_while_faults_are_in_force(faulty: Faulty) -> None:
-    """Both ways; after COPY, which is not followed, COMMIT gets its fault again."""
+    """COPY passes in both directions. It is not followed, but the COMMIT after it gets its fault."""
     with faulty.connect() as connection:
         faulty.set(conflict=1)
         connection.execute("BEGIN")

@@ -1,4 +1,4 @@
-"""Faults while a connection is opened or idle: refusals, rates, tokens, its age, delays."""
+"""Faults while a connection is opened or idle: refusals, rates, tokens, age and delays."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOST = psycopg.OperationalError
 
 
 def refusal(faulty: Faulty, **options: str) -> str:
-    """What a client is told that is not let in."""
+    """The error that a client gets when it is not let in."""
     with pytest.raises(psycopg.OperationalError) as caught:
         faulty.connect(**options).close()
     return str(caught.value)
@@ -29,50 +29,50 @@ def refusal(faulty: Faulty, **options: str) -> str:
     ],
 )
 def test_a_new_connection_is_refused_and_an_old_one_goes_on(faulty: Faulty, fault: str, text: str) -> None:
-    """With the words of Aurora DSQL; a hint only where a new token would help."""
+    """The error is Aurora DSQL's. It has a hint only if a new token would help."""
     with faulty.connect() as old:
         faulty.set(**{fault: 1})
-        said = [refusal(faulty) for _ in range(3)]
-        assert all(text in each and ("HINT" in each) == ("HINT" in text) for each in said)
+        errors = [refusal(faulty) for _ in range(3)]
+        assert all(text in error and ("HINT" in error) == ("HINT" in text) for error in errors)
         assert faulty.fired(fault) == 3
         assert old.execute("SELECT 1").fetchone() == (1,)
 
 
 def test_a_bad_token_is_denied_whatever_the_faults(faulty: Faulty) -> None:
-    """Nobody is let in by chance, and a real denial is not counted."""
+    """An invalid token is always denied, and a real denial is not counted as a fault."""
     faulty.set(reject_token=0.5, expire_token=0.5)
     assert "access denied" in refusal(faulty, password="nonsense")  # noqa: S106 - none
     assert faulty.fired("reject_token") == faulty.fired("expire_token") == 0
 
 
 def test_of_twenty_connections_at_once_ten_are_let_in(faulty: Faulty) -> None:
-    """Rate 1 and burst 10: the 11th and all after it get 53400."""
+    """With rate 1 and burst 10, the 11th connection and all after it get 53400."""
     faulty.set(connect_rate=0.001, connect_burst=10)
     ready = threading.Barrier(20)
-    told: list[str] = []
+    errors: list[str] = []
 
     def connect() -> None:
         ready.wait()
         try:
             faulty.connect().close()
-            told.append("")
+            errors.append("")
         except psycopg.OperationalError as error:
-            told.append(str(error))
+            errors.append(str(error))
 
     threads = [threading.Thread(target=connect) for _ in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    refused = [text for text in told if text]
+    refused = [text for text in errors if text]
 
-    assert (len(told), len(refused)) == (20, 10)
+    assert (len(errors), len(refused)) == (20, 10)
     assert all("FATAL:  Unable to accept connection, rate exceeded." in text for text in refused)
     assert faulty.fired("connect_rate") == 10
 
 
 def test_an_old_session_is_closed_while_it_is_idle(faulty: Faulty) -> None:
-    """One that was opened before, never asked anything since, and is older than the life that is set."""
+    """A session is closed if it was opened before, has been idle since, and is older than the limit."""
     with faulty.connect() as old:
         faulty.set(session_life=0.001)
         with pytest.raises(LOST):
@@ -87,7 +87,7 @@ def _read_until_the_end(connection: psycopg.Connection[tuple[object, ...]]) -> N
 
 
 def test_a_transaction_outlives_its_session_s_life(faulty: Faulty) -> None:
-    """It is closed after COMMIT was answered; the counter has it."""
+    """The session is closed after the answer to COMMIT, and the counter has changed."""
     with faulty.connect() as connection, faulty.connect() as other:
         connection.execute("BEGIN")
         other.execute("BEGIN")
@@ -103,7 +103,7 @@ def test_a_transaction_outlives_its_session_s_life(faulty: Faulty) -> None:
 
 
 def test_an_answer_comes_later(faulty: Faulty) -> None:
-    """Every one, by at least so much, at once for a connection that was open before; each is counted."""
+    """Every answer is delayed by at least this much, also on an open connection, and each is counted."""
     with faulty.connect() as connection:
         faulty.set(delay=1, delay_s=0.05)
         begun = time.monotonic()
@@ -118,7 +118,7 @@ def test_an_answer_comes_later(faulty: Faulty) -> None:
 
 
 def test_faults_can_be_set_and_unset_under_load(faulty: Faulty) -> None:
-    """Connections change between being relayed and being followed a hundred times; no answer is lost."""
+    """Connections switch a hundred times between being relayed and being followed, and no answer is lost."""
     stop = threading.Event()
     counts = [0] * 4
 

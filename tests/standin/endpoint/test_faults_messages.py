@@ -1,4 +1,4 @@
-"""Messages cut out of a stream, and what statements mean; no wire needed."""
+"""Unit tests of faults: messages cut out of a stream, the meanings of statements, and draws."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from hotrow.standin.endpoint.wire import build_message
 
 @pytest.mark.parametrize("seed", range(20))
 def test_a_stream_is_cut_the_same_however_it_comes(seed: int) -> None:
-    """Joined, the pieces are what came; the kinds that matter come in their order, complete where short."""
+    """Joined, the pieces are the stream.
+
+    Messages of the wanted types come in order, and short ones are complete.
+    """
     rng = random.Random(seed)  # noqa: S311 - chosen bytes
     messages = [
         build_message(rng.choice((b"C", b"Z", b"D", b"T")), rng.randbytes(rng.choice((0, 1, 7, 300, 9_000))))
@@ -30,13 +33,14 @@ def test_a_stream_is_cut_the_same_however_it_comes(seed: int) -> None:
 
     assert b"".join(piece for _, piece in pieces) == stream
     assert cutter.at_boundary
-    assert [kind for kind, _ in pieces if kind != OTHER] == [each[0] for each in messages if each[0] in b"CZ"]
-    shown = [piece for kind, piece in pieces if kind == ord("C")]
-    assert shown == [each for each in messages if each[:1] == b"C"]
+    types = [message_type for message_type, _ in pieces if message_type != OTHER]
+    assert types == [message[0] for message in messages if message[0] in b"CZ"]
+    shown = [piece for message_type, piece in pieces if message_type == ord("C")]
+    assert shown == [message for message in messages if message[:1] == b"C"]
 
 
 def test_what_is_held_back_can_be_taken() -> None:
-    """Where a stream is not to be cut any more."""
+    """`drain` returns the bytes that are held back, for a stream that is not cut any more."""
     cutter = MessageCutter(b"C")
     assert cutter.feed(b"D\0\0\0\4C\0") == [(OTHER, b"D\0\0\0\4")]
     assert not cutter.at_boundary
@@ -69,24 +73,24 @@ def test_a_statement_means_what_its_first_word_says(statement: bytes, meaning: M
 
 
 def test_a_text_of_several_statements_is_read_one_by_one() -> None:
-    """Quoted semicolons and bytes that are no ASCII stay where they are."""
+    """Quoted semicolons and bytes that are not ASCII do not change the positions."""
     text = "BEGIN; UPDATE t SET v = 'é;COMMIT'; COMMIT ; ".encode()
-    found = find_statements(text)
+    statements = find_statements(text)
 
-    assert [one.meaning for one in found] == [Meaning.BEGIN, Meaning.WRITE, Meaning.COMMIT]
-    assert text[found[2].start : found[2].end] == b"COMMIT"
-    assert text[found[1].start : found[1].end] == "UPDATE t SET v = 'é;COMMIT'".encode()
-    assert [one.meaning for one in find_statements(b"SELECT 'open; COMMIT")] == [None]
+    assert [statement.meaning for statement in statements] == [Meaning.BEGIN, Meaning.WRITE, Meaning.COMMIT]
+    assert text[statements[2].start : statements[2].end] == b"COMMIT"
+    assert text[statements[1].start : statements[1].end] == "UPDATE t SET v = 'é;COMMIT'".encode()
+    assert [statement.meaning for statement in find_statements(b"SELECT 'open; COMMIT")] == [None]
 
 
 def test_ready_is_recognised_by_all_its_six_bytes() -> None:
-    """A cut one, or another status, is not it."""
+    """An incomplete message, or one with another status, is not ReadyForQuery."""
     assert all(is_ready(build_ready(status)) for status in (b"I", b"T", b"E"))
     assert not any(is_ready(tail) for tail in (b"", b"Z\0\0\0\5", build_ready(b"X"), b"C\0\0\0\5I"))
 
 
 def test_a_bucket_lets_in_the_burst_and_then_the_rate() -> None:
-    """It fills up to the burst, not above it."""
+    """The bucket fills up to the burst and not above it."""
     bucket, admitted = Bucket(2, 2, 0.0), []
     for now_s in (0.0, 0.0, 0.0, 0.5, 1.0, 9.0, 9.0, 9.0):
         bucket, one = bucket.take(1, 2, now_s)
@@ -96,7 +100,7 @@ def test_a_bucket_lets_in_the_burst_and_then_the_rate() -> None:
 
 
 def test_a_fault_s_draws_do_not_depend_on_the_other_faults() -> None:
-    """Adding one to a run leaves the others where they were."""
+    """An additional fault does not change the draws of the other faults."""
 
     def conflicts(**more: float) -> list[bool]:
         injection = Injection()

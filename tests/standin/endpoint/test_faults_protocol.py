@@ -1,4 +1,4 @@
-"""The wire under faults: a followed connection answers as any other, in whatever order it asks."""
+"""The protocol under faults: a followed connection answers as any other does, whatever the client sends."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SYNC = build_message(b"S", b"")
 
 
 def talk(rng: random.Random) -> bytes:
-    """What a client might send in a row, in order or not, up to a Sync."""
+    """Messages that a client might send up to a Sync, in the right order or not."""
     names = (b"", b"s1", b"s2")
     portals = (b"", b"p")
     parts = []
@@ -39,7 +39,7 @@ def talk(rng: random.Random) -> bytes:
                     SYNC,
                     SYNC,
                     _all_of(rng.choice(STATEMENTS)) + SYNC,
-                    b"".join(_all_of(each) for each in (b"BEGIN", b"SELECT 6", b"COMMIT")) + SYNC,
+                    b"".join(_all_of(message) for message in (b"BEGIN", b"SELECT 6", b"COMMIT")) + SYNC,
                 )
             )
         )
@@ -56,7 +56,7 @@ def _all_of(statement: bytes) -> bytes:
 
 
 def answers(faulty: Faulty, data: bytes) -> list[bytes]:
-    """The messages that come back, those of the startup left out."""
+    """The messages that come back, without those of the startup."""
     facts = conninfo_to_dict(faulty.dsns[0])
     with connect_tls(int(str(facts["port"]))) as client:
         client.sendall(build_startup(ADMIN) + build_message(b"p", str(facts["password"]).encode() + b"\0"))
@@ -65,40 +65,43 @@ def answers(faulty: Faulty, data: bytes) -> list[bytes]:
             answer += client.recv(65_536)
         client.sendall(data + build_message(b"X", b""))
         answer = read_all(client)
-    found, at = [], 0
-    while at < len(answer):
-        end = at + 1 + int.from_bytes(answer[at + 1 : at + 5])
-        if answer[at : at + 1] not in {b"S", b"K"}:
-            found.append(answer[at:end])
-        at = end
-    return found
+    messages, position = [], 0
+    while position < len(answer):
+        end = position + 1 + int.from_bytes(answer[position + 1 : position + 5])
+        if answer[position : position + 1] not in {b"S", b"K"}:
+            messages.append(answer[position:end])
+        position = end
+    return messages
 
 
 @pytest.mark.parametrize("seed", range(25))
 def test_a_followed_connection_answers_as_any_other(faulty: Faulty, seed: int) -> None:
-    """Byte for byte, in whatever order a client sends what; messages of its own never reach the client."""
+    """The answers are the same byte for byte, whatever the client sends.
+
+    The endpoint's own messages do not reach it.
+    """
     data = talk(random.Random(seed))  # noqa: S311 - chosen bytes
     plain = answers(faulty, data)
     faulty.set(session_life=3_600)
 
     followed = answers(faulty, data)
-    assert [each[:1] for each in followed if each[:1] == b"Z"] == [
-        each[:1] for each in plain if each[:1] == b"Z"
+    assert [message[:1] for message in followed if message[:1] == b"Z"] == [
+        message[:1] for message in plain if message[:1] == b"Z"
     ]
     assert followed == plain
 
 
 @pytest.mark.parametrize("seed", range(25))
 def test_with_faults_there_is_an_answer_for_every_request_or_an_end(faulty: Faulty, seed: int) -> None:
-    """Nothing hangs, and nothing of the endpoint's own comes through."""
+    """Nothing hangs, and none of the endpoint's own messages comes through."""
     data = talk(random.Random(seed))  # noqa: S311 - chosen bytes
-    wanted = len([each for each in answers(faulty, data) if each[:1] == b"Z"])
+    requests = len([message for message in answers(faulty, data) if message[:1] == b"Z"])
     faulty.set(conflict=0.3, unavailable=0.3, schema_conflict=0.2, seed=seed)
-    told = answers(faulty, data)
-    assert len([each for each in told if each[:1] == b"Z"]) >= min(wanted, 1)
-    assert not any(b"hotrow fault" in each for each in told)
+    messages = answers(faulty, data)
+    assert len([message for message in messages if message[:1] == b"Z"]) >= min(requests, 1)
+    assert not any(b"hotrow fault" in message for message in messages)
     faulty.set(drop_before=0.2, drop_during=0.3, drop_after=0.3, seed=seed)
-    assert not any(b"hotrow fault" in each for each in answers(faulty, data))
+    assert not any(b"hotrow fault" in message for message in answers(faulty, data))
 
 
 def begin_in_a_pipeline(connection: Connection) -> pq.abc.PGconn:
@@ -121,7 +124,7 @@ def begin_in_a_pipeline(connection: Connection) -> pq.abc.PGconn:
 def test_a_client_that_waits_for_the_answer_before_it_sends_sync_gets_it(
     faulty: Faulty, fault: str, sqlstate: bytes, seed: int
 ) -> None:
-    """With Flush in place of Sync; what follows up to Sync is skipped, then no transaction is left."""
+    """Flush replaces Sync. The messages up to Sync are skipped, and then no transaction is left."""
     with faulty.connect() as connection:
         pgconn = begin_in_a_pipeline(connection)
         faulty.set(**{fault: 1}, seed=seed)
@@ -145,7 +148,7 @@ def test_a_client_that_waits_for_the_answer_before_it_sends_sync_gets_it(
 
 @pytest.mark.parametrize("text", ["COMMIT", UPDATE])
 def test_a_lost_answer_does_not_wait_for_sync(faulty: Faulty, text: str) -> None:
-    """COMMIT, or a write alone, with Flush: it is committed, and the connection breaks."""
+    """A COMMIT or a lone write with Flush is committed, and the connection breaks."""
     with faulty.connect() as connection:
         if text == "COMMIT":
             pgconn = begin_in_a_pipeline(connection)
@@ -162,7 +165,7 @@ def test_a_lost_answer_does_not_wait_for_sync(faulty: Faulty, text: str) -> None
 
 
 def test_a_prepared_statement_survives_its_fault(faulty: Faulty) -> None:
-    """The names that a client has stay; only the execution failed."""
+    """Only the execution fails. The client's prepared statements stay."""
     with faulty.connect() as connection:
         connection.execute("SELECT %s::int", (1,), prepare=True)
         faulty.set(unavailable=1)

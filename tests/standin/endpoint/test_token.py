@@ -1,4 +1,4 @@
-"""Tokens: what AWS's own library makes is accepted, anything else is not."""
+"""Tokens: those that AWS's own library makes are accepted, all others are denied."""
 
 from __future__ import annotations
 
@@ -54,17 +54,17 @@ def is_accepted(token: str, user: str = "admin") -> bool:
 @pytest.mark.parametrize("user", ["admin", "app"])
 @pytest.mark.parametrize("host", CLUSTER.hosts)
 def test_what_boto3_makes_is_accepted(user: str, host: str) -> None:
-    """Each action for its users, each name of the endpoint."""
+    """Each action is accepted for its users, with each name of the endpoint."""
     assert is_accepted(make(host, user=user), user)
 
 
 def test_temporary_credentials_are_accepted() -> None:
-    """Their session token is part of what is signed."""
+    """The session token is part of the signed query."""
     assert is_accepted(make(session_token="a+/=b"))  # noqa: S106 - nobody's
 
 
 def test_the_order_of_the_query_is_the_signer_s() -> None:
-    """Other languages' libraries write it otherwise; the signature is over the sorted one."""
+    """Libraries of other languages use another order; the sorted query is signed."""
     host, _, query = make().partition("/?")
 
     assert is_accepted(f"{host}/?{'&'.join(reversed(query.split('&')))}")
@@ -83,7 +83,7 @@ def test_the_order_of_the_query_is_the_signer_s() -> None:
     ],
 )
 def test_tokens_for_something_else_are_denied_without_a_hint(wrong: dict[str, Any]) -> None:
-    """Host, region, action, key and key id must be right."""
+    """The host, the region, the action, the key and the key's id must be right."""
     error = denial(make(**wrong))
 
     assert (str(error), error.sqlstate, error.hint) == ("access denied", "28000", "")
@@ -93,17 +93,17 @@ def test_tokens_for_something_else_are_denied_without_a_hint(wrong: dict[str, An
     "token", ["", "secret", "localhost/?", "localhost/?Action=DbConnectAdmin", "é" * 100]
 )
 def test_what_is_no_token_is_denied(token: str) -> None:
-    """The same answer."""
+    """Text that is no token gets the same answer."""
     assert denial(token).hint == ""
 
 
 def test_an_admin_token_is_no_other_user_s() -> None:
-    """The action is the user's, both ways."""
+    """The action must fit the user: tokens for admin are for admin only, and admin accepts no others."""
     assert denial(make(), "app").hint == ""
 
 
 def test_no_byte_can_be_changed_left_out_or_added() -> None:
-    """At every place: other characters, the other case, one less, one more, one twice."""
+    """At every position: another character, the other case, one less, one more, one twice."""
     token = make()
     altered = [f"{token}x", f"{token}&x=y", f"{token}&Action=DbConnectAdmin"]
     for place, character in enumerate(token):
@@ -117,7 +117,7 @@ def test_no_byte_can_be_changed_left_out_or_added() -> None:
 
 
 def test_an_expired_token_is_told_so_as_aws_does() -> None:
-    """The hint is what tells a client to come back with a new one."""
+    """The hint tells a client that a new token would help."""
     token = make(life_s=900)
     verify(token, CLUSTER, "admin", now() + timedelta(seconds=890))
     hint = denial(token, at=now() + timedelta(seconds=902)).hint
@@ -128,25 +128,25 @@ def test_an_expired_token_is_told_so_as_aws_does() -> None:
 
 
 def test_an_expired_token_with_a_bad_signature_gets_no_hint() -> None:
-    """A stranger learns nothing from the clock."""
+    """A stranger gets no hint about the time."""
     token = make(life_s=1, credentials=Credentials("AKIAEXAMPLE", "another"))
     assert denial(token, at=now() + timedelta(days=1)).hint == ""
 
 
 def test_a_token_from_the_future_is_denied() -> None:
-    """Five minutes of a wrong clock are forgiven, no more."""
+    """A clock that is up to five minutes ahead is accepted."""
     verify(make(), CLUSTER, "admin", now() - timedelta(minutes=4))
     assert denial(make(), at=now() - timedelta(minutes=6)).hint.startswith("Signature not yet current")
 
 
 @pytest.mark.parametrize("life", ["0", "604801", "-1", "1e3", "", "9999999", "09", "٣"])
 def test_a_life_that_aws_does_not_allow_is_denied_though_signed(life: str) -> None:
-    """A week at most, in plain digits."""
+    """A life is a week at most, in plain digits."""
     assert denial(_signed(life)).hint == ""
 
 
 def test_our_own_signature_is_the_same() -> None:
-    """What the test above signs is accepted where the life is good."""
+    """A token that the test's own signature makes is accepted if its life is allowed."""
     assert is_accepted(_signed("604800"))
 
 
@@ -166,5 +166,5 @@ def _signed(life: str) -> str:
 
 
 def test_a_secret_key_is_not_shown() -> None:
-    """Not in a traceback that shows values either."""
+    """The key is not in a `repr` either, which tracebacks may show."""
     assert CREDENTIALS.secret_key not in repr(CLUSTER)

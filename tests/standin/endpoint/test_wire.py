@@ -1,4 +1,4 @@
-"""The wire protocol without a wire: startup packets, messages cut and rewritten, limits."""
+"""Unit tests of the wire protocol: startup packets, messages that are cut and rewritten, and limits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHOUT = cached_edit(str.upper)
 
 
 def startup(body: bytes) -> wire.FirstPacket:
-    """A startup packet of protocol 3.0 with this behind its version."""
+    """A startup packet of protocol 3.0 with these bytes after its version."""
     return parse_first(b"\x00\x03\x00\x00" + body)
 
 
@@ -38,7 +38,7 @@ def query(statement: bytes) -> bytes:
 
 
 def test_a_startup_packet_is_read_as_it_was_built() -> None:
-    """Names and values come back; the length in front counts itself."""
+    """Names and values come back. The length at the beginning includes itself."""
     parameters = {"user": "admin", "database": "postgres", "options": "-c search_path=é"}
     packet = build_startup(parameters)
 
@@ -50,7 +50,7 @@ def test_a_startup_packet_is_read_as_it_was_built() -> None:
     ("code", "request_type"), [(5678, Request.CANCEL), (5679, Request.TLS), (5680, Request.GSS)]
 )
 def test_requests_are_told_by_their_code(code: int, request_type: Request) -> None:
-    """Cancel, TLS and GSS come in place of a startup."""
+    """Cancel, TLS and GSS requests come instead of a startup packet."""
     assert parse_first(struct.pack("!HH", 1234, code)).request is request_type
 
 
@@ -69,34 +69,37 @@ def test_a_startup_that_is_not_pairs_of_strings_is_refused(body: bytes) -> None:
     "body", [b"", b"\x00\x03", b"\x00\x02\x00\x00\0", b"\x04\xd2\x00\x00", b"\x16\x03\x01\x00"]
 )
 def test_other_protocols_are_refused(body: bytes) -> None:
-    """Version 2, an unknown request, bytes of something else."""
+    """Version 2, an unknown request and bytes of another protocol are refused."""
     with pytest.raises(WireError):
         parse_first(body)
 
 
 @pytest.mark.parametrize("length", [0, 4, 7, 10_001, 2**31, 2**32 - 1])
 def test_a_startup_length_out_of_bounds_is_refused_before_it_is_read(length: int) -> None:
-    """Nothing is kept for a packet that cannot be."""
+    """No memory is used for a packet of an impossible length."""
     with pytest.raises(WireError, match="length"):
         wire.startup_bytes(struct.pack("!I", length))
 
 
 @pytest.mark.parametrize("header", [b"Q\0\0\0\x08", b"p\0\0\0\x03", b"p\0\0\x27\x11", b"p\xff\xff\xff\xff"])
 def test_only_a_password_of_sane_length_is_read(header: bytes) -> None:
-    """Another kind of message, and lengths below four or above the limit, are refused."""
+    """Another type of message, and lengths below four or above the limit, are refused."""
     with pytest.raises(WireError):
         wire.message_bytes(header, b"p", 10_000)
 
 
 @pytest.mark.parametrize("body", [b"", b"token", b"to\0ken\0"])
 def test_a_password_is_one_string(body: bytes) -> None:
-    """It ends in the only zero."""
+    """The string ends with the only zero byte."""
     with pytest.raises(WireError):
         wire.parse_password(body)
 
 
 def test_a_fatal_answer_carries_code_message_and_hint() -> None:
-    """The fields of ErrorResponse, each ended by a zero, then one more; no hint, no field."""
+    """Each field of ErrorResponse ends with a zero byte, and one more follows.
+
+    Without a hint there is no field for it.
+    """
     error = WireError("access denied", sqlstate="28000", hint="again")
     without = wire.build_fatal(WireError("no"))
 
@@ -108,7 +111,7 @@ def test_a_fatal_answer_carries_code_message_and_hint() -> None:
 
 
 def test_statements_are_rewritten_and_lengths_follow() -> None:
-    """Query, and Parse with its name and parameter types kept; what surrounds them stays."""
+    """Query and Parse are rewritten. Parse keeps its name and parameter types, and other messages stay."""
     stream = ClientStream(cached_edit(lambda text: f"{text}; --"))
     sync = build_message(b"S", b"")
 
@@ -118,46 +121,48 @@ def test_statements_are_rewritten_and_lengths_follow() -> None:
 
 
 def test_bytes_that_are_not_utf_8_come_out_as_they_went_in() -> None:
-    """The client's encoding is its own."""
+    """The client may use another encoding."""
     assert ClientStream(SHOUT).feed(query(b"select '\xe9\xff'")) == query(b"SELECT '\xe9\xff'")
 
 
 @pytest.mark.parametrize("body", [b"", b"no end", b"name\0no end"])
 def test_a_statement_that_is_not_laid_out_as_one_passes(body: bytes) -> None:
-    """PostgreSQL answers it."""
-    for kind in (b"Q", b"P"):
-        message = build_message(kind, body.replace(b"\0", b"") if kind == b"Q" else body)
+    """PostgreSQL has its own answer to it."""
+    for message_type in (b"Q", b"P"):
+        message = build_message(message_type, body.replace(b"\0", b"") if message_type == b"Q" else body)
         assert ClientStream(SHOUT).feed(message) == message
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_how_the_bytes_arrive_does_not_matter(seed: int) -> None:
-    """Messages cut anywhere give what they give in one piece."""
+    """Messages in any number of pieces give the same result as in one piece."""
     rng = random.Random(seed)  # noqa: S311 - chosen bytes, no secrets
-    given, expected = b"", b""
+    sent, expected = b"", b""
     for _ in range(60):
         size = rng.choice((0, 3, 40, 3000))
         statement = bytes(rng.choices(b"abc $1'", k=size))
-        kind = rng.choice(b"BCDEHSXdcfQPQP")
-        given += _message(kind, statement)
-        expected += _message(kind, statement.upper() if kind in b"QP" else statement)
-    stream, got, at = ClientStream(SHOUT), b"", 0
-    while at < len(given):
+        message_type = rng.choice(b"BCDEHSXdcfQPQP")
+        sent += _message(message_type, statement)
+        expected += _message(message_type, statement.upper() if message_type in b"QP" else statement)
+    stream, received, position = ClientStream(SHOUT), b"", 0
+    while position < len(sent):
         step = rng.choice((1, 2, 5, 100, 5000))
-        got += stream.feed(given[at : at + step])
-        at += step
+        received += stream.feed(sent[position : position + step])
+        position += step
 
-    assert got == expected
+    assert received == expected
 
 
-def _message(kind: int, statement: bytes) -> bytes:
-    if kind == ord("Q"):
+def _message(message_type: int, statement: bytes) -> bytes:
+    if message_type == ord("Q"):
         return query(statement)
-    return parse(b"n", statement) if kind == ord("P") else build_message(bytes((kind,)), statement)
+    if message_type == ord("P"):
+        return parse(b"n", statement)
+    return build_message(bytes((message_type,)), statement)
 
 
 def test_what_is_not_a_statement_passes_before_it_is_complete() -> None:
-    """A gigabyte of COPY needs no memory; the message after it is read as one again."""
+    """A gigabyte of COPY needs no memory, and the message after it is recognised."""
     stream = ClientStream(SHOUT)
     head = build_message(b"d", b"x" * 1_000_000)
 
@@ -179,13 +184,13 @@ def test_what_is_not_a_statement_passes_before_it_is_complete() -> None:
     ],
 )
 def test_impossible_messages_end_the_stream(message: bytes) -> None:
-    """Lengths below four or above 64 MiB, a second password, a server's or nobody's message."""
+    """Lengths below four or above 64 MiB, a second password, messages of a server and of unknown types."""
     with pytest.raises(WireError):
         ClientStream(SHOUT).feed(build_message(b"S", b"") + message)
 
 
 def test_a_statement_is_rewritten_once_unless_it_is_long_or_long_ago() -> None:
-    """The memory is bounded in number and in size."""
+    """The cache is bounded in number and size."""
     seen: list[str] = []
     edit = cached_edit(lambda text: seen.append(text) or text)  # type: ignore[func-returns-value]
     for _ in range(3):
