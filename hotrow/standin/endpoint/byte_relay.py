@@ -14,7 +14,8 @@ import ssl
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from hotrow.standin.endpoint.messages import READY_BYTES, build_ready, hide_internal_names, is_ready
+from hotrow.standin.endpoint.error_names import hide_internal_names
+from hotrow.standin.endpoint.messages import READY_BYTES, build_ready, is_ready
 from hotrow.standin.endpoint.wire import WireError, build_fatal
 
 if TYPE_CHECKING:

@@ -17,15 +17,13 @@ from hotrow.standin.endpoint.followed_connection import (
     Segment,
     Tracking,
 )
+from hotrow.standin.endpoint.message_cutter import OTHER, MessageCutter, read_name
 from hotrow.standin.endpoint.messages import (
     FLUSH,
-    OTHER,
     POISON_EXECUTE,
     POISON_QUERY,
     SYNC,
-    MessageCutter,
     build_query,
-    read_name,
 )
 from hotrow.standin.endpoint.statements import Meaning
 

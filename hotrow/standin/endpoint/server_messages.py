@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from types import MappingProxyType
 
+from hotrow.standin.endpoint.error_names import hide_internal_names
 from hotrow.standin.endpoint.faults import Fault
 from hotrow.standin.endpoint.followed_connection import (
     CHUNK_BYTES,
@@ -18,14 +19,13 @@ from hotrow.standin.endpoint.followed_connection import (
     Segment,
     Tracking,
 )
+from hotrow.standin.endpoint.message_cutter import MessageCutter
 from hotrow.standin.endpoint.messages import (
     MARKER,
     MARKER_ANSWER,
     READY_BYTES,
-    MessageCutter,
     build_error,
     build_query,
-    hide_internal_names,
     is_poison_error,
     is_ready,
 )

@@ -8,7 +8,8 @@ import pytest
 
 from hotrow.standin.endpoint.faults import Faults
 from hotrow.standin.endpoint.injection import Bucket, Dice, Injection
-from hotrow.standin.endpoint.messages import OTHER, MessageCutter, build_ready, is_ready
+from hotrow.standin.endpoint.message_cutter import OTHER, MessageCutter
+from hotrow.standin.endpoint.messages import build_ready, is_ready
 from hotrow.standin.endpoint.statements import Meaning, find_statements, meaning_of
 from hotrow.standin.endpoint.wire import build_message
 
