@@ -27,6 +27,9 @@ INHERITED_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FAL
 """The environment variables that a background process inherits: it must not get tokens or PG* settings."""
 
 _READ, _EXECUTE = 4, 1
+_COMMAND_S = 150
+"""How long a command may run; initdb is the slowest."""
+_SHOWN_LINES = 3
 
 _ERROR = re.compile(r"\b(error|FATAL|PANIC):")
 
@@ -84,9 +87,7 @@ def _may(account: Account, path: Path, bits: int) -> bool:
     return (status.st_mode >> shift) & bits == bits
 
 
-def run_as(
-    account: Account, command: Sequence[str | Path], *, text: str = "", timeout_s: float = 150.0
-) -> tuple[int, str]:
+def run_as(account: Account, command: Sequence[str | Path], *, text: str = "") -> tuple[int, str]:
     """Run a command as the account, with `text` on standard input; its exit status and all its output.
 
     The command inherits no session, terminal, file descriptor or working directory, and only a few
@@ -94,7 +95,7 @@ def run_as(
     its folders.
 
     Raises:
-        TargetError: the command cannot be started, or ran longer than `timeout_s` and was killed.
+        TargetError: the command cannot be started, or ran longer than 150 s and was killed.
     """
     environment = {name: os.environ[name] for name in INHERITED_VARIABLES if name in os.environ}
     program = Path(command[0]).name
@@ -114,11 +115,11 @@ def run_as(
                 user=account.uid if account.foreign else None,
                 group=account.gid if account.foreign else None,
                 extra_groups=() if account.foreign else None,
-                timeout=timeout_s,
+                timeout=_COMMAND_S,
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise TargetError(f"{program} did not end within {timeout_s:g} s") from error
+            raise TargetError(f"{program} did not end within {_COMMAND_S} s") from error
         except OSError as error:
             raise TargetError(f"cannot run {program}: {error.strerror or error}") from error
         output.seek(0)
@@ -200,10 +201,10 @@ def make_private_folder(path: Path, account: Account) -> None:
         path.chmod(0o700)
 
 
-def one_line(text: str, *, last: int = 3) -> str:
-    """A program's output as one line: `last` lines around its first error, or at its end if it has none."""
+def one_line(text: str) -> str:
+    """A program's output as one line: three lines around its first error, or at its end if it has none."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [number for number, line in enumerate(lines) if _ERROR.search(line)]
     # PostgreSQL prints the reason in the line before the error.
-    begin = max(0, errors[0] - 1 if errors else len(lines) - last)
-    return " | ".join(lines[begin : begin + last]) or "no output"
+    begin = max(0, errors[0] - 1 if errors else len(lines) - _SHOWN_LINES)
+    return " | ".join(lines[begin : begin + _SHOWN_LINES]) or "no output"

@@ -286,14 +286,14 @@ def test_an_account_without_a_name_is_one_line(monkeypatch: pytest.MonkeyPatch) 
         ensure_up()
 
 
-@pytest.mark.parametrize("given", ["~no-such-user/x", ""])
-def test_no_home_folder_is_one_line(home: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("path", ["~no-such-user/x", ""])
+def test_no_home_folder_is_one_line(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without HOME and an entry in /etc/passwd there is no home folder. The error names HOTROW_HOME."""
 
     def homeless(name: str) -> None:
         raise RuntimeError(name)
 
-    monkeypatch.setenv("HOTROW_HOME", home)
+    monkeypatch.setenv("HOTROW_HOME", path)
     monkeypatch.setattr("platformdirs.user_cache_path", homeless)
 
     with pytest.raises(TargetError, match="HOTROW_HOME"):

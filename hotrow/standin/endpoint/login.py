@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 DATABASE = "postgres"
 SUPERUSER = "postgres"
-_MAX_PASSWORD_BYTES = 10_000
 _TLS_HANDSHAKE = b"\x16"
 _ALPN = "postgresql"
 _MAX_FIRST_PACKETS = 4
@@ -138,7 +137,7 @@ class Login:
             raise WireError("no PostgreSQL user name specified in startup packet", sqlstate="28000")
         await self._channel.write(wire.ASK_PASSWORD)
         header = await self._channel.read(5)
-        size = wire.message_bytes(header, b"p", _MAX_PASSWORD_BYTES)
+        size = wire.password_bytes(header)
         token = wire.parse_password(await self._channel.read(size))
         if user == SUPERUSER:  # the stand-in has this user, Aurora DSQL has not
             raise AccessDenied

@@ -13,6 +13,8 @@ from enum import Enum
 MAX_STARTUP_BYTES = 10_000
 """PostgreSQL's own limit (MAX_STARTUP_PACKET_LENGTH); a token is far shorter."""
 
+MAX_PASSWORD_BYTES = 10_000
+
 PROTOCOL_VIOLATION = "08P01"
 
 _LENGTH = struct.Struct("!I")
@@ -120,16 +122,16 @@ def build_startup(parameters: dict[str, str]) -> bytes:
     return _LENGTH.pack(len(body) + 4) + body
 
 
-def message_bytes(header: bytes, expected: bytes, limit: int) -> int:
-    """How many bytes of a message follow the five bytes of its header.
+def password_bytes(header: bytes) -> int:
+    """How many bytes of a password message follow the five bytes of its header.
 
     Raises:
-        WireError: the message has another type than `expected`, or is longer than `limit` bytes.
+        WireError: the message has another type, or is too long.
     """
     message_type, length = _HEADER.unpack(header)
-    if message_type != expected[0]:
-        raise WireError(f"expected a message of type {expected.decode()!r}")
-    if not _LENGTH.size <= length <= limit:
+    if message_type != ord("p"):
+        raise WireError("expected a message of type 'p'")
+    if not _LENGTH.size <= length <= MAX_PASSWORD_BYTES:
         raise WireError("invalid message length")
     return int(length) - _LENGTH.size
 
