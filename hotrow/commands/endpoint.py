@@ -174,7 +174,7 @@ def _value(fault: Fault, faults: Faults) -> str:
     return f"{faults.share(fault):g}"
 
 
-def read_wish(
+def read_endpoint_options(
     port: int | None, rules: bool | None, regions: Sequence[str], rtt: str | None, commit: str | None
 ) -> EndpointOptions:
     """The endpoint that the options of `up` ask for.
@@ -202,9 +202,9 @@ def _read_each(text: str | None, count: int, option: str) -> list[float]:
     return seconds * count if len(seconds) == 1 else seconds
 
 
-def start_endpoint(wish: EndpointOptions) -> None:
+def start_endpoint(options: EndpointOptions) -> None:
     """Start the endpoint, or find it running; print how to connect."""
-    ensure_endpoint(wish)
+    ensure_endpoint(options)
     for endpoint in find_endpoints():
         click.echo(
             f"The endpoint listens on {endpoint.host}, port {endpoint.port}, "

@@ -15,7 +15,7 @@ from hotrow.commands.endpoint import (
     endpoint_facts,
     endpoints_facts,
     faults,
-    read_wish,
+    read_endpoint_options,
     start_endpoint,
     token,
 )
@@ -99,7 +99,7 @@ def up(  # noqa: PLR0917 - click gives them by name
     option = next((name for name, value in values.items() if value not in {None, ()}), None)
     if option and not endpoint:
         raise UsageError(f"{option} is the endpoint's: add --endpoint")
-    wish = read_wish(port, rules, regions, rtt, commit)
+    endpoint_options = read_endpoint_options(port, rules, regions, rtt, commit)
     server = ensure_up(fsync=fsync)
     click.echo(f"PostgreSQL {server.server_version} is up.")
     if server.fsync is False:
@@ -109,7 +109,7 @@ def up(  # noqa: PLR0917 - click gives them by name
     click.echo(f'  Python   psycopg.connect("{server.dsn}")')
     click.echo("  stop     hotrow local down")
     if endpoint:
-        start_endpoint(wish)
+        start_endpoint(endpoint_options)
 
 
 @local.command()

@@ -92,7 +92,7 @@ def stage(dsn: str) -> Iterator[Stage]:
         setup.execute(f"DROP SCHEMA {schema} CASCADE".encode())
 
 
-def plan(rng: random.Random, ids: int) -> list[list[oracle.Step]]:
+def random_steps(rng: random.Random, ids: int) -> list[list[oracle.Step]]:
     """The steps of each session: transactions, and statements outside of transactions."""
     sessions = []
     for _ in range(rng.choice((2, 2, 3, 4))):
@@ -109,7 +109,7 @@ def difference(stage: Stage, seed: int) -> str | None:
     """The first answer of a random interleaving that is not the oracle's, with everything before it."""
     rng = random.Random(seed)
     ids = rng.choice((2, 3, 4))
-    database, pending = stage.reset(rng, ids), plan(rng, ids)
+    database, pending = stage.reset(rng, ids), random_steps(rng, ids)
     models = [oracle.Session(database) for _ in pending]
     lines = [f"-- seed {seed}, rows {database.rows}"]
     while any(pending):

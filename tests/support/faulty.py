@@ -55,13 +55,13 @@ class Faulty:
 
 
 @contextmanager
-def running(wish: EndpointOptions | None = None) -> Iterator[list[str]]:
+def running(options: EndpointOptions | None = None) -> Iterator[list[str]]:
     """An endpoint of the shared stand-in; the conninfos of its regions."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION"):
             patch.delenv(name, raising=False)
         stop_endpoint()
-        ensure_endpoint(wish)
+        ensure_endpoint(options)
         yield [make_conninfo(each.dsn, password=make_token(region=each.region)) for each in find_endpoints()]
         stop_endpoint()
 
