@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from hotrow.commands.local import local
 from hotrow.errors import TargetError
-from hotrow.standin import postmaster
+from hotrow.standin import data_directory
 from hotrow.standin.server import down, ensure_up, status
 from tests.support.local_home import new_home, value
 
@@ -85,7 +85,7 @@ def test_a_start_after_one_without_fsync_puts_the_data_on_disk_first(
 ) -> None:
     """The next start has fsync again and begins with `initdb --sync-only`, or old data could be lost."""
     programs: list[list[str]] = []
-    real = postmaster.run_as
+    real = data_directory.run_as
 
     def noting(account: Account, command: list[str | Path]) -> tuple[int, str]:
         programs.append([Path(command[0]).name, *map(str, command[1:])])
@@ -95,7 +95,7 @@ def test_a_start_after_one_without_fsync_puts_the_data_on_disk_first(
         monkeypatch.setenv("HOTROW_HOME", str(home))
         ensure_up(fsync=False)
         down()
-        monkeypatch.setattr(postmaster, "run_as", noting)
+        monkeypatch.setattr(data_directory, "run_as", noting)
         server = ensure_up()
         down()
         ensure_up()
