@@ -80,7 +80,6 @@ def test_up_without_fsync_says_so_and_holds_until_down(monkeypatch: pytest.Monke
     assert (facts["fsync"], shown) == (False, "off")
 
 
-@pytest.mark.server
 def test_a_start_after_one_without_fsync_puts_the_data_on_disk_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -264,7 +264,6 @@ def test_a_folder_of_somebody_elses_in_its_place_is_refused(
         taken.unlink()
 
 
-@pytest.mark.server
 def test_a_home_that_cannot_be_made_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error names the path, the reason and HOTROW_HOME."""
     monkeypatch.setenv("HOTROW_HOME", "/dev/null/here")
@@ -287,7 +286,6 @@ def test_an_account_without_a_name_is_one_line(monkeypatch: pytest.MonkeyPatch) 
         ensure_up()
 
 
-@pytest.mark.server
 @pytest.mark.parametrize("path", ["~no-such-user/x", ""])
 def test_no_home_folder_is_one_line(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without HOME and an entry in /etc/passwd there is no home folder. The error names HOTROW_HOME."""

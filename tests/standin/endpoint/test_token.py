@@ -46,7 +46,7 @@ def is_accepted(token: str, user: str = "admin") -> bool:
     """Whether the token lets this user in now."""
     try:
         verify(token, CLUSTER, user, now())
-    except Denied:
+    except AccessDenied:
         return False
     return True
 
