@@ -39,7 +39,7 @@ class Upsert(Scenario):
     """Count a view of a page."""
 
     name = "upsert"
-    period = Duration("1s", "how long views of a page are added up in one row; 0s: for ever")
+    period = Duration("1s", "how long views of a page are added up in one row; 0s: for the whole run")
 
     def tables(self) -> Sequence[str]:
         """A table with one row per page and period that had a view."""

@@ -1,4 +1,4 @@
-"""Being told to end: heard by what sleeps and by what loops, at once at the second signal."""
+"""Signals: they end a process that waits and one that loops, and at once at the second signal."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ended.wait()
 
 
 def started(*words: str) -> subprocess.Popen[str]:
-    """A process that waits to be told to end, and has its handlers."""
+    """A process with the handlers, waiting for a signal."""
     process = subprocess.Popen(
         [sys.executable, "-c", PROCESS, *words],
         cwd=ROOT,
@@ -60,7 +60,7 @@ def line_of(process: subprocess.Popen[str]) -> str:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_first_signal_ends_it_properly(number: signal.Signals) -> None:
-    """The event loop is free and hears it."""
+    """The event loop is free and handles the signal."""
     process = started()
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
@@ -69,7 +69,7 @@ def test_the_first_signal_ends_it_properly(number: signal.Signals) -> None:
 
 
 def test_a_loop_that_never_lets_go_is_ended_and_named() -> None:
-    """`while True` in a scenario holds the event loop: one signal is enough, and the line says where."""
+    """`while True` in a scenario blocks the event loop: one signal is enough, and the message says where."""
     process = started("loops")
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=60)
@@ -80,7 +80,7 @@ def test_a_loop_that_never_lets_go_is_ended_and_named() -> None:
 
 
 def test_a_second_signal_does_not_wait() -> None:
-    """A proper end that hangs is cut off, with what is left of the run."""
+    """A proper end that hangs is cut off, and the message says what remains of the run."""
     process = started("stuck")
     process.send_signal(signal.SIGINT)
     assert line_of(process) == "ended properly by SIGINT\n"
@@ -93,7 +93,7 @@ def test_a_second_signal_does_not_wait() -> None:
 
 
 def test_what_is_ignored_stays_ignored() -> None:
-    """Under `nohup` SIGHUP ends nothing."""
+    """Under `nohup` SIGHUP is ignored."""
     ignoring = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + PROCESS
     process = subprocess.Popen(
         [sys.executable, "-c", ignoring], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

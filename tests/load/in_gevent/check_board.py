@@ -1,4 +1,4 @@
-"""The board: who may begin a transaction, where attempts wait, and what the master is told."""
+"""The board: which transactions may begin, where attempts wait, and what is sent to the master."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ATTEMPT = {
 
 
 def message(sequence: int, **data: Any) -> dict[str, Any]:
-    """What the master sends."""
+    """A message of the master."""
     return {"sequence": sequence, "setup": None, "open": None, "end": False, "sent_ns": 7, **data}
 
 
@@ -68,7 +68,7 @@ def says(runner: Runner, **wanted: Any) -> Callable[[], bool]:
 
 
 def test_nobody_is_admitted_once_the_cell_has_closed(board: Board, runner: Runner) -> None:
-    """A user that looked at the open cell and then took long to connect may not begin in it."""
+    """A user that saw the open cell and then took long to connect may not begin in it."""
     cell = board.wait_for_cell()
     runner.send_message(TO_WORKERS, message(3))
     until(says(runner, sequence=3, drained=True), "drained")
@@ -78,7 +78,7 @@ def test_nobody_is_admitted_once_the_cell_has_closed(board: Board, runner: Runne
 
 
 def test_a_cell_is_not_drained_while_an_admitted_transaction_runs(board: Board, runner: Runner) -> None:
-    """It counts from its admission to its end, whatever it waits for in between."""
+    """It counts from its admission to its end, waits included."""
     assert board.admit(board.wait_for_cell())
     runner.send_message(TO_WORKERS, message(3))
     until(says(runner, sequence=3), "heard")
@@ -93,7 +93,7 @@ def test_a_cell_is_not_drained_while_an_admitted_transaction_runs(board: Board, 
 def test_a_full_disk_loses_no_attempt(
     board: Board, runner: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Attempts wait in memory; until all are written the cell is not drained, and then they are all there."""
+    """Attempts wait in memory. The cell is drained when all of them are in the file."""
     assert board.ledger is not None
     write, full = os.write, [True]
 
@@ -119,7 +119,7 @@ def test_a_full_disk_loses_no_attempt(
 def test_a_disk_that_stays_full_ends_the_run(
     board: Board, runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a while nothing more begins, and the master is told why, with exit code 2."""
+    """After a while no transaction begins, and the master gets the reason and exit code 2."""
     assert board.ledger is not None
 
     def refuse(file: int, data: bytes) -> int:
@@ -138,7 +138,7 @@ def test_a_disk_that_stays_full_ends_the_run(
 
 
 def test_what_the_master_asks_and_cannot_be_done_is_told(runner: Runner, tmp_path: Path) -> None:
-    """A ledger that is there already, say: Locust would only log the error, and the master would wait."""
+    """An example is a ledger that exists already. Locust would only log it, and the master would wait."""
     (tmp_path / "attempts-0.bin").write_bytes(b"")
     Board(runner)  # type: ignore[arg-type]  # the same
     runner.send_message(TO_WORKERS, message(1, setup=setup_message(tmp_path, cells())))
@@ -149,7 +149,7 @@ def test_what_the_master_asks_and_cannot_be_done_is_told(runner: Runner, tmp_pat
 
 
 def test_the_first_failure_is_the_one_that_is_told(board: Board, runner: Runner) -> None:
-    """Its text and exit code go to the master; a later one adds nothing."""
+    """Its message and exit code go to the master; a later error adds nothing."""
     board.fail(UsageError("draw() cannot"))
     board.fail(RunError("and so on"))
 
@@ -173,7 +173,7 @@ def test_closing_waits_for_what_is_in_flight(board: Board, tmp_path: Path) -> No
 
 
 def test_ready_counts_only_who_was_ready(board: Board) -> None:
-    """A user that was stopped before it had connected takes nobody else's place."""
+    """A user that was stopped before it had connected does not lower the count."""
     from hotrow.load.user import ContentionUser  # noqa: PLC0415 - declares options when it is subclassed
 
     class Idle(ContentionUser):
@@ -207,7 +207,7 @@ def test_a_pause_that_begins_as_the_gate_closes_ends(board: Board, runner: Runne
 
 
 def test_users_are_dealt_anew_if_those_who_left_were_of_one_region(board: Board) -> None:
-    """Five users of which four were left in one region are three and two, and nobody moves without need."""
+    """Five users, four of them in one region, become three and two; no other user moves."""
     board._users_of_region = [0, 0]
     users = [board.enter_region() for _ in range(8)]
     for user in (7, 5, 3):
@@ -220,7 +220,7 @@ def test_users_are_dealt_anew_if_those_who_left_were_of_one_region(board: Board)
 def test_a_user_that_connects_longer_than_its_cell_runs_nothing_in_it(
     board: Board, runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It moves to the cell's tables, the cell is judged meanwhile, and no transaction of it begins."""
+    """While it moves to the cell's tables the cell is judged; the user begins no transaction."""
     from hotrow.load import user as user_module  # noqa: PLC0415 - the same
 
     moving, moved, began = Event(), Event(), []
@@ -259,7 +259,7 @@ def test_a_user_that_connects_longer_than_its_cell_runs_nothing_in_it(
 def test_messages_are_obeyed_one_at_a_time(
     runner: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run that is told to end while this process prepares for it still leaves a whole, empty file."""
+    """If the run ends while this process prepares for it, a whole, empty file remains."""
     prepared, prepares = Event(), Event()
     begin = board_module.start
 

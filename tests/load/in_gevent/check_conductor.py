@@ -228,7 +228,7 @@ def test_a_signal_while_the_workers_prepare_ends_it_before_the_load(
 
 
 def test_a_walker_that_breaks_ends_the_run_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """One line; what was measured is judged and drawn. A walker that just died left the run for ever."""
+    """It is reported in one line, the cell is judged and a report is drawn."""
     run = open_run(tmp_path, cells(600.0))
     conductor = Led(run, runner := Worker(), shape=object())
     runner.on_quit = lambda: (conductor.stop(), conductor.finish())  # type: ignore[func-returns-value]

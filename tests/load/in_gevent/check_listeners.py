@@ -1,4 +1,4 @@
-"""How a run hangs together with Locust: stops that meet, and exit codes that are ours."""
+"""The replaced parts of Locust: simultaneous stops, exit codes and time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hotrow.load.locust_time import LocustTime
 
 
 def test_a_second_stop_waits_for_the_first() -> None:
-    """Locust asks only whether it has stopped, and stops every user again if it is still at it."""
+    """Locust checks only whether it has stopped, and would stop every user again during a stop."""
     runner = SimpleNamespace(state="running", stopped=0)
 
     def stop() -> None:
@@ -47,7 +47,7 @@ def test_a_second_stop_waits_for_the_first() -> None:
     ],
 )
 def test_exit_codes_are_ours(ours: int | None, given: int | None, expected: int | None) -> None:
-    """Locust's own 1 would say that a gate failed; what we have set passes, and so does 0."""
+    """Locust's own code 1 would mean that a gate failed. The code that hotrow set passes, and so does 0."""
     own = LocustExit()
     own.environment = None if ours is None else SimpleNamespace(process_exit_code=ours)  # type: ignore[assignment]
 
@@ -63,7 +63,7 @@ def test_the_rest_of_sys_is_there() -> None:
 
 
 def test_a_step_back_does_not_move_locust_s_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its shape slept for as long as the step, and its workers threw their orders away as old."""
+    """Otherwise its shape sleeps for as long as the step, and its workers discard messages as old."""
     steady = LocustTime()
     before = steady.time()
     monkeypatch.setattr(time, "time_ns", lambda: 0)
@@ -74,6 +74,6 @@ def test_a_step_back_does_not_move_locust_s_time(monkeypatch: pytest.MonkeyPatch
 
 
 def test_locust_s_runners_use_it() -> None:
-    """Where it measures how long its shape took, dates orders and looks for heartbeats."""
+    """Locust uses it for its shape, for message times and for heartbeats."""
     assert isinstance(locust.runners.time, LocustTime)
     assert isinstance(locust.stats.time, LocustTime)

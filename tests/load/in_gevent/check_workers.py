@@ -1,4 +1,4 @@
-"""The workers: what the master knows of its workers, and when it takes one for lost."""
+"""The workers in the master: their states, and when a worker counts as lost."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pytest
 
 NO_PROCESS = 2**22 + 1
-"""Above the largest process id there can be."""
+"""A number above the largest possible process id."""
 
 
 class Master(Runner, MasterRunner):
@@ -43,8 +43,8 @@ class Master(Runner, MasterRunner):
         """Fixed by the states."""
 
 
-def state(worker: int, sequence: int, **said: Any) -> dict[str, Any]:
-    """What a worker says."""
+def state(worker: int, sequence: int, **changes: Any) -> dict[str, Any]:
+    """The state that a worker sends."""
     return {
         "worker": worker,
         "host": socket.gethostname(),
@@ -60,12 +60,12 @@ def state(worker: int, sequence: int, **said: Any) -> dict[str, Any]:
         "sent_ns": 0,
         "received_ns": 0,
         "answered_ns": 0,
-        **said,
+        **changes,
     }
 
 
 def begun(runner: Runner, directory: Path) -> Workers:
-    """A workers that has been told of a run: message 1."""
+    """Workers to which a run was announced, with message 1."""
     workers = Workers(runner)
     message = setup_message(directory, ())
     workers.begin(RunClock.start(), Setup(**{**message, "cells": cells()}))
@@ -73,7 +73,7 @@ def begun(runner: Runner, directory: Path) -> Workers:
 
 
 def test_a_worker_that_is_silent_holds_the_cell_up(tmp_path: Path) -> None:
-    """Locust does not count a worker that it misses; its attempts may be in flight all the same."""
+    """Locust does not count a missing worker, but its attempts may still be in flight."""
     runner = Master(a="running", b="missing")
     workers = begun(runner, tmp_path)
     runner.hear(TO_MASTER, "a", **state(0, 1))
@@ -88,7 +88,7 @@ def test_a_worker_that_is_silent_holds_the_cell_up(tmp_path: Path) -> None:
 
 
 def test_a_worker_whose_process_is_gone_is_lost(tmp_path: Path) -> None:
-    """It is named, the run cannot go on, and nobody waits for it."""
+    """It is named, the run cannot go on, and the master does not wait for it."""
     runner = Master(a="running", b="running")
     workers = begun(runner, tmp_path)
     runner.hear(TO_MASTER, "a", **state(0, 1))
@@ -101,13 +101,13 @@ def test_a_worker_whose_process_is_gone_is_lost(tmp_path: Path) -> None:
     assert trouble is not None
     assert (trouble.worker, trouble.exit_code) == (1, 4)
     assert "worker 1" in trouble.reason
-    assert [each.worker for each in workers.lost] == [1]
+    assert [trouble.worker for trouble in workers.lost] == [1]
     assert workers.has_drained()
     assert workers.has_ready(1)
 
 
 def test_a_worker_that_ended_with_the_run_is_not_lost(tmp_path: Path) -> None:
-    """Its files are closed and counted; that its process ends afterwards is as it should be."""
+    """Its files are closed and counted, so its process may end."""
     runner = Master(a="running")
     workers = begun(runner, tmp_path)
     runner.hear(TO_MASTER, "a", **state(0, 1, pid=NO_PROCESS, ended=True))
@@ -118,7 +118,7 @@ def test_a_worker_that_ended_with_the_run_is_not_lost(tmp_path: Path) -> None:
 def test_a_worker_elsewhere_is_lost_after_a_long_silence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its process cannot be looked at; Locust's heartbeats are all there is."""
+    """Its process cannot be checked, only Locust's heartbeats."""
     now = [100.0]
     monkeypatch.setattr(workers_module.time, "monotonic", lambda: now[0])
     runner = Master(a="missing")
@@ -135,7 +135,7 @@ def test_a_worker_elsewhere_is_lost_after_a_long_silence(
 
 
 def test_a_worker_that_comes_back_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that stood still for some seconds has all its records; the silence counts anew."""
+    """A process that stopped for some seconds has all its records; the silence starts again at 0."""
     now = [100.0]
     monkeypatch.setattr(workers_module.time, "monotonic", lambda: now[0])
     runner = Master(a="missing")
@@ -151,8 +151,8 @@ def test_a_worker_that_comes_back_is_not_lost(tmp_path: Path, monkeypatch: pytes
     assert workers.trouble() is None
 
 
-def test_what_was_said_before_the_run_does_not_count(tmp_path: Path) -> None:
-    """A late word of the last run brings neither its users nor its records into this one."""
+def test_a_message_of_the_last_run_does_not_count(tmp_path: Path) -> None:
+    """A late message of the last run changes neither the users nor the records of this run."""
     runner = Master(a="running")
     workers = begun(runner, tmp_path)
     setup = Setup(**{**setup_message(tmp_path, ()), "cells": cells()})
@@ -164,8 +164,8 @@ def test_what_was_said_before_the_run_does_not_count(tmp_path: Path) -> None:
     assert not workers.has_ready(1)
 
 
-def test_records_are_the_last_that_were_told(tmp_path: Path) -> None:
-    """While a worker is not drained it does not know, and the last count stands."""
+def test_records_are_the_last_that_were_sent(tmp_path: Path) -> None:
+    """A worker that is not drained sends no count, and the last count stands."""
     runner = Master(a="running")
     workers = begun(runner, tmp_path)
     runner.hear(TO_MASTER, "a", **state(0, 1, records=7))
@@ -179,12 +179,12 @@ def test_a_failed_worker_and_one_that_was_told_to_end(tmp_path: Path) -> None:
     runner = Master(a="running", b="running")
     workers = begun(runner, tmp_path)
     runner.hear(TO_MASTER, "a", **state(0, 1, leaving="SIGTERM"))
-    told = workers.trouble()
+    leaving = workers.trouble()
     runner.hear(TO_MASTER, "a", **state(0, 1, failed="draw(): ValueError", exit_code=2))
     failed = workers.trouble()
 
-    assert told is not None
-    assert told.signal == "SIGTERM"
+    assert leaving is not None
+    assert leaving.signal == "SIGTERM"
     assert failed is not None
     assert (failed.reason, failed.exit_code) == ("draw(): ValueError", 2)
 
