@@ -118,17 +118,6 @@ class Refuses(Honest):
         raise Rejected("no")
 
 
-class Merges(Honest):
-    """Writes in a way that is not followed: nothing can be said."""
-
-    def run(self, session: Session, work: Work) -> None:
-        session.execute(
-            "WITH added AS (UPDATE item SET value = value + 1 WHERE id = $1 RETURNING id) "
-            "SELECT id FROM added",
-            *work.parameters,
-        )
-
-
 class Mistyped(Honest):
     """Names a table that is not there."""
 
