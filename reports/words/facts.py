@@ -98,14 +98,14 @@ def facts(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _target(run: Mapping[str, Any]) -> dict[str, str]:
     """The facts about the target. If several targets differ, the value of each target."""
-    names, all_targets = zip(*targets.each(run), strict=True)
+    names, described = zip(*targets.all_targets(run), strict=True)
     values = {
-        "target": [str(target["label"]) for target in all_targets],
-        "server": [str(target["server_version"] or "") for target in all_targets],
-        "isolation": [str(target["isolation"] or "") for target in all_targets],
-        "latency profile": [_latency(target["latency"]) for target in all_targets],
-        "conflicts": [_decided(target) for target in all_targets],
-        "regions": [_regions(target) for target in all_targets],
+        "target": [str(target["label"]) for target in described],
+        "server": [str(target["server_version"] or "") for target in described],
+        "isolation": [str(target["isolation"] or "") for target in described],
+        "latency profile": [_latency(target["latency"]) for target in described],
+        "conflicts": [_decided(target) for target in described],
+        "regions": [_regions(target) for target in described],
     }
     return {fact: _by_target(names, by_target) for fact, by_target in values.items()}
 

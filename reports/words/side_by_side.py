@@ -80,20 +80,20 @@ def _moved(number: int | None, summary: Mapping[str, Any], first: int) -> int | 
     return first + ids.index(number) if number in ids else None
 
 
-def each(run: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+def all_targets(run: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     """The targets of a run as (name, target). The name is empty if there is only one target."""
     return [(target["name"], target) for target in run.get("targets", ())] or [("", run["target"])]
 
 
 def locks(run: Mapping[str, Any], cell: Cell) -> bool:
     """Whether a cell's target makes the second writer wait for the first."""
-    target = dict(each(run)).get(str(cell.get("target", "")), run["target"])
+    target = dict(all_targets(run)).get(str(cell.get("target", "")), run["target"])
     return bool(target["conflicts"] == "locks")
 
 
 def waiting(run: Mapping[str, Any]) -> str:
     """The targets that wait for row locks, as the subject and verb of a sentence; empty if none does."""
-    names = [name for name, target in each(run) if target["conflicts"] == "locks"]
+    names = [name for name, target in all_targets(run) if target["conflicts"] == "locks"]
     if not names:
         return ""
     return (
@@ -103,7 +103,7 @@ def waiting(run: Mapping[str, Any]) -> str:
 
 def conflicting(run: Mapping[str, Any]) -> bool:
     """Whether any target detects conflicts at COMMIT."""
-    return any(target["conflicts"] != "locks" for _, target in each(run))
+    return any(target["conflicts"] != "locks" for _, target in all_targets(run))
 
 
 def _names(targets: Sequence[Mapping[str, Any]]) -> list[str]:

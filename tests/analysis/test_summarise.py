@@ -13,8 +13,9 @@ from analysis.reading import read_run
 from analysis.summarise import summarise, write_summary
 from hotrow.attempt.record import Outcome
 from hotrow.errors import RunError
-from hotrow.run.ledger import LedgerWriter, append_event, append_health
+from hotrow.run.ledger import append_event, append_health
 from tests.support.measured import WALL_NS, attempt, cell, contradiction, run_json, run_of, steady_commits
+from tests.support.run_files import MS, write_attempts
 from tests.support.simulated import World, simulate
 
 if TYPE_CHECKING:
@@ -42,28 +43,7 @@ def _busy(rejected: int = 0) -> list[NDArray[np.void]]:
 def _write_run(directory: Path, *, closed: bool = True) -> None:
     """A run directory with one committed and one conflicting attempt."""
     (directory / "run.json").write_text(json.dumps(run_json()))
-    writer = LedgerWriter(directory, 0, wall_ns=WALL_NS, perf_ns=0)
-    for number, outcome in enumerate((Outcome.COMMITTED, CONFLICT)):
-        started_ns = 1_000_000 * (number + 1)
-        writer.append(
-            transaction=number,
-            attempt=1,
-            scheduled_ns=started_ns,
-            started_ns=started_ns,
-            begin_ns=1e6,
-            body_ns=2e6,
-            commit_ns=3e6,
-            backoff_ns=0,
-            connect_ns=0,
-            key=0,
-            user=0,
-            cell=0,
-            outcome=outcome,
-            marker=0,
-            sqlstate="40001" if outcome is CONFLICT else "",
-            flags=1,
-        )
-    writer.close()
+    write_attempts(directory, [(MS, Outcome.COMMITTED, ""), (2 * MS, CONFLICT, "40001")])
     append_event(directory, {"event": "begin", "cell": 0, "begin_ns": WALL_NS})
     if closed:
         append_event(
@@ -403,7 +383,7 @@ def test_nothing_is_predicted_where_transactions_write_other_than_they_draw() ->
 
 
 def test_nothing_is_predicted_of_a_budget() -> None:
-    """When it is spent hangs on how other transactions fared."""
+    """When it is spent depends on other transactions."""
     found = _only_cell(run_of(_busy(), cells=[cell(users=8, retry="budget")]))
 
     assert found["predicted"] == {"conflict_rate": None, "goodput_per_s": None}

@@ -12,12 +12,12 @@ from click.testing import CliRunner
 from analysis.dpu import MINUTE_NS, read_cost
 from hotrow.attempt.record import Outcome
 from hotrow.commands.main import main
-from hotrow.run.ledger import LedgerWriter
 from hotrow.targets.dsql import cloudwatch
 from reports.charts.all_charts import charts
 from reports.output import html
 from tests.reports.test_html import Page
 from tests.support.measured import WALL_NS, run_json
+from tests.support.run_files import write_attempts
 from tests.support.sample_summary import sample_summary
 
 if TYPE_CHECKING:
@@ -64,27 +64,10 @@ def run(tmp_path: Path) -> Path:
 def write_run(directory: Path, target: dict[str, Any]) -> None:
     meta = run_json()
     (directory / "run.json").write_text(json.dumps({**meta, "target": {**meta["target"], **target}}))
-    writer = LedgerWriter(directory, 0, wall_ns=BEGIN_NS, perf_ns=0)
-    for number in range(5):
-        writer.append(
-            transaction=number,
-            attempt=1,
-            scheduled_ns=0,
-            started_ns=(number + 1) * 30_000_000_000,
-            begin_ns=0.0,
-            body_ns=2e6,
-            commit_ns=5e6,
-            backoff_ns=0,
-            connect_ns=0,
-            key=0,
-            user=0,
-            cell=0,
-            outcome=Outcome.CONFLICT if number == 2 else Outcome.COMMITTED,
-            marker=0,
-            sqlstate="40001" if number == 2 else "",
-            flags=1,
-        )
-    writer.close()
+    ends = [(Outcome.COMMITTED, "")] * 5
+    ends[2] = (Outcome.CONFLICT, "40001")
+    starts_ns = range(30_000_000_000, 180_000_000_000, 30_000_000_000)
+    write_attempts(directory, [(at_ns, *end) for at_ns, end in zip(starts_ns, ends, strict=True)], BEGIN_NS)
 
 
 @pytest.fixture

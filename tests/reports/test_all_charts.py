@@ -174,7 +174,7 @@ def test_a_single_cell_is_a_chart() -> None:
 
 
 def test_policies_beside_skews_split_into_panels() -> None:
-    """A panel a skew and a line a policy: labels hold what varies only, and no needless parameters."""
+    """One panel per skew and one line per policy: labels hold only what varies."""
     drawn = chart("conflict-rate", retries=("none", "full-jitter:base=10ms,cap=1s,max=10"))
 
     assert drawn.panels[0].title == "uniform  (D_eff 1,000)"

@@ -10,7 +10,7 @@ from hotrow.run.ledger import LedgerWriter, append_event, append_health
 from tests.support.measured import WALL_NS, cell
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 MS = 1_000_000
@@ -39,7 +39,8 @@ def write_run(
     }
     (directory / "run.json").write_text(json.dumps(description))
     ends = [(Outcome.COMMITTED, "")] * committed + [(Outcome.CONFLICT, "40001")] * conflicts
-    _write_attempts(directory, [*ends, *((Outcome.ERROR, state) for state in errors)])
+    ends += [(Outcome.ERROR, sqlstate) for sqlstate in errors]
+    write_attempts(directory, [(number * MS, *end) for number, end in enumerate(ends)])
     append_event(
         directory, {"event": "window", "cell": 0, "begin_ns": WALL_NS, "end_ns": WALL_NS + 1000 * MS}
     )
@@ -54,14 +55,20 @@ def violated(count: int, **first: Any) -> dict[str, Any]:
     return {"name": "no money was made", "valid": False, "details": {}, **found}
 
 
-def _write_attempts(directory: Path, ends: Sequence[tuple[Outcome, str]]) -> None:
-    writer = LedgerWriter(directory, 0, wall_ns=WALL_NS, perf_ns=0)
-    for number, (outcome, sqlstate) in enumerate(ends):
+def write_attempts(
+    directory: Path, attempts: Iterable[tuple[int, Outcome, str]], wall_ns: int = WALL_NS
+) -> None:
+    """The ledger of one worker: (started in ns after `wall_ns`, outcome, SQLSTATE), one transaction each.
+
+    An attempt takes 2 ms in its body and 5 ms in COMMIT.
+    """
+    writer = LedgerWriter(directory, 0, wall_ns=wall_ns, perf_ns=0)
+    for number, (started_ns, outcome, sqlstate) in enumerate(attempts):
         writer.append(
             transaction=number,
             attempt=1,
-            scheduled_ns=number * MS,
-            started_ns=number * MS,
+            scheduled_ns=started_ns,
+            started_ns=started_ns,
             begin_ns=0.0,
             body_ns=2e6,
             commit_ns=5e6,
