@@ -6,23 +6,13 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 
-from analysis.reading import read_run
-from analysis.summarise import summarise, write_summary
+from analysis.summarise import summarise
 from hotrow.attempt.record import Outcome
-from hotrow.errors import RunError
-from hotrow.run.ledger import append_event, append_health
-from tests.support.measured import WALL_NS, attempt, cell, contradiction, run_json, run_of, steady_commits
-from tests.support.run_files import MS, write_attempts
-from tests.support.simulated import World, simulate
+from tests.support.measured import attempt, cell, contradiction, run_of, steady_commits
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
     from analysis.reading import Run
 
 CONFLICT = Outcome.CONFLICT
@@ -31,81 +21,6 @@ CONFLICT = Outcome.CONFLICT
 def _only_cell(run: Run) -> dict[str, Any]:
     (summary,) = summarise(run)["cells"]
     return summary
-
-
-def _busy(rejected: int = 0) -> list[NDArray[np.void]]:
-    """800 attempts of eight users in a second, so many of them rejected; no conflict."""
-    return [
-        attempt(n, n, Outcome.REJECTED if n < rejected else Outcome.COMMITTED, user=n % 8) for n in range(800)
-    ]
-
-
-def _write_run(directory: Path, *, closed: bool = True) -> None:
-    """A run directory with one committed and one conflicting attempt."""
-    (directory / "run.json").write_text(json.dumps(run_json()))
-    write_attempts(directory, [(MS, Outcome.COMMITTED, ""), (2 * MS, CONFLICT, "40001")])
-    append_event(directory, {"event": "begin", "cell": 0, "begin_ns": WALL_NS})
-    if closed:
-        append_event(
-            directory, {"event": "window", "cell": 0, "begin_ns": WALL_NS, "end_ns": WALL_NS + 10**9}
-        )
-        append_event(directory, {"event": "verdict", "cell": 0, "checks": []})
-    append_health(directory, 0, {"wall_ns": WALL_NS + 1, "cell": 0, "lag_ms": 1.0, "cpu": 0.5})
-
-
-def test_a_run_directory_becomes_a_summary_file(tmp_path: Path) -> None:
-    """Written by the ledger, read back, summarised: summary.json holds the same values, without NaN."""
-    _write_run(tmp_path)
-    summary = summarise(read_run(tmp_path))
-    path = write_summary(tmp_path, summary)
-
-    assert json.loads(path.read_text()) == summary
-    assert summary["cells"][0]["attempts"]["total"] == 2
-    client = summary["cells"][0]["client"]
-    assert (client["cpu"], client["lag_ms_p99"], client["machine_cpu"]) == (0.5, 1.0, None)
-    assert summary["cells"][0]["seconds"] == 1.0
-    assert "cells" not in summary["run"]
-
-
-def test_what_the_rehearsal_found_is_a_warning_of_the_run(tmp_path: Path) -> None:
-    """As it was written into events.jsonl, before what the summary found itself."""
-    _write_run(tmp_path)
-    found = {"code": "keys_differ", "message": "run() wrote what draw() did not", "advice": "Say it."}
-    append_event(tmp_path, {"event": "rehearsal", "findings": [found]})
-    run = replace(read_run(tmp_path), torn_bytes=1)
-
-    assert [warning["code"] for warning in summarise(run)["warnings"]] == ["keys_differ", "torn_tail"]
-    assert summarise(run)["warnings"][0] == found
-
-
-def test_a_window_that_never_closed_ends_with_its_last_attempt(tmp_path: Path) -> None:
-    """A run that was killed keeps what it measured, and says that it was interrupted."""
-    _write_run(tmp_path, closed=False)
-    (found,) = summarise(read_run(tmp_path))["cells"]
-
-    assert found["attempts"]["total"] == 2
-    assert found["seconds"] == pytest.approx(0.002)
-    assert {"interrupted", "check_undecided"} <= {warning["code"] for warning in found["warnings"]}
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        (None, "cannot be read"),
-        ("{", "is not JSON"),
-        ('{"format": 1}', "does not describe a run"),
-        ('{"format": 2, "cells": [], "target": {}}', "format 2"),
-    ],
-)
-def test_a_foreign_directory_is_refused_in_one_line(tmp_path: Path, text: str | None, says: str) -> None:
-    """A missing, broken, foreign or newer run.json is a RunError that names the file."""
-    if text is not None:
-        (tmp_path / "run.json").write_text(text)
-    with pytest.raises(RunError, match=says) as caught:
-        read_run(tmp_path)
-
-    assert "run.json" in str(caught.value)
-    assert "\n" not in str(caught.value)
 
 
 def test_an_attempt_belongs_to_the_window_in_which_it_began() -> None:
@@ -310,15 +225,6 @@ def test_sqlstates_are_those_of_attempts_that_did_not_commit() -> None:
     assert _only_cell(run)["sqlstates"] == {"40001": 2, "54000": 1}
 
 
-def test_skew_comes_with_what_it_amounts_to() -> None:
-    """D_eff and p_max of the skew; both null, and nothing predicted, where its file is gone."""
-    uniform = _only_cell(run_of(steady_commits(200, 1.0)))
-    lost = _only_cell(run_of(steady_commits(200, 1.0), cells=[cell(skew="file:gone.csv")]))
-
-    assert (uniform["d_eff"], uniform["p_max"]) == (pytest.approx(100), pytest.approx(0.01))
-    assert (lost["d_eff"], lost["p_max"], lost["predicted"]["conflict_rate"]) == (None, None, None)
-
-
 @pytest.mark.parametrize(
     ("checks", "valid"),
     [((True, True), True), ((True, None), None), ((None, False, True), False), ((), None)],
@@ -330,71 +236,11 @@ def test_checks_merge_wrong_before_unknown_before_right(
     assert _only_cell(run_of([attempt(1, 1)], checks=checks))["verdict"]["valid"] is valid
 
 
-@pytest.mark.parametrize("retry", ["none", "full-jitter", "fixed:base=5ms,max=unlimited"])
-@pytest.mark.parametrize("users", [2, 16])
-def test_the_prediction_meets_a_measured_hot_row(retry: str, users: int) -> None:
-    """From the ledger of a simulated hot row, the closed form finds its rate to 3 points, goodput to 5 %."""
-    world = World(users, retry=retry)
-    attempts = simulate(world, 20_000, seed=2)
-    attempts["started"] += WALL_NS
-    attempts["scheduled"] += WALL_NS
-    end_ms = (int(attempts["started"].max()) - WALL_NS) / 1e6
-    planned = cell(skew="hot", keys=world.keys, users=users, retry=retry)
-    found = _only_cell(run_of(attempts, cells=[planned], window_ms=(end_ms / 10, end_ms)))
-
-    assert found["predicted"]["conflict_rate"] == pytest.approx(found["conflict_rate"]["value"], abs=0.03)
-    assert found["predicted"]["goodput_per_s"] == pytest.approx(found["goodput_per_s"]["value"], rel=0.05)
-
-
 def test_think_time_is_no_backoff_and_no_window() -> None:
     """A loop of 10 ms attempts and 40 ms of thought, stated in run.json, predicts one commit in 50 ms."""
     run = run_of(steady_commits(20, 1.0), think_s=0.04)
 
     assert _only_cell(run)["predicted"]["goodput_per_s"] == pytest.approx(20, rel=0.01)
-
-
-def test_a_key_spread_over_rows_is_as_many_keys() -> None:
-    """Four shards of one hot row are predicted as four hot rows; the skew keeps what it amounts to."""
-    sharded, hot4 = (
-        _only_cell(run_of(_busy(), cells=[cell(users=8, **settings)]))
-        for settings in ({"skew": "hot", "rows_per_key": 4}, {"skew": "hot:4"})
-    )
-
-    assert sharded["predicted"] == hot4["predicted"]
-    assert 0.2 < sharded["predicted"]["conflict_rate"] < 0.8
-    assert (sharded["d_eff"], sharded["p_max"]) == (1, 1)
-
-
-def test_rows_of_a_key_that_every_transaction_takes_are_one_draw() -> None:
-    """Two keys a transaction, one of them hot over four rows: it takes one of these, and not two."""
-    both, one = (
-        _only_cell(run_of(_busy(), cells=[cell(users=8, skew="hot", rows_per_key=4, keys_per_transaction=n)]))
-        for n in (2, 1)
-    )
-
-    assert both["predicted"] == one["predicted"]
-
-
-def test_nothing_is_predicted_where_transactions_write_other_than_they_draw() -> None:
-    """run.json says that the closed form does not apply."""
-    found = _only_cell(run_of(_busy(), cells=[cell(users=8, closed_form=False)]))
-
-    assert found["predicted"] == {"conflict_rate": None, "goodput_per_s": None}
-
-
-def test_nothing_is_predicted_of_a_budget() -> None:
-    """When it is spent depends on other transactions."""
-    found = _only_cell(run_of(_busy(), cells=[cell(users=8, retry="budget")]))
-
-    assert found["predicted"] == {"conflict_rate": None, "goodput_per_s": None}
-
-
-@pytest.mark.parametrize(("rejected", "predicted"), [(40, True), (41, False)])
-def test_nothing_is_predicted_where_many_are_rejected(rejected: int, predicted: bool) -> None:
-    """Up to 5 % of 800 attempts are within the model."""
-    found = _only_cell(run_of(_busy(rejected), cells=[cell(users=8)]))
-
-    assert (found["predicted"]["conflict_rate"] is not None) is predicted
 
 
 def test_a_cell_says_where_its_knobs_stand() -> None:
@@ -412,12 +258,3 @@ def test_cells_without_a_window_are_missed() -> None:
 
     assert [found["id"] for found in summary["cells"]] == [0]
     assert [warning["code"] for warning in summary["warnings"]] == ["cells_missing"]
-
-
-def test_a_summary_with_nan_is_refused(tmp_path: Path) -> None:
-    """NaN is no JSON; the file that was there before stays."""
-    (tmp_path / "summary.json").write_text("before")
-
-    with pytest.raises(ValueError, match="JSON"):
-        write_summary(tmp_path, {"cells": [np.nan]})
-    assert (tmp_path / "summary.json").read_text() == "before"
