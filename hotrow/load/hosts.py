@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import traceback
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
-from markupsafe import escape
+from hotrow.masking import hide_spellings, spellings
 
 HIDDEN = "***"
-LEAST_SECRET = 4
-"""Shorter passwords are not looked for in texts: they are part of too many words."""
+"""Stands for a password in the web form, whose text leads back to the real host."""
+MIN_SECRET = 4
+"""Characters. A shorter password is not searched for in pages and logs: it is part of too many words."""
 _OWN = re.compile(r"(local|plain)(:.*)?", re.DOTALL)
 _PARAMETER = re.compile(r"([?&])([^=&?]*)=([^&]*(?:&[^=&]*(?=&|$))*)")
 """A parameter of a URL; a piece without `=` belongs to the value before it."""
@@ -24,7 +24,7 @@ class Hosts:
 
     def __init__(self) -> None:
         self._real: dict[str, str] = {}
-        self._secrets: set[str] = set()
+        self._spellings: set[str] = set()
 
     def shown(self, host: str) -> str:
         """The text for a host, which `real` leads back to it; a text that was made here stays as it is."""
@@ -33,7 +33,8 @@ class Hosts:
         text, secrets = _hide(host)
         if secrets:
             self._real[text] = host
-            self._secrets.update(_spellings(host), *map(_spellings, secrets))
+            for secret in (host, *secrets):
+                self._spellings |= spellings(secret, MIN_SECRET)
         return text
 
     def real(self, shown: str) -> str:
@@ -46,9 +47,7 @@ class Hosts:
 
     def scrub(self, text: str) -> str:
         """A text without the hosts' passwords, in whichever spelling."""
-        for secret in sorted(self._secrets, key=len, reverse=True):
-            text = text.replace(secret, HIDDEN)
-        return text
+        return hide_spellings(text, self._spellings, HIDDEN)
 
 
 class Scrubbing(logging.Filter):
@@ -89,19 +88,3 @@ def _hide(host: str) -> tuple[str, list[str]]:
         return f"{mark}{name}={HIDDEN}"
 
     return _PARAMETER.sub(parameter, f"{scheme}://{login}{at}{place}"), secrets
-
-
-def _spellings(secret: str) -> set[str]:
-    """A secret as JSON, HTML, a URL and libpq's messages may show it; empty if it is too short."""
-    plain = {secret, unquote(secret)}
-    in_json = {json.dumps(word)[1:-1] for word in plain}
-    in_page = {_as_in_script(word) for word in in_json} | {str(escape(word)) for word in plain}
-    in_url = {quote(word, safe="") for word in plain}
-    in_python = {repr(word)[1:-1] for word in plain}
-    return {word for word in plain | in_json | in_page | in_url | in_python if len(word) >= LEAST_SECRET}
-
-
-def _as_in_script(text: str) -> str:
-    for letter in "<>&'":
-        text = text.replace(letter, f"\\u{ord(letter):04x}")
-    return text

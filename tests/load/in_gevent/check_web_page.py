@@ -345,6 +345,15 @@ def test_log_lines_and_their_tracebacks_have_no_password(capsys: pytest.CaptureF
     assert_hidden(told + "".join(lines.logs))
 
 
+def test_a_token_s_signature_is_hidden_as_in_messages() -> None:
+    """A page and a message are cleaned in one way; a page also hides passwords of four letters."""
+    hosts = Hosts()
+    hosts.shown("postgresql://ann:pw12@db/shop")
+
+    assert hosts.scrub("pw12 at db?X-Amz-Signature=abc&x=1") == "*** at db?X-Amz-Signature=***&x=1"
+    assert hosts.scrub("pw1") == "pw1"
+
+
 @pytest.mark.parametrize(
     ("host", "expected"),
     [("127.0.0.1", True), ("::1", True), ("localhost", True), ("", False), ("0.0.0.0", False), ("*", False)],  # noqa: S104
