@@ -1,8 +1,8 @@
 """Standard output and standard error that take any text, and whose loss changes no exit code.
 
-A locale or PYTHONIOENCODING may know few characters, an argument may hold bytes that are no text, the reader
-may close the pipe, as `head` does, and the disk may be full. At each of these Python would end in a traceback
-and with 1 or 120, which here would say that a gate failed.
+A locale or PYTHONIOENCODING may have few characters, an argument may hold bytes that are not text, the reader
+may close the pipe, as `head` does, and the disk may be full. Python would end with a traceback and exit code
+1 or 120, and 1 means here that a gate failed.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 
 class _Outlet(io.FileIO):
-    """A file descriptor that swallows what cannot be written, after saying so once.
+    """A file descriptor that drops text that cannot be written, after one message.
 
-    If whoever read it has gone, there is nothing to say: it had enough.
+    There is no message if the reader has closed the pipe: it has read all that it wanted.
     """
 
     def __init__(self, descriptor: int) -> None:
         super().__init__(descriptor, "wb", closefd=False)
         self.lost = False
-        """Whether something that somebody may have wanted is missing."""
+        """Whether text was dropped though the reader was there."""
 
     def write(self, data: Any, /) -> int:
         try:
@@ -46,9 +46,9 @@ class _Outlet(io.FileIO):
 
 
 def take_over() -> bool:
-    """Have this process's standard output and standard error take anything.
+    """Make this process's standard output and standard error take any text.
 
-    False, and nothing is done, if it was done already or others have taken them over, such as a test's.
+    Returns False and does nothing if they were replaced before, by this function or by a test.
     """
     if sys.stdout is not sys.__stdout__ or sys.stderr is not sys.__stderr__:
         return False
@@ -57,7 +57,7 @@ def take_over() -> bool:
 
 
 def is_lost() -> bool:
-    """Whether something could not be written to standard output, though its reader was there."""
+    """Whether text could not be written to standard output, though its reader was there."""
     if sys.stdout is None:
         return False
     sys.stdout.flush()
@@ -66,7 +66,7 @@ def is_lost() -> bool:
 
 
 def _sturdy(stream: TextIO | None, errors: str) -> TextIO | None:
-    """The stream anew; None, which it is if it was closed at the start, stays None."""
+    """The stream, made anew; None if the stream was closed when the process started."""
     if stream is None:
         return None
     stream.flush()
@@ -76,5 +76,5 @@ def _sturdy(stream: TextIO | None, errors: str) -> TextIO | None:
 
 
 def report_error(error: HotrowError) -> None:
-    """The one line that a refusal gets."""
+    """Print the one line of an error on standard error."""
     print(f"hotrow: {in_print(str(error))}", file=sys.stderr)

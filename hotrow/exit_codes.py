@@ -19,9 +19,9 @@ _WORST_FIRST = (ERROR, INVARIANT_VIOLATED, GATE_FAILED, NOT_USABLE, FINE)
 
 
 def worst(codes: Iterable[int]) -> int:
-    """The one that is said of all: an error before a violated invariant, a failed gate and an unusable run.
+    """The code that stands for all: an error before a violated invariant, a failed gate and an unusable run.
 
-    What is none of ours, such as the negative number of a signal, counts as an error.
+    A number that is no exit code of hotrow, such as the negative number of a signal, counts as an error.
     """
     known = [code if code in _WORST_FIRST else ERROR for code in codes]
     return min(known, key=_WORST_FIRST.index, default=FINE)

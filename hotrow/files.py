@@ -1,4 +1,4 @@
-"""Opening a file that somebody else may have put there: never a pipe or a device, which may never end."""
+"""Opening files of unknown origin: only regular ones, because a pipe or a device may never end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def open_regular(path: Path) -> BinaryIO:
     """Open a regular file to read its bytes, also through a symbolic link.
 
     Raises:
-        OSError: it cannot be opened, or it is a directory, pipe, socket or device; `strerror` says which.
+        OSError: the file cannot be opened, or is a directory, pipe, socket or device; `strerror` says why.
     """
     try:
         file = os.open(

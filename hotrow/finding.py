@@ -13,8 +13,8 @@ class Finding:
     message: str
     advice: str
     spoils: bool = False
-    """Whether it makes the measurement of its cell unusable."""
+    """Whether the finding makes the measurement of its cell unusable."""
 
     def as_json(self) -> dict[str, str]:
-        """As a warning stands in events.jsonl and summary.json."""
+        """The finding as a warning in events.jsonl and summary.json."""
         return {"code": self.code, "message": self.message, "advice": self.advice}

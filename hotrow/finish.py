@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-_LINES_MOST = 20
-"""About gates; a sweep has many cells."""
+_MAX_GATE_LINES = 20
+"""Lines about gates on the console: a sweep has many cells."""
 _MEANING = {
     FINE: "fine",
     GATE_FAILED: "a gate failed",
@@ -36,7 +36,7 @@ _MEANING = {
 
 
 def finish_run(directory: Path, gates: Gates) -> int:
-    """Summarise a run, judge it, draw it, say what was found and return the exit code of design.md."""
+    """Summarise, judge and draw a run, print the findings, and return its exit code (docs/exit-codes.md)."""
     summary, code = _judged(summarise(read_run(directory)), gates)
     write_summary(directory, summary)
     show(_console(), summary, write_reports(directory, summary))
@@ -45,52 +45,54 @@ def finish_run(directory: Path, gates: Gates) -> int:
     return code
 
 
-def report_run(directory: Path, given: Mapping[str, Any]) -> int:
-    """`finish_run` with the gates that the run was made with; those `given` (texts) take their places.
+def report_run(directory: Path, limits: Mapping[str, Any]) -> int:
+    """`finish_run` with the gates that the run was made with; `limits` (texts by option) replace them.
 
     Raises:
-        RunError: it is no run.
-        UsageError: a gate cannot be.
+        RunError: the directory is not a run.
+        UsageError: a gate has a limit that it does not take.
     """
-    return finish_run(directory, _gates(read_run(directory).meta, given))
+    return finish_run(directory, _gates(read_run(directory).meta, limits))
 
 
 def finish_side_by_side(
-    directories: Sequence[Path], out: Path, given: Mapping[str, Any] | None = None
+    directories: Sequence[Path], out: Path, limits: Mapping[str, Any] | None = None
 ) -> int:
-    """Draw several runs of one scenario on one page in `out`, say what was found, return the worst exit code.
+    """Draw several runs of one scenario on one page in `out`, print the findings, return the worst exit code.
 
-    Each is judged by its own gates; those `given` take their places.
+    Each run is judged by its own gates; `limits` (texts by option) replace them.
 
     Raises:
-        RunError: one of them is no run.
-        UsageError: they are not of one scenario, or one is given twice.
+        RunError: one of the directories is not a run.
+        UsageError: the runs are of several scenarios, or one is given twice.
     """
     if len({directory.resolve() for directory in directories}) < len(directories):
         raise UsageError("a run is given twice; give each once")
     runs = [read_run(directory) for directory in directories]
-    found = [_judged(summarise(run), _gates(run.meta, given or {})) for run in runs]
-    summary = merge([summary for summary, _ in found])
+    judgements = [_judged(summarise(run), _gates(run.meta, limits or {})) for run in runs]
+    summary = merge([summary for summary, _ in judgements])
     out.mkdir(parents=True, exist_ok=True)
     write_summary(out, summary)
     show(_console(), summary, write_reports(out, summary))
     for line in (*_judgement(summary["gates"]), *_warnings(summary)):
         print(f"hotrow: {line}", file=sys.stderr)
-    return worst(code for _, code in found)
+    return worst(code for _, code in judgements)
 
 
-def check_run(directory: Path, given: Mapping[str, Any], *, as_json: bool) -> int:
-    """Judge a run by its own gates, or those `given` in their places; return the exit code of design.md.
+def check_run(directory: Path, limits: Mapping[str, Any], *, as_json: bool) -> int:
+    """Judge a run by its own gates, and return its exit code (docs/exit-codes.md).
+
+    `limits` (texts by option) replace the run's own limits.
 
     Raises:
-        RunError: it is no run.
-        UsageError: a gate cannot be.
+        RunError: the directory is not a run.
+        UsageError: a gate has a limit that it does not take.
     """
     run = read_run(directory)
-    summary, code = _judged(summarise(run), _gates(run.meta, given))
+    summary, code = _judged(summarise(run), _gates(run.meta, limits))
     if as_json:
-        found = {"violations": _violations(summary), "warnings": _warnings(summary)}
-        print(json.dumps({"exit_code": code, **summary["gates"], **found}, indent=2))
+        findings = {"violations": _violations(summary), "warnings": _warnings(summary)}
+        print(json.dumps({"exit_code": code, **summary["gates"], **findings}, indent=2))
         return code
     lines = (
         *(f"violated: {line}" for line in violations(summary)),
@@ -103,11 +105,11 @@ def check_run(directory: Path, given: Mapping[str, Any], *, as_json: bool) -> in
     return code
 
 
-def _gates(meta: Mapping[str, Any], given: Mapping[str, Any]) -> Gates:
-    """The gates in a run's own options, each replaced by what is given instead."""
+def _gates(meta: Mapping[str, Any], limits: Mapping[str, Any]) -> Gates:
+    """The gates in a run's own options; `limits` replace them."""
     options = meta.get("options")
-    own = options if isinstance(options, Mapping) else {}
-    return Gates(**read_gates({**own, **{name: value for name, value in given.items() if value}}))
+    texts = options if isinstance(options, Mapping) else {}
+    return Gates(**read_gates({**texts, **{name: value for name, value in limits.items() if value}}))
 
 
 def _judged(summary: dict[str, Any], gates: Gates) -> tuple[dict[str, Any], int]:
@@ -118,14 +120,14 @@ def _judged(summary: dict[str, Any], gates: Gates) -> tuple[dict[str, Any], int]
 
 
 def _judgement(gates: Mapping[str, Any]) -> list[str]:
-    """Gates that were not passed, then those that were met but say little: a line each, up to a number."""
-    lines = [found["text"] for found in (*gates["breaches"], *gates["doubts"])]
-    more = len(lines) - _LINES_MOST
-    return [*lines[:_LINES_MOST], *([f"and {more} more gates; summary.json has all"] if more > 0 else [])]
+    """One line per gate that failed, then per gate that passed but says little: at most 20 lines."""
+    lines = [finding["text"] for finding in (*gates["breaches"], *gates["doubts"])]
+    more = len(lines) - _MAX_GATE_LINES
+    return [*lines[:_MAX_GATE_LINES], *([f"and {more} more gates; summary.json has all"] if more > 0 else [])]
 
 
 def _violations(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Every check that found wrong data, for a machine."""
+    """Every check that found wrong data, as JSON values."""
     names = ("name", "count", "first", "worst", "last")
     return [
         {"cell": cell["id"], **{name: check.get(name) for name in names}}
@@ -142,21 +144,21 @@ def _meaning(code: int, summary: Mapping[str, Any]) -> str:
 
 
 def _warnings(summary: Mapping[str, Any]) -> list[str]:
-    """Each kind of warning once, with the first cell that has it and how many others do."""
-    found: dict[str, list[str]] = {}
+    """One line per kind of warning: the first cell that has it, and how many more cells have it."""
+    messages: dict[str, list[str]] = {}
     for cell in summary["cells"]:
-        where = cell_name(cell, summary["cells"])
+        name = cell_name(cell, summary["cells"])
         for warning in cell["warnings"]:
-            found.setdefault(warning["code"], []).append(f"{where}: {warning['message']}")
+            messages.setdefault(warning["code"], []).append(f"{name}: {warning['message']}")
     for warning in summary["warnings"]:
-        found.setdefault(warning["code"], []).append(warning["message"])
+        messages.setdefault(warning["code"], []).append(warning["message"])
     return [
         f"{code}: {lines[0]}" + (f" (and {len(lines) - 1} more)" if len(lines) > 1 else "")
-        for code, lines in found.items()
+        for code, lines in messages.items()
     ]
 
 
 def _console() -> Console:
-    """The user's console; if output goes to a file or a log, lines of 120."""
+    """The user's console; lines of 120 characters if the output goes to a file."""
     console = Console()
     return console if console.is_terminal else Console(width=120)

@@ -1,4 +1,4 @@
-"""Being told to end, by SIGINT (Ctrl-C), SIGTERM or SIGHUP, while no load is running."""
+"""SIGINT (Ctrl-C), SIGTERM and SIGHUP while no load is running."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def listen(hear: Callable[[signal.Signals, FrameType | None], None]) -> None:
-    """Call `hear` at each of the signals, between two steps of the interpreter.
+    """Call `hear` when one of the signals comes, between two steps of the interpreter.
 
-    What is ignored stays ignored, such as SIGHUP under `nohup`.
+    A signal that is ignored stays ignored, such as SIGHUP under `nohup`.
     """
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
@@ -27,7 +27,7 @@ def listen(hear: Callable[[signal.Signals, FrameType | None], None]) -> None:
 
 
 def end_while_starting() -> None:
-    """From now on, until the load listens itself, a signal ends the process with one line and exit code 4."""
+    """On a signal, end the process with one line and exit code 4, until the load has its own handlers."""
 
     def end(number: signal.Signals, _: FrameType | None) -> None:
         sys.stderr.write(f"hotrow: interrupted by {number.name} while starting: nothing was measured\n")

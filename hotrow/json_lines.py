@@ -1,7 +1,7 @@
-"""Files of one JSON object per line, to which lines are only ever appended, and JSON that is strictly JSON.
+"""Files with one JSON object per line, which only grow, and a strict reader of JSON.
 
-A line may be torn because its writer was killed or the disk was full. The next line then begins on a line of
-its own, so that only the torn one is lost.
+A line is torn if its writer is killed or the disk is full. The next object then begins on a new line, so
+that only the torn one is lost.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-BYTES_MAX = 2**29
-"""Of one file that is read; a worker's health of a week is a tenth of it."""
-_DEPTH_MAX = 32
-"""Of objects and lists within one another; ours have five."""
+MAX_BYTES = 2**29
+"""Size of a file that is read. The health of a worker in a week takes a tenth of it."""
+_MAX_DEPTH = 32
+"""Levels of objects and lists within one another. Our own files have five."""
 
 
 @dataclass(frozen=True, slots=True)
 class JsonLines:
-    """What a file of JSON lines holds."""
+    """The content of a file of JSON lines."""
 
     objects: Sequence[dict[str, Any]] = ()
-    """In the file's order."""
+    """In the order of the file."""
     unreadable: int = 0
-    """How many lines are no JSON object; a last line without its line end is torn, and one of them."""
+    """Number of lines that are not a JSON object; a last line without a line end counts as one."""
 
 
 def append_json_line(path: Path, mapping: Mapping[str, Any]) -> None:
-    """Append `mapping` to `path` as one line of JSON. NaN is refused: absent is null.
+    """Append `mapping` to `path` as one line of JSON. NaN is refused: an absent number is null.
 
     Raises:
-        RunError: the file cannot be written; nothing of the line stands there, as far as that can be helped.
+        RunError: the file cannot be written. If possible, no part of the line is left in it.
         ValueError: a number is NaN or infinite.
     """
     line = (json.dumps(mapping, allow_nan=False) + "\n").encode()
@@ -55,7 +55,7 @@ def append_json_line(path: Path, mapping: Mapping[str, Any]) -> None:
 
 
 def _append(file: int, line: bytes) -> None:
-    """Append to a file that nobody else writes; what a full disk took of the line is taken back."""
+    """Append to a file that has no other writer; on a full disk, remove the part that was written."""
     size = os.fstat(file).st_size
     is_torn = size > 0 and os.pread(file, 1, size - 1) != b"\n"
     rest = memoryview(b"\n" + line if is_torn else line)
@@ -69,14 +69,14 @@ def _append(file: int, line: bytes) -> None:
 
 
 def read_json_lines(path: Path) -> JsonLines:
-    """The objects of a file; a line that is none is counted and left out.
+    """The objects of a file. A line that is not an object is counted and left out.
 
     Raises:
-        RunError: the file cannot be read, or is larger than `BYTES_MAX`.
+        RunError: the file cannot be read, or is larger than `MAX_BYTES`.
     """
-    *lines, torn = read_bounded(path, BYTES_MAX).split(b"\n")
+    *lines, torn = read_bounded(path, MAX_BYTES).split(b"\n")
     objects = [_object_in(line) for line in lines]
-    whole = [each for each in objects if each is not None]
+    whole = [item for item in objects if item is not None]
     return JsonLines(whole, unreadable=len(objects) - len(whole) + bool(torn))
 
 
@@ -88,33 +88,33 @@ def _object_in(line: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def read_bounded(path: Path, bytes_max: int) -> bytes:
-    """All bytes of a regular file of at most so many.
+def read_bounded(path: Path, max_bytes: int) -> bytes:
+    """All bytes of a regular file that has at most `max_bytes`.
 
     Raises:
-        RunError: it cannot be read, or is larger.
+        RunError: the file cannot be read, or is larger.
     """
     try:
         with open_regular(path) as file:
-            content = file.read(bytes_max + 1)
+            content = file.read(max_bytes + 1)
     except OSError as error:
         raise RunError(f"{path}: cannot be read ({error.strerror})") from error
-    if len(content) > bytes_max:
-        raise RunError(f"{path}: is larger than {bytes_max} bytes: it cannot be one of hotrow's")
+    if len(content) > max_bytes:
+        raise RunError(f"{path}: is larger than {max_bytes} bytes: it cannot be one of hotrow's")
     return content
 
 
 def parse_json(raw: bytes) -> Any:
-    """The value of a JSON text in UTF-8, fit to be written again; half a surrogate pair becomes `?`.
+    """The value of a JSON text in UTF-8, which can be written again; half a surrogate pair becomes `?`.
 
     Raises:
-        ValueError: it is not JSON; or it has NaN, infinity, a number beyond float64, or more than 32 levels.
+        ValueError: it is not JSON, has NaN, infinity or a number beyond float64, or more than 32 levels.
     """
     try:
         value = json.loads(raw.decode(), parse_constant=_refuse, parse_float=_finite)
     except RecursionError as error:
         raise ValueError("too deep") from error
-    if _depth(value) > _DEPTH_MAX:
+    if _depth(value) > _MAX_DEPTH:
         raise ValueError("too deep")
     if b"\\u" in raw:
         value = json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
@@ -133,11 +133,11 @@ def _finite(digits: str) -> float:
 
 
 def _depth(value: object) -> int:
-    """How many levels of objects and lists there are, found without recursion."""
+    """Number of levels of objects and lists, counted without recursion."""
     depth, level = 0, [value]
     while level := [inner for outer in level if isinstance(outer, dict | list) for inner in _inside(outer)]:
         depth += 1
-        if depth > _DEPTH_MAX:
+        if depth > _MAX_DEPTH:
             break
     return depth
 

@@ -1,4 +1,4 @@
-"""Knobs: what of a scenario can be turned, declared once, as class attributes of the scenario.
+"""Knobs: settings of a scenario, declared once, as class attributes of the scenario.
 
 ```
 class Counter(Scenario):
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 Plain = int | float | str
-"""How a value stands in run.json."""
+"""A value in run.json."""
 
-_MOST = 2**31
+_MAX_WHOLE = 2**31
 
 
 class Knob(ABC, Generic[Value]):
-    """One knob: its default, what it means, and which values it takes. Use one of the classes below."""
+    """One knob: its default, its meaning and the values it takes. Use one of the classes below."""
 
     name: str = ""
-    """As the scenario calls it; set by Python when the scenario's class is made."""
+    """The name of the class attribute; Python sets it when the scenario's class is made."""
 
     def __init__(self, default: str, meaning: str) -> None:
         self.default = default
-        """As one would write it on the command line."""
+        """The default as a text, as on the command line."""
         self.meaning = meaning
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -47,7 +47,7 @@ class Knob(ABC, Generic[Value]):
     @overload
     def __get__(self, scenario: object, owner: type) -> Value: ...
     def __get__(self, scenario: Any, owner: type) -> Any:
-        # Only where the scenario's __init__ did not turn it: what stands in an instance hides this.
+        # Only if the scenario's __init__ did not set it: a value in the instance hides this.
         return self if scenario is None else self.parse(self.default)
 
     @property
@@ -58,23 +58,23 @@ class Knob(ABC, Generic[Value]):
     @property
     @abstractmethod
     def allowed(self) -> str:
-        """Which values it takes, in words: `a whole number from 1 to 1000`."""
+        """The values it takes, in words: `a whole number from 1 to 1000`."""
 
     @property
     def choices(self) -> Sequence[str]:
-        """All its values, where they are few; the web form makes a drop-down of them."""
+        """All values, if there are few: the web form shows them as a drop-down list."""
         return ()
 
     @abstractmethod
     def parse(self, text: str) -> Value:
-        """The value that `text` means. Raises UsageError, which names the option and what is allowed."""
+        """The value of a text. Raises UsageError, which names the option and what is allowed."""
 
-    def read(self, given: object) -> Value:
-        """The value that a text, a number or an entry of run.json means. Raises as `parse`."""
-        return self.parse(str(given))
+    def read(self, value: object) -> Value:
+        """The value of a text, a number or an entry of run.json. Raises as `parse`."""
+        return self.parse(str(value))
 
     def plain(self, value: Value) -> Plain:
-        """The value as it stands in run.json and on the command line."""
+        """The value as in run.json and on the command line."""
         assert isinstance(value, int | float | str)  # noqa: S101 - a knob of another kind overrides this
         return value
 
@@ -85,14 +85,16 @@ class Knob(ABC, Generic[Value]):
 class Whole(Knob[int]):
     """A whole number."""
 
-    def __init__(self, default: int, meaning: str, *, least: int = 0, most: int = _MOST) -> None:
+    def __init__(self, default: int, meaning: str, *, least: int = 0, most: int = _MAX_WHOLE) -> None:
         super().__init__(str(default), meaning)
         self._least, self._most = least, most
 
     @property
     def allowed(self) -> str:
         """Its range."""
-        return f"a whole number from {self._least}" + ("" if self._most == _MOST else f" to {self._most}")
+        return f"a whole number from {self._least}" + (
+            "" if self._most == _MAX_WHOLE else f" to {self._most}"
+        )
 
     def parse(self, text: str) -> int:
         """Digits."""
@@ -114,7 +116,7 @@ class Share(Knob[float]):
         return "a share from 0 to 1"
 
     def parse(self, text: str) -> float:
-        """Any usual way to write a number."""
+        """A decimal number, with or without an exponent."""
         value = decimal_number(text)
         if value is None or not 0 <= value <= 1:
             raise self._refuse(text)
@@ -167,12 +169,12 @@ class Switch(Knob[bool]):
             raise self._refuse(text)
         return text == "on"
 
-    def read(self, given: object) -> bool:
-        """A word or a bool."""
-        return given if isinstance(given, bool) else self.parse(str(given))
+    def read(self, value: object) -> bool:
+        """The value of a word or a bool."""
+        return value if isinstance(value, bool) else self.parse(str(value))
 
     def plain(self, value: bool) -> Plain:
-        """As it is written."""
+        """The text on the command line."""
         return _ON_OFF[value]
 
 
@@ -181,7 +183,7 @@ class Duration(Knob[float]):
 
     @property
     def allowed(self) -> str:
-        """How it is written."""
+        """Its spelling."""
         return "a number and a unit, such as 50ms"
 
     def parse(self, text: str) -> float:
@@ -189,7 +191,7 @@ class Duration(Knob[float]):
         return parse_duration_s(text, option=self.flag)
 
     def plain(self, value: float) -> Plain:
-        """As it is written."""
+        """The text on the command line."""
         return format_duration(value)
 
 

@@ -92,7 +92,7 @@ def hide_spellings(text: str, words: Iterable[str], hidden: str = HIDDEN) -> str
 
 
 def spellings(secret: str, min_length: int = MIN_SECRET) -> set[str]:
-    """A secret as JSON, HTML, a script, a URL, Python and libpq write it, without spellings that are shorter."""
+    """A secret as JSON, HTML, a script, a URL, Python and libpq write it, without the short spellings."""
     plain = {secret, unquote(secret)}
     in_json = {json.dumps(word)[1:-1] for word in plain}
     in_html = {html.escape(word) for word in plain}

@@ -1,1 +1,1 @@
-"""The `hotrow` command: one file per command, all of them thin."""
+"""The `hotrow` command: one short file per command."""

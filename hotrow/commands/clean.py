@@ -1,4 +1,4 @@
-"""`hotrow clean` and `hotrow local clean`: thin; what they need is imported when they run."""
+"""`hotrow clean` and `hotrow local clean`. They import what they need when they run."""
 
 from __future__ import annotations
 
@@ -25,25 +25,31 @@ _STAND_IN = "local:rtt=0,commit=0"
 
 def _options(command: Command) -> Command:
     for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print as JSON; asks nothing."),
-        click.option("--unknown", "unknown_too", is_flag=True, help="Also remove those that may be running."),
+        click.option("--json", "as_json", is_flag=True, help="Print as JSON, and do not ask."),
+        click.option(
+            "--unknown",
+            "unknown_too",
+            is_flag=True,
+            help="Also remove schemas whose runs may still be going on.",
+        ),
         click.option("--yes", is_flag=True, help="Remove without asking."),
     ):
         command = option(command)
     return command
 
 
-@click.command("clean")
-@click.option("-H", "--host", required=True, help="local, plain, postgresql://… or dsql://…, as for a run.")
+@click.command("clean", short_help="Remove the schemas that ended runs left behind.")
+@click.option("-H", "--host", required=True, help="The database: local, plain, postgresql://… or dsql://…")
 @_options
 def clean(host: str, yes: bool, unknown_too: bool, as_json: bool) -> None:
-    """List the schemas that runs left on a target, and remove those whose runs have ended.
+    """List the schemas that runs left behind, and remove those whose runs have ended.
 
-    A run removes its schema at its end; one that was killed does not. Nothing is removed before the list was
-    shown and confirmed, and never the schema of a run that goes on. Whether a run goes on is unknown if it
-    was started on another machine and the server does not tell (docs/clean.md); --unknown removes those too.
+    A run removes its schema when it ends, but not if it is killed. This command shows the list and asks
+    before it removes anything. It never removes the schema of a run that is still going on. The state of a
+    run is unknown if it was started on another machine and the server does not reveal it (docs/clean.md);
+    --unknown removes those schemas too.
 
-    Exit code 0 also if there was nothing to remove or the answer was no; 2 if one could not be removed.
+    Exit code 0, also if there is nothing to remove or the answer is no; 2 if a schema cannot be removed.
 
     \b
     Example:
@@ -53,12 +59,12 @@ def clean(host: str, yes: bool, unknown_too: bool, as_json: bool) -> None:
     sys.exit(_clean(host, yes=yes, unknown_too=unknown_too, as_json=as_json))
 
 
-@click.command("clean")
+@click.command("clean", short_help="Remove the schemas that ended runs left behind.")
 @_options
 def local_clean(yes: bool, unknown_too: bool, as_json: bool) -> None:
     """List the schemas that runs left in the stand-in, and remove those whose runs have ended.
 
-    The server is started if need be. The same as `hotrow clean -H local`.
+    The server is started if it is not running. This is the same as `hotrow clean -H local`.
 
     \b
     Example:
@@ -74,15 +80,15 @@ def _clean(host: str, *, yes: bool, unknown_too: bool, as_json: bool) -> int:
     from hotrow.targets.target import parse_target, start  # noqa: PLC0415 - the same
 
     target = start(parse_target(host))
-    found = find_leftovers(target, BLOCKING)
-    chosen = list(removable(found, unknown_too=unknown_too))
+    leftovers = find_leftovers(target, BLOCKING)
+    chosen = list(removable(leftovers, unknown_too=unknown_too))
     if not as_json:
-        _show(found)
+        _show(leftovers)
     agreed = yes or (not as_json and bool(chosen) and _ask(len(chosen)))
     removed, failures = _remove(target, chosen) if agreed else (frozenset(), [])
     if as_json:
-        listed = [each.as_json(removed=each.maker.schema in removed) for each in found]
-        click.echo(json.dumps({"schemas": listed}, indent=2))
+        schemas = [leftover.as_json(removed=leftover.maker.schema in removed) for leftover in leftovers]
+        click.echo(json.dumps({"schemas": schemas}, indent=2))
     elif agreed:
         click.echo(f"Removed {len(removed)}.")
     for failure in failures:
@@ -91,7 +97,7 @@ def _clean(host: str, *, yes: bool, unknown_too: bool, as_json: bool) -> int:
 
 
 def _remove(target: Target, chosen: Sequence[Leftover]) -> tuple[frozenset[str], list[TargetError]]:
-    """Remove each; the names of those that are gone, and why others are not."""
+    """Remove the schemas. Returns the names of the removed ones, and the errors of the others."""
     from hotrow.tables.leftovers import remove  # noqa: PLC0415 - see the module
     from hotrow.targets.session import BLOCKING  # noqa: PLC0415 - the same
 
@@ -107,23 +113,23 @@ def _remove(target: Target, chosen: Sequence[Leftover]) -> tuple[frozenset[str],
 
 
 def _ask(number: int) -> bool:
-    """Whether to remove them. Whoever is no person at a terminal is not asked, and has not agreed."""
+    """Ask whether to remove the schemas. Without a terminal nobody is asked, and the answer is no."""
     if not sys.stdin.isatty():
         click.echo(f"Nothing was removed: add --yes to remove {number}.")
         return False
     return click.confirm(f"Remove {number}?")
 
 
-def _show(found: Sequence[Leftover]) -> None:
-    if not found:
+def _show(leftovers: Sequence[Leftover]) -> None:
+    if not leftovers:
         click.echo("No schema of a run is there.")
         return
-    width = max(len(each.maker.schema) for each in found)
+    width = max(len(leftover.maker.schema) for leftover in leftovers)
     click.echo(f"{'schema':<{width}}  {'began (UTC)':<16}  {'machine':<8}  {'process':>10}  {'run':<7}  size")
-    for each in found:
-        maker = each.maker
-        size = "-" if each.size_bytes is None else decimal(each.size_bytes)
+    for leftover in leftovers:
+        maker = leftover.maker
+        size = "-" if leftover.size_bytes is None else decimal(leftover.size_bytes)
         click.echo(
             f"{maker.schema:<{width}}  {maker.began:%Y-%m-%d %H:%M}  {maker.host:<8}  {maker.pid:>10}  "
-            f"{each.run_status.value:<7}  {size}"
+            f"{leftover.run_status.value:<7}  {size}"
         )

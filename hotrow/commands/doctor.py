@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hotrow.doctor.checks import Diagnosis
 
 
-@click.command(context_settings={"show_default": True})
+@click.command(short_help="Check a database before a run.", context_settings={"show_default": True})
 @click.option("-H", "--host", default="local", help="local, postgresql://… or dsql://…, as in a run.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with all measurements.")
 def doctor(host: str, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""The endpoint's part of `hotrow local`: `token`, `faults`, and what `up --endpoint` and `status` add."""
+"""The endpoint in `hotrow local`: the commands `token` and `faults`, and parts of `up` and `status`."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _ABOUT = {
     Fault.CONFLICT: "COMMIT, or a write outside of a transaction, gets 40001 OC000 and is rolled back.",
     Fault.SCHEMA_CONFLICT: "The same with OC001.",
     Fault.DROP_BEFORE: "The connection breaks before COMMIT reaches the server.",
-    Fault.DROP_DURING: "It breaks before the answer to COMMIT; a coin says if the server got it.",
+    Fault.DROP_DURING: "It breaks before the answer to COMMIT. A coin toss decides if the server got it.",
     Fault.DROP_AFTER: "It breaks after the server committed, before the client hears.",
-    Fault.UNAVAILABLE: "A statement gets XX000 server unavailable; a coin says if a COMMIT was applied.",
+    Fault.UNAVAILABLE: "A statement gets XX000 server unavailable. A coin toss decides if COMMIT works.",
     Fault.REFUSE: "A new connection is refused: waking up cluster, please retry later.",
     Fault.REJECT_TOKEN: "A good token is denied: access denied.",
     Fault.EXPIRE_TOKEN: "The same with the hint that its signature has expired.",
@@ -43,12 +43,14 @@ _GUESSABLE = (
 
 @click.command()
 @click.option("--user", default=ADMIN, show_default=True, help="The user that the token is for.")
-@click.option("--expires", default=900, show_default=True, help="Its life in seconds.")
-@click.option("--region", default="", help="The region that it is for; the first one unless told otherwise.")
+@click.option("--expires", default=900, show_default=True, help="Life of the token in seconds.")
+@click.option(
+    "--region", default="", help="The region that the token is for. If it is not given: the first region."
+)
 def token(user: str, expires: int, region: str) -> None:
     """Print a token, the password for the running endpoint.
 
-    Exit code 0; 2 where no endpoint runs.
+    Exit code 0; 2 if no endpoint is running.
 
     \b
     Example:
@@ -74,7 +76,9 @@ def _with_probabilities(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.command()
 @_with_probabilities
-@click.option("--delay", metavar="P:DURATION", help="An answer comes so much later: 0.1:200ms.")
+@click.option(
+    "--delay", metavar="P:DURATION", help="With probability P an answer comes later, such as 0.1:200ms."
+)
 @click.option(
     "--connect-rate",
     type=readable(_read_rate),
@@ -101,12 +105,12 @@ def _with_probabilities(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--off", is_flag=True, help="No faults.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object: faults, fired.")
 def faults(off: bool, as_json: bool, **options: Any) -> None:
-    """Let the running endpoint fail, at once and for all its connections, with probability P (0 to 1).
+    """Make the running endpoint fail, with probability P (0 to 1), or show its faults.
 
-    What is not named is off. Without any option: the faults in force, and how often each has fired since they
-    were set.
+    The faults hold at once and for all connections. Faults that are not named are switched off. Without an
+    option the command shows the faults in force, and how often each has fired since they were set.
 
-    Exit code 0; 2 where no endpoint runs.
+    Exit code 0; 2 if no endpoint is running.
 
     \b
     Example:
@@ -115,10 +119,10 @@ def faults(off: bool, as_json: bool, **options: Any) -> None:
       hotrow local faults
       hotrow local faults --off
     """  # noqa: D301 - click wants the character
-    given = {name: value for name, value in options.items() if value is not None}
-    if off and given:
+    values = {name: value for name, value in options.items() if value is not None}
+    if off and values:
         raise UsageError("--off means no faults: leave out the other options, or leave out --off")
-    report = ask_control(find_control(), _read_options(given) if given or off else None)
+    report = ask_control(find_control(), _read_options(values) if values or off else None)
     if as_json:
         fired = {fault.value: count for fault, count in report.fired.items()}
         click.echo(json.dumps({"faults": asdict(report.faults), "fired": fired}))
@@ -127,8 +131,8 @@ def faults(off: bool, as_json: bool, **options: Any) -> None:
         click.echo(line)
 
 
-def _read_options(given: dict[str, Any]) -> Faults:
-    values = dict(given)
+def _read_options(texts: dict[str, Any]) -> Faults:
+    values = dict(texts)
     if "delay" in values:
         share, _, duration = values["delay"].partition(":")
         values["delay"] = _read_share(share)
@@ -153,7 +157,7 @@ def _read_share(text: str) -> float:
 
 
 def _lines(report: FaultReport) -> list[str]:
-    """A row for each fault in force, and for each that has fired."""
+    """One line per fault in force: its value, and how often it has fired."""
     if not report.faults.any:
         return ["No faults are in force."]
     rows = [
@@ -203,7 +207,7 @@ def _read_each(text: str | None, count: int, option: str) -> list[float]:
 
 
 def start_endpoint(options: EndpointOptions) -> None:
-    """Start the endpoint, or find it running; print how to connect."""
+    """Start the endpoint if it is not running, and print how to connect."""
     ensure_endpoint(options)
     for endpoint in find_endpoints():
         click.echo(
@@ -217,7 +221,7 @@ def start_endpoint(options: EndpointOptions) -> None:
 
 
 def endpoint_facts() -> dict[str, str] | None:
-    """What `status --json` says about the endpoint, its first region; None where none runs."""
+    """The first region of the endpoint, for `status --json`; None if no endpoint is running."""
     return next((_facts(endpoint) for endpoint in find_endpoints()), None)
 
 

@@ -1,4 +1,4 @@
-"""`hotrow local …`: the stand-in and its endpoint by hand; a run on `-H local` starts the server itself."""
+"""`hotrow local …`: the stand-in and its endpoint by hand. A run on `-H local` starts the server itself."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from hotrow.standin.server import Server, ensure_up, shut_down
 from hotrow.standin.server import status as read_status
 
 
-@click.group()
+@click.group(short_help="Start and stop the stand-in, hotrow's own PostgreSQL.")
 def local() -> None:
-    """The stand-in: a PostgreSQL of hotrow's own, whose conflicts come at COMMIT.
+    """Start and stop the stand-in: a PostgreSQL with conflicts at COMMIT.
 
-    It listens on a Unix socket only; `up --endpoint` adds a TLS port for any client, with IAM tokens. Its
-    data lie in your cache folder, or in HOTROW_HOME. HOTROW_PG_BIN, the bin folder of a PostgreSQL 15 or
-    newer, replaces the one that came with hotrow.
+    The stand-in listens on a Unix socket only. `up --endpoint` adds a TLS port for any client, with IAM
+    tokens. The data is in your cache folder, or in HOTROW_HOME. To use another PostgreSQL (15 or newer) than
+    the one that came with hotrow, set HOTROW_PG_BIN to its bin folder.
 
     \b
     Example:
@@ -43,20 +43,23 @@ def local() -> None:
 
 
 @local.command()
-@click.option("--endpoint", is_flag=True, help="Also listen as Aurora DSQL does: TLS, a token as password.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), help="Port of the endpoint on the loopback; 0: any free one."
+    "--endpoint", is_flag=True, help="Also listen as Aurora DSQL does, with TLS and a token as the password."
+)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Port of the endpoint on 127.0.0.1. 0 takes any free port."
 )
 @click.option(
     "--rules/--no-rules",
     default=None,
-    help="Whether the endpoint refuses what Aurora DSQL refuses. It does unless told otherwise.",
+    help="Whether the endpoint refuses what Aurora DSQL refuses.  [default: rules]",
 )
 @click.option(
     "--region",
     "regions",
     multiple=True,
-    help="A region of the endpoint, with a port of its own; may be given again.  [default: us-east-1]",
+    help="A region of the endpoint, with its own port. Give it several times for several regions.  "
+    "[default: us-east-1]",
 )
 @click.option(
     "--rtt",
@@ -73,7 +76,7 @@ def local() -> None:
 @click.option(
     "--fsync/--no-fsync",
     default=None,
-    help="Whether COMMIT waits for the disk. A server that starts does, unless told otherwise.",
+    help="Whether COMMIT waits for the disk.  [default: fsync]",
 )
 def up(  # noqa: PLR0917 - click gives them by name
     endpoint: bool,
@@ -84,9 +87,9 @@ def up(  # noqa: PLR0917 - click gives them by name
     commit: str | None,
     fsync: bool | None,
 ) -> None:
-    """Start the server, or find it running; print how to connect.
+    """Start the server if it is not running, and print how to connect.
 
-    It stays up until `hotrow local down`. Exit code 0; 2 where it cannot start, or runs with the other fsync.
+    It runs until `hotrow local down`. Exit code 0; 2 if it cannot start, or is running with the other fsync.
 
     \b
     Example:
@@ -118,7 +121,7 @@ def down() -> None:
 
     Runs that use them lose their connections.
 
-    Exit code 0, also where it was not running; 2 where it cannot be stopped.
+    Exit code 0, also if it was not running; 2 if it cannot be stopped.
 
     \b
     Example:
@@ -141,9 +144,9 @@ def down() -> None:
     help="One JSON object: running, dsn, data_directory, server_version, fsync, endpoint, endpoints.",
 )
 def status(as_json: bool) -> None:
-    """Say whether the server runs, and where.
+    """Show whether the server is running, and where.
 
-    Exit code 0 whether it runs or not (read `running`); 2 where no PostgreSQL is found.
+    Exit code 0 whether it is running or not (see `running`); 2 if no PostgreSQL is found.
 
     \b
     Example:
@@ -181,9 +184,9 @@ def _facts(server: Server) -> dict[str, object]:
 @local.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def psql(arguments: tuple[str, ...]) -> None:
-    """Open psql on the server, started if need be; ARGUMENTS are psql's own.
+    """Open psql on the server. ARGUMENTS are those of psql.
 
-    Exit code: psql's.
+    The server is started if it is not running. The exit code is that of psql.
 
     \b
     Example:

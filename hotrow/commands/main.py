@@ -1,7 +1,7 @@
-"""The `hotrow` command: thin, one function a verb. What a verb needs is imported when it runs.
+"""The `hotrow` command and its shorter commands. Each imports what it needs when it runs.
 
-`sweep` imports locust, which patches the standard library and must come before psycopg; the other verbs
-never do.
+`sweep` imports Locust, which patches the standard library and must be imported before psycopg. The other
+commands do not import Locust.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ class _Group(click.Group):
         except (KeyboardInterrupt, click.Abort) as error:
             _refuse(ctx, f"interrupted by {error}" if str(error) else "interrupted", NOT_USABLE)
         except Exception as error:  # noqa: BLE001 - exit code 1 would say that a gate failed
-            told = in_a_line(error)
-            _refuse(ctx, hide_secrets(str(told), secrets_in(sys.argv)), told.exit_code)
+            refusal = in_a_line(error)
+            _refuse(ctx, hide_secrets(str(refusal), secrets_in(sys.argv)), refusal.exit_code)
 
 
 def _interrupt(number: signal.Signals, _: FrameType | None) -> None:
@@ -73,10 +73,18 @@ def _refuse(ctx: click.Context, reason: str, code: int) -> None:
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="hotrow")
 def main() -> None:
-    """Measure what happens to transactions when they meet on the same rows."""
+    """Measure what happens to transactions that meet on the same rows.
+
+    \b
+    Start here:
+      hotrow sweep counter              a first measurement, nothing to set up
+      hotrow scenarios                  the built-in transactions to choose from
+      hotrow sweep counter -H dsql://…  the same on your Aurora DSQL cluster
+      hotrow COMMAND --help             what a command does, with an example
+    """  # noqa: D301 - \b keeps click from joining the lines
 
 
-@main.command()
+@main.command(short_help="Write the report of a run again, or of several runs.")
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click_options(Where.REPORT)
 def report(runs: tuple[Path, ...], out: str | None, **limits: Any) -> None:
@@ -99,7 +107,7 @@ def report(runs: tuple[Path, ...], out: str | None, **limits: Any) -> None:
     sys.exit(finish_side_by_side(runs, PAGE_OUT.read(out) if out else beside, limits))
 
 
-@main.command()
+@main.command(short_help="Judge a run by its gates, with an exit code.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click_options(Where.CHECK)
 @click.option("--json", "as_json", is_flag=True, help="Print the judgement as JSON.")
@@ -130,7 +138,7 @@ def _read_price(text: str) -> float:
     return read_number("--dpu-price", text, above_least=True)
 
 
-@main.command(context_settings={"show_default": True})
+@main.command(short_help="Print what a run cost on Aurora DSQL.", context_settings={"show_default": True})
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
     "--dpu-price",
@@ -141,10 +149,10 @@ def _read_price(text: str) -> float:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def cost(run: Path, dpu_price: str, as_json: bool) -> None:
-    """Say what RUN on Aurora DSQL cost, from CloudWatch, and write cost.json into its directory.
+    """Print what RUN cost on Aurora DSQL, and write cost.json into its directory.
 
-    CloudWatch is some minutes late. Where it cannot be asked, or has nothing yet, one line says so.
-    Exit code 0 either way; 2 where RUN is no run.
+    The figures come from CloudWatch, some minutes after the run. If CloudWatch cannot be reached or has no
+    figures yet, one line says so. Exit code 0 in both cases; 2 if RUN is not a run.
 
     \b
     Example:
@@ -188,11 +196,11 @@ def _reckon_cost(directory: Path, price: float) -> dict[str, Any]:
     return reckon(run.attempts, metered, price, span)
 
 
-@main.command()
+@main.command(short_help="List the scenarios and their knobs.")
 @click.argument("path", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def scenarios(path: str | None, as_json: bool) -> None:
-    """List the built-in scenarios, or that of the file PATH, with their knobs.
+    """List the built-in scenarios and their knobs, or the scenario in the file PATH.
 
     \b
     Example:
@@ -212,17 +220,17 @@ def scenarios(path: str | None, as_json: bool) -> None:
         click.echo(json.dumps({kind.name: describe(kind) for kind in kinds}, indent=2))
         return
     for kind in kinds:
-        told = describe(kind)
-        click.echo(f"{kind.name:<12} {told['meaning']}")
-        for knob in told["knobs"]:
-            given = f"{knob['flag']} {knob['default']}"
-            click.echo(f"  {given:<22} {knob['meaning']} ({knob['allowed']})")
+        description = describe(kind)
+        click.echo(f"{kind.name:<12} {description['meaning']}")
+        for knob in description["knobs"]:
+            setting = f"{knob['flag']} {knob['default']}"
+            click.echo(f"  {setting:<22} {knob['meaning']} ({knob['allowed']})")
 
 
-@main.command()
+@main.command(short_help="Write a file to begin a scenario of your own.")
 @click.argument("name")
 def new(name: str) -> None:
-    """Write NAME.py, a scenario of your own to begin with, into this directory.
+    """Write NAME.py, the beginning of a scenario of your own, into this directory.
 
     \b
     Example:

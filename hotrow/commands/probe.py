@@ -20,7 +20,9 @@ _WIDTH = 160
 """The width of the table in columns if the output is not a terminal."""
 
 
-@click.command(context_settings={"show_default": True})
+@click.command(
+    short_help="Compare a database's answers with Aurora DSQL's.", context_settings={"show_default": True}
+)
 @click.option(
     "-H",
     "--host",

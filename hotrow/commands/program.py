@@ -1,4 +1,4 @@
-"""The `hotrow` program: it hears signals before anything that takes time is imported."""
+"""The `hotrow` program. It handles signals before it imports anything that takes time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The `sweep` command: its options, the knobs of its scenario, one run after another on several targets."""
+"""`hotrow sweep`: its options, the knobs of its scenario, and one run per target."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    context_settings={"show_default": True, "ignore_unknown_options": True, "allow_extra_args": True}
+    short_help="Measure a scenario at several skews and numbers of users.",
+    context_settings={"show_default": True, "ignore_unknown_options": True, "allow_extra_args": True},
 )
 @click.argument("scenario")
 @click_options(Where.SWEEP)
@@ -65,10 +66,10 @@ def sweep(ctx: click.Context, /, scenario: str, host: Sequence[str], **values: A
 
 
 def _refuse_lost_folder() -> None:
-    """Locust cannot do without a working directory.
+    """Locust needs a working directory.
 
     Raises:
-        UsageError: it was deleted.
+        UsageError: the working directory was deleted.
     """
     try:
         Path.cwd()
@@ -100,13 +101,13 @@ def _words(values: Mapping[str, Any]) -> list[str]:
 
 
 def _knob_words(kind: type[Scenario], words: Sequence[str]) -> list[str]:
-    """What click did not know, if it is of the scenario's knobs.
+    """The words that are knobs of the scenario, with their values; click does not know them.
 
     Raises:
-        UsageError: it is not; or a knob without a value.
+        UsageError: a word is not a knob, or a knob has no value.
     """
     flags = [knob.flag for knob in knobs_of(kind).values()]
-    told: list[str] = []
+    knob_words: list[str] = []
     rest = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
     while rest:
         flag, *rest = rest
@@ -114,8 +115,8 @@ def _knob_words(kind: type[Scenario], words: Sequence[str]) -> list[str]:
             raise UsageError(_unknown(flag, kind.name, flags))
         if not rest or rest[0] in flags:
             raise UsageError(f"{flag}: give it a value; `hotrow scenarios` says which it takes")
-        told += [flag, rest.pop(0)]
-    return told
+        knob_words += [flag, rest.pop(0)]
+    return knob_words
 
 
 def _unknown(word: str, scenario: str, flags: Sequence[str]) -> str:
@@ -130,10 +131,10 @@ def _own_flags() -> list[str]:
 
 
 def _one_after_another(scenario: str, hosts: Sequence[str], words: Sequence[str], out: Path) -> int:
-    """Run the sweep on every target, each in a process of its own, then draw what there is in one report.
+    """Run the sweep on every target, each in its own process, then draw all runs in one report.
 
     Locust patches the standard library and ends its process, so each run is forked before it is imported.
-    A signal ends the run that is going on properly, and those to come never begin.
+    A signal ends the present run in good order, and no further run begins.
     """
     from hotrow.finish import finish_side_by_side  # noqa: PLC0415 - only here
 
@@ -151,7 +152,7 @@ def _one_after_another(scenario: str, hosts: Sequence[str], words: Sequence[str]
 
 
 class _Runs:
-    """One child process after another, and the signals for whichever is there."""
+    """One child process after another; signals go to the present one."""
 
     def __init__(self) -> None:
         self.codes: list[int] = []
@@ -167,7 +168,7 @@ class _Runs:
         self._process = None
 
     def end(self, number: signal.Signals, _: FrameType | None) -> None:
-        """Pass a signal on to the run that is going on, and begin no other."""
+        """Pass a signal on to the present run, and begin no other."""
         self.ended = True
         if self._process is not None and self._process.pid is not None:
             with suppress(ProcessLookupError):
@@ -175,7 +176,7 @@ class _Runs:
 
 
 def _run_apart(words: Sequence[str]) -> None:
-    """Run Locust out of the terminal's reach, so that Ctrl-C comes to it once, from its parent."""
+    """Run Locust away from the terminal, so that Ctrl-C reaches it only once, from its parent."""
     os.setpgid(0, 0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     end_while_starting()

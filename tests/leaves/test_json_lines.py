@@ -139,4 +139,4 @@ def test_a_file_that_is_too_large(tmp_path: Path) -> None:
 
     with pytest.raises(RunError, match="larger than 10 bytes"):
         read_bounded(tmp_path / "x.jsonl", 10)
-    assert json_lines.BYTES_MAX > 10
+    assert json_lines.MAX_BYTES > 10
