@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -154,6 +155,18 @@ def test_scenarios_know_only_what_a_user_s_scenario_may_know() -> None:
     }
 
     assert ours == {"hotrow.scenario", "hotrow.errors", "hotrow.knob"}
+
+
+def test_no_two_modules_have_one_name() -> None:
+    """A name says which module is meant; only commands are named as what they do, and sessions as such."""
+    names = Counter(
+        module.rpartition(".")[2]
+        for module in HOUSE.modules
+        if module.startswith(("hotrow.", "analysis.", "reports.")) and room_of(module) != "hotrow.commands"
+    )
+
+    assert len(names) > 100
+    assert {name for name, count in names.items() if count > 1} <= {"sessions"}
 
 
 def _imported(module: str) -> set[str]:
