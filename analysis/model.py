@@ -106,7 +106,7 @@ def restarts_of(policy: Policy, attempt_s: float) -> Restarts:
 
 
 def survival(starts: Floats, spread: Floats) -> Floats:
-    """Probability that no other attempt commits a key within the conflict window, for any array of `starts`.
+    """Probability that no other attempt commits the same key within R, for any array of `starts`.
 
     `starts` is how many rival attempts begin on the key in a mean window (rate times R). They begin like a
     Poisson stream and end after windows of the distribution G, which `spread` gives in units of R. After a

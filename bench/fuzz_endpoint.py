@@ -15,8 +15,8 @@ import psutil
 import psycopg
 
 from hotrow.standin.endpoint.control import ask_control
+from hotrow.standin.endpoint.credentials import make_token
 from hotrow.standin.endpoint.faults import Faults
-from hotrow.standin.endpoint.keys import make_token
 from hotrow.standin.endpoint.lifecycle import Endpoint, find_endpoints
 from hotrow.standin.endpoint.running import find_control, find_folder, require_running
 from tests.support.wire_fuzz import Fuzz

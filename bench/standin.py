@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from hotrow.standin.binaries import find_binaries
-from hotrow.standin.endpoint.keys import make_token
+from hotrow.standin.endpoint.credentials import make_token
 from hotrow.standin.endpoint.lifecycle import ensure_endpoint, stop_endpoint
 from hotrow.standin.server import down, ensure_up
 

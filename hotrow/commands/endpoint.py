@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hotrow.commands.options import readable
+from hotrow.commands.click_options import readable
 from hotrow.errors import UsageError
 from hotrow.standin.endpoint.control import FaultReport, ask_control
+from hotrow.standin.endpoint.credentials import keys_are_guessable, make_token
 from hotrow.standin.endpoint.faults import Fault, Faults
-from hotrow.standin.endpoint.keys import keys_are_guessable, make_token
 from hotrow.standin.endpoint.latency import LatencyProfile
 from hotrow.standin.endpoint.lifecycle import Endpoint, EndpointOptions, ensure_endpoint, find_endpoints
 from hotrow.standin.endpoint.running import find_control

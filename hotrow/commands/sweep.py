@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hotrow.commands.options import click_options
+from hotrow.commands.click_options import click_options
 from hotrow.errors import UsageError
 from hotrow.exit_codes import ERROR, NOT_USABLE, worst
 from hotrow.interruption import end_while_starting, listen

@@ -15,7 +15,7 @@ from hotrow.run.ledger import append_event
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hotrow.load.options import Request
+    from hotrow.load.locust_options import Request
     from hotrow.load.progress import Progress
     from hotrow.run.clock import RunClock
     from hotrow.run.plan import Cell

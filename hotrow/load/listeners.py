@@ -22,7 +22,7 @@ from hotrow.load import locust_exit, locust_time
 from hotrow.load.board import Board
 from hotrow.load.channel import MODE
 from hotrow.load.conductor import Conductor
-from hotrow.load.options import check_host
+from hotrow.load.locust_options import check_host
 from hotrow.load.orphans import end_with_master
 from hotrow.load.run_maker import RunMaker
 from hotrow.load.signals import Ending

@@ -9,8 +9,8 @@ from hotrow.errors import HotrowError
 from hotrow.load.board import Setup
 from hotrow.load.current_run import CurrentRun, EventWriter
 from hotrow.load.gevent_waiting import COOPERATIVE
+from hotrow.load.locust_options import Request, read_request
 from hotrow.load.locustfile_scenario import locustfile_scenario
-from hotrow.load.options import Request, read_request
 from hotrow.load.progress import Progress
 from hotrow.run import directory as rundir
 from hotrow.run.clock import RunClock

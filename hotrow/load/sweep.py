@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from locust import LoadTestShape, events
 
 from hotrow.load import listeners
-from hotrow.load.options import add_arguments
+from hotrow.load.locust_options import add_arguments
 from hotrow.run.options import Where
 
 if TYPE_CHECKING:

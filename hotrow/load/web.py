@@ -21,7 +21,7 @@ from werkzeug.datastructures import ImmutableMultiDict
 from hotrow.console import report_error
 from hotrow.errors import UsageError
 from hotrow.load.hosts import HIDDEN, Hosts, Scrubbing
-from hotrow.load.options import check_form, is_sweep
+from hotrow.load.locust_options import check_form, is_sweep
 
 if TYPE_CHECKING:
     from flask import Response

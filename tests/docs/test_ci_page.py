@@ -25,7 +25,7 @@ VARIABLES = {"TARGET": "dsql://abc123.dsql.us-east-1.on.aws"}
 PARSE_LOCUST = """
 import sys
 from locust.argument_parser import get_parser
-import hotrow.load.options as ours
+import hotrow.load.locust_options as ours
 options = get_parser(default_config_files=[]).parse_args(sys.argv[1:])
 from scenarios.transfer import Transfer
 ours.read_request(options, Transfer())

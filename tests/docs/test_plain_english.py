@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 SUFFIXES = {".py", ".md", ".j2", ".html", ".sql", ".txt", ".probes"}
 FOLDERS = ("hotrow", "analysis", "reports", "scenarios", "locustfiles", "tests", "bench", "docs")
-MOST_CHARACTERS = 120
+MAX_CHARACTERS = 120
+MATRIX = "probe.md"
+"""Its table is printed by `hotrow probe --markdown`."""
 
 RATE = re.compile(
     r"\b(attempts|commits|transactions|times|rows|users|cells?|points?) a "
@@ -62,7 +64,7 @@ def test_lines_of_markdown_are_short() -> None:
         f"{page.name}:{number}: {len(line)} characters"
         for page in pages
         for number, line in enumerate(page.read_text().splitlines(), 1)
-        if len(line) > MOST_CHARACTERS
+        if len(line) > MAX_CHARACTERS and not (page.name == MATRIX and line.startswith("| "))
     ]
 
     assert len(pages) > 10

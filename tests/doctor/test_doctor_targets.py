@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from psycopg.conninfo import conninfo_to_dict
 
 from hotrow.commands.main import main
-from hotrow.standin.endpoint.keys import make_token
+from hotrow.standin.endpoint.credentials import make_token
 from hotrow.standin.endpoint.lifecycle import Endpoint, ensure_endpoint, stop_endpoint
 from hotrow.standin.endpoint.token import sign
 from tests.support.schemas import schemas_of_runs

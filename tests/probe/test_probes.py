@@ -16,7 +16,7 @@ from hotrow.commands.probe import probe as command
 from hotrow.probe.notation import Probe, Step, load_probes, parse
 from hotrow.probe.play import play
 from hotrow.probe.sessions import AnswerType
-from hotrow.standin.endpoint.keys import make_token
+from hotrow.standin.endpoint.credentials import make_token
 from hotrow.standin.endpoint.lifecycle import ensure_endpoint, stop_endpoint
 from hotrow.standin.endpoint.token import ADMIN
 from hotrow.targets.target import Target, parse_target, start

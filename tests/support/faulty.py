@@ -11,8 +11,8 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from hotrow.standin.endpoint.control import FaultReport, ask_control
+from hotrow.standin.endpoint.credentials import make_token
 from hotrow.standin.endpoint.faults import Fault, Faults
-from hotrow.standin.endpoint.keys import make_token
 from hotrow.standin.endpoint.lifecycle import EndpointOptions, ensure_endpoint, find_endpoints, stop_endpoint
 from hotrow.standin.endpoint.running import find_control
 from hotrow.targets.session import BLOCKING, Latency, PostgresSession

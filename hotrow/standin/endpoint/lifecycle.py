@@ -19,8 +19,8 @@ import psutil
 
 from hotrow.errors import TargetError
 from hotrow.standin.account import INHERITED_VARIABLES
+from hotrow.standin.endpoint.credentials import environment_credentials
 from hotrow.standin.endpoint.folder import HOST, READY, EndpointFolder, EndpointState, is_alive, read_state
-from hotrow.standin.endpoint.keys import environment_credentials
 from hotrow.standin.endpoint.latency import LatencyProfile
 from hotrow.standin.endpoint.running import find_folder
 from hotrow.standin.endpoint.token import ADMIN

@@ -10,7 +10,7 @@ from locust import argument_parser
 import hotrow.load.sweep  # noqa: F401 - declares our options and those of a sweep
 from hotrow.errors import UsageError
 from hotrow.knob import knobs_of
-from hotrow.load.options import CheckedText, add_arguments, check_host, read_request
+from hotrow.load.locust_options import CheckedText, add_arguments, check_host, read_request
 from hotrow.run.options import GATES, KEYS, MAX_P99_MS, RETRY, SKEW, USERS, Where, options_of
 from scenarios import ALL
 from tests.support.bad_options import FREE_TEXTS, bad_texts

@@ -18,8 +18,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from hotrow.standin.endpoint.credentials import make_token
 from hotrow.standin.endpoint.folder import EndpointFolder, read_credentials, read_state
-from hotrow.standin.endpoint.keys import make_token
 from hotrow.standin.endpoint.lifecycle import Endpoint, ensure_endpoint, stop_endpoint
 from hotrow.standin.endpoint.token import sign
 from hotrow.standin.endpoint.wire import build_message, build_startup

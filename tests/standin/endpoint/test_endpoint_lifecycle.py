@@ -17,8 +17,8 @@ from click.testing import CliRunner
 
 from hotrow.commands.local import local
 from hotrow.errors import TargetError, UsageError
+from hotrow.standin.endpoint.credentials import make_token
 from hotrow.standin.endpoint.folder import EndpointFolder, EndpointState, read_state
-from hotrow.standin.endpoint.keys import make_token
 from hotrow.standin.endpoint.lifecycle import (
     Endpoint,
     EndpointOptions,

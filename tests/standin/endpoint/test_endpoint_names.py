@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from hotrow.standin.endpoint.credentials import make_token
 from hotrow.standin.endpoint.error_names import hide_internal_names
-from hotrow.standin.endpoint.keys import make_token
 from hotrow.standin.endpoint.lifecycle import ensure_endpoint, stop_endpoint
 from hotrow.standin.endpoint.wire import build_message
 from hotrow.standin.rewriting.internal_names import hide_in_text

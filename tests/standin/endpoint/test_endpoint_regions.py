@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from hotrow.standin.endpoint.keys import make_token
+from hotrow.standin.endpoint.credentials import make_token
 from hotrow.standin.endpoint.latency import LatencyProfile
 from hotrow.standin.endpoint.lifecycle import EndpointOptions, find_endpoints
 from tests.support.commands import run

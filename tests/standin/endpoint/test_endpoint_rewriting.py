@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from hotrow.standin.endpoint.keys import make_token
+from hotrow.standin.endpoint.credentials import make_token
 from hotrow.standin.endpoint.lifecycle import EndpointOptions, ensure_endpoint, stop_endpoint
 
 if TYPE_CHECKING:

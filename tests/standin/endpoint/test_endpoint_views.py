@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from hotrow.standin.endpoint.keys import make_token
+from hotrow.standin.endpoint.credentials import make_token
 from hotrow.standin.endpoint.lifecycle import ensure_endpoint, stop_endpoint
 
 if TYPE_CHECKING:
