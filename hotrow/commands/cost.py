@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from hotrow.commands.options import readable
+from hotrow.commands.click_options import readable
 from hotrow.units import read_number
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from hotrow.commands.options import click_options
+from hotrow.commands.click_options import click_options
 from hotrow.run.options import PAGE_OUT, Where
 
 
