@@ -18,7 +18,7 @@ MAX_CLIENT_LAG_MS_P99 = 10.0
 MAX_CLIENT_CPU = 0.9
 """Share of one core. Above it the client, not the database, limits the rates."""
 MIN_CLOCK_STEP_MS = 100.0
-"""A synchronized clock is slewed by less than this in a second."""
+"""A synchronized clock is slewed by less than this per second."""
 MAX_MACHINE_CPU = 0.9
 """Share of all cores of the client's machine. Above it a process that wakes up finds no free core."""
 _MIN_STOOD_SHARE = 0.01

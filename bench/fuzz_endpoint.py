@@ -1,7 +1,7 @@
 """Sends 100,000 random, truncated and oversized messages to a running endpoint.
 
 From the root of the repository, after `hotrow local up --endpoint`: `python -m bench.fuzz_endpoint`. It fails
-if somebody was let in without a token, an answer did not come, or the endpoint grew or stopped serving.
+if a client got in without a token, if an answer did not come, or if the endpoint grew or stopped serving.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MAX_GROWTH_BYTES = 20_000_000
 
 
 def main() -> int:
-    """Send the messages; 1 if the endpoint grew by more than 20 MB meanwhile."""
+    """Send the messages; return 1 if the endpoint's memory grew by more than 20 MB after the first tenth."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
@@ -34,16 +34,17 @@ def main() -> int:
     generator = random.Random(options.seed)  # noqa: S311 - random bytes, no secrets
     fuzz = Fuzz(endpoint.port, make_token(life_s=86_400), generator)
     attack(fuzz, options.messages // 10)
-    settled = process.memory_info().rss
+    settled_bytes = process.memory_info().rss
     attack(fuzz, options.messages - options.messages // 10)
-    grown = process.memory_info().rss - settled
+    growth_bytes = process.memory_info().rss - settled_bytes
     ask_control(find_control(), Faults())  # the messages may have set faults
     with psycopg.connect(endpoint.dsn, password=make_token()) as connection:
         connection.execute("SELECT 1")
     print(
-        f"memory {settled / 1e6:.1f} MB, then {grown / 1e6:+.1f} MB; files {process.num_fds()}; still usable"
+        f"memory {settled_bytes / 1e6:.1f} MB, then {growth_bytes / 1e6:+.1f} MB; "
+        f"files {process.num_fds()}; still usable"
     )
-    return int(grown > MAX_GROWTH_BYTES)
+    return int(growth_bytes > MAX_GROWTH_BYTES)
 
 
 def find() -> tuple[Endpoint, psutil.Process]:

@@ -1,7 +1,7 @@
-"""100,000 texts per parser of the command line: each is a value or one line, within bounded time and memory.
+"""Gives 100,000 random texts to each parser of the command line, and measures time and memory.
 
-From the root of the repository: `python -m bench.fuzz_parsers`. Fails if one raises anything else than a
-UsageError of one printable line, or a text takes longer than a second.
+From the root of the repository: `python -m bench.fuzz_parsers`. It fails if a parser raises anything other
+than a UsageError of one printable line, or needs more than 1 s for a text.
 """
 
 from __future__ import annotations
@@ -14,25 +14,26 @@ import time
 
 from tests.support.parser_fuzz import PARSERS, Parser, refused, text_for
 
-SECONDS_MAX = 1.0
+MAX_SECONDS = 1.0
 HUGE = 1_000_000
+"""Characters of a huge text."""
 
 
 def main() -> int:
     """Try every parser; return 1 if one was too slow."""
-    wanted = argparse.ArgumentParser(description=__doc__)
-    wanted.add_argument("--texts", type=int, default=100_000)
-    wanted.add_argument("--seed", type=int, default=1)
-    given = wanted.parse_args()
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--texts", type=int, default=100_000)
+    arguments.add_argument("--seed", type=int, default=1)
+    options = arguments.parse_args()
     slowest_s = max(
-        _try(name, parser, given.texts, random.Random(f"{given.seed} {name}"))  # noqa: S311 - chosen texts, no secrets
+        _try(name, parser, options.texts, random.Random(f"{options.seed} {name}"))  # noqa: S311 - random texts, no secrets
         for name, parser in PARSERS.items()
     )
-    return int(slowest_s > SECONDS_MAX)
+    return int(slowest_s > MAX_SECONDS)
 
 
 def _try(name: str, parser: Parser, texts: int, rng: random.Random) -> float:
-    """Print the results for this number of texts, every 1,000th of them huge; return the longest time."""
+    """Print the results for `texts` texts, of which every 1,000th is huge; return the longest CPU time."""
     longest_s, refusals, began_s = 0.0, 0, time.perf_counter()
     for number in range(texts):
         text = text_for(parser, rng, huge=HUGE if number % 1000 == 0 else 0)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from locust.argument_parser import LocustArgumentParser
 
 SPAWN_PER_S = 100.0
-"""Aurora DSQL accepts 100 new connections a second."""
+"""Aurora DSQL accepts 100 new connections per second."""
 
 
 @events.init_command_line_parser.add_listener
@@ -29,7 +29,7 @@ class SweepShape(LoadTestShape):
     use_common_options = False
 
     def tick(self) -> tuple[int, float] | None:
-        """Users wanted and how many of them a second; None at the end."""
+        """The wanted number of users, and how many may start per second; None at the end."""
         assert self.runner is not None  # noqa: S101 - Locust sets it before it ticks
         conductor = listeners.context_of(self.runner.environment).conductor
         assert conductor is not None  # noqa: S101 - a shape ticks only where the run is led

@@ -37,33 +37,27 @@ CHECKS = [name for path in sorted(FOLDER.glob("check_*.py")) for name in _names(
 
 @pytest.fixture(scope="module")
 def failures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    """By check: what failed in it; a check that did not run is not there."""
+    """The error messages of each check; a check that did not run has no entry."""
     report = tmp_path_factory.mktemp("gevent") / "report.xml"
     words = ["-o", "python_files=check_*.py", "-p", "no:cacheprovider", f"--junitxml={report}", str(FOLDER)]
-    words += [
-        "-W",
-        "ignore:Unclosed context:ResourceWarning",
-    ]  # Locust never closes them
+    words += ["-W", "ignore:Unclosed context:ResourceWarning"]  # Locust never closes its contexts
     done = subprocess.run(
         [sys.executable, "-c", START, *words],
         cwd=ROOT,
-        env={
-            **os.environ,
-            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-        },  # Locust brings one
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},  # Locust has a plugin for pytest
         capture_output=True,
         text=True,
         timeout=300,  # a hang; it takes 15 s of CPU, and a busy machine gives it little
         check=False,
     )
     assert report.exists(), done.stdout + done.stderr
-    found: dict[str, list[str]] = {}
+    messages: dict[str, list[str]] = {}
     for case in ET.parse(report).iter("testcase"):  # noqa: S314 - pytest has just written it
         name = f"{case.get('classname', '').rpartition('.')[2]}::{case.get('name', '').partition('[')[0]}"
-        found.setdefault(name, []).extend(
-            each.text or "" for kind in ("failure", "error", "skipped") for each in case.iter(kind)
+        messages.setdefault(name, []).extend(
+            failure.text or "" for kind in ("failure", "error", "skipped") for failure in case.iter(kind)
         )
-    return found
+    return messages
 
 
 def test_there_are_checks() -> None:

@@ -1,4 +1,4 @@
-"""`locust -f …`, headless: every locustfile runs, checks itself, meets its gates and ends properly."""
+"""`locust -f …`, headless: every locustfile runs, passes its check and its gates, and ends properly."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ SMOKE = {
     "sweep": ["--scenario", "counter", "--levels", "1,2", "--duration", "1s", "--shards", "1,4"],
     "write_skew": [*FOUR_USERS, "--for-update", "on"],
 }
-"""What a smoke run says where four users for two seconds are not the thing."""
+"""The options of the smoke runs that need others than `FOUR_USERS`."""
 QUICK = ["--headless", "-H", "local", "--warmup", "200ms", "--keys", "100", "--only-summary"]
 
 pytestmark = pytest.mark.usefixtures("hotrow_home")
 
 
 def test_every_scenario_has_a_locustfile() -> None:
-    """And so a run in this file, which takes whatever lies in the folder; none is left without."""
+    """So every scenario has a smoke run below, because the smoke runs take every file in the folder."""
     assert {stem.replace("_", "-") for stem in STEMS} == {*ALL, "sweep"}
     assert set(SMOKE) <= set(STEMS)
 
 
 def test_no_locustfile_hides_a_module() -> None:
-    """A locustfile's stem becomes a top-level module, so it must be nobody else's name."""
+    """A locustfile's stem becomes a top-level module, so no other module may have this name."""
     ours = {path.name for path in ROOT.iterdir() if (path / "__init__.py").exists()}
 
     assert not set(STEMS) & (set(sys.stdlib_module_names) | ours)
@@ -45,7 +45,7 @@ def test_no_locustfile_hides_a_module() -> None:
 
 @pytest.mark.parametrize("stem", STEMS)
 def test_locustfile(stem: str, tmp_path: Path) -> None:
-    """Two seconds of it commit something, leave every invariant valid, and exit 0."""
+    """A run of two seconds commits transactions, leaves every invariant valid, and exits with 0."""
     done = run(
         "locust", "-f", f"locustfiles/{stem}.py", *QUICK, *SMOKE.get(stem, FOUR_USERS), "--out", str(tmp_path)
     )
@@ -57,7 +57,7 @@ def test_locustfile(stem: str, tmp_path: Path) -> None:
 
 
 def test_a_gate_that_fails_is_named_and_exits_1(tmp_path: Path) -> None:
-    """On one hot row the conflict rate is far above 1 %, and the command says which gate that broke."""
+    """On one hot row the conflict rate is far above 1 %, and the message names the gate."""
     words = ["-u", "8", "-r", "8", "-t", "3s", "--skew", "hot", "--max-conflict-rate", "0.01"]
 
     done = run("locust", "-f", "locustfiles/transfer.py", *QUICK, *words, "--out", str(tmp_path))
@@ -67,7 +67,7 @@ def test_a_gate_that_fails_is_named_and_exits_1(tmp_path: Path) -> None:
 
 
 def test_a_gate_that_holds_exits_0(tmp_path: Path) -> None:
-    """A gate of 1.0 cannot be broken, whatever conflicted."""
+    """A conflict rate cannot exceed 1.0."""
     words = ["-u", "8", "-r", "8", "-t", "3s", "--skew", "hot", "--max-conflict-rate", "1.0"]
 
     done = run("locust", "-f", "locustfiles/transfer.py", *QUICK, *words, "--out", str(tmp_path))
@@ -91,18 +91,18 @@ def test_workers_draw_different_keys(tmp_path: Path) -> None:
 
 
 def test_users_that_think_do_not_start_in_step(tmp_path: Path) -> None:
-    """Let in together, each begins at its own point of the think time; seeded, so the spread is known."""
+    """Users who start together begin at different points of the think time. The seed fixes the spread."""
     words = ["-u", "8", "-r", "8", "-t", "4s", "--think", "2s", "--out", str(tmp_path)]
 
     run("locust", "-f", "locustfiles/counter.py", *QUICK, *words)
 
     attempts = read_ledger(only_run(tmp_path)).attempts
     first_ns = np.array([attempts["started"][attempts["user"] == user].min() for user in range(8)])
-    assert np.ptp(first_ns) > 1e9  # by what they draw 1.7 s; in step it would be some milliseconds
+    assert np.ptp(first_ns) > 1e9  # the seed makes it 1.7 s; in step it would be some milliseconds
 
 
-def test_a_run_that_ended_before_its_users_had_come_is_not_usable(tmp_path: Path) -> None:
-    """Four users at one a second are not there after two seconds: nothing is said of four users."""
+def test_a_run_that_ended_before_all_users_had_started_is_not_usable(tmp_path: Path) -> None:
+    """At one user per second four users have not started after two seconds, so there are no figures."""
     words = ["-u", "4", "-r", "1", "-t", "2s", "--out", str(tmp_path)]
 
     done = run("locust", "-f", "locustfiles/counter.py", *QUICK, *words)
@@ -113,23 +113,23 @@ def test_a_run_that_ended_before_its_users_had_come_is_not_usable(tmp_path: Path
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
-def test_a_sweep_that_is_told_to_end_ends_properly(sent: signal.Signals, tmp_path: Path) -> None:
-    """It summarises what it has and says that cells are missing, without a traceback."""
+def test_a_sweep_that_gets_a_signal_ends_properly(sent: signal.Signals, tmp_path: Path) -> None:
+    """The finished part is summarised, and the message says that cells are missing, without a traceback."""
     cells = ["--users", "2,4", "--duration", "60s", "--warmup", "100ms", "--keys", "100"]
     process = start("hotrow", "sweep", "counter", *cells, "--out", str(tmp_path))
     _wait_for_attempts(tmp_path, process.pid)
 
     process.send_signal(sent)
-    _, said = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=60)
 
-    assert process.returncode == 4, said
-    assert "Traceback" not in said
+    assert process.returncode == 4, errors
+    assert "Traceback" not in errors
     (cell,) = summary_of(only_run(tmp_path))["cells"]
     assert cell["verdict"]["valid"] is True
 
 
 def test_sigterm_still_leaves_a_report(tmp_path: Path) -> None:
-    """A run without a time limit that is told to end summarises what it has."""
+    """A run without a time limit is summarised when it gets SIGTERM."""
     words = ["-u", "2", "-r", "2", "--out", str(tmp_path)]
     process = start("locust", "-f", "locustfiles/counter.py", *QUICK, *words)
     _wait_for_attempts(tmp_path, process.pid)
@@ -154,18 +154,18 @@ def test_a_run_whose_server_was_killed_is_summarised_and_not_usable(home: Path, 
 
     crash(int(postmaster.read_text().split()[0]))
     process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=60)
 
-    assert process.returncode == 4, said
-    assert "Traceback" not in said
-    assert "hotrow: cannot read the tables of counter" in said
+    assert process.returncode == 4, errors
+    assert "Traceback" not in errors
+    assert "hotrow: cannot read the tables of counter" in errors
     (cell,) = summary_of(only_run(tmp_path))["cells"]
     assert cell["transactions"]["committed"] > 0
     assert cell["verdict"]["valid"] is None
 
 
 def _wait_for_attempts(out: Path, pid: int) -> None:
-    """Until the interval is open and attempts are on disk: files are the only sign that a process gives."""
+    """Wait until the interval is open and attempts are on disk; only the files show this from outside."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         for directory in out.iterdir() if out.exists() else ():

@@ -53,7 +53,7 @@ def runner() -> Runner:
 @pytest.fixture
 def board(runner: Runner, tmp_path: Path) -> Board:
     """A board in a run of one cell, which is open."""
-    made = Board(runner)  # type: ignore[arg-type]  # as much of a runner as a board uses
+    made = Board(runner)  # type: ignore[arg-type]  # the part of a runner that a board uses
     runner.send_message(TO_WORKERS, message(1, setup=setup_message(tmp_path, cells())))
     runner.send_message(TO_WORKERS, message(2, open=0))
     return made
@@ -137,7 +137,7 @@ def test_a_disk_that_stays_full_ends_the_run(
     assert board.cell is None
 
 
-def test_what_the_master_asks_and_cannot_be_done_is_told(runner: Runner, tmp_path: Path) -> None:
+def test_a_request_of_the_master_that_fails_is_reported(runner: Runner, tmp_path: Path) -> None:
     """An example is a ledger that exists already. Locust would only log it, and the master would wait."""
     (tmp_path / "attempts-0.bin").write_bytes(b"")
     Board(runner)  # type: ignore[arg-type]  # the same
@@ -148,7 +148,7 @@ def test_what_the_master_asks_and_cannot_be_done_is_told(runner: Runner, tmp_pat
     assert "attempts-0.bin" in last(runner)["failed"]
 
 
-def test_the_first_failure_is_the_one_that_is_told(board: Board, runner: Runner) -> None:
+def test_the_first_failure_is_the_reported_one(board: Board, runner: Runner) -> None:
     """Its message and exit code go to the master; a later error adds nothing."""
     board.fail(UsageError("draw() cannot"))
     board.fail(RunError("and so on"))
@@ -158,7 +158,7 @@ def test_the_first_failure_is_the_one_that_is_told(board: Board, runner: Runner)
     assert [state["failed"] for state in runner.sent[TO_MASTER] if state["failed"]] == ["draw() cannot"]
 
 
-def test_closing_waits_for_what_is_in_flight(board: Board, tmp_path: Path) -> None:
+def test_closing_waits_for_attempts_in_flight(board: Board, tmp_path: Path) -> None:
     """An attempt that ends while the board closes is in the file."""
     assert board.ledger is not None
     assert board.admit(board.wait_for_cell())
@@ -172,7 +172,7 @@ def test_closing_waits_for_what_is_in_flight(board: Board, tmp_path: Path) -> No
     assert len(read_ledger(tmp_path).attempts) == 1
 
 
-def test_ready_counts_only_who_was_ready(board: Board) -> None:
+def test_ready_counts_only_users_that_were_ready(board: Board) -> None:
     """A user that was stopped before it had connected does not lower the count."""
     from hotrow.load.user import ContentionUser  # noqa: PLC0415 - declares options when it is subclassed
 
@@ -206,7 +206,7 @@ def test_a_pause_that_begins_as_the_gate_closes_ends(board: Board, runner: Runne
     assert later.value is False
 
 
-def test_users_are_dealt_anew_if_those_who_left_were_of_one_region(board: Board) -> None:
+def test_users_are_spread_anew_if_the_users_who_left_were_of_one_region(board: Board) -> None:
     """Five users, four of them in one region, become three and two; no other user moves."""
     board._users_of_region = [0, 0]
     users = [board.enter_region() for _ in range(8)]
@@ -256,7 +256,7 @@ def test_a_user_that_connects_longer_than_its_cell_runs_nothing_in_it(
     assert began == []
 
 
-def test_messages_are_obeyed_one_at_a_time(
+def test_messages_are_handled_one_at_a_time(
     runner: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If the run ends while this process prepares for it, a whole, empty file remains."""

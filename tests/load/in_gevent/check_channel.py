@@ -1,4 +1,4 @@
-"""The channel between master and workers: who does not know the key is not heard and hears nothing."""
+"""The channel between master and workers: messages without the key are dropped."""
 
 from __future__ import annotations
 
@@ -36,33 +36,33 @@ def _server(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> zmqrpc.Server:
         return zmqrpc.Server("127.0.0.1", 0)
 
 
-def test_only_who_knows_the_key_is_heard(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A plain client and one with another key send `client_ready` first, and only the worker's arrives."""
+def test_messages_without_the_key_are_dropped(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plain client and one with another key send `client_ready` first; only the worker's arrives."""
     server = _server(keys, monkeypatch)
     strangers = [
         _client(None, server.port, "plain", monkeypatch),
         _client(Keys.new(), server.port, "wrong", monkeypatch),
     ]
     for stranger in strangers:
-        with suppress(zmq.ZMQError):  # its connection may be refused by now
+        with suppress(zmq.ZMQError):  # its connection may already be refused
             stranger.socket.send(Message("client_ready", "2", "stranger").serialize(), zmq.NOBLOCK)
-    gevent.sleep(0.3)  # they have had their time; the worker is heard at once
+    gevent.sleep(0.3)  # time enough for their messages; the worker's arrives at once
     worker = _client(keys, server.port, "worker", monkeypatch)
     worker.send(Message("client_ready", "2", "worker"))
 
-    heard: list[Any] = []
-    with gevent.Timeout(20, AssertionError("the worker was not heard")):
-        heard.append(server.recv_from_client())
+    received: list[Any] = []
+    with gevent.Timeout(20, AssertionError("the worker's message did not arrive")):
+        received.append(server.recv_from_client())
     with gevent.Timeout(0.3, exception=False):
-        heard.append(server.recv_from_client())
+        received.append(server.recv_from_client())
 
-    assert [name for name, _ in heard] == ["worker"]
+    assert [name for name, _ in received] == ["worker"]
     for socket in (server, worker, *strangers):
         socket.close(linger=0)
 
 
 def test_answers_come_back(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the master sends to its worker arrives."""
+    """The master's answer reaches the worker."""
     server = _server(keys, monkeypatch)
     worker = _client(keys, server.port, "worker", monkeypatch)
     worker.send(Message("client_ready", "2", "worker"))
@@ -77,7 +77,7 @@ def test_answers_come_back(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_keys_follow_from_the_secret() -> None:
-    """The same on every machine, another for another secret, and never the secret itself."""
+    """The same secret gives the same keys on every machine; another secret gives other keys."""
     assert Keys.from_secret(LONG) == Keys.from_secret(LONG)
     assert Keys.from_secret(LONG) != Keys.from_secret(LONG + "!")
     assert zmq.curve_public(Keys.from_secret(LONG).private) == Keys.from_secret(LONG).public
@@ -97,17 +97,17 @@ def test_keys_follow_from_the_secret() -> None:
     ],
 )
 def test_mode(words: list[str], variables: dict[str, str], expected: Mode) -> None:
-    """As Locust will read the command line; forked workers of a remote master need its secret."""
+    """The command line is read as Locust reads it; forked workers of a remote master need its secret."""
     assert read_mode(words, variables) == expected
 
 
 @pytest.mark.parametrize("secret", [None, "", "short"])
 def test_processes_that_were_started_one_by_one_need_a_secret(secret: str | None) -> None:
-    """One line names the variable."""
+    """The message names the environment variable."""
     with pytest.raises(UsageError, match="HOTROW_SECRET"):
         keys_for(Mode(forks=False, spreads=True), secret)
 
 
 def test_two_runs_get_two_ports() -> None:
-    """Nobody listens there, and not on the default that another run may have."""
+    """A free port that is not Locust's default, because another run may use that one."""
     assert free_port() != 5557

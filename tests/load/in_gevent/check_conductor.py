@@ -1,4 +1,4 @@
-"""The conductor: however a run ends, its cell, its verdict and its exit code say what happened."""
+"""The conductor: the cell, the verdict and the exit code for every way in which a run can end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _read_no_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
-    """There are no workers, so there is no file: a ledger with no attempts."""
+    """An empty ledger, because there are no workers and no files."""
     import numpy as np  # noqa: PLC0415 - only here
 
     from hotrow.attempt.record import ATTEMPT  # noqa: PLC0415 - the same
@@ -33,21 +33,21 @@ def _read_no_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Worker(Runner):
-    """A runner whose one worker does at once what it is told."""
+    """A runner whose only worker answers every message at once; `overrides` change the answers."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.said: dict[str, Any] = {}
+        self.overrides: dict[str, Any] = {}
 
     def send_message(self, kind: str, data: dict[str, Any], client_id: str | None = None) -> None:
         super().send_message(kind, data, client_id)
         if TO_MASTER in self.listeners:
             ready = {"ready": 2, "records": 0, "ended": data["end"], "sent_ns": data["sent_ns"]}
-            self.hear(TO_MASTER, "local", **state(0, data["sequence"], **{**ready, **self.said}))
+            self.hear(TO_MASTER, "local", **state(0, data["sequence"], **{**ready, **self.overrides}))
 
 
 def led(run: CurrentRun, runner: Runner | None = None, **options: Any) -> Led:
-    """A conductor whose run has begun, with Locust's part of the end: stop, then finish."""
+    """A conductor whose run has begun. When the runner quits, it stops and finishes, as under Locust."""
     runner = runner or Worker()
     conductor = Led(run, runner, **options)
 
@@ -75,7 +75,7 @@ def code(conductor: Led) -> int | None:
 
 
 def ended(conductor: Led) -> None:
-    """Until the run has ended and its exit code is set."""
+    """Wait until the run has ended and its exit code is set."""
     until(lambda: conductor._run is None and not conductor._finishing, "ended")
 
 
@@ -99,7 +99,7 @@ def test_a_sweep_walks_its_cells_and_ends_well(tmp_path: Path) -> None:
 
 
 def test_a_step_of_the_wall_clock_moves_no_interval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An hour forward in the middle of a cell: the interval is as long as it was."""
+    """The wall clock steps an hour forward in the middle of a cell; the interval does not get longer."""
     run = open_run(tmp_path, cells(0.05))
     real = time.time_ns
     conductor = led(run, shape=object())
@@ -129,8 +129,8 @@ def test_a_signal_cuts_the_open_cell_short(tmp_path: Path, signal_name: str) -> 
     assert code(conductor) == 4
 
 
-def test_without_a_time_limit_a_signal_is_the_end_that_was_meant(tmp_path: Path) -> None:
-    """`locust` without -t runs until somebody ends it; that interrupts nothing."""
+def test_without_a_time_limit_a_signal_is_the_regular_end(tmp_path: Path) -> None:
+    """`locust` without -t runs until a user ends it, so nothing was interrupted."""
     run = open_run(tmp_path, cells())
     conductor = led(run)
     until(lambda: run.open_cell is not None, "open")
@@ -143,7 +143,7 @@ def test_without_a_time_limit_a_signal_is_the_end_that_was_meant(tmp_path: Path)
 
 
 def test_with_a_time_limit_a_signal_before_it_is_an_interruption(tmp_path: Path) -> None:
-    """-t said when the run ends, and it ended before."""
+    """The run ended earlier than -t asked for."""
     run = open_run(tmp_path, cells())
     conductor = led(run, run_time_s=600.0)
     until(lambda: run.open_cell is not None, "open")
@@ -156,7 +156,7 @@ def test_with_a_time_limit_a_signal_before_it_is_an_interruption(tmp_path: Path)
 
 
 def test_the_time_limit_counts_from_the_open_cell(tmp_path: Path) -> None:
-    """When it is up the run ends, and was not cut short."""
+    """The run ends when the limit is reached, and does not count as interrupted."""
     run = open_run(tmp_path, cells())
     conductor = led(run, run_time_s=0.01)
 
@@ -167,7 +167,7 @@ def test_the_time_limit_counts_from_the_open_cell(tmp_path: Path) -> None:
 
 
 def test_a_signal_before_the_load_ends_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The line says what was going on; what had been begun is ended, and the exit code is 4."""
+    """The message names the step that was interrupted, the run ends, and the exit code is 4."""
     runner = Worker()
     conductor = Led(open_run(tmp_path, cells()), runner)
     stuck = gevent.event.Event()
@@ -189,10 +189,10 @@ def test_a_signal_before_the_load_ends_it(tmp_path: Path, capsys: pytest.Capture
     assert code(conductor) == 4
 
 
-def test_what_breaks_off_at_a_signal_before_the_load_is_not_said(
+def test_an_error_caused_by_a_signal_before_the_load_is_not_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A session that is told to end in mid-statement may raise an error of its own: the code stays 4."""
+    """A session that is ended in mid-statement may raise an error; the exit code stays 4."""
     conductor = Led(open_run(tmp_path, cells()), Worker())
 
     conductor.interrupt("SIGTERM")
@@ -205,7 +205,7 @@ def test_what_breaks_off_at_a_signal_before_the_load_is_not_said(
 def test_a_signal_while_the_workers_prepare_ends_it_before_the_load(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nothing was measured, there may be no file yet, and the tables go: 4, and no report of nothing."""
+    """Nothing was measured: the tables are dropped, no report is drawn, and the exit code is 4."""
     preparing = gevent.event.Event()
 
     class Slow(Worker):
@@ -228,7 +228,7 @@ def test_a_signal_while_the_workers_prepare_ends_it_before_the_load(
 
 
 def test_a_walker_that_breaks_ends_the_run_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It is reported in one line, the cell is judged and a report is drawn."""
+    """The error is reported in one line, the cell is judged and a report is drawn."""
     run = open_run(tmp_path, cells(600.0))
     conductor = Led(run, runner := Worker(), shape=object())
     runner.on_quit = lambda: (conductor.stop(), conductor.finish())  # type: ignore[func-returns-value]
@@ -249,7 +249,7 @@ def test_a_walker_that_breaks_ends_the_run_with_2(tmp_path: Path, capsys: pytest
 
 
 def test_a_report_that_breaks_ends_with_2(tmp_path: Path) -> None:
-    """The tables are freed all the same, and nothing hangs."""
+    """The tables are dropped nevertheless, and the run ends."""
     run = open_run(tmp_path, cells())
     conductor = led(run)
 
@@ -265,8 +265,8 @@ def test_a_report_that_breaks_ends_with_2(tmp_path: Path) -> None:
     assert tables_of(run).dropped == 1
 
 
-def test_one_cause_is_said_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The directory is removed in mid-run: events, records and report fail for one reason, in one line."""
+def test_one_cause_is_reported_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """If the directory is removed in mid-run, events, records and report fail; one line reports it."""
     directory = tmp_path / "run"
     directory.mkdir()
     run = open_run(directory, cells(0.3))
@@ -281,14 +281,14 @@ def test_one_cause_is_said_once(tmp_path: Path, capsys: pytest.CaptureFixture[st
     directory.rmdir()
     ended(conductor)
 
-    said = capsys.readouterr().err.splitlines()
+    lines = capsys.readouterr().err.splitlines()
     assert code(conductor) == 2
-    assert len(said) == 1
-    assert "No such file or directory" in said[0]
+    assert len(lines) == 1
+    assert "No such file or directory" in lines[0]
 
 
 def test_a_database_that_goes_away_leaves_the_cell_unjudged(tmp_path: Path) -> None:
-    """That is no wrong data and no error of hotrow's: exit code 4."""
+    """This is neither wrong data nor an error of hotrow, so the exit code is 4."""
     run = open_run(tmp_path, cells(0.01, repeats=2))
     tables_of(run).error = TargetError("cannot read the tables: gone")
     conductor = led(run, shape=object())
@@ -302,11 +302,11 @@ def test_a_database_that_goes_away_leaves_the_cell_unjudged(tmp_path: Path) -> N
 def test_attempts_that_do_not_end_leave_the_cell_unjudged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A COMMIT that is still on its way may count or not: nothing is judged."""
+    """A COMMIT that is under way may still succeed or fail, so the cell is not judged."""
     monkeypatch.setattr(conductor_module, "DRAIN_TIMEOUT_S", 0.05)
     runner = Worker()
     run = open_run(tmp_path, cells(0.01))
-    runner.said = {"drained": False}
+    runner.overrides = {"drained": False}
     conductor = led(run, runner, shape=object())
     ended(conductor)
 
@@ -314,8 +314,8 @@ def test_attempts_that_do_not_end_leave_the_cell_unjudged(
     assert tables_of(run).judged == []
 
 
-def test_a_lost_worker_is_said_and_the_cell_undecided(tmp_path: Path) -> None:
-    """The cell closes at once; who is lost, in which cell and from when on is in the events."""
+def test_a_lost_worker_is_recorded_and_the_cell_undecided(tmp_path: Path) -> None:
+    """The cell closes at once, and the events have the lost worker and its cell."""
     runner = Master(a="running", b="running")
     run = open_run(tmp_path, cells(600.0))
     conductor = led(run, runner, shape=object())
@@ -336,9 +336,9 @@ def test_a_lost_worker_is_said_and_the_cell_undecided(tmp_path: Path) -> None:
 
 
 def test_written_attempts_that_cannot_be_read_are_lost(tmp_path: Path) -> None:
-    """A worker wrote five; the file has none: the check may not count them as missing in the database."""
+    """A worker wrote five, but its file cannot be read. The check must not expect exact counts."""
     runner = Worker()
-    runner.said = {"records": 5}
+    runner.overrides = {"records": 5}
     run = open_run(tmp_path, cells(0.01))
     conductor = led(run, runner, shape=object())
     until(lambda: conductor.wanted_users is None, "walked")
@@ -349,14 +349,14 @@ def test_written_attempts_that_cannot_be_read_are_lost(tmp_path: Path) -> None:
 
 
 def test_the_worst_of_two_exit_codes_stands(tmp_path: Path) -> None:
-    """A violated invariant is not hidden by an interruption, nor an error by either."""
+    """A violated invariant outranks an interruption, and an error of hotrow outranks both."""
     codes = []
     for exit_code, trouble in ((3, 4), (0, 4), (3, 2), (1, 4)):
         directory = tmp_path / f"{exit_code}{trouble}"
         directory.mkdir()
         conductor = led(open_run(directory, cells(600.0)), shape=object())
         conductor.exit_code = exit_code
-        conductor._end_early(Trouble("so it is", trouble))
+        conductor._end_early(Trouble("a trouble", trouble))
         ended(conductor)
         codes.append(code(conductor))
 

@@ -1,4 +1,4 @@
-"""Health lines: each covers a known time of one cell, and every sample of lag is in one."""
+"""Health lines: each covers a known time in one cell, and every sample of lag is in exactly one line."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 def begun(directory: Path, flushes: list[int] | None = None) -> Health:
-    """A worker's health from now on."""
-    told = [] if flushes is None else flushes
-    return Health(directory, 0, RunClock.start(), each_second=lambda: told.append(1), connections=dict)
+    """A worker's health, measured from now on; each second adds an item to `flushes`."""
+    seconds = [] if flushes is None else flushes
+    return Health(directory, 0, RunClock.start(), each_second=lambda: seconds.append(1), connections=dict)
 
 
 def test_no_line_covers_two_cells(tmp_path: Path) -> None:
-    """A cut ends the line of the cell that was open; lines join on without a gap."""
+    """A cut ends the line of the open cell, and the next line begins where it ended."""
     health = begun(tmp_path)
     health.cut(0)
     gevent.sleep(0.05)
@@ -43,7 +43,7 @@ def test_no_line_covers_two_cells(tmp_path: Path) -> None:
 
 
 def test_a_stall_is_one_long_sample(tmp_path: Path) -> None:
-    """The event loop stood for 200 ms; the line has that beside its other samples."""
+    """The event loop was blocked for 200 ms; the line has that sample beside the others."""
     health = begun(tmp_path)
     gevent.sleep(0.05)
     end_s = time.perf_counter() + 0.2
@@ -63,19 +63,19 @@ def test_a_stall_is_one_long_sample(tmp_path: Path) -> None:
 def test_a_line_that_cannot_be_written_is_in_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A full disk leaves no gap, and does not end the flushing of attempts."""
+    """A full disk leaves no gap and does not stop the flushing of attempts."""
     monkeypatch.setattr(health_module, "WRITE_INTERVAL_S", 0.02)
     append, full = health_module.append_health, [True]
 
-    def refuse(*words: object) -> None:
+    def refuse(*arguments: object) -> None:
         if full[0]:
             raise RunError("No space left on device")
-        append(*words)  # type: ignore[arg-type]  # what it was given
+        append(*arguments)  # type: ignore[arg-type]  # the arguments of append_health
 
     monkeypatch.setattr(health_module, "append_health", refuse)
     flushes: list[int] = []
     health = begun(tmp_path, flushes)
-    until(lambda: len(flushes) > 3, "four seconds went by")
+    until(lambda: len(flushes) > 3, "four flushes")
     full[0] = False
     health.stop()
 
@@ -84,12 +84,12 @@ def test_a_line_that_cannot_be_written_is_in_the_next(
 
 
 def test_the_machine_s_load_is_that_of_the_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whichever greenlet writes it: of 20 s 5 were idle, then, by the cores' ticks, 20.02."""
+    """Of 20 s of CPU time 5 s are idle, and then 20.02 s, because ticks are coarse."""
     readings = iter([(0.0, 0.0), (20.0, 5.0), (40.0, 25.02)])
 
     def cpu_times() -> object:
         total, idle = next(readings)
-        return namedtuple("Times", "user idle")(total - idle, idle)  # noqa: PYI024 - as psutil's are
+        return namedtuple("Times", "user idle")(total - idle, idle)  # noqa: PYI024 - like psutil's
 
     monkeypatch.setattr(health_module.psutil, "cpu_times", cpu_times)
     health = begun(tmp_path)

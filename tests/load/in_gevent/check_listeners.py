@@ -34,7 +34,7 @@ def test_a_second_stop_waits_for_the_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ours", "given", "expected"),
+    ("ours", "locusts", "expected"),
     [
         (None, 1, 2),
         (None, -1, 2),
@@ -46,13 +46,13 @@ def test_a_second_stop_waits_for_the_first() -> None:
         (0, 1, 2),
     ],
 )
-def test_exit_codes_are_ours(ours: int | None, given: int | None, expected: int | None) -> None:
+def test_exit_codes_are_ours(ours: int | None, locusts: int | None, expected: int | None) -> None:
     """Locust's own code 1 would mean that a gate failed. The code that hotrow set passes, and so does 0."""
-    own = LocustExit()
-    own.environment = None if ours is None else SimpleNamespace(process_exit_code=ours)  # type: ignore[assignment]
+    locust_exit = LocustExit()
+    locust_exit.environment = None if ours is None else SimpleNamespace(process_exit_code=ours)  # type: ignore[assignment]
 
     with pytest.raises(SystemExit) as ended:
-        own.exit(given)
+        locust_exit.exit(locusts)
 
     assert ended.value.code == expected
 

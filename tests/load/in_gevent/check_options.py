@@ -1,4 +1,4 @@
-"""The arguments of a locustfile are those of the one declaration, and read by it."""
+"""The arguments of a locustfile come from one declaration, which also reads them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from locust import argument_parser
 
-import hotrow.load.sweep  # noqa: F401 - declares our options and those of a sweep
+import hotrow.load.sweep  # noqa: F401 - declares hotrow's options and those of a sweep
 from hotrow.errors import UsageError
 from hotrow.knob import knobs_of
 from hotrow.load.locust_options import CheckedText, add_arguments, check_host, read_request
@@ -30,7 +30,7 @@ def empty_parser() -> LocustArgumentParser:
 
 
 def ours(parser: LocustArgumentParser) -> dict[str, argparse.Action]:
-    """The arguments that Locust has not by itself, nor from a scenario's knobs, by flag."""
+    """By flag: the arguments that are neither Locust's nor a scenario's knobs."""
     plain = empty_parser()
     argument_parser.setup_parser_arguments(plain)
     knobs = {knob.flag for kind in ALL.values() for knob in knobs_of(kind).values()}
@@ -43,14 +43,14 @@ def undeclared(parser: LocustArgumentParser) -> set[str]:
 
 
 def parse(*words: str, where: Where = Where.LOCUSTFILE | Where.SWEEP_FILE) -> argparse.Namespace:
-    """As a locustfile would: with our arguments alone."""
+    """Parse a command line as a locustfile does, with hotrow's arguments only."""
     parser = empty_parser()
     add_arguments(parser, where)
     return parser.parse_args(list(words))
 
 
 def test_every_argument_is_declared() -> None:
-    """One that is declared elsewhere would be found."""
+    """The test fails if an argument is declared elsewhere."""
     parser = argument_parser.get_parser(default_config_files=[])
     assert undeclared(parser) == set()
 
@@ -78,7 +78,7 @@ def test_help_default_and_reader_are_the_declared_ones() -> None:
 def test_a_bad_text_is_refused_in_one_line(
     where: Where, by_environment: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """NaN, infinity, negative numbers and empty texts: exit code 2, whichever way they come."""
+    """NaN, infinity, negative and empty values, as options or environment variables, end with code 2."""
     tried = list(bad_texts(where))
     assert len(tried) > 50
     for option, text in tried:
@@ -105,7 +105,7 @@ def test_only_a_sweep_takes_several_values() -> None:
 
 
 def test_a_request_is_read_from_the_defaults() -> None:
-    """No gate is set, and run.json keeps every text as it was given."""
+    """No gate is set, and run.json keeps every text as the user wrote it."""
     options = parse(KEYS.flag, "1_000", MAX_P99_MS.flag, "20", USERS.argument, "1,4")
     options.spawn_rate = None
 
@@ -124,7 +124,7 @@ def test_a_request_is_read_from_the_defaults() -> None:
 
 
 def test_a_host_without_a_text_is_refused() -> None:
-    """Locust would take it for none, and the run would go to the stand-in."""
+    """Locust would treat it as no host, and the run would use the stand-in."""
     check_host(None)
     check_host("local")
     with pytest.raises(UsageError, match="--host"):

@@ -35,7 +35,7 @@ class Clock:
 
 
 class Connection:
-    """Notes what a user asks of its connection."""
+    """Notes the calls of a user to its connection."""
 
     made: list[Connection]
 
@@ -56,12 +56,12 @@ class Connection:
 
 
 class Crowd:
-    """A board with an open run, and users on fake connections whose transactions end as they are told."""
+    """A board with an open run, and users on fake connections whose transactions end as the test says."""
 
     def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.clock = Clock()
         self.runner = Runner()
-        self.board = Board(self.runner)  # type: ignore[arg-type]  # as much of a runner as a board uses
+        self.board = Board(self.runner)  # type: ignore[arg-type]  # the part of a runner that a board uses
         self.events: list[dict[str, Any]] = []
         self.pauses_s: list[float] = []
         self.takes_s = 0.025
@@ -127,7 +127,7 @@ def test_a_user_is_ready_once_it_has_connected(crowd: Crowd) -> None:
 
 
 def test_without_a_run_a_user_connects_nowhere(crowd: Crowd) -> None:
-    """The run could not begin, and Locust is about to stop: the user does nothing and thinks for no time."""
+    """The run could not begin, so Locust is about to stop: the user does nothing and does not think."""
     crowd.board.setup = None
     user = crowd.user()
     user.on_start()
@@ -144,7 +144,7 @@ def test_without_a_run_a_user_connects_nowhere(crowd: Crowd) -> None:
         (Outcome.ERROR, "error"),
     ],
 )
-def test_locust_is_told_of_each_transaction(crowd: Crowd, outcome: Outcome, failure: str) -> None:
+def test_locust_gets_an_event_for_each_transaction(crowd: Crowd, outcome: Outcome, failure: str) -> None:
     """One event with the time from the first try to the end; given up and failed are failures."""
     crowd.outcome = outcome
     crowd.open(0)
@@ -161,7 +161,7 @@ def test_locust_is_told_of_each_transaction(crowd: Crowd, outcome: Outcome, fail
 
 
 @pytest.mark.parametrize("outcome", [None, Outcome.UNKNOWN])
-def test_locust_is_not_told_what_nobody_knows(crowd: Crowd, outcome: Outcome | None) -> None:
+def test_locust_gets_no_event_for_an_unknown_outcome(crowd: Crowd, outcome: Outcome | None) -> None:
     """A transaction that was cut off, or whose COMMIT had no answer, is neither success nor failure."""
     crowd.outcome = outcome
     crowd.open(0)
@@ -178,10 +178,10 @@ def test_locust_is_not_told_what_nobody_knows(crowd: Crowd, outcome: Outcome | N
     ("outcome", "is_open", "pauses_s"),
     [(Outcome.ERROR, False, [0.2]), (Outcome.ERROR, True, []), (Outcome.COMMITTED, False, [])],
 )
-def test_a_lost_connection_is_not_asked_for_at_once(
+def test_a_lost_connection_is_not_replaced_at_once(
     crowd: Crowd, outcome: Outcome, is_open: bool, pauses_s: list[float]
 ) -> None:
-    """After a transaction that lost its connection the user waits; that is no part of the latency."""
+    """After a transaction that lost its connection the user waits. The wait is not part of the latency."""
     crowd.outcome = outcome
     crowd.open(0)
     user = crowd.user()
@@ -256,7 +256,7 @@ def test_a_user_waits_at_the_gate_and_may_be_stopped_there(crowd: Crowd) -> None
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("draw() divides"), SystemExit(3)])
 def test_an_error_of_the_scenario_ends_the_run(crowd: Crowd, error: BaseException) -> None:
-    """Locust would log it and go on; the master is told, nothing stays in flight, and no more begins."""
+    """Locust would log it and go on. Here the master gets a message, and no transaction is left or begins."""
     crowd.outcome = error
     crowd.open(0)
     user = crowd.user()
@@ -270,8 +270,8 @@ def test_an_error_of_the_scenario_ends_the_run(crowd: Crowd, error: BaseExceptio
     assert crowd.runner.sent[TO_MASTER]
 
 
-def test_a_user_that_is_to_stop_does_not_back_off(crowd: Crowd) -> None:
-    """Its retries end at once: the pause before the next try says that there is none."""
+def test_a_user_that_is_being_stopped_does_not_back_off(crowd: Crowd) -> None:
+    """Its retries end at once: the pause before the next try reports that there will be none."""
     crowd.open(0)
     user = crowd.user()
     user.on_start()

@@ -1,4 +1,4 @@
-"""Locust's web page under our guard: who may ask, what the form sets, and that no password is shown."""
+"""Locust's web page behind hotrow's guard: allowed requests, allowed form fields, hidden passwords."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flask_login import UserMixin
 from locust import argument_parser, log
 from locust.env import Environment
 
-import hotrow.load.sweep  # noqa: F401 - declares our options and those of a sweep
+import hotrow.load.sweep  # noqa: F401 - declares hotrow's options and those of a sweep
 from hotrow.load import ContentionUser
 from hotrow.load.hosts import Hosts, Scrubbing
 from hotrow.load.web import guard, is_below, is_loopback
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
     from flask.testing import FlaskClient
 
-SECRET = "s3cr&t'pä55"  # noqa: S105 - of nobody
+SECRET = "s3cr&t'pä55"  # noqa: S105 - nobody's password
 HOST = f"postgresql://ann:{SECRET}@db.example:5432/shop?isolation=serializable"
 SHOWN = "postgresql://ann:***@db.example:5432/shop?isolation=serializable"
 FORM = {"user_count": "1", "spawn_rate": "1"}
 
 
 class SweepUser(ContentionUser):
-    """The user of a sweep: which of the scenarios it runs is an option."""
+    """The user of a sweep; an option chooses its scenario."""
 
     abstract = True
     scenarios = ALL
@@ -49,16 +49,16 @@ class Page:
         self.client: FlaskClient = environment.web_ui.app.test_client()
 
     def start(self, **fields: str) -> dict[str, Any]:
-        """What the page answers to a form that was sent."""
+        """Send the form with these fields, and return the page's answer."""
         answer = self.client.post("/swarm", data={**FORM, **fields})
         assert answer.status_code == 200
-        told: dict[str, Any] = answer.json
-        return told
+        content: dict[str, Any] = answer.json
+        return content
 
 
 @pytest.fixture
 def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Page]:
-    """Makes a page as `locust -f … *words` has it; no run starts and no port is opened."""
+    """Makes the page of `locust -f … *words`; no run starts and no port is opened."""
 
     def make(*words: str, login: bool = False) -> Page:
         monkeypatch.setattr(sys, "argv", ["locust", "--loglevel", "WARNING", *words])
@@ -73,7 +73,7 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Page]:
 
 
 def test_it_is_served_to_this_machine_only(open_page: Callable[..., Page]) -> None:
-    """Locust's default is all interfaces."""
+    """Locust's own default is to listen on all interfaces."""
     web_ui = open_page().environment.web_ui
     assert web_ui is not None
     assert web_ui.host == "127.0.0.1"
@@ -83,7 +83,7 @@ def test_it_is_served_to_this_machine_only(open_page: Callable[..., Page]) -> No
 def test_an_address_that_was_given_stands_with_a_warning(
     login: bool, warned: bool, open_page: Callable[..., Page], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """There is none if one must log in."""
+    """With a login there is no warning."""
     web_ui = open_page("--web-host", "0.0.0.0", login=login).environment.web_ui  # noqa: S104
     assert web_ui is not None
     assert web_ui.host == "0.0.0.0"  # noqa: S104
@@ -93,25 +93,25 @@ def test_an_address_that_was_given_stands_with_a_warning(
 @pytest.mark.parametrize(
     "field", ["out", "web_port", "headless", "progress", "users", "locustfile", "csv_prefix", "__class__"]
 )
-def test_what_is_not_in_the_form_is_refused(field: str, open_page: Callable[..., Page]) -> None:
-    """Locust would set it; refused as a whole, so the other fields are not set either."""
+def test_a_field_that_is_not_in_the_form_is_refused(field: str, open_page: Callable[..., Page]) -> None:
+    """Locust would set it. The whole form is refused, so the other fields are not set either."""
     page = open_page()
     before = dict(vars(page.environment.parsed_options or object))
 
-    told = page.start(**{field: "/tmp/elsewhere", "keys": "7"})  # noqa: S108
+    answer = page.start(**{field: "/tmp/elsewhere", "keys": "7"})  # noqa: S108
 
-    assert told["success"] is False
-    assert field in told["message"]
+    assert answer["success"] is False
+    assert field in answer["message"]
     assert dict(vars(page.environment.parsed_options or object)) == before
 
 
-def test_what_is_in_the_form_is_set(open_page: Callable[..., Page]) -> None:
-    """Our own options, Locust's, and nothing else."""
+def test_the_fields_of_the_form_are_set(open_page: Callable[..., Page]) -> None:
+    """The form sets options of hotrow and of Locust."""
     page = open_page()
 
-    told = page.start(keys="7", redraw="true", host="local:rtt=0", run_time="5s", skew="hot")
+    answer = page.start(keys="7", redraw="true", host="local:rtt=0", run_time="5s", skew="hot")
 
-    assert told["success"] is True
+    assert answer["success"] is True
     options = page.environment.parsed_options
     assert options is not None
     assert (options.keys, options.redraw, options.skew, options.run_time) == ("7", True, "hot", 5)
@@ -139,7 +139,7 @@ def test_a_file_skew_stays_below_the_working_directory(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """No absolute path, no `..`, no link that leads out."""
+    """Absolute paths, `..` and links to files elsewhere are refused."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "weights.csv").write_text("key,weight\n0,1\n")
     (tmp_path / "out").symlink_to("/etc")
@@ -149,7 +149,7 @@ def test_a_file_skew_stays_below_the_working_directory(
 
 
 def test_a_skew_of_the_command_line_may_come_back(open_page: Callable[..., Page], tmp_path: Path) -> None:
-    """The page has it as the field's default; the user who named a file may read it."""
+    """It is the default of the page's field, and the user who started the page chose this file."""
     skews = [f"file:{tmp_path / name}" for name in ("named.csv", "other.csv")]
     for name in ("named.csv", "other.csv"):
         (tmp_path / name).write_text("key,weight\n0,1\n")
@@ -176,7 +176,7 @@ def test_a_skew_of_the_command_line_may_come_back(open_page: Callable[..., Page]
 def test_a_field_is_read_before_anything_starts(
     field: str, text: str, taken: bool, open_page: Callable[..., Page]
 ) -> None:
-    """By the option's own reader; a gate without a text is not set."""
+    """Fields are read as the options are. An empty gate is not set."""
     page = open_page()
 
     answer = page.start(**{field: text})
@@ -186,7 +186,7 @@ def test_a_field_is_read_before_anything_starts(
 
 
 def test_a_scenario_s_file_cannot_be_named(open_page: Callable[..., Page], tmp_path: Path) -> None:
-    """It would be run: any file of the machine."""
+    """Otherwise the page could run any file on this machine."""
     page = open_page("--scenario", "mine.py")
     (tmp_path / "evil.py").write_text("raise SystemExit('run')\n")
 
@@ -196,7 +196,7 @@ def test_a_scenario_s_file_cannot_be_named(open_page: Callable[..., Page], tmp_p
 
 
 def test_users_cannot_be_edited(open_page: Callable[..., Page]) -> None:
-    """Locust would set any attribute of the user's class."""
+    """Locust's page could set any attribute of the user class."""
     answer = open_page().client.post("/user", json={"user_class_name": "SweepUser", "scenarios": {}})
 
     assert answer.status_code == 403
@@ -225,12 +225,12 @@ def test_users_cannot_be_edited(open_page: Callable[..., Page]) -> None:
 def test_another_page_in_the_same_browser_may_not_start_or_stop(
     path: str, headers: dict[str, str], status: int, open_page: Callable[..., Page]
 ) -> None:
-    """Nor one whose name was led to this machine."""
+    """A page whose host name was made to resolve to this machine may not either (DNS rebinding)."""
     assert open_page().client.post(path, data=FORM, headers=headers).status_code == status
 
 
 def test_another_page_may_not_read(open_page: Callable[..., Page]) -> None:
-    """Locust allows it to all; a link to the page itself may be followed."""
+    """Locust lets every page read. A link to the page may still be followed."""
     client = open_page().client
     foreign = {"Sec-Fetch-Site": "cross-site", "Origin": "http://evil.example"}
 
@@ -243,7 +243,7 @@ def test_another_page_may_not_read(open_page: Callable[..., Page]) -> None:
 
 
 def test_no_page_shows_the_password(open_page: Callable[..., Page]) -> None:
-    """Neither what Locust keeps nor what it serves; an error's text may have brought it in."""
+    """The password is neither served nor in Locust's options, even if the text of an error contains it."""
     page = open_page("--host", HOST)
     environment, client = page.environment, page.client
     assert environment.runner is not None
@@ -266,13 +266,13 @@ def test_no_page_shows_the_password(open_page: Callable[..., Page]) -> None:
 
 
 def assert_hidden(text: str) -> None:
-    """Neither the password nor a part of it that no escaping changes."""
+    """Assert that the text has neither the password nor a part of it, escaped or not."""
     for part in (SECRET, "s3cr", "pä55", "pa55", json.dumps("ä")[1:-1] + "55", "%C3%A455"):
         assert part not in text
 
 
-def test_the_hidden_host_coming_back_stands_for_the_real_one(open_page: Callable[..., Page]) -> None:
-    """A host that was changed must come with its password; another password replaces the one before."""
+def test_a_host_with_a_hidden_password_stands_for_the_real_host(open_page: Callable[..., Page]) -> None:
+    """A changed host needs its password again. A new password replaces the old one."""
     page = open_page("--host", HOST)
     other = HOST.replace(SECRET, "another-one")
 
@@ -284,8 +284,8 @@ def test_the_hidden_host_coming_back_stands_for_the_real_one(open_page: Callable
     assert page.hosts.real(page.environment.host or "") == other
 
 
-def test_one_who_has_not_logged_in_changes_nothing(open_page: Callable[..., Page]) -> None:
-    """The form is read behind the login."""
+def test_a_client_that_has_not_logged_in_changes_nothing(open_page: Callable[..., Page]) -> None:
+    """The login comes before the form is read."""
     page = open_page("--host", HOST, login=True)
     assert page.environment.web_ui is not None
     page.environment.web_ui.login_manager.user_loader(lambda _: UserMixin())
@@ -325,24 +325,24 @@ def test_how_a_host_is_shown(host: str, shown: str | None) -> None:
 
 
 def test_log_lines_and_their_tracebacks_have_no_password(capsys: pytest.CaptureFixture[str]) -> None:
-    """On the console as on the page."""
+    """Neither on the console nor on the page."""
     hosts = Hosts()
     hosts.shown(HOST)
     handler, lines = logging.StreamHandler(sys.stderr), log.LogReader()
     logger = logging.getLogger("hotrow.test")
-    for each in (handler, lines):
-        each.addFilter(Scrubbing(hosts))
-        logger.addHandler(each)
+    for log_handler in (handler, lines):
+        log_handler.addFilter(Scrubbing(hosts))
+        logger.addHandler(log_handler)
 
     try:
         int(HOST)
     except ValueError:
         logger.exception("cannot use %s", HOST)
 
-    told = capsys.readouterr().err
-    assert "cannot use" in told
-    assert "ValueError" in told
-    assert_hidden(told + "".join(lines.logs))
+    output = capsys.readouterr().err
+    assert "cannot use" in output
+    assert "ValueError" in output
+    assert_hidden(output + "".join(lines.logs))
 
 
 def test_a_token_s_signature_is_hidden_as_in_messages() -> None:
@@ -358,13 +358,13 @@ def test_a_token_s_signature_is_hidden_as_in_messages() -> None:
     ("host", "expected"),
     [("127.0.0.1", True), ("::1", True), ("localhost", True), ("", False), ("0.0.0.0", False), ("*", False)],  # noqa: S104
 )
-def test_what_is_loopback(host: str, expected: bool) -> None:
-    """Locust's empty name is every interface."""
+def test_loopback_addresses(host: str, expected: bool) -> None:
+    """An empty host name, as in Locust, means every interface."""
     assert is_loopback(host) is expected
 
 
 def test_a_folder_whose_name_begins_alike_is_not_below(tmp_path: Path) -> None:
-    """Compared by parts, not by letters."""
+    """Paths are compared part by part, not letter by letter."""
     (tmp_path / "work").mkdir()
     (tmp_path / "workshop").mkdir()
     (tmp_path / "work" / "link").symlink_to(tmp_path / "workshop")

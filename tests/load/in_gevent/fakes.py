@@ -1,4 +1,4 @@
-"""A runner, tables and a run without Locust's loop and without a database."""
+"""Fakes of a runner, tables and a run, without Locust's loop and without a database."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _as_dict(settings: Settings) -> dict[str, Any]:
 
 
 def setup_message(directory: Path, planned: tuple[Cell, ...]) -> dict[str, Any]:
-    """What a board is told of a run on a target that is never connected to."""
+    """The message that sets up a board for a run; its target is never connected."""
     return {
         "directory": str(directory),
         "host": "postgresql://127.0.0.1:1/nobody",
@@ -64,7 +64,7 @@ def setup_message(directory: Path, planned: tuple[Cell, ...]) -> dict[str, Any]:
 
 
 class Runner:
-    """Delivers messages to whoever registered for them, as Locust's local runner does, and keeps them."""
+    """Delivers messages to their listeners, as Locust's local runner does, and keeps them."""
 
     def __init__(self, worker_count: int = 1) -> None:
         self.worker_count = worker_count
@@ -85,7 +85,7 @@ class Runner:
             self.listeners[kind](msg=SimpleNamespace(data=data, node_id="local"))
 
     def hear(self, kind: str, node: str, **data: Any) -> None:
-        """A message comes in from a worker of this id."""
+        """Deliver a message from the worker with this id."""
         self.listeners[kind](msg=SimpleNamespace(data=data, node_id=node))
 
     def quit(self) -> None:
@@ -98,7 +98,7 @@ class Runner:
 
 
 class FakeTables:
-    """Tables whose check counts as often as it is told, and which note what they were asked for."""
+    """Tables that note every call; judging them raises `error`, if it is set."""
 
     schemas = ("s", "s", "s")
 
@@ -123,7 +123,7 @@ class FakeTables:
 
 
 def environment(*, shape: object | None = None) -> Any:
-    """As much of Locust's environment as a conductor looks at."""
+    """The part of Locust's environment that a conductor uses."""
     return SimpleNamespace(
         shape_class=shape,
         process_exit_code=None,
@@ -138,7 +138,7 @@ def open_run(directory: Path, planned: tuple[Cell, ...]) -> CurrentRun:
     """A run on fake tables whose events go to `directory`."""
     return CurrentRun(
         scenario=Counter(),
-        request=SimpleNamespace(  # type: ignore[arg-type]  # as much of it as a conductor reads
+        request=SimpleNamespace(  # type: ignore[arg-type]  # the part that a conductor reads
             gates=None, seed=1, think_s=0.0, receipts=False
         ),
         cells=planned,
@@ -151,8 +151,8 @@ def open_run(directory: Path, planned: tuple[Cell, ...]) -> CurrentRun:
     )
 
 
-class Given(RunMaker):
-    """Makes the run that it was given."""
+class ReadyMaker(RunMaker):
+    """Makes no run: it returns the run that was passed in."""
 
     def __init__(self, run: CurrentRun, environment: Any) -> None:
         super().__init__(environment, Targets(), Hosts())
@@ -163,13 +163,13 @@ class Given(RunMaker):
 
 
 class Led(Conductor):
-    """A conductor whose run is given, and whose reports are kept instead of drawn."""
+    """A conductor of a ready run, which notes the directories to report on instead of drawing reports."""
 
     def __init__(
         self, run: CurrentRun, runner: Runner, *, shape: object | None = None, **options: Any
     ) -> None:
         self.environment = environment(shape=shape)
-        self.maker = Given(run, self.environment)
+        self.maker = ReadyMaker(run, self.environment)
         super().__init__(self.environment, runner, self.maker, **options)
         self.reported: list[Path] = []
         self.exit_code = 0
@@ -180,7 +180,7 @@ class Led(Conductor):
 
 
 def until(condition: Callable[[], bool], what: str) -> None:
-    """Let the greenlets run until it is so; fail if it never is."""
+    """Let the greenlets run until the condition holds; fail after 20 s."""
     with gevent.Timeout(20, AssertionError(f"never: {what}")):
         while not condition():
             gevent.sleep(0.005)
