@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from hotrow.errors import UsageError
-from hotrow.units import decimal_number, format_duration, parse_duration_s, told, whole_number
+from hotrow.units import as_typed, decimal_number, format_duration, parse_duration_s, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -79,7 +79,7 @@ class Knob(ABC, Generic[Value]):
         return value
 
     def _refuse(self, text: str) -> UsageError:
-        return UsageError(f"{self.flag} {told(text)}: must be {self.allowed}")
+        return UsageError(f"{self.flag} {as_typed(text)}: must be {self.allowed}")
 
 
 class Whole(Knob[int]):

@@ -36,14 +36,14 @@ _DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _NUMBER_AND_UNIT = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([a-zA-Z]*)")
 
 
-def shown(text: str) -> str:
+def quoted(text: str) -> str:
     """A user's text as a message quotes it: in quotes, on one line, at most its first 40 characters."""
     return repr(text) if len(text) <= _MAX_QUOTED else f"{text[:_MAX_QUOTED]!r}…"
 
 
-def told(text: str) -> str:
-    """A user's text as `shown`, but without quotes if it is short and printable."""
-    return text if 0 < len(text) <= _MAX_QUOTED and text.isprintable() else shown(text)
+def as_typed(text: str) -> str:
+    """A text as `quoted`, but without quotes if it is short and printable."""
+    return text if 0 < len(text) <= _MAX_QUOTED and text.isprintable() else quoted(text)
 
 
 def whole_number(text: str) -> int | None:
@@ -65,7 +65,7 @@ def read_whole(option: str, text: object, *, least: int = 0) -> int:
     """A whole number from `least` to 2^63 - 1, also with `_` between its digits. Raises UsageError."""
     value = whole_number(str(text).replace("_", ""))
     if value is None or not least <= value <= _MAX_WHOLE:
-        raise UsageError(f"{option} {told(str(text))}: must be a whole number from {least}")
+        raise UsageError(f"{option} {as_typed(str(text))}: must be a whole number from {least}")
     return value
 
 
@@ -77,7 +77,7 @@ def read_number(
     if value is None or not least <= value <= most or (above_least and value == least):
         start = f"above {least:g}" if above_least else f"from {least:g}"
         end = "" if math.isinf(most) else f" to {most:g}"
-        raise UsageError(f"{option} {told(str(text))}: must be a number {start}{end}")
+        raise UsageError(f"{option} {as_typed(str(text))}: must be a number {start}{end}")
     return value
 
 
@@ -89,9 +89,9 @@ def read_list(option: str, text: str) -> tuple[str, ...]:
     """
     values = tuple(part.strip() for part in text.split(",", _MAX_VALUES))
     if len(values) > _MAX_VALUES:
-        raise UsageError(f"{option} {told(text)}: at most {_MAX_VALUES} values")
+        raise UsageError(f"{option} {as_typed(text)}: at most {_MAX_VALUES} values")
     if len(values) > 1 and "" in values:
-        raise UsageError(f"{option} {told(text)}: a value is missing between two commas, or at an end")
+        raise UsageError(f"{option} {as_typed(text)}: a value is missing between two commas, or at an end")
     return values
 
 
@@ -105,16 +105,16 @@ def parse_duration_s(text: str, *, option: str) -> float:
     """
     match = _NUMBER_AND_UNIT.fullmatch(text.strip()) if len(text) <= _MAX_TEXT else None
     if match is None or len(match[1]) > _MAX_DIGITS:
-        raise UsageError(f"{option}: {shown(text)} is not a duration; write a number and a unit, {_ALLOWED}")
+        raise UsageError(f"{option}: {quoted(text)} is not a duration; write a number and a unit, {_ALLOWED}")
     number, unit = Decimal(match[1]), match[2]
     if not unit and number == 0:
         return 0.0
     if unit not in _SECONDS:
-        fault = f"has the unknown unit {shown(unit)}" if unit else "has no unit"
-        raise UsageError(f"{option}: duration {shown(text)} {fault}; write {_ALLOWED}")
+        fault = f"has the unknown unit {quoted(unit)}" if unit else "has no unit"
+        raise UsageError(f"{option}: duration {quoted(text)} {fault}; write {_ALLOWED}")
     seconds = float(number * _SECONDS[unit])
     if seconds > _MAX_DURATION_S:
-        raise UsageError(f"{option}: duration {shown(text)} is too long; allowed: up to 10000h")
+        raise UsageError(f"{option}: duration {quoted(text)} is too long; allowed: up to 10000h")
     return seconds
 
 

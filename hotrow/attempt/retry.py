@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hotrow.errors import UsageError
-from hotrow.units import format_duration, parse_duration_s, shown, whole_number
+from hotrow.units import format_duration, parse_duration_s, quoted, whole_number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -208,7 +208,7 @@ def parse_retries(text: str) -> tuple[Policy, ...]:
         UsageError: as `parse_retry`, or a policy is given twice.
     """
     if len(text) > _MAX_LIST_CHARACTERS:
-        raise UsageError(f"--retry {shown(text)} is too long; allowed: {_MAX_LIST_CHARACTERS} characters")
+        raise UsageError(f"--retry {quoted(text)} is too long; allowed: {_MAX_LIST_CHARACTERS} characters")
     policies: list[Policy] = []
     for policy_text in _split(text):
         policy = parse_retry(policy_text)
@@ -229,7 +229,7 @@ def _split(text: str) -> list[str]:
             texts[-1] += f",{part}"
         else:
             raise UsageError(
-                f"--retry: write {shown(f'{texts[-1]}:{part.strip()}')}: a colon goes before parameters"
+                f"--retry: write {quoted(f'{texts[-1]}:{part.strip()}')}: a colon goes before parameters"
             )
     return texts
 
@@ -242,7 +242,7 @@ def parse_retry(text: str) -> Policy:
     """
     name, _, rest = text.strip().partition(":")
     if name not in _SHAPES:
-        raise UsageError(f"--retry: unknown policy {shown(name)}; allowed: {', '.join(POLICIES)}")
+        raise UsageError(f"--retry: unknown policy {quoted(name)}; allowed: {', '.join(POLICIES)}")
     shape = _SHAPES[name]
     pairs = _pairs(name, shape, rest)
     policy = Policy(
@@ -256,7 +256,7 @@ def parse_retry(text: str) -> Policy:
     )
     if policy.base_s > policy.cap_s:
         spans = f"base={format_duration(policy.base_s)} is above cap={format_duration(policy.cap_s)}"
-        raise UsageError(f"--retry: {spans} in {shown(text)}; raise cap or lower base")
+        raise UsageError(f"--retry: {spans} in {quoted(text)}; raise cap or lower base")
     return policy
 
 
@@ -267,10 +267,10 @@ def _pairs(name: str, shape: _Shape, rest: str) -> dict[str, str]:
     for part in rest.split(",") if rest else ():
         key, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals:
-            raise UsageError(f"--retry: {shown(part)} is not key=value; parameters of {name}: {allowed}")
+            raise UsageError(f"--retry: {quoted(part)} is not key=value; parameters of {name}: {allowed}")
         if key not in shape.parameters or key in pairs:
             fault = "given twice" if key in pairs else f"unknown to {name}"
-            raise UsageError(f"--retry: parameter {shown(key)} is {fault}; parameters of {name}: {allowed}")
+            raise UsageError(f"--retry: parameter {quoted(key)} is {fault}; parameters of {name}: {allowed}")
         pairs[key] = value
     return pairs
 
@@ -284,14 +284,16 @@ def _max_retries(text: str) -> int | None:
         return None
     retries = _retries(text)
     if retries is None:
-        raise UsageError(f"--retry: max is {shown(text)}; allowed: unlimited, or 0 to {_MAX_RETRIES} retries")
+        raise UsageError(
+            f"--retry: max is {quoted(text)}; allowed: unlimited, or 0 to {_MAX_RETRIES} retries"
+        )
     return retries
 
 
 def _burst(text: str) -> int:
     retries = _retries(text)
     if retries is None:
-        raise UsageError(f"--retry: burst is {shown(text)}; allowed: 0 to {_MAX_RETRIES} retries")
+        raise UsageError(f"--retry: burst is {quoted(text)}; allowed: 0 to {_MAX_RETRIES} retries")
     return retries
 
 
@@ -304,8 +306,8 @@ def _retries(text: str) -> int | None:
 def _ratio(text: str) -> float:
     if not _RATIO.fullmatch(text) or float(text) > _MAX_RATIO:
         raise UsageError(
-            f"--retry: ratio is {shown(text)}; allowed: 0 to {_MAX_RATIO:g} retries per transaction, such as "
-            "0.2, with up to 6 decimals"
+            f"--retry: ratio is {quoted(text)}; allowed: 0 to {_MAX_RATIO:g} retries per transaction, "
+            "such as 0.2, with up to 6 decimals"
         )
     return float(text)
 

@@ -28,7 +28,7 @@ from hotrow.keys import MAX_KEYS
 from hotrow.keys.ranks import Newest, scatter, steps, weighted
 from hotrow.keys.weights import Weights, is_reference, keep_weights, kept_weights, read_weights
 from hotrow.keys.zipf import zipf
-from hotrow.units import decimal_number, shown, whole_number
+from hotrow.units import decimal_number, quoted, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -218,7 +218,7 @@ def parse_skew(text: str) -> Skew:
             return Skew("hot", (_count(text, hot),))
         case "file", [_, *_]:
             return Skew("file", weights=read_weights(Path(rest)))
-    raise UsageError(f"--skew {shown(text)} is not a skew; allowed: {_FORMS}")
+    raise UsageError(f"--skew {quoted(text)} is not a skew; allowed: {_FORMS}")
 
 
 def parse_skews(texts: Sequence[str]) -> tuple[Skew, ...]:
@@ -232,7 +232,7 @@ def parse_skews(texts: Sequence[str]) -> tuple[Skew, ...]:
         skew = parse_skew(text)
         first = skews.setdefault(skew.meaning, skew)
         if first is not skew:
-            raise UsageError(f"--skew {shown(text)} is the same skew as {first.spec}; give each skew once")
+            raise UsageError(f"--skew {quoted(text)} is the same skew as {first.spec}; give each skew once")
     return tuple(skews.values())
 
 
@@ -276,7 +276,7 @@ def _theta(text: str, digits: str) -> float:
     if 0 <= theta <= _MAX_THETA:
         return theta + 0.0  # -0.0 becomes 0.0
     raise UsageError(
-        f"--skew {shown(text)}: theta is {shown(digits)}; it must be a number of at least 0 and at most "
+        f"--skew {quoted(text)}: theta is {quoted(digits)}; it must be a number of at least 0 and at most "
         f"{_MAX_THETA:g}"
     )
 
@@ -286,7 +286,7 @@ def _share(text: str, what: str, digits: str) -> float:
     if 0 < share <= 1:
         return share
     raise UsageError(
-        f"--skew {shown(text)}: the share of {what} is {shown(digits)}; it must be above 0 and at most 1"
+        f"--skew {quoted(text)}: the share of {what} is {quoted(digits)}; it must be above 0 and at most 1"
     )
 
 
@@ -301,7 +301,7 @@ def _count(text: str, digits: str) -> int:
     if hot is not None and 1 <= hot <= MAX_KEYS:
         return hot
     raise UsageError(
-        f"--skew {shown(text)}: {shown(digits)} hot keys; it must be a whole number of at least 1"
+        f"--skew {quoted(text)}: {quoted(digits)} hot keys; it must be a whole number of at least 1"
     )
 
 

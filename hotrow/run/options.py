@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from hotrow.errors import UsageError
-from hotrow.units import parse_duration_s, read_list, read_number, read_whole, told
+from hotrow.units import as_typed, parse_duration_s, read_list, read_number, read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -114,13 +114,13 @@ def env_var(flag: str) -> str:
 
 def _text(flag: str, text: str) -> str:
     if not text.strip():
-        raise UsageError(f"{flag} {told(text)}: must not be empty")
+        raise UsageError(f"{flag} {as_typed(text)}: must not be empty")
     return text
 
 
 def _directory(flag: str, text: str) -> Path:
     if not text.strip() or "\0" in text:
-        raise UsageError(f"{flag} {told(text)}: must be the path of a directory")
+        raise UsageError(f"{flag} {as_typed(text)}: must be the path of a directory")
     return Path(text)
 
 
@@ -147,7 +147,7 @@ def _span(flag: str, text: str) -> float:
 def _span_above_zero(flag: str, text: str) -> float:
     seconds = _span(flag, text)
     if seconds <= 0:
-        raise UsageError(f"{flag} {told(text)}: a cell needs time to be measured; give for example 5s")
+        raise UsageError(f"{flag} {as_typed(text)}: a cell needs time to be measured; give for example 5s")
     return seconds
 
 
@@ -178,7 +178,7 @@ def _retry(flag: str, text: str) -> str:
     from hotrow.attempt.retry import parse_retries  # noqa: PLC0415 - the same
 
     if len(parse_retries(text)) > 1:
-        raise UsageError(f"{flag} {told(text)}: one policy here; `hotrow sweep` takes several")
+        raise UsageError(f"{flag} {as_typed(text)}: one policy here; `hotrow sweep` takes several")
     return text
 
 
@@ -190,7 +190,7 @@ def _retries(_: str, text: str) -> str:
 
 
 def _switch(flag: str, text: str) -> bool:
-    raise UsageError(f"{flag} {told(text)}: takes no value")
+    raise UsageError(f"{flag} {as_typed(text)}: takes no value")
 
 
 HOST = Option(

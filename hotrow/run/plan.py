@@ -13,7 +13,7 @@ from hotrow.errors import UsageError
 from hotrow.keys.skew import check_keys, parse_skews
 from hotrow.scenario.calling import make_scenario, positive_number
 from hotrow.scenario.declarations import writes_what_it_draws
-from hotrow.units import told
+from hotrow.units import as_typed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,7 +91,7 @@ def _refuse_repeated(scenario: Scenario, knob: str, values: Sequence[str]) -> No
         value = make_scenario(type(scenario), {**scenario.knobs, knob: text}).knobs[knob]
         if value in seen:
             option = knob.replace("_", "-")
-            raise UsageError(f"--{option} {told(text)}: this value is given twice; give each once")
+            raise UsageError(f"--{option} {as_typed(text)}: this value is given twice; give each once")
         seen.add(value)
 
 
