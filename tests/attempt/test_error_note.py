@@ -9,7 +9,7 @@ import pytest
 from hotrow.attempt.error_note import ErrorNote, masked_message, masked_statement
 from hotrow.attempt.record import Outcome
 from hotrow.run.error_log import MAX_LINES, ErrorLog, read_errors
-from tests.support.attempting import CONFLICT, LOST, UNIQUE, Broken, Run, Said
+from tests.support.attempting import CONFLICT, LOST, UNIQUE, Broken, Run, FakeFailure
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,7 +105,7 @@ def test_conflicts_are_not_noted_and_lost_answers_are(error: Broken, count: int)
 
 def test_a_lost_answer_that_a_receipt_resolved_has_no_note() -> None:
     """It committed: nothing failed."""
-    run = Run([LOST], found=[True])
+    run = Run([LOST], lookups=[True])
 
     assert run.go() is Outcome.COMMITTED
     assert run.notes == []
@@ -165,7 +165,9 @@ def test_lines_that_are_not_ours_are_left_out(tmp_path: Path) -> None:
 
 def test_a_secret_in_a_parameter_stays_out() -> None:
     """Only the primary message is read, and values in it are masked."""
-    run = Run(["COMMIT"], raises=Broken(Said("22P02", 'invalid input syntax for type integer: "secret"')))
+    run = Run(
+        ["COMMIT"], raises=Broken(FakeFailure("22P02", 'invalid input syntax for type integer: "secret"'))
+    )
     run.go()
 
     assert "secret" not in str(run.notes)

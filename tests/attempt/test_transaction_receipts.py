@@ -18,7 +18,7 @@ def receipts_written(run: Run) -> list[str]:
 @pytest.mark.parametrize("error", [LOST, BLIP])
 def test_a_receipt_that_is_found_commits_the_transaction(error: Broken) -> None:
     """The lost answer was COMMIT: one attempt, committed, marked as resolved, nothing tried again."""
-    run = Run([error], found=[True])
+    run = Run([error], lookups=[True])
 
     assert run.go() is Outcome.COMMITTED
     assert run.column("outcome") == [Outcome.COMMITTED]
@@ -28,7 +28,7 @@ def test_a_receipt_that_is_found_commits_the_transaction(error: Broken) -> None:
 
 def test_a_missing_receipt_gets_a_tombstone_and_the_work_is_retried() -> None:
     """Nothing was applied: the policy retries as after a conflict, with the same work and a new receipt."""
-    run = Run([LOST, "COMMIT", "COMMIT"], found=[None])
+    run = Run([LOST, "COMMIT", "COMMIT"], lookups=[None])
 
     assert run.go() is Outcome.COMMITTED
     assert run.column("outcome") == [Outcome.ERROR, Outcome.COMMITTED]
@@ -39,7 +39,7 @@ def test_a_missing_receipt_gets_a_tombstone_and_the_work_is_retried() -> None:
 
 def test_a_policy_without_retries_ends_with_the_result_of_the_look_up() -> None:
     """The transaction failed: certainly nothing was applied, and it is not retried."""
-    run = Run([LOST, "COMMIT"], retry="none", found=[None])
+    run = Run([LOST, "COMMIT"], retry="none", lookups=[None])
 
     assert run.go() is Outcome.ERROR
     assert run.column("flags") == [RESOLVED]
@@ -47,7 +47,7 @@ def test_a_policy_without_retries_ends_with_the_result_of_the_look_up() -> None:
 
 def test_a_cell_that_closes_after_the_look_up_cuts_the_transaction_off() -> None:
     """The record has the result of the look-up, and is not final."""
-    run = Run([LOST, "COMMIT"], found=[None], pauses_until_closed=1)
+    run = Run([LOST, "COMMIT"], lookups=[None], pauses_until_closed=1)
 
     assert run.go() is None
     assert run.column("flags") == [Flag.RESOLVED]
@@ -55,16 +55,16 @@ def test_a_cell_that_closes_after_the_look_up_cuts_the_transaction_off() -> None
 
 def test_a_look_up_without_an_answer_leaves_the_outcome_unknown() -> None:
     """The server does not answer in time: the outcome is unknown and final."""
-    run = Run([LOST], found=[LOST] * 9)
+    run = Run([LOST], lookups=[LOST] * 9)
 
     assert run.go() is Outcome.UNKNOWN
     assert run.column("flags") == [Flag.FINAL]
-    assert len(run.session.found) > 0  # it stopped asking
+    assert len(run.session.lookups) > 0  # it stopped asking
 
 
 def test_a_kill_during_the_look_up_is_recorded_as_unknown() -> None:
     """There is one record, and its outcome is unknown whatever the look-up would have found."""
-    run = Run([LOST], found=[KeyboardInterrupt()])
+    run = Run([LOST], lookups=[KeyboardInterrupt()])
 
     with pytest.raises(KeyboardInterrupt):
         run.go()
@@ -75,7 +75,7 @@ def test_a_kill_during_the_look_up_is_recorded_as_unknown() -> None:
 
 def test_retries_after_conflicts_keep_the_receipt() -> None:
     """There is one receipt per transaction, as its first statement: at most one attempt can commit."""
-    run = Run([CONFLICT, CONFLICT, "COMMIT"], found=[])
+    run = Run([CONFLICT, CONFLICT, "COMMIT"], lookups=[])
 
     run.go()
 
@@ -95,7 +95,7 @@ def test_without_receipts_none_is_written() -> None:
 
 def test_the_time_of_a_look_up_is_counted_as_the_commit_s() -> None:
     """Body and backoff are the same as without a look-up."""
-    plain, looked_up = Run(["COMMIT"], found=[]), Run([LOST], found=[True])
+    plain, looked_up = Run(["COMMIT"], lookups=[]), Run([LOST], found=[True])
     plain.go()
     looked_up.go()
 

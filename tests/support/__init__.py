@@ -1,1 +1,1 @@
-"""What tests use: fakes, oracles, samples, and commands started as a user starts them."""
+"""Helpers of the tests: fakes, oracles, samples, and commands started as a user starts them."""

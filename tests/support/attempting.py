@@ -1,4 +1,4 @@
-"""A client of the attempt loop on fakes: a session that answers as it is told, and what was recorded."""
+"""A client of the attempt loop on fakes: its session gives prepared answers, and its records are kept."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Said:
-    """What a session says of an error."""
+class FakeFailure:
+    """How a session describes an error: SQLSTATE, message, and whether the connection was lost."""
 
     sqlstate: str | None
     message: str = ""
@@ -30,27 +30,32 @@ class Said:
 
 
 class Broken(Exception):  # noqa: N818 - a stand-in for a driver's error
-    """An error that carries what the session will say of it."""
+    """An error that carries the description the session will give of it."""
 
-    def __init__(self, said: Said) -> None:
-        super().__init__(said.message)
-        self.said = said
+    def __init__(self, failure: FakeFailure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
 
 
-CONFLICT = Broken(Said("40001", "change conflicts with another transaction (OC000)"))
-SCHEMA_CONFLICT = Broken(Said("40001", "schema has been updated by another transaction (OC001)"))
-DEADLOCK = Broken(Said("40P01", "deadlock detected"))
-LOST = Broken(Said(None, "server closed the connection", lost=True))
-BLIP = Broken(Said("XX000", "server unavailable"))
-UNIQUE = Broken(Said("23505", "duplicate key"))
+CONFLICT = Broken(FakeFailure("40001", "change conflicts with another transaction (OC000)"))
+SCHEMA_CONFLICT = Broken(FakeFailure("40001", "schema has been updated by another transaction (OC001)"))
+DEADLOCK = Broken(FakeFailure("40P01", "deadlock detected"))
+LOST = Broken(FakeFailure(None, "server closed the connection", lost=True))
+BLIP = Broken(FakeFailure("XX000", "server unavailable"))
+UNIQUE = Broken(FakeFailure("23505", "duplicate key"))
 
 
 class FakeSession:
-    """Answers each COMMIT by the next of `commits`: a tag, or an error to raise; each look-up by `found`."""
+    """Answers each COMMIT with the next item of `commits` and each receipt look-up with the next of `lookups`.
 
-    def __init__(self, commits: list[str | BaseException], found: list[bool | BaseException | None]) -> None:
+    An item of `commits` is a tag or an error to raise.
+    """
+
+    def __init__(
+        self, commits: list[str | BaseException], lookups: list[bool | BaseException | None]
+    ) -> None:
         self.commits = commits
-        self.found = found
+        self.lookups = lookups
         self.sent: list[str] = []
         self.usable = True
         self.last_statement: str | None = None
@@ -64,7 +69,7 @@ class FakeSession:
         self.sent.append(f"{sql} {parameters}")
         if not sql.startswith("SELECT applied"):
             return Result([], 1)
-        answer = self.found.pop(0)
+        answer = self.lookups.pop(0)
         if isinstance(answer, BaseException):
             raise answer
         return Result([] if answer is None else [(answer,)], 1)
@@ -83,12 +88,12 @@ class FakeSession:
     def close(self) -> None:
         self.usable = False
 
-    def describe(self, error: Exception) -> Said:
-        return error.said if isinstance(error, Broken) else Said(None, str(error))
+    def describe(self, error: Exception) -> FakeFailure:
+        return error.failure if isinstance(error, Broken) else FakeFailure(None, str(error))
 
 
 class Draws(Scenario):
-    """Writes the next number; raises `raises` from its body where that is set. Its kinds take turns."""
+    """Writes the next number, then raises `raises` from its body if that is set. Its kinds take turns."""
 
     name = "draws"
 
@@ -125,7 +130,7 @@ class Draws(Scenario):
 
 
 class FakeConnections:
-    """Hands out one session, or the error of opening it."""
+    """Hands out one session, or raises the error of opening it."""
 
     def __init__(self, session: FakeSession, refusal: Exception | None) -> None:
         self._session = session
@@ -137,8 +142,8 @@ class FakeConnections:
             raise self._refusal
         return self._session
 
-    def describe(self, error: Exception) -> Said:
-        return Said(None, str(error), lost=True)
+    def describe(self, error: Exception) -> FakeFailure:
+        return FakeFailure(None, str(error), lost=True)
 
     def close(self) -> None:
         self.closed += 1
@@ -146,7 +151,7 @@ class FakeConnections:
 
 @dataclass
 class Run:
-    """A client on fakes, and what it recorded."""
+    """A client on fakes, with its records, pauses and error notes."""
 
     commits: list[str | BaseException]
     retry: str = "immediate:max=3"
@@ -155,20 +160,20 @@ class Run:
     raises: BaseException | None = None
     refusal: Exception | None = None
     pauses_until_closed: int = 1000
-    found: list[bool | BaseException | None] | None = None
-    """What the look-ups of receipts will find; None is a run without receipts."""
+    lookups: list[bool | BaseException | None] | None = None
+    """The answers to the receipt look-ups; None is a run without receipts."""
     records: list[dict[str, Any]] = field(default_factory=list)
     pauses: list[float] = field(default_factory=list)
     notes: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.session = FakeSession(self.commits, self.found or [])
+        self.session = FakeSession(self.commits, self.lookups or [])
         self.connections = FakeConnections(self.session, self.refusal)
         self.scenario = Draws(self.raises, self.kinds)
         self.client = self._client()
 
     def go(self) -> Outcome | None:
-        """One more transaction of the same client."""
+        """Run one more transaction of the same client."""
         return run_transaction(self.client, transaction=7)
 
     def _client(self) -> Client:
@@ -184,12 +189,12 @@ class Run:
             hottest=lambda keys: keys[0],
             clock_ns=lambda: next(ticks),
             pause=self._pause,
-            receipts=None if self.found is None else self._receipts(ticks),
+            receipts=None if self.lookups is None else self._receipts(ticks),
             note_error=lambda **fields: self.notes.append(fields),
         )
 
     def _receipts(self, ticks: Iterator[int]) -> Receipts:
-        """On the run's clock, of which a tick is a quarter of a look-up's patience."""
+        """Receipts on the run's clock. One tick of it is a quarter of a look-up's time limit."""
         return Receipts(
             worker=0,
             rng=np.random.default_rng(2),

@@ -1,4 +1,4 @@
-"""Texts that an option must not take, by option."""
+"""Texts that each option must refuse."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from hotrow.run.options import Option, Where
 
 NO_NUMBERS = ("", " ", "nan", "NaN", "inf", "-inf", "-2", "1e400", "x")
-"""What Python reads as a number too, and what no option with a number, a duration or a name takes."""
+"""Texts that every option with a number, a duration or a name refuses; Python reads some as numbers."""
 FREE_TEXTS = (HOST, OUT, PAGE_OUT, SCENARIO)
-"""Options that take nearly any text; what it names is looked for later."""
+"""Options that accept nearly any text; whether the named thing exists is checked later."""
 
 
 def bad_texts(where: Where) -> Iterator[tuple[Option[Any], str]]:
-    """Every option of a place that has a value, each with every text that it must not take."""
+    """Pairs of an option at `where` that takes a value and a text it must refuse."""
     for option in options_of(where):
         if not option.is_switch:
             for text in ("", " ") if option in FREE_TEXTS else NO_NUMBERS:

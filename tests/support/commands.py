@@ -1,4 +1,4 @@
-"""Starts our own commands as a user does, and reads what they leave."""
+"""Starts our own commands as a user does, and reads the run directories they leave."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 TIMEOUT_S = 120
 OTHER_SPOILERS = {"cells_missing", "too_few_samples", "no_conflict_where_certain"}
-"""Warnings but those of `BUSY` that make a measurement unusable."""
+"""Warnings, other than those of `BUSY`, that make a measurement unusable."""
 BUSY = {"client_saturated", "client_stalled"}
-"""What a machine that others use does to a measurement."""
+"""Warnings that other load on the machine causes."""
 
 
 def run(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """Run a command of the environment that the tests run in, and wait for it."""
+    """Run a command of the tests' own environment and wait for it."""
     return subprocess.run(
         [str(BIN / words[0]), *words[1:]],
         cwd=cwd,
@@ -37,16 +37,16 @@ def start(*words: str, cwd: Path = ROOT) -> subprocess.Popen[str]:
 
 
 def finished(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
-    """What a command that was started has said and answered, once it has ended."""
+    """Output and exit code of a started command, once it has ended."""
     out, err = process.communicate(timeout=TIMEOUT_S)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 def exit_code(done: subprocess.CompletedProcess[str]) -> int:
-    """The exit code; 0 in place of a 4 that only says that this machine was too busy to measure."""
+    """The exit code; a 4 becomes 0 if its only reason is that this machine was too busy to measure."""
     lines = (done.stdout + done.stderr).splitlines()
-    said = {line.split(": ")[1] for line in lines if line.startswith("hotrow: ")}
-    busy = done.returncode == 4 and bool(said & BUSY) and not said & OTHER_SPOILERS
+    codes = {line.split(": ")[1] for line in lines if line.startswith("hotrow: ")}
+    busy = done.returncode == 4 and bool(codes & BUSY) and not codes & OTHER_SPOILERS
     return 0 if busy else done.returncode
 
 

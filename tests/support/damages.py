@@ -1,4 +1,4 @@
-"""What can happen to a file of a run, by hand or by chance, from a seed."""
+"""Random damage to the files of a run, as a person or an accident could do it. Seeded."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ ODD: tuple[Any, ...] = (
     "file:/dev/zero",
     "zipf:1e9",
 )
-"""Values of a wrong type or size, for any place in a JSON text."""
+"""Values of a wrong type or size, to put anywhere in a JSON text."""
 
 
 def put_in_place(path: Path, kind: str) -> None:
-    """Put something that is no file where a file should be: a `pipe`, `directory`, `loop` or `device`."""
+    """Replace a file by something that is not a file: a `pipe`, `directory`, `loop` or `device`."""
     path.unlink(missing_ok=True)
     if kind == "pipe":
         os.mkfifo(path)
@@ -50,7 +50,7 @@ def put_in_place(path: Path, kind: str) -> None:
 
 
 def damage(directory: Path, rng: Random) -> str:
-    """Damage one file of a run in one way; say which and how."""
+    """Damage one file of a run in one way; return a text that names the file and the damage."""
     path = rng.choice(
         sorted(path for path in directory.iterdir() if path.suffix in {".json", ".jsonl", ".bin", ".csv"})
     )
@@ -115,7 +115,7 @@ def _cut_record(path: Path, rng: Random) -> str:
 
 
 def _odd_record(path: Path, rng: Random) -> str:
-    """One byte of a record becomes another; the last ten are outcome, flags and their like."""
+    """Change one byte of a record, often one of the last ten: they hold the outcome, flags and the like."""
     content = bytearray(path.read_bytes())
     if len(content) <= 64:
         return "none there"
@@ -129,7 +129,7 @@ def _odd_record(path: Path, rng: Random) -> str:
 
 
 def _odd_value(path: Path, rng: Random) -> str:
-    """A value somewhere in a JSON text becomes an odd one, or is removed."""
+    """Replace one value of a JSON text by an odd one, or remove it."""
     lines = path.read_text().splitlines() if path.suffix == ".jsonl" else [path.read_text()]
     if not lines:
         return "none there"
@@ -150,7 +150,7 @@ def _odd_value(path: Path, rng: Random) -> str:
 
 
 def _places(value: Any) -> Any:
-    """Every (holder, key) of a JSON value."""
+    """Every (container, key or index) inside a JSON value."""
     keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
     for key in keys:
         yield value, key

@@ -1,8 +1,8 @@
-"""Random statements for the stand-in and for plain tables of the same server, and their answers compared.
+"""A comparison of the stand-in with plain PostgreSQL tables on random statements.
 
 Seeded random transactions run statement by statement on the stand-in, rewritten, and on tables of the same
-definition in a plain database beside it. Command tag, rows, SQLSTATE and the tables' contents after each
-transaction must agree. What may differ is in `_known`, by name.
+definition in a plain database of the same server. Command tags, rows, SQLSTATEs and the contents of the
+tables after each transaction must agree. `_known` names the differences that are allowed.
 """
 
 # ruff: noqa: S311, S608 - seeded; names and numbers of our own
@@ -40,7 +40,7 @@ TABLES = (
         "select" int DEFAULT 3, "ü %I" int UNIQUE, excluded int)""",
 )
 NAMES = ("child", "tree", "doc", "line", '"odd ""Name"', "account")
-"""Those that refer to others before them."""
+"""The tables, each before those that its foreign keys refer to."""
 
 
 def _number(low: int, high: int, null: float = 0.1) -> Callable[[random.Random], str]:
@@ -64,14 +64,14 @@ class Table:
     key: tuple[str, ...]
     columns: dict[str, Callable[[random.Random], str]]
     unique: tuple[tuple[str, ...], ...]
-    """Conflict targets."""
+    """Column lists for ON CONFLICT."""
     free: tuple[str, ...]
-    """Columns that many rows may be given one value of."""
+    """Columns in which many rows may hold the same value."""
     more: str
-    """A SELECT of rows for all columns from generate_series(…) AS g."""
+    """The select list of rows with all columns, from generate_series(…) AS g."""
 
     def row(self, rng: random.Random) -> str:
-        """The values of a row."""
+        """The values of a random row, as SQL."""
         return f"({', '.join(make(rng) for make in self.columns.values())})"
 
     def where(self, rng: random.Random) -> str:
@@ -87,7 +87,7 @@ class Table:
         return rng.choices(makes, (6, 3, 1, 1))[0]
 
     def one(self, rng: random.Random) -> str:
-        """A condition on the whole key."""
+        """A condition on all key columns, which at most one row meets."""
         return " AND ".join(
             f"{column} = {self.columns[column](rng).replace('DEFAULT', '1')}" for column in self.key
         )
@@ -194,7 +194,7 @@ def _insert(rng: random.Random, table: Table) -> str:
         return f"INSERT INTO {table.name} {many}"
     count = 1 if rng.random() < 0.6 else rng.randint(2, 4)
     rows = ", ".join(table.row(rng) for _ in range(count))
-    if count > 1:  # where a row fails, PostgreSQL has drawn more or fewer numbers for the others
+    if count > 1:  # if one row fails, the two sides may have drawn different sequence numbers for the others
         rows = re.sub(r"(?<=\()DEFAULT", lambda _: str(-rng.randint(1, 9)), rows)
     return f"INSERT INTO {table.name} ({', '.join(table.columns)}) VALUES {rows}"
 
@@ -290,7 +290,7 @@ _WEIGHTS = (8, 5, 5, 5, 2, 1, 3, 4, 0.5)
 
 
 def statements(rng: random.Random, count: int) -> Iterator[str]:
-    """So many statements, most of them in transactions."""
+    """About `count` random statements, most of them in transactions."""
     hot = rng.sample(_SPECS, rng.randint(1, 4))
     while count > 0:
         length = rng.choice((1, 1, 2, 4, 8))
@@ -303,7 +303,7 @@ def statements(rng: random.Random, count: int) -> Iterator[str]:
 
 
 def answer(connection: psycopg.Connection[Any], text: str, *, ordered: bool) -> tuple[str, ...]:
-    """Tag and rows, sorted unless they are ordered, or SQLSTATE."""
+    """Command tag and rows, or "error" and the SQLSTATE. Rows are sorted unless `ordered`."""
     try:
         cursor = connection.execute(text.encode())
     except psycopg.Error as error:
@@ -313,12 +313,12 @@ def answer(connection: psycopg.Connection[Any], text: str, *, ordered: bool) -> 
 
 
 def _same(here: tuple[str, ...], plain: tuple[str, ...]) -> bool:
-    """Whether the answers agree; a statement that breaks several constraints may name another one of them."""
-    return here == plain or all(each[0] == "error" and each[1][:2] in {"23", "21"} for each in (here, plain))
+    """Whether the answers agree. Two errors agree even if they name different broken constraints."""
+    return here == plain or all(side[0] == "error" and side[1][:2] in {"23", "21"} for side in (here, plain))
 
 
 def _known(statement: str, here: tuple[str, ...], plain: tuple[str, ...]) -> str | None:
-    """The name of a known difference, after which the two tables differ too: a run ends there."""
+    """The name of a known difference, or None. The run ends there, because the tables then differ too."""
     if here == ("error", "23503") and " tree " in statement and plain[0] != "error":
         return "foreign keys are checked row by row: rows that refer to later rows of their statement"
     if "ON CONFLICT" in statement and here[0] != "error" and plain[1:] in {("23502",), ("23514",)}:
@@ -335,7 +335,7 @@ class Pair:
         self.here, self.plain = here, plain
 
     def both(self, statement: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The two answers."""
+        """The answers of the stand-in and of the plain database."""
         ordered = "ORDER BY" in statement
         here = answer(self.here, rewrite(statement), ordered=ordered)
         return here, answer(self.plain, statement, ordered=ordered)
@@ -350,11 +350,11 @@ class Pair:
             self.both(statement)
 
     def contents(self) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
-        """All rows of all tables."""
+        """All rows of all tables, on both sides."""
         return [self.both(f"SELECT * FROM {name}") for name in NAMES]
 
     def reset(self) -> None:
-        """Empty tables, and identity columns that start anew."""
+        """Empty the tables and restart the identity column."""
         for connection in (self.here, self.plain):
             connection.execute("ROLLBACK")
             with connection.transaction():
@@ -363,7 +363,7 @@ class Pair:
             connection.execute("SELECT setval('child_id_seq', 1)")
 
     def difference(self, seed: int, count: int) -> str | None:
-        """The first statement of a random run that the two answer differently, with all before it."""
+        """The statements of a random run up to the first one that differs, and its answers; else None."""
         self.reset()
         done = []
         for statement in statements(random.Random(seed), count):

@@ -1,4 +1,4 @@
-"""The stand-in's endpoint as a `dsql://` target, with AWS keys that the test chose."""
+"""The stand-in's endpoint as a `dsql://` target, with AWS keys chosen by the test."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ REGION = "us-east-1"
 
 @dataclass(frozen=True)
 class Offer:
-    """A running endpoint."""
+    """A running endpoint and its `--host` texts."""
 
     endpoint: Endpoint
 
     def host(self, *names: str, **options: str) -> str:
-        """Its `--host`; the names are its regions."""
-        places = ",".join(f"{name}:{self.endpoint.port}" for name in names or ("localhost",))
-        given = {"region": REGION, "sslrootcert": str(self.endpoint.ca), **options}
-        return f"dsql://{places}/postgres?{'&'.join('='.join(item) for item in given.items())}"
+        """The endpoint as a `--host` text; `names` are the host names of its regions."""
+        addresses = ",".join(f"{name}:{self.endpoint.port}" for name in names or ("localhost",))
+        settings = {"region": REGION, "sslrootcert": str(self.endpoint.ca), **options}
+        return f"dsql://{addresses}/postgres?{'&'.join('='.join(item) for item in settings.items())}"
 
 
 @contextmanager
 def offered() -> Iterator[Offer]:
-    """An endpoint of the shared stand-in, which must run; AWS keys that fit are in the environment."""
+    """An endpoint of the shared stand-in, which must be running. The environment gets matching AWS keys."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
         patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
         patch.setenv("AWS_REGION", REGION)
         for name in ("AWS_SESSION_TOKEN", "AWS_PROFILE"):
             patch.delenv(name, raising=False)
-        stop_endpoint()  # one that another test left would have other keys
+        stop_endpoint()  # an endpoint left by another test would have other keys
         try:
             yield Offer(ensure_endpoint())
         finally:

@@ -1,6 +1,6 @@
-"""A server that says whatever a test wants: its side of PostgreSQL's protocol, message by message.
+"""A fake server that sends whatever a test wants, message by message, in PostgreSQL's protocol.
 
-Message formats: PostgreSQL documentation, 54.7.
+Message formats: PostgreSQL documentation, section 54.7.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Talk:
         self.connection = connection
 
     def take(self, size: int) -> bytes:
-        """So many bytes of the client's; ConnectionError if it left."""
+        """The next `size` bytes from the client; ConnectionError if it has left."""
         taken = bytearray()
         while len(taken) < size:
             part = self.connection.recv(min(size - len(taken), 1 << 20))
@@ -57,48 +57,48 @@ class Talk:
     def until_sync(self) -> list[tuple[bytes, bytes]]:
         """The client's messages up to its next Sync, without it."""
         messages = []
-        while (each := self.message())[0] != b"S":
-            messages.append(each)
+        while (latest := self.message())[0] != b"S":
+            messages.append(latest)
         return messages
 
     def stay_silent(self) -> None:
-        """Take what comes, and say nothing until the client leaves."""
+        """Read what comes and send nothing until the client leaves."""
         while self.connection.recv(1 << 20):
             pass
 
 
 def message(kind: bytes, body: bytes = b"") -> bytes:
-    """A message of the server's."""
+    """A message from the server: its type byte, length and body."""
     return kind + (len(body) + 4).to_bytes(4, "big") + body
 
 
 def parameter(name: str, value: str) -> bytes:
-    """ParameterStatus."""
+    """A ParameterStatus message."""
     return message(b"S", f"{name}\0{value}\0".encode())
 
 
 def error(sqlstate: str, text: str, severity: str = "ERROR", kind: bytes = b"E") -> bytes:
-    """ErrorResponse, or NoticeResponse with `kind=b"N"`."""
+    """An ErrorResponse message; with `kind=b"N"`, a NoticeResponse."""
     fields = (f"S{severity}", f"V{severity}", f"C{sqlstate}", f"M{text}")
     return message(kind, b"".join(field.encode() + b"\0" for field in fields) + b"\0")
 
 
 def answers(messages: list[tuple[bytes, bytes]], value: bytes = b"1") -> bytes:
-    """What a server says to Parse, Bind, Describe and Execute, each of which returns one row."""
+    """The answers to these Parse, Bind, Describe and Execute messages. Each Execute returns one row."""
     row = message(b"D", b"\x00\x01" + len(value).to_bytes(4, "big") + value)
     columns = message(b"T", b"\x00\x01c\0" + bytes(6) + b"\x00\x00\x00\x19" + b"\xff\xff" + bytes(6))
-    said = {
+    answer_to = {
         b"P": message(b"1"),
         b"B": message(b"2"),
         b"D": columns,
         b"E": row + message(b"C", b"SELECT 1\0"),
     }
-    return b"".join(said[kind] for kind, _ in messages) + READY
+    return b"".join(answer_to[kind] for kind, _ in messages) + READY
 
 
 @contextmanager
 def serving(behave: Callable[[Talk], None]) -> Iterator[str]:
-    """A server of which every connection behaves like this; its URL."""
+    """A server that runs `behave` on every connection; yields its URL."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=64)
     opened: list[socket.socket] = []
 

@@ -1,4 +1,4 @@
-"""An endpoint whose faults a test sets, and the ways in which a client may commit."""
+"""An endpoint with faults set by the test, and the ways in which a client can commit."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ UPDATE = "UPDATE counter SET v = v + 1 WHERE id = 1"
 
 @dataclass(frozen=True)
 class Faulty:
-    """A running endpoint, a counter in a schema of the test's own, and a way around the endpoint."""
+    """A running endpoint, a counter in the test's schema, and a connection that bypasses the endpoint."""
 
     dsns: list[str]
-    """Of each region, the token included."""
+    """The conninfo of each region, including the token."""
     socket: str
+    """The conninfo of the stand-in itself."""
 
     def connect(self, region: int = 0, **options: Any) -> Connection:
-        """A connection in autocommit, so that a test says BEGIN and COMMIT itself."""
-        # psycopg takes a statement for prepared whose Parse was skipped after an error in a pipeline
+        """A connection in autocommit mode, so that the test sends BEGIN and COMMIT itself."""
+        # After an error in a pipeline, psycopg treats a statement as prepared although its Parse was skipped.
         options = {"prepare_threshold": 1_000_000, **options}
         return psycopg.connect(self.dsns[region], autocommit=True, **options)
 
@@ -43,11 +44,11 @@ class Faulty:
         return ask_control(find_control(), Faults(**values))
 
     def fired(self, fault: str) -> int:
-        """How often it has fired since the faults were set."""
+        """How often this fault has fired since the faults were last set."""
         return ask_control(find_control(), None).fired[Fault(fault)]
 
     def value(self) -> int:
-        """The counter, as the stand-in has it."""
+        """The counter's value, read from the stand-in directly."""
         with psycopg.connect(self.socket) as connection:
             row = connection.execute("SELECT v FROM counter WHERE id = 1").fetchone()
         assert row
@@ -56,22 +57,23 @@ class Faulty:
 
 @contextmanager
 def running(options: EndpointOptions | None = None) -> Iterator[list[str]]:
-    """An endpoint of the shared stand-in; the conninfos of its regions."""
+    """An endpoint of the shared stand-in; yields the conninfos of its regions."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION"):
             patch.delenv(name, raising=False)
         stop_endpoint()
         ensure_endpoint(options)
-        yield [make_conninfo(each.dsn, password=make_token(region=each.region)) for each in find_endpoints()]
+        endpoints = find_endpoints()
+        yield [make_conninfo(one.dsn, password=make_token(region=one.region)) for one in endpoints]
         stop_endpoint()
 
 
 @contextmanager
 def counting(dsns: list[str], dsn: str, schema: str) -> Iterator[Faulty]:
-    """A counter at 0; no faults before and after."""
+    """A counter at 0, with no faults in force before and after the test."""
     options = f"-c search_path={schema}"
     faulty = Faulty(
-        [make_conninfo(each, options=options) for each in dsns], make_conninfo(dsn, options=options)
+        [make_conninfo(region, options=options) for region in dsns], make_conninfo(dsn, options=options)
     )
     with psycopg.connect(faulty.socket, autocommit=True) as connection:
         connection.execute("CREATE TABLE counter (id int PRIMARY KEY, v int)")
@@ -92,7 +94,7 @@ def simply(connection: Connection) -> str:
 
 
 def in_one_text(connection: Connection) -> str:
-    """One simple query with all of it, COMMIT last."""
+    """One simple query with all statements, COMMIT last."""
     return _tag(connection.execute(f"/* app; */ BEGIN; {UPDATE}; -- really; \n commit work".encode()))
 
 
@@ -104,7 +106,7 @@ def prepared(connection: Connection) -> str:
 
 
 def in_a_pipeline(connection: Connection) -> str:
-    """All at once; what stands behind COMMIT must count for nothing where COMMIT fails."""
+    """All statements in one pipeline. If COMMIT fails, the statement after it must not count."""
     with connection.pipeline():
         connection.execute("BEGIN")
         connection.execute(UPDATE.encode())
@@ -122,7 +124,7 @@ def by_the_driver(connection: Connection) -> str:
 
 def by_hotrow(connection: Connection) -> str:
     """A session of hotrow: everything prepared, in libpq's pipeline mode."""
-    connection.execute("DEALLOCATE ALL")  # a session counts its statements from 0
+    connection.execute("DEALLOCATE ALL")  # a session numbers its prepared statements from 0
     session = PostgresSession(connection, Latency(), BLOCKING)
     try:
         session.begin()

@@ -1,12 +1,12 @@
-"""Interleavings of sessions, one step a line: `a: SQL` runs SQL in session a and notes its tag or SQLSTATE.
+"""Scripts of interleaved sessions, one step per line: `a: SQL -> expected` runs SQL in session a.
 
 ```
 a: BEGIN                                      -> BEGIN
 b: BEGIN                                      -> BEGIN
 a: UPDATE account SET balance = 1 WHERE id=0  -> UPDATE 1
 ```
-An answer with rows is written as the rows, values by commas and rows by `;`. No step may wait for another
-session: each is answered before the next is sent.
+The answer to a step is its rows, its command tag or its SQLSTATE. Values are separated by commas, rows by
+`;`. No step may wait for another session, because each is answered before the next is sent.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from contextlib import ExitStack
 import psycopg
 
 STEP_TIMEOUT_S = 10.0
-"""A step that takes this long waits for a lock: the test fails instead of hanging."""
+"""Limit for one step. A step that waits for a lock fails the test instead of hanging it."""
 
 
 def play(dsn: str, schema: str, script: str) -> list[tuple[str, str, str]]:

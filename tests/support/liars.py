@@ -1,4 +1,4 @@
-"""Scenarios that do not do what they say, each a counter with one thing wrong, for the rehearsal to find."""
+"""Scenarios for the rehearsal to judge: counters that do not do what they declare, and a few honest ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ADD = "UPDATE item SET value = value + 1 WHERE id = $1"
 
 
 class Honest(Scenario):
-    """Add one to a row; the ways to lie are subclasses."""
+    """Adds 1 to a row, as declared. Subclasses change one thing each."""
 
     name = "mine"
 
@@ -53,7 +53,7 @@ class Honest(Scenario):
 
 
 class Audits(Honest):
-    """One row that every transaction changes."""
+    """Every transaction also updates one undeclared row."""
 
     def run(self, session: Session, work: Work) -> None:
         super().run(session, work)
@@ -63,7 +63,7 @@ class Audits(Honest):
 
 
 class Locks(Honest):
-    """One row that every transaction locks."""
+    """Every transaction also locks one undeclared row."""
 
     def run(self, session: Session, work: Work) -> None:
         super().run(session, work)
@@ -71,7 +71,7 @@ class Locks(Honest):
 
 
 class Upserts(Honest):
-    """One row that every transaction makes or changes."""
+    """Every transaction also inserts or updates one undeclared row."""
 
     def run(self, session: Session, work: Work) -> None:
         super().run(session, work)
@@ -82,7 +82,7 @@ class Upserts(Honest):
 
 
 class Silent(Honest):
-    """Declares nothing and changes a row."""
+    """Declares no keys and updates a row."""
 
     def draw(self, keys: Keys, rng: np.random.Generator) -> Work:
         del rng
@@ -90,7 +90,7 @@ class Silent(Honest):
 
 
 class Idle(Honest):
-    """Declares two keys and changes one row."""
+    """Declares two keys and updates one row."""
 
     @property
     def keys_per_transaction(self) -> int:
@@ -103,7 +103,7 @@ class Idle(Honest):
 
 
 class Appends(Honest):
-    """Adds a row of its own, whose id the database gives: honest."""
+    """Honest: also inserts a new row, whose id the database generates."""
 
     def run(self, session: Session, work: Work) -> None:
         super().run(session, work)
@@ -111,7 +111,7 @@ class Appends(Honest):
 
 
 class Refuses(Honest):
-    """Its rule says no, so nothing is written: honest."""
+    """Honest: rejects every transaction, so nothing is written."""
 
     def run(self, session: Session, work: Work) -> None:
         del session, work
@@ -119,21 +119,21 @@ class Refuses(Honest):
 
 
 class Mistyped(Honest):
-    """Names a table that is not there."""
+    """Misspells the name of its table."""
 
     def run(self, session: Session, work: Work) -> None:
         session.execute("UPDATE itme SET value = 1 WHERE id = $1", *work.parameters)
 
 
 class Mapped(Honest):
-    """Sends what has no form in PostgreSQL."""
+    """Passes a parameter that psycopg cannot send to PostgreSQL."""
 
     def run(self, session: Session, work: Work) -> None:
         session.execute(_ADD, {"id": work.parameters[0]})
 
 
 class Broken(Honest):
-    """Fails in its own code."""
+    """Raises an error in the Python code of `run`."""
 
     def run(self, session: Session, work: Work) -> None:
         del session, work
@@ -141,7 +141,7 @@ class Broken(Honest):
 
 
 class Undrawable(Honest):
-    """Fails as it draws."""
+    """Raises an error in `draw`."""
 
     def draw(self, keys: Keys, rng: np.random.Generator) -> Work:
         del keys, rng

@@ -1,4 +1,4 @@
-"""Homes for servers that a test starts, kills and breaks, apart from the one that the whole run shares."""
+"""Separate homes for servers that a test starts, kills and breaks, so that the shared server stays whole."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ ENSURE_UP = "from hotrow.standin.server import ensure_up; s = ensure_up(); print
 
 @contextmanager
 def new_home() -> Iterator[Path]:
-    """A HOTROW_HOME: short, reachable by any account; its servers are stopped and it is gone afterwards."""
+    """A directory for HOTROW_HOME with a short path that any account can reach.
+
+    Afterwards its servers are stopped and it is removed.
+    """
     path = Path(tempfile.mkdtemp(prefix="hr")).resolve()
     path.chmod(0o755)
     try:
@@ -36,19 +39,19 @@ def new_home() -> Iterator[Path]:
     finally:
         for file in path.glob("**/data/postmaster.pid"):
             pid = int(file.read_bytes().split()[0])
-            with suppress(psutil.NoSuchProcess):  # a zombie too
+            with suppress(psutil.NoSuchProcess):  # raised for a zombie too
                 if psutil.Process(pid).cwd() == str(file.parent):
                     end(pid, signal.SIGINT)
         shutil.rmtree(path)
 
 
 def python(code: str, **options: Any) -> subprocess.Popen[str]:
-    """Start an interpreter on `code`; what it prints can be read."""
+    """Start a Python interpreter on `code`, with its output in a pipe."""
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, **options)
 
 
 def value(dsn: str, query: str) -> object:
-    """The one value that a query returns."""
+    """The first value that a query returns; None if it returns no row."""
     with psycopg.connect(dsn) as connection:
         row = connection.execute(query.encode()).fetchone()
     return row[0] if row else None
@@ -60,7 +63,7 @@ def socket_of(server: Server) -> Path:
 
 
 def end(pid: int | None, number: signal.Signals = signal.SIGKILL) -> None:
-    """Send a signal and wait for the end; whether init has reaped the zombie does not matter."""
+    """Send a signal and wait up to 20 s until the process has ended. A zombie counts as ended."""
     assert pid is not None
     process = psutil.Process(pid)
     until = time.monotonic() + 20
@@ -73,7 +76,10 @@ def end(pid: int | None, number: signal.Signals = signal.SIGKILL) -> None:
 
 
 def crash(postmaster_pid: int | None) -> None:
-    """SIGKILL to a postmaster and all its children, none of which sees another one go."""
+    """Kill a postmaster and all its children with SIGKILL.
+
+    The postmaster is suspended first, so that it cannot react to the death of its children.
+    """
     postmaster = psutil.Process(postmaster_pid)
     postmaster.suspend()
     for child in postmaster.children():

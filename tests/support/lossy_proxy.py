@@ -1,8 +1,9 @@
-"""A proxy before a PostgreSQL socket that loses the answers to some COMMITs, by seeded coins.
+"""A proxy in front of a PostgreSQL socket that loses the answers to randomly chosen COMMITs. Seeded.
 
-It reads the client's messages as far as it must to know which batch executes a COMMIT. What it does to one:
-the server never gets it; it gets it and its answer is lost; or the client is dropped first and the server
-gets it later, which is when a client that has already looked may be wrong.
+It reads the client's messages to see which batch executes a COMMIT. Such a batch is lost in one of three
+ways. The server never gets it, or the server gets it and its answer is lost, or the client is disconnected
+first and the server gets it later. In the third case a client that looks for its transaction too early sees
+a wrong result.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _BATCH_ENDS = frozenset(b"SQpX")
-"""Sync, Query, a password, Terminate: whoever sends one waits for the server, or leaves."""
+"""Types of Sync, Query, password and Terminate. After one of them a client waits for the server or leaves."""
 _READY = ord("Z")
 _LATEST_S = 0.03
 
 
 class Loss(Enum):
-    """What becomes of a COMMIT whose answer the client never gets."""
+    """What happens to a COMMIT whose answer the client never gets."""
 
     BEFORE = "the server never gets it"
     AFTER = "the server has answered it"
@@ -34,7 +35,10 @@ class Loss(Enum):
 
 
 class LossyProxy:
-    """Listens in `folder` as PostgreSQL does and relays to the socket `upstream`. A context manager."""
+    """A context manager that listens on a PostgreSQL socket in `folder` and relays to the socket `upstream`.
+
+    Each COMMIT is lost with the probability `share`. `lost` counts them.
+    """
 
     def __init__(self, folder: Path, upstream: Path, *, share: float, seed: int) -> None:
         self.lost: Counter[Loss] = Counter()
@@ -126,7 +130,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 async def _first_packet(reader: asyncio.StreamReader) -> bytes:
-    """The startup packet, which alone has no type byte. Nobody asks for TLS on a Unix socket."""
+    """The startup packet, the only one without a type byte. No client asks for TLS on a Unix socket."""
     length = await reader.readexactly(4)
     return length + await reader.readexactly(int.from_bytes(length) - 4)
 
@@ -137,7 +141,10 @@ async def _message(reader: asyncio.StreamReader) -> bytes:
 
 
 async def _batch(reader: asyncio.StreamReader, commits: set[bytes]) -> tuple[bytes, bool]:
-    """Messages up to one that is answered; whether they execute a COMMIT, `commits` being its names."""
+    """The next messages up to one in `_BATCH_ENDS`, and whether they execute a COMMIT.
+
+    `commits` collects the names of prepared COMMIT statements.
+    """
     batch, is_commit = b"", False
     while True:
         message = await _message(reader)

@@ -1,4 +1,4 @@
-"""Runs as values, made attempt by attempt: what the tests of `analysis` summarise. Times are in ms from 0."""
+"""Runs in memory, built attempt by attempt, for the tests of `analysis`. Times are in ms from 0."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 WALL_NS = 1_760_000_000_000_000_000
-"""When the tests' clock starts: a wall clock of 2025, so that float64 would already lose ns."""
+"""The start of the tests' clock in ns: a wall clock time of 2025, too large for float64 to keep single ns."""
 
 
 def attempt(
@@ -39,7 +39,7 @@ def attempt(
     kind: int = 0,
     key: int = NO_KEY,
 ) -> NDArray[np.void]:
-    """One record; `times_ms` are BEGIN, body and COMMIT. `scheduled_ms` is `started_ms` where not given."""
+    """One record. `times_ms` are BEGIN, body and COMMIT; `scheduled_ms` is `started_ms` by default."""
     record = np.zeros((), dtype=ATTEMPT)
     due_ms = started_ms if scheduled_ms is None else scheduled_ms
     record["scheduled"], record["started"] = WALL_NS + round(due_ms * 1e6), WALL_NS + round(started_ms * 1e6)
@@ -54,21 +54,21 @@ def attempt(
 
 
 def contradiction(run: Run) -> str:
-    """What the summary of a run says of the one cell that it has no figures of."""
+    """The message of the only `cells_broken` warning of a run; its summary must have no cells."""
     summary = summarise(run)
-    (found,) = [warning for warning in summary["warnings"] if warning["code"] == "cells_broken"]
+    (broken,) = [warning for warning in summary["warnings"] if warning["code"] == "cells_broken"]
     assert (summary["cells"], summary["usable"]) == ([], False)
-    return str(found["message"])
+    return str(broken["message"])
 
 
 def steady_commits(count: int, seconds: float, **same: Any) -> list[NDArray[np.void]]:
-    """So many committed transactions of one user, evenly over the seconds."""
+    """`count` committed transactions of one user, spread evenly over `seconds`."""
     step_ms = seconds * 1e3 / count
     return [attempt(number, number * step_ms, **same) for number in range(count)]
 
 
 def run_json(*cells: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
-    """run.json of a run of these cells, or of one, on the stand-in."""
+    """The content of run.json for a run of these cells (by default, of one) on the stand-in."""
     target = {
         "kind": "local",
         "label": "local (no latency)",
@@ -82,7 +82,7 @@ def run_json(*cells: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
 
 
 def cell(number: int = 0, **changes: Any) -> dict[str, Any]:
-    """A cell as run.json has it: counter, uniform over 100 keys, one user, no retry."""
+    """A cell in the form of run.json: counter, uniform over 100 keys, one user, no retry."""
     planned = {
         "id": number,
         "scenario": "counter",
@@ -113,9 +113,12 @@ def run_of(
     kinds: Sequence[str] = (),
     rehearsal: Sequence[Mapping[str, Any]] = (),
 ) -> Run:
-    """A run whose cells all have the same interval; `health` is (cpu, worst lag in ms) of seconds in it."""
+    """A run whose cells all have the same measured interval, `window_ms`.
+
+    `health` holds (CPU share, worst lag in ms) for each second of the interval.
+    """
     planned = [cell()] if cells is None else cells
-    ids = [one["id"] for one in planned]
+    ids = [plan["id"] for plan in planned]
     begin_ns, end_ns = (WALL_NS + round(edge * 1e6) for edge in window_ms)
     lines = [
         {"wall_ns": begin_ns + 1 + second, "cell": number, "cpu": cpu, "lag_ms": lag_ms}
@@ -135,6 +138,6 @@ def run_of(
         torn_bytes=torn_bytes,
         rehearsal=rehearsal,
         skews={
-            one["skew"]: parse_skew(one["skew"]) for one in planned if not one["skew"].startswith("file:")
+            plan["skew"]: parse_skew(plan["skew"]) for plan in planned if not plan["skew"].startswith("file:")
         },
     )

@@ -1,6 +1,6 @@
-"""Exact mean value analysis of a closed queueing network, as an oracle for the closed forms.
+"""Exact mean value analysis of a closed queueing network: an oracle for the closed forms of the model.
 
-It describes immediate, unlimited retries on the same keys.
+It models immediate, unlimited retries on the same keys.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def throughput_per_s(p: Floats, counts: Floats, users: int, window_s: float, think_s: float = 0.0) -> Floats:
-    """X(n) in commits per second for n = 1 .. users clients, float64[users].
+    """Throughput X(n) in commits per second for n = 1 .. users clients, float64[users].
 
     A key is a single server with exponential service of mean `window_s`. It is visited with probability `p`
     (float64[groups], with `counts` equal keys in each group; sum(p * counts) = 1). `think_s` is spent once

@@ -1,4 +1,4 @@
-"""Texts for the parsers of the command line, from a seed: right ones, slips, and what nobody means."""
+"""Random texts for the parsers of the command line: valid ones, typing errors and nonsense. Seeded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LINE_MAX = 1000
 
 
 class Parser(NamedTuple):
-    """A parser, and texts that it takes."""
+    """A parser, and texts that it accepts."""
 
     parse: Callable[[str], object]
     right: tuple[str, ...]
@@ -79,7 +79,7 @@ _MANY = (10, 100, 5_000)
 
 
 def text_for(parser: Parser, rng: Random, *, huge: int = 0) -> str:
-    """A text to try; `huge` is how often the longest ones repeat a piece."""
+    """A random text to try. If `huge` is not 0, a valid text with one piece repeated `huge` times."""
     if huge:
         return rng.choice(parser.right) + rng.choice((*_PIECES[1:], *parser.right)) * huge
     text = rng.choice((*parser.right, ""))
@@ -91,7 +91,7 @@ def text_for(parser: Parser, rng: Random, *, huge: int = 0) -> str:
 
 
 def refused(parser: Parser, text: str) -> bool:
-    """Whether the parser refuses a text, which it does in one short line that can be printed."""
+    """Whether the parser refuses a text. The message must be one short printable line."""
     try:
         parser.parse(text)
     except UsageError as error:

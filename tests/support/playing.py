@@ -1,4 +1,4 @@
-"""A scenario played on a server without Locust: seeded transactions by a few clients, then its check."""
+"""Plays a scenario on a server without Locust: a few clients run seeded transactions, then it is checked."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ RETRY = "immediate:max=unlimited"
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What the clients of a play recorded: how attempts ended, and how transactions did."""
+    """The records of a play: how its attempts and its transactions ended."""
 
     attempts: Count[tuple[int, Outcome]]
     """Attempts by kind and outcome."""
@@ -43,11 +43,11 @@ class Played:
     """Transactions by kind and last outcome."""
 
     def outcomes(self, outcome: Outcome) -> int:
-        """How many attempts ended so."""
+        """The number of attempts with this outcome."""
         return sum(count for (_, ended), count in self.attempts.items() if ended is outcome)
 
     def tally(self, kinds: int = 0) -> Tally:
-        """As the conductor makes it for a check."""
+        """The tally that the conductor would pass to a check."""
 
         def of(*kind: int) -> tuple[int, int]:
             return tuple(  # type: ignore[return-value]
@@ -59,7 +59,7 @@ class Played:
 
 
 class Stagehand:
-    """The tables of one scenario on a server, and what can be done with them."""
+    """The tables of one scenario on a server: play on them, change them, observe and check them."""
 
     def __init__(self, scenario: Scenario, target: Target, run_schema: RunSchema, keys: int) -> None:
         self.scenario, self.target, self.run_schema, self.keys = scenario, target, run_schema, keys
@@ -67,18 +67,21 @@ class Stagehand:
     def play(
         self, transactions: int, *, clients: int = 1, skew: str = "uniform", seed: int = 1, retry: str = RETRY
     ) -> Played:
-        """So many transactions in all, dealt over the clients, each a thread with its own connection."""
+        """Run at least `transactions` in total, an equal share per client.
+
+        Each client is a thread with its own connection.
+        """
         noted: list[tuple[int, Outcome, bool]] = []
         share = -(-transactions // clients)
 
         def client(number: int) -> None:
             rng = np.random.default_rng([seed, number])
             connection = UserConnection(self.target, self.run_schema.schema, BLOCKING)
-            mine = self._client(
+            loop_client = self._client(
                 connection, KeySource(parse_skew(skew).table(self.keys), rng), rng, retry, noted
             )
             for transaction in range(share):
-                run_transaction(mine, number * share + transaction)
+                run_transaction(loop_client, number * share + transaction)
             connection.close()
 
         with ThreadPoolExecutor(clients) as pool:
@@ -87,7 +90,7 @@ class Stagehand:
         return Played(Count((kind, outcome) for kind, outcome, _ in noted), Count(finals))
 
     def sql(self, statement: str, *parameters: Any) -> Result:
-        """One committed transaction past the scenario: how a test makes the database wrong."""
+        """Run one statement in a committed transaction that the scenario does not know of."""
         with self.session() as session:
             session.begin()
             result = session.execute(statement, *parameters)
@@ -96,7 +99,7 @@ class Stagehand:
 
     @contextmanager
     def session(self) -> Iterator[Any]:
-        """A connection to these tables."""
+        """A database session on these tables."""
         session = self.target.connect(BLOCKING, self.run_schema.schema)
         try:
             yield session
@@ -104,7 +107,7 @@ class Stagehand:
             session.close()
 
     def observe(self) -> State:
-        """What the scenario's check reads now."""
+        """The current state, as the scenario observes it for its check."""
         return self.run_schema.observe(self.scenario)
 
     def check(self, before: State, tally: Tally) -> Sequence[Verdict]:
@@ -142,7 +145,7 @@ class Stagehand:
 
 @contextmanager
 def staged(scenario: Scenario, keys: int = 10, host: str = FULL_SPEED) -> Iterator[Stagehand]:
-    """The scenario's tables, made and filled as a run makes them, and dropped at the end."""
+    """The scenario's tables, created and seeded as in a run, and dropped at the end."""
     target = start(parse_target(host))
     run_schema = RunSchema(target, f"hotrow_play_{os.urandom(4).hex()}", scenario, BLOCKING)
     run_schema.build(keys)

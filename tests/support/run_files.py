@@ -1,4 +1,4 @@
-"""Runs on disk, made attempt by attempt: what the tests of `report` and `check` read."""
+"""Run directories, written attempt by attempt, for the tests of `report` and `check`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ def write_run(
     checks: Sequence[Mapping[str, Any]] = (),
     skew: str = "uniform",
 ) -> Path:
-    """A run of one cell and one second: so many commits and conflicts, and an error per SQLSTATE."""
+    """Write a run of one cell that lasts one second; return its directory.
+
+    It has `committed` commits, `conflicts` conflicts, and one error for each SQLSTATE in `errors`.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     target = {"kind": "local", "label": "local", "conflicts": "commit", "latency": None}
     facts = {"server_version": "18", "isolation": "repeatable read", "regions": []}
@@ -50,17 +53,18 @@ def write_run(
 
 
 def violated(count: int, **first: Any) -> dict[str, Any]:
-    """A check that found so many violations."""
-    found = {"count": count, "first": first, "worst": first, "last": first}
-    return {"name": "no money was made", "valid": False, "details": {}, **found}
+    """A failed check with `count` violations, all of them like `first`."""
+    violations = {"count": count, "first": first, "worst": first, "last": first}
+    return {"name": "no money was made", "valid": False, "details": {}, **violations}
 
 
 def write_attempts(
     directory: Path, attempts: Iterable[tuple[int, Outcome, str]], wall_ns: int = WALL_NS
 ) -> None:
-    """The ledger of one worker: (started in ns after `wall_ns`, outcome, SQLSTATE), one transaction each.
+    """Write the ledger of one worker.
 
-    An attempt takes 2 ms in its body and 5 ms in COMMIT.
+    Each attempt is (start in ns after `wall_ns`, outcome, SQLSTATE) and a transaction of its own. It takes
+    2 ms in its body and 5 ms in COMMIT.
     """
     writer = LedgerWriter(directory, 0, wall_ns=wall_ns, perf_ns=0)
     for number, (started_ns, outcome, sqlstate) in enumerate(attempts):

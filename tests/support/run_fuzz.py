@@ -1,4 +1,4 @@
-"""Damages a run again and again, and looks whether each time it is refused in a line or told of."""
+"""Damages copies of a run at random and judges each: it must be refused in one line or get a warning."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _LINE_MAX = 1000
 
 
 class Ended(NamedTuple):
-    """How a command ended."""
+    """The exit code of a command and its output."""
 
     code: int
-    said: str
+    output: str
 
 
 class Trial(NamedTuple):
-    """One damage and what came of it."""
+    """One damage, whether it changed the files, and how the command ended."""
 
     damage: str
     changed: bool
@@ -41,7 +41,7 @@ class Trial(NamedTuple):
 
 
 def whole_run(directory: Path) -> Path:
-    """A sealed run of one cell in which all is right, on a skew from a file."""
+    """Write a sealed, undamaged run of one cell whose skew comes from a file."""
     weights = directory.parent / "weights.csv"
     weights.write_text("key,weight\n3,1\n7,2\n")
     skew = parse_skew(f"file:{weights}")
@@ -64,7 +64,7 @@ def whole_run(directory: Path) -> Path:
 
 
 def try_damage(whole: Path, directory: Path, rng: Random, *, draw: bool = False) -> Trial:
-    """Damage a copy of a run in `directory` and judge it; with `draw`, draw its report too."""
+    """Damage a copy of the run `whole` in `directory` and judge it; with `draw`, draw its report too."""
     if directory.exists():
         shutil.rmtree(directory)
     directory.mkdir()
@@ -78,7 +78,8 @@ def try_damage(whole: Path, directory: Path, rng: Random, *, draw: bool = False)
         for path in whole.glob(pattern)
     )
     ended = judge(directory, draw=draw)
-    assert ended.code != _REFUSED or ("\n" not in ended.said and len(ended.said) < _LINE_MAX), ended.said
+    is_short_line = "\n" not in ended.output and len(ended.output) < _LINE_MAX
+    assert ended.code != _REFUSED or is_short_line, ended.output
     return Trial(done, changed, ended)
 
 
@@ -87,13 +88,16 @@ def _content(path: Path) -> bytes | None:
 
 
 def judge(directory: Path, *, draw: bool = False) -> Ended:
-    """`hotrow check`, and `hotrow report` with `draw`: what is not a HotrowError is raised."""
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+    """How `hotrow check` ends on a run, and with `draw` `hotrow report` too.
+
+    Raises every error that is not a HotrowError.
+    """
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
         try:
             code = check_run(directory, {}, as_json=False)
             if draw:
                 assert report_run(directory, {}) == code
         except HotrowError as error:
             return Ended(error.exit_code, str(error))
-    return Ended(code, said.getvalue())
+    return Ended(code, output.getvalue())

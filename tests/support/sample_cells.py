@@ -1,4 +1,4 @@
-"""What a cell of a sample has besides its own figures: those of its regions, kinds, users, tries and keys."""
+"""Detailed figures for the cells of a sample summary: per region, kind, user, attempt number and key."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _MOST_TRIES = 11
 
 
 def regions(cell: dict[str, Any], names: Sequence[str]) -> list[dict[str, Any]]:
-    """What each region did: an equal share of the cell's users, with rates and times of its own."""
+    """The figures of each region: an equal share of the cell's users, and rates and times of its own."""
     return [_region(cell, index, name, len(names)) for index, name in enumerate(names)]
 
 
-def _region(cell: dict[str, Any], index: int, name: str, places: int) -> dict[str, Any]:
-    users = cell["users"] // places + (index < cell["users"] % places)
+def _region(cell: dict[str, Any], index: int, name: str, parts: int) -> dict[str, Any]:
+    users = cell["users"] // parts + (index < cell["users"] % parts)
     share = users / cell["users"]
-    rate = cell["conflict_rate"]["value"] * (1 - 0.15 * (places - 1 - index)) if users else None
+    rate = cell["conflict_rate"]["value"] * (1 - 0.15 * (parts - 1 - index)) if users else None
     counts = {name: round(share * count) for name, count in cell["attempts"].items()}
     absent: dict[str, float | None] = {"value": None, "low": None, "high": None}
     return {
@@ -33,7 +33,7 @@ def _region(cell: dict[str, Any], index: int, name: str, places: int) -> dict[st
         "goodput_per_s": _around(share * cell["goodput_per_s"]["value"], 1.0),
         "attempts_per_s": share * cell["attempts_per_s"],
         "attempts_per_commit": cell["attempts_per_commit"] if users else None,
-        **{each: _farther(cell[each], share, index) for each in ("latency_ms", "attempt_ms", "commit_ms")},
+        **{name: _farther(cell[name], share, index) for name in ("latency_ms", "attempt_ms", "commit_ms")},
         "connect_ms": {"n": 0, "p50": None, "p99": None, "max": None},
     }
 
@@ -47,7 +47,7 @@ def _farther(times_ms: dict[str, Any], share: float, index: int) -> dict[str, An
 
 
 def kinds(cell: dict[str, Any], names: Sequence[str]) -> list[dict[str, Any]]:
-    """What each kind did: equal shares of the transactions; the later ones conflict more and take longer."""
+    """The figures of each kind: equal shares of the transactions. Later kinds conflict more and are slower."""
     return [
         {"kind": index, **{name: value for name, value in part.items() if name not in {"region", "users"}}}
         for index, part in enumerate(
@@ -58,7 +58,7 @@ def kinds(cell: dict[str, Any], names: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def details(cell: dict[str, Any]) -> dict[str, Any]:
-    """What older runs do not have, made from the cell's own conflict rate."""
+    """The figures that older runs do not have, made from the cell's conflict rate."""
     transactions, rate = cell["transactions"], cell["conflict_rate"]["value"]
     finished = transactions["started"] - transactions["cut_off"]
     share = transactions["gave_up"] / finished if finished else 0.0
@@ -72,7 +72,7 @@ def details(cell: dict[str, Any]) -> dict[str, Any]:
 
 
 def violations(count: int) -> dict[str, Any]:
-    """Where a check found so many: the first, the worst and the last."""
+    """The first, the worst and the last of `count` violations; None for each if `count` is 0."""
     places = {"first": 17, "worst": 4, "last": 99}
     return {
         place: {"id": number, "before": 1000, "after": 1000 - number} if count else None
@@ -81,7 +81,7 @@ def violations(count: int) -> dict[str, Any]:
 
 
 def _tries(committed: int, rate: float, *, retried: bool) -> dict[str, Any]:
-    """A geometric distribution, cut off where policies give up."""
+    """Commits by attempt number: geometric, up to the number of attempts at which the policy gives up."""
     most = _MOST_TRIES if retried else 1
     weights = [rate**before for before in range(most)]
     counts = [
@@ -100,7 +100,7 @@ def _tries(committed: int, rate: float, *, retried: bool) -> dict[str, Any]:
 
 
 def _fairness(committed: int, users: int, rate: float) -> dict[str, Any]:
-    """Among one user there is none; the more conflicts, the less alike."""
+    """Fairness between users, lower if there are more conflicts; None for a single user."""
     if users == 1 or not committed:
         return {"users": users, **dict.fromkeys(("jain", "max_over_median"))}
     median = committed / users
@@ -115,7 +115,7 @@ def _fairness(committed: int, users: int, rate: float) -> dict[str, Any]:
 
 
 def _hot_keys(cell: dict[str, Any]) -> list[dict[str, Any]]:
-    """Each next key has half of the conflicts that are left."""
+    """The ten hottest keys. Each has half of the conflicts that the keys before it have left over."""
     conflicts, attempts = cell["attempts"]["conflict"], cell["attempts"]["total"]
     if cell["skew"] == "hot":
         return [{"key": 0, "conflicts": conflicts, "share": 1.0, "attempts": attempts}] if conflicts else []

@@ -1,4 +1,4 @@
-"""A summary like that of a real sweep: the closed forms of the model plus seeded noise."""
+"""A sample summary that looks like that of a real sweep: the model's closed forms plus seeded noise."""
 
 from __future__ import annotations
 
@@ -45,9 +45,10 @@ def sample_summary(
     The sweep covers every combination of skews, users, keys, knobs, retries, redraws and repeats.
     `conflicts` is `commit` (the stand-in) or `locks` (plain PostgreSQL); `invalid` gives the second cell
     lost updates.
-    `regions`, two or more, deal each cell's users over them: the later ones are farther and conflict more.
-    `kinds` deal the transactions, likewise. `full` adds what older runs do not have: give-ups, tries,
-    fairness, hot keys, knobs. A knob called `shards` divides p by its value.
+    `regions` (two or more) divides each cell's users between regions. Later regions are farther away and
+    conflict more. `kinds` divides the transactions in the same way. `full` adds what older runs do not have:
+    give-ups, commits by attempt number, fairness, hot keys, knobs. A knob called `shards` divides p by its
+    value.
     """
     rng = np.random.default_rng(seed)
     settings = itertools.product(
@@ -86,7 +87,7 @@ def probabilities(skew: str, keys: int) -> np.ndarray[Any, np.dtype[np.float64]]
 
 
 class Setting(NamedTuple):
-    """What makes a cell different from another one."""
+    """The settings that distinguish one cell from another."""
 
     scenario: str
     skew: str
@@ -99,11 +100,11 @@ class Setting(NamedTuple):
 
 
 class Load(NamedTuple):
-    """What went on in a cell."""
+    """The load of a cell: counts, and the conflict rate that the model predicts."""
 
     predicted: float
     waiting: float
-    """By how much locks stretch the cycle."""
+    """The factor by which waiting for locks lengthens the cycle."""
     total: int
     conflict: int
     finished: int
@@ -141,7 +142,7 @@ def _cell(rng: np.random.Generator, number: int, setting: Setting, conflicts: st
 def _load(
     rng: np.random.Generator, setting: Setting, p: np.ndarray[Any, np.dtype[np.float64]], *, locks: bool
 ) -> Load:
-    """No retry, closed loop: P = sum of p * m p / (1 + m p), with m other clients in their windows."""
+    """Closed loop without retry: P = sum of p * m p / (1 + m p); m other clients are in their windows."""
     m = (setting.users - 1) * _WINDOW_S / _CYCLE_S
     predicted = float((p * m * p / (1 + m * p)).sum())
     noise = 1 + (1 - predicted) * rng.normal(0, 0.06)
@@ -232,7 +233,7 @@ def _check(valid: bool | None, violations: int) -> dict[str, Any]:
 
 
 def _spoil(cells: list[dict[str, Any]], *, invalid: bool) -> None:
-    """Make the last cell unusable, leave holes in the first, and (if asked) make the second one wrong."""
+    """Make the last cell unusable and remove values from the first; `invalid` fails the second's check."""
     cells[0]["latency_ms"]["p99"] = None
     cells[0]["wasted_share"] = None
     cells[0]["verdict"] = {"valid": None, "checks": [_check(None, 0)]}

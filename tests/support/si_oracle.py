@@ -1,14 +1,14 @@
-"""What Aurora DSQL would answer: snapshot isolation with its conflict matrix at COMMIT, as a model in memory.
+"""An in-memory model of Aurora DSQL: snapshot isolation, with the DSQL conflict matrix applied at COMMIT.
 
-Two tables that refer to a third, so that every kind of conflict can happen on few rows:
+Two tables refer to a third, so that every kind of conflict can happen on few rows:
 
     item (id PRIMARY KEY, code UNIQUE, v)
     part (id PRIMARY KEY, item REFERENCES item, v)                      -- NO ACTION
     note (id PRIMARY KEY, item REFERENCES item ON DELETE CASCADE, v)
 
-A transaction works on a copy of what was committed when its first statement came. It remembers how strongly
-it wrote each row, and COMMIT fails where a transaction that has committed since wrote the same row, or the
-same value of a unique column, and the matrix of ../shared/dsql.md says so: the first committer wins.
+A transaction works on a copy of what was committed when its first statement came, and remembers how strongly
+it wrote each row. COMMIT fails if a transaction that has committed since then wrote the same row, or the same
+value of a unique column, in a way that clashes (`clash` is the matrix). The first committer wins.
 """
 
 # ruff: noqa: S608 - names and numbers of our own
@@ -31,44 +31,44 @@ SCHEMA = (
 CHILDREN = ("part", "note")
 
 Key = tuple[str, int]
-"""A table's name and an id, or "code" and a code: what two transactions can collide on."""
+"""What two transactions can collide on: a table's name and an id, or "code" and a code."""
 Row = tuple[int | None, int]
-"""Code or item, and v."""
+"""The columns of a row without its id: code or item, and v."""
 
 
 class Strength(IntEnum):
     """How strongly a transaction has written a row."""
 
     SHARE = 1
-    """FOR KEY SHARE, or a foreign key that refers to it."""
+    """FOR KEY SHARE, or a new foreign key that refers to the row."""
     UPDATE = 2
-    """UPDATE of columns that are no key."""
+    """UPDATE of columns that are not part of a key."""
     STRONG = 3
     """INSERT, DELETE, UPDATE of key columns, FOR UPDATE."""
 
 
 def clash(one: Strength, other: Strength) -> bool:
-    """Whether the later committer of two loses: all pairs but SHARE with SHARE and SHARE with UPDATE."""
+    """Whether the second of two committers loses: yes, except SHARE with SHARE and SHARE with UPDATE."""
     return Strength.STRONG in {one, other} or Strength.SHARE not in {one, other}
 
 
 class Refused(Exception):  # noqa: N818 - a SQLSTATE is what it is
-    """A statement's error: its SQLSTATE."""
+    """An error of a statement; its text is the SQLSTATE."""
 
 
 @dataclass
 class Database:
-    """What was committed, and by how many commits each key's strengths were last written."""
+    """The committed rows, the number of commits, and for each key the last commit of each strength."""
 
     rows: dict[Key, Row] = field(default_factory=dict)
     commits: int = 0
     written: dict[Key, dict[Strength, int]] = field(default_factory=dict)
     remembers_gone: bool = False
-    """Whether a new key conflicts with one that someone inserted and deleted again since the snapshot, as in
-    Aurora DSQL. In the stand-in it does not: nothing is left of that one for PostgreSQL to find."""
+    """Whether an insert conflicts with a row of the same key that others inserted and deleted again since the
+    snapshot. It does in Aurora DSQL. It does not in the stand-in, because PostgreSQL keeps no trace of it."""
 
     def conflicts(self, transaction: Transaction) -> bool:
-        """Whether someone has committed since its snapshot what clashes with what it writes."""
+        """Whether a commit since the transaction's snapshot clashes with what the transaction writes."""
         return any(
             clash(strength, other) and commit > transaction.snapshot
             for key, strength in transaction.writes().items()
@@ -77,17 +77,17 @@ class Database:
         )
 
     def holds(self, key: Key) -> bool:
-        """Whether there is such a row, or an item with such a code."""
+        """Whether the key exists among the committed rows."""
         return holds(self.rows, key)
 
 
 def holds(rows: dict[Key, Row], key: Key) -> bool:
-    """Whether there is such a row among these, or an item with such a code."""
+    """Whether `rows` has this row or, for a "code" key, an item with this code."""
     return key in rows or any(key == ("code", row[0]) for k, row in rows.items() if k[0] == "item")
 
 
 class Transaction:
-    """One transaction's view of the database and what it has written."""
+    """One transaction: its view of the database and what it has written."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -98,11 +98,11 @@ class Transaction:
         self.failed = False
 
     def knew(self, key: Key) -> bool:
-        """Whether its snapshot has such a row, or an item with such a code."""
+        """Whether the key exists in the snapshot."""
         return holds(self.before, key)
 
     def writes(self) -> dict[Key, Strength]:
-        """The strength of each key at COMMIT; a row that it inserted and deleted again counts for nothing."""
+        """The strength of each written key at COMMIT, without rows that it inserted and deleted again."""
         written = {
             key: strength
             for key, strength in self.strengths.items()
@@ -116,7 +116,7 @@ class Transaction:
         return written
 
     def commit(self) -> bool:
-        """Whether it may; what it wrote is in the database then."""
+        """Commit if nothing conflicts; return whether it did."""
         database, writes = self.database, self.writes()
         if database.conflicts(self):
             return False
@@ -133,7 +133,7 @@ class Transaction:
         return True
 
     def note(self, key: Key, strength: Strength) -> None:
-        """It has written this row so strongly, or more."""
+        """Record a write of this row; the greatest strength counts."""
         self.strengths[key] = max(strength, self.strengths.get(key, strength))
 
     def insert(self, table: str, rows: Iterable[tuple[int, int | None, int]]) -> str:
@@ -152,7 +152,7 @@ class Transaction:
         self.note(key, Strength.STRONG)
 
     def _check(self, key: Key, row: Row) -> None:
-        """Refuse another row's code; refer to an item that is there, FOR KEY SHARE."""
+        """Check the unique code and the foreign key; a reference to an item is a SHARE write of it."""
         table, value = key[0], row[0]
         if value is None:
             return
@@ -168,7 +168,7 @@ class Transaction:
         return [(table, number) for number in sorted(ids) if (table, number) in self.rows]
 
     def add(self, table: str, ids: tuple[int, ...], amount: int) -> str:
-        """UPDATE of v."""
+        """UPDATE that adds `amount` to v."""
         keys = self._found(table, ids)
         for key in keys:
             other, v = self.rows[key]
@@ -188,7 +188,7 @@ class Transaction:
         return f"UPDATE {len(keys)}"
 
     def move(self, number: int, to: int) -> str:
-        """UPDATE of an item's id to another one."""
+        """UPDATE of an item's id to `to`."""
         key, new = ("item", number), ("item", to)
         if key not in self.rows:
             return "UPDATE 0"
@@ -202,7 +202,7 @@ class Transaction:
         return "UPDATE 1"
 
     def delete(self, table: str, ids: tuple[int, ...]) -> str:
-        """DELETE, and of the notes of an item."""
+        """DELETE; deleting an item also deletes its notes."""
         keys = self._found(table, ids)
         for key in keys:
             self._delete(key)
@@ -230,7 +230,7 @@ class Transaction:
         return "INSERT 0 1"
 
     def read(self, table: str, ids: tuple[int, ...], strength: Strength | None) -> str:
-        """SELECT of id, code or item, and v; locking or not."""
+        """SELECT of id, code or item, and v, with a row lock if a strength is set."""
         keys = self._found(table, ids)
         if strength is not None:
             for key in keys:
@@ -240,7 +240,7 @@ class Transaction:
 
 @dataclass(frozen=True)
 class Step:
-    """A statement: its text, and what it does in a `Transaction`."""
+    """A statement: its text, and the `Transaction` method that does the same."""
 
     sql: str
     method: str
@@ -254,7 +254,7 @@ ROLLBACK = Step("ROLLBACK", "rollback")
 
 
 class Session:
-    """What one session is answered, in the notation of tests/support/interleaving.py."""
+    """One session of the model. Its answers use the notation of tests/support/interleaving.py."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -262,7 +262,7 @@ class Session:
         self.open = False
 
     def answer(self, step: Step) -> str:
-        """The tag, rows, or SQLSTATE."""
+        """The command tag, rows or SQLSTATE of a step."""
         if step.method == "begin":
             self.open, self.transaction = True, None
             return "BEGIN"
@@ -291,7 +291,7 @@ class Session:
 
 @dataclass(frozen=True)
 class Draw:
-    """What the makers of steps choose from: a table, two ids and a number."""
+    """Random choices from which a step is made: a table, two ids and a number."""
 
     random: random.Random
     table: str
@@ -311,12 +311,12 @@ class Draw:
 
     @property
     def listed(self) -> str:
-        """The same in SQL."""
+        """The ids of `some` in SQL."""
         return ", ".join(map(str, self.some))
 
 
 def random_step(random: random.Random, ids: int) -> Step:
-    """Some statement on rows with ids 1 … `ids`."""
+    """A random statement on rows with ids 1 to `ids`."""
     table = random.choice(("item", "item", *CHILDREN))
     draw = Draw(random, table, random.randint(1, ids), random.randint(1, ids), random.randint(0, 9))
     makers = (_insert, _upsert, _add, _point, _read, _remove, _move)

@@ -1,7 +1,7 @@
-"""A closed loop of users on one database that lets the first committer win: the oracle for the closed forms.
+"""A simulated closed loop of users on a database in which the first committer wins.
 
-Discrete events, no clock, no database. Every attempt becomes an `ATTEMPT` record, as if hotrow had measured
-it.
+It is an oracle for the closed forms: a discrete-event simulation without a clock or a database. Every
+attempt becomes an `ATTEMPT` record, as if hotrow had measured it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class World:
-    """What is simulated; times in seconds, with their coefficients of variation (gamma distributed)."""
+    """The parameters of a simulation.
+
+    Times are in seconds and gamma distributed; `_cv` is the coefficient of variation.
+    """
 
     users: int
     skew: str = "hot"
@@ -49,7 +52,7 @@ class _User:
 
 
 def simulate(world: World, attempts: int, seed: int, cell: int = 0) -> NDArray[np.void]:
-    """Run `world` for so many attempts; the records come in the order the attempts ended, times from 0."""
+    """Simulate `world` for so many attempts. The records are in the order of their ends; times start at 0."""
     rng = np.random.default_rng(seed)
     policy = parse_retry(world.retry)
     windows = _gamma(rng, world.window_s, world.window_cv, attempts + world.users)
@@ -85,12 +88,12 @@ def simulate(world: World, attempts: int, seed: int, cell: int = 0) -> NDArray[n
 
 
 def conflict_rate(attempts: NDArray[np.void]) -> float:
-    """Conflicts / attempts, the first tenth left out as warm-up."""
+    """Conflicts per attempt, without the first tenth of the attempts (warm-up)."""
     return float(np.mean(attempts["outcome"][len(attempts) // 10 :] == Outcome.CONFLICT))
 
 
 def commits_per_s(attempts: NDArray[np.void]) -> float:
-    """Commits a second, the first tenth of the attempts left out as warm-up."""
+    """Commits per second, without the first tenth of the attempts (warm-up)."""
     kept = attempts[len(attempts) // 10 :]
     ends = kept["started"] + kept["body"]
     return float(np.sum(kept["outcome"] == Outcome.COMMITTED) / (ends[-1] - ends[0]) * 1e9)
@@ -111,7 +114,7 @@ def _start(user: _User, world: World, transaction: int, now_s: float) -> None:
 
 
 def _record(user: _User, now_s: float, cell: int, *, lost: bool, final: bool) -> tuple[Any, ...]:
-    """The window is all body: BEGIN and COMMIT take no time here."""
+    """One record. The conflict window is all body, because BEGIN and COMMIT take no time here."""
     return (
         round(user.began_s * 1e9),
         round(user.snapshot_s * 1e9),

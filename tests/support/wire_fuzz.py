@@ -1,4 +1,4 @@
-"""Random, truncated and oversized messages for the endpoint, and what it answers. Seeded."""
+"""Random, truncated and oversized messages for the endpoint, and its answers. Seeded."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     import random
 
 TIMEOUT_S = 20.0
-"""Twice what the endpoint allows a startup: silence for longer is a hang."""
+"""Twice the endpoint's time limit for a startup. A longer silence means that it hangs."""
 ASK_TLS = struct.pack("!IHH", 8, 1234, 5679)
 WELCOME = b"R\0\0\0\x08\0\0\0\0"
-"""AuthenticationOk: nothing of this module may ever read it without a token."""
+"""AuthenticationOk. The endpoint must never send it to a client without a token."""
 ADMIN = {"user": "admin", "database": "postgres"}
 
 
 def connect(port: int) -> socket.socket:
-    """A plain connection."""
+    """A TCP connection without TLS."""
     return socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S)
 
 
 def trusting(*, alpn: bool = True) -> ssl.SSLContext:
-    """A client's context that checks nothing, for clients that are not to be let in."""
+    """A client's TLS context that checks no certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -37,7 +37,7 @@ def trusting(*, alpn: bool = True) -> ssl.SSLContext:
 
 
 def connect_tls(port: int, context: ssl.SSLContext | None = None) -> ssl.SSLSocket:
-    """A connection after the TLS request."""
+    """A connection with TLS, requested in PostgreSQL's way."""
     plain = connect(port)
     plain.sendall(ASK_TLS)
     assert plain.recv(1) == b"S"
@@ -45,7 +45,7 @@ def connect_tls(port: int, context: ssl.SSLContext | None = None) -> ssl.SSLSock
 
 
 def enter(port: int, token: str) -> ssl.SSLSocket:
-    """A connection that has been let in."""
+    """An authenticated connection."""
     client = connect_tls(port)
     client.sendall(build_startup(ADMIN) + build_message(b"p", token.encode() + b"\0"))
     answer = b""
@@ -57,34 +57,34 @@ def enter(port: int, token: str) -> ssl.SSLSocket:
 
 
 def read_all(client: socket.socket) -> bytes:
-    """Everything until the end, however it ends; raises TimeoutError where there is no end."""
+    """All bytes until the connection closes or is reset; raises TimeoutError if it stays open."""
     answer = bytearray()
     try:
         while part := client.recv(65_536):
             answer += part
     except TimeoutError:
         raise
-    except OSError:  # reset: an end as well
+    except OSError:  # a reset is an end too
         pass
     return bytes(answer)
 
 
 def exchange(client: socket.socket, data: bytes) -> bytes:
-    """Send it and the end, read until the other end."""
+    """Send `data`, end the sending side, and read until the endpoint closes the connection."""
     with client:
-        with suppress(OSError):  # it may have ended by now
+        with suppress(OSError):  # the endpoint may have closed it by now
             client.sendall(data)
-            socket.socket.shutdown(client, socket.SHUT_WR)  # SSLSocket's own would end TLS as well
+            socket.socket.shutdown(client, socket.SHUT_WR)  # SSLSocket.shutdown would end TLS as well
         return read_all(client)
 
 
 def garbage(rng: random.Random) -> bytes:
-    """Bytes of all kinds, or none."""
+    """Random bytes: none, a few or thousands."""
     return rng.randbytes(rng.choice((0, 1, 3, 4, 5, 8, 20, 300, 12_000)))
 
 
 def startup(rng: random.Random) -> bytes:
-    """A startup packet that is cut, of a wrong length, of another version, or followed by too much."""
+    """A bad startup packet: cut, with a wrong length or version, or followed by other bytes."""
     packet = build_startup(ADMIN)
     wrong_length = struct.pack("!I", rng.choice((0, 3, 7, 9, 10_001, 2**31, 2**32 - 1, rng.randrange(2**32))))
     return rng.choice(
@@ -101,7 +101,7 @@ def startup(rng: random.Random) -> bytes:
 
 
 def password(rng: random.Random, token: str) -> bytes:
-    """A password message with a token that is not quite right, or that is no message."""
+    """A password message with a wrong token, or a malformed one."""
     place = rng.randrange(len(token))
     bad = token[:place] + chr(ord(token[place]) ^ rng.randrange(1, 32)) + token[place + 1 :]
     message = build_message(b"p", bad.encode() + b"\0")
@@ -118,14 +118,14 @@ def password(rng: random.Random, token: str) -> bytes:
 
 
 def message(rng: random.Random) -> bytes:
-    """A message of a client that is in."""
+    """A random message of an authenticated client: well-formed, cut, or garbage."""
     body = rng.randbytes(rng.choice((0, 1, 2, 4, 10, 200)))
     whole = build_message(rng.choice((rng.randbytes(1), bytes([rng.choice(b"BCDEHPQSdcf")]))), body)
     return rng.choice((whole, whole, whole, whole[: rng.randrange(len(whole))], garbage(rng)))
 
 
 class Fuzz:
-    """Attacks on an endpoint, one connection each; `attack` gives the number of messages it sent."""
+    """Attacks on an endpoint, each on a connection of its own."""
 
     def __init__(self, port: int, token: str, rng: random.Random) -> None:
         self._port = port
@@ -134,37 +134,37 @@ class Fuzz:
         self._tls = trusting()
 
     def attack(self) -> int:
-        """One of the ways, by chance."""
+        """Make one random attack; return the number of messages sent."""
         ways = (self._plain, self._false_tls, self._startup, self._password, self._inside)
         return self._rng.choices(ways, (4, 2, 2, 2, 1))[0]()
 
     def _plain(self) -> int:
-        """No TLS: garbage, or a startup."""
+        """Send garbage or a startup without TLS."""
         data = self._rng.choice((garbage, startup))(self._rng)
         self._keep_out(exchange(connect(self._port), data))
         return 1
 
     def _false_tls(self) -> int:
-        """What begins as TLS does, at once or after the request, and is not."""
+        """Send bytes that begin like TLS but are not, at once or after the TLS request."""
         start = self._rng.choice((b"", ASK_TLS))
         data = start + b"\x16\x03\x01" + self._rng.randbytes(2) + garbage(self._rng)
         self._keep_out(exchange(connect(self._port), data))
         return 1
 
     def _startup(self) -> int:
-        """TLS, then garbage, or a startup that is wrong."""
+        """Send garbage or a bad startup over TLS."""
         data = self._rng.choice((garbage, startup))(self._rng)
         self._keep_out(exchange(connect_tls(self._port, self._tls), data))
         return 2
 
     def _password(self) -> int:
-        """TLS and startup, then a wrong password."""
+        """Send a correct startup over TLS, then a wrong password."""
         data = build_startup(ADMIN) + password(self._rng, self._token)
         self._keep_out(exchange(connect_tls(self._port, self._tls), data))
         return 3
 
     def _inside(self) -> int:
-        """With a good token, then garbage among messages: an answer or an end, whatever it says."""
+        """Send messages and garbage on an authenticated connection. Any answer will do, but it must end."""
         count = self._rng.randrange(1, 50)
         exchange(enter(self._port, self._token), b"".join(message(self._rng) for _ in range(count)))
         return 2 + count
