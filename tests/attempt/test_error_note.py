@@ -9,7 +9,7 @@ import pytest
 from hotrow.attempt.error_note import ErrorNote, masked_message, masked_statement
 from hotrow.attempt.record import Outcome
 from hotrow.run.error_log import MAX_LINES, ErrorLog, read_errors
-from tests.support.attempting import CONFLICT, LOST, UNIQUE, Broken, Run, FakeFailure
+from tests.support.attempting import CONFLICT, LOST, UNIQUE, Broken, FakeFailure, Run
 
 if TYPE_CHECKING:
     from pathlib import Path

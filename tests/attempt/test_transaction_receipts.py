@@ -95,7 +95,7 @@ def test_without_receipts_none_is_written() -> None:
 
 def test_the_time_of_a_look_up_is_counted_as_the_commit_s() -> None:
     """Body and backoff are the same as without a look-up."""
-    plain, looked_up = Run(["COMMIT"], lookups=[]), Run([LOST], found=[True])
+    plain, looked_up = Run(["COMMIT"], lookups=[]), Run([LOST], lookups=[True])
     plain.go()
     looked_up.go()
 

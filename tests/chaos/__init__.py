@@ -1,1 +1,1 @@
-"""Runs whose processes, server, disk and clock fail, each with the expected result."""
+"""The chaos suite: runs during which processes, server, disk or clock fail, each with its expected result."""

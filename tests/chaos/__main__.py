@@ -1,6 +1,6 @@
-"""`python -m tests.chaos`: a table of the results of runs whose processes, server, disk and clock fail.
+"""`python -m tests.chaos`: breaks processes, server, disk or clock during runs and prints the results.
 
-About ten minutes; `--short` takes a quarter of a minute. The exit code is 1 if a case is not as expected.
+It takes about 10 minutes, with `--short` about 15 s. The exit code is 1 if a result is not as expected.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of the random moments")
     wanted = parser.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
-        signal.signal(number, _give_up)  # also lets the runs have what a background job ignores
+        # A background job ignores some of these signals, and its children inherit that.
+        signal.signal(number, _give_up)
     signal.alarm(MOST_S)
     with new_home() as home, tempfile.TemporaryDirectory(prefix="hrc") as folder:
         os.environ["HOTROW_HOME"] = str(home)
@@ -64,7 +65,7 @@ def _try(harness: Harness, wanted: argparse.Namespace) -> list[Result]:
         return _at_once(tries)
     if wanted.only in "two runs at once":
         tries.append(harness.try_two_at_once)
-    results = [_said(each) for each in tries]
+    results = [_try_and_print(attempt) for attempt in tries]
     if wanted.only in "random signals":
         rng = random.Random(wanted.seed)  # noqa: S311 - no secret
         runs = [harness.signalled(number, rng) for number in range(wanted.signalled)]
@@ -72,16 +73,16 @@ def _try(harness: Harness, wanted: argparse.Namespace) -> list[Result]:
     return results
 
 
-def _said(attempt: Callable[[], Result]) -> Result:
+def _try_and_print(attempt: Callable[[], Result]) -> Result:
     result = attempt()
-    told = f"exit {result.code}, {result.verdict}, lost {result.lost}, {result.took_s:.1f} s"
-    print(f"{result.case}: {told}: {'; '.join(result.wrong) or 'ok'}", file=sys.stderr, flush=True)
+    figures = f"exit {result.code}, {result.verdict}, lost {result.lost}, {result.took_s:.1f} s"
+    print(f"{result.case}: {figures}: {'; '.join(result.wrong) or 'ok'}", file=sys.stderr, flush=True)
     return result
 
 
 def _at_once(tries: Sequence[Callable[[], Result]]) -> list[Result]:
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(lambda each: each(), tries))
+        return list(pool.map(lambda attempt: attempt(), tries))
 
 
 if __name__ == "__main__":

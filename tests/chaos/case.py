@@ -1,4 +1,4 @@
-"""A case as data: the fault of a run, and the expected result."""
+"""A case of the suite as data: a fault during a run, and the expected result."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from tests.chaos.trial import Trial
 
 LOST_S_MAX = 1.3
-"""Records are handed to the operating system once per second; the rest is for a busy machine."""
+"""Records are handed to the operating system once per second; the other 0.3 s allow for a busy machine."""
 UNWRITTEN_S_MAX = 32.0
-"""A run waits for a full disk for 30 s."""
+"""A run waits 30 s for space on a full disk."""
 ABSENT = "absent"
 """Stands for a cell without a verdict."""
 
@@ -29,7 +29,7 @@ class Case:
     name: str
     fault: Callable[[Trial], None] = faults.nothing
     codes: frozenset[int] = frozenset({4})
-    """The documented exit codes."""
+    """The allowed exit codes, as documented."""
     report_code: int | None = None
     """The exit code of `hotrow report`, if the run could not write its summary."""
     counting: frozenset[object] = frozenset({True})
@@ -37,9 +37,9 @@ class Case:
     conserving: frozenset[object] = frozenset({True})
     """The allowed verdicts of the check that does not count."""
     says: str = ""
-    """A pattern that must match in the output of the run, its summary or its report."""
+    """A regular expression that must match in the output of the run or its report, or in its summary."""
     one_line: bool = False
-    """Whether the output must be exactly one line."""
+    """Whether hotrow must print exactly one line."""
     loses_s: float = 0.0
     """The longest time span of missing records; 0 if none may be missing."""
     processes: int = 0
@@ -47,7 +47,7 @@ class Case:
     within_s: float = 25.0
     """The time limit for the end of the run after the fault."""
     immediately: bool = False
-    """Whether the fault comes at the start and not while a cell is measured."""
+    """Whether the fault comes at the start of the run, not while a cell is measured."""
     endpoint: bool = False
     """Whether the run reaches the stand-in through its endpoint."""
     leaves_records: bool = True

@@ -9,7 +9,7 @@ from tests.chaos.case import ABSENT, LOST_S_MAX, UNWRITTEN_S_MAX, Case
 
 _WHOLE = frozenset({0})
 _FAILED = frozenset({1, 4})
-"""More errors than `--max-error-rate` lets pass, or too few for that and nothing judged."""
+"""1 if more attempts fail than `--max-error-rate` allows; 4 if fewer do, but nothing was judged."""
 _EITHER = frozenset({0, 4})
 _UNDECIDED = frozenset({None})
 _UNREAD = frozenset({None, ABSENT})

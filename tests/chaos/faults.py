@@ -1,4 +1,4 @@
-"""What is done to a run while it measures. Each fault returns when it is over."""
+"""The faults: what is done to a run while it measures. Each function returns when its fault is over."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _BALLAST = "ballast"
 
 
 def nothing(_: Trial) -> None:
-    """Let it run."""
+    """No fault."""
 
 
 def send(number: signal.Signals, *, after_s: float = 1.0) -> Fault:
-    """A signal to the client, or to the master of several."""
+    """Send a signal to the client, or to the master if there are several processes."""
 
     def fault(trial: Trial) -> None:
         time.sleep(after_s)
@@ -42,7 +42,7 @@ def send(number: signal.Signals, *, after_s: float = 1.0) -> Fault:
 
 
 def interrupt_twice(trial: Trial) -> None:
-    """Ctrl-C, and again before it can have ended."""
+    """Send SIGINT, and again 0.1 s later, before the run can have ended."""
     time.sleep(1.0)
     os.kill(trial.pid, signal.SIGINT)
     time.sleep(0.1)
@@ -51,23 +51,23 @@ def interrupt_twice(trial: Trial) -> None:
 
 
 def kill_worker(trial: Trial) -> None:
-    """One of the workers, without a word."""
+    """Kill one of the workers with SIGKILL."""
     time.sleep(1.0)
     os.kill(trial.workers()[0], signal.SIGKILL)
 
 
 def stop_client(seconds: float) -> Fault:
-    """The client stands still, as on a machine that swaps or sleeps."""
+    """Suspend the client, as a machine that swaps or sleeps does."""
     return lambda trial: _stand_still([psutil.Process(trial.pid)], seconds)
 
 
 def stop_worker(seconds: float) -> Fault:
-    """One of the workers stands still."""
+    """Suspend one of the workers."""
     return lambda trial: _stand_still([psutil.Process(trial.workers()[0])], seconds)
 
 
 def stop_server(seconds: float) -> Fault:
-    """The server stands still, every backend of it."""
+    """Suspend the server with all its backends."""
 
     def fault(_: Trial) -> None:
         postmaster = psutil.Process(postmaster_pid())
@@ -90,39 +90,39 @@ def _stand_still(processes: list[psutil.Process], seconds: float) -> None:
 
 
 def kill_server(_: Trial) -> None:
-    """The server and its backends, all at one instant."""
+    """Kill the server and all its backends at once."""
     time.sleep(1.0)
     crash(postmaster_pid())
 
 
 def kill_postmaster(_: Trial) -> None:
-    """The postmaster alone; its backends see it gone."""
+    """Kill only the postmaster. Its backends notice that it is gone."""
     time.sleep(1.0)
     os.kill(postmaster_pid(), signal.SIGKILL)
 
 
 def postmaster_pid() -> int:
-    """Of the stand-in in this home."""
+    """The process id of the postmaster of the stand-in in HOTROW_HOME."""
     (file,) = Path(os.environ["HOTROW_HOME"]).glob("local/*/data/postmaster.pid")
     return int(file.read_text().split()[0])
 
 
 def kill_endpoint(_: Trial) -> None:
-    """The endpoint, without a word to its clients."""
+    """Kill the endpoint with SIGKILL."""
     time.sleep(1.0)
     (state,) = Path(os.environ["HOTROW_HOME"]).glob("local/*/endpoint/state.json")
     os.kill(json.loads(state.read_text())["pid"], signal.SIGKILL)
 
 
 def fill_disk(seconds: float | None) -> Fault:
-    """The disk with the results takes nothing for so long; None is for good."""
+    """Keep the disk with the results full for `seconds`; None means until the run ends."""
 
     def fault(trial: Trial) -> None:
         time.sleep(1.0)
         ballast = trial.out / _BALLAST
         until = None if seconds is None else time.monotonic() + seconds
         while until is None or time.monotonic() < until:
-            _fill(ballast)  # again and again: what the run gave free is taken too
+            _fill(ballast)  # repeated, so that space the run frees is taken too
             if until is None and trial.process is not None and trial.process.poll() is not None:
                 return
             time.sleep(0.05)
@@ -138,7 +138,7 @@ def _fill(ballast: Path) -> None:
 
 
 def step_clock(hours: float) -> Fault:
-    """The wall clock of the client, not its monotonic one, jumps; see `faked_clock`."""
+    """Make the wall clock of the client jump, but not its monotonic clock; see `faked_clock`."""
 
     def fault(trial: Trial) -> None:
         time.sleep(2.0)
@@ -148,7 +148,7 @@ def step_clock(hours: float) -> Fault:
 
 
 def remove_results(trial: Trial) -> None:
-    """Somebody cleans up."""
+    """Remove the run's directory, as a person who cleans up would."""
     time.sleep(1.0)
     assert trial.directory is not None
     shutil.rmtree(trial.directory)
@@ -156,7 +156,7 @@ def remove_results(trial: Trial) -> None:
 
 @contextmanager
 def small_disk(trial: Trial) -> Iterator[None]:
-    """A file system of 24 MB for the results: enough for a report."""
+    """A file system of 24 MB for the results, which is enough for a report."""
     trial.out.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(trial.out)], check=True)
     try:
@@ -168,7 +168,7 @@ def small_disk(trial: Trial) -> Iterator[None]:
 
 @contextmanager
 def faked_clock(trial: Trial) -> Iterator[None]:
-    """A wall clock that `step_clock` moves; the machine's own is left alone."""
+    """A faked wall clock for the run, which `step_clock` moves. The machine's clock stays as it is."""
     clock = trial.folder / "clock"
     clock.write_text("+0\n")
     trial.environment |= {
@@ -182,10 +182,10 @@ def faked_clock(trial: Trial) -> Iterator[None]:
 
 
 def cannot_mount() -> str | None:
-    """Why there can be no small disk; None if there can."""
+    """The reason why no small file system can be mounted; None if one can."""
     return None if os.geteuid() == 0 and shutil.which("mount") else "a tmpfs needs root"
 
 
 def cannot_fake_clock() -> str | None:
-    """Why the clock cannot be moved; None if it can."""
+    """The reason why the clock cannot be moved; None if it can."""
     return None if FAKETIME.exists() else "libfaketime is not installed"

@@ -1,4 +1,4 @@
-"""Tries the cases on a stand-in of their own, and looks at what is left."""
+"""Runs the cases on a stand-in of their own and examines what each leaves behind."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ ENDS_WITHIN_S = 120.0
 GONE_WITHIN_S = 5.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LATEST_S = 8.0
-"""The random signals come up to here: a short run is then over."""
+"""The latest moment of a random signal, in seconds after the start. A short run is over by then."""
 LOADED_WITHIN_S = 1.0
-"""Until Python has loaded hotrow, a signal does what it does to every program."""
+"""Until Python has loaded hotrow, a signal has its default effect."""
 _ANYTHING = frozenset({True, None, ABSENT})
 
 
 class Harness:
-    """Knows the stand-in and gives every trial a name of its own."""
+    """Runs cases as trials, each with a unique name, on one stand-in."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -43,7 +43,7 @@ class Harness:
         self._lock = threading.Lock()
 
     def try_case(self, case: Case) -> Result:
-        """One case from the start of its run to the last of its processes."""
+        """Run one case, from the start of its run until all its processes are gone."""
         reason = case.skip()
         if reason is not None:
             return Result(case.name, "", note=f"skipped: {reason}")
@@ -51,13 +51,12 @@ class Harness:
             with ExitStack() as stack:
                 self._dsn()
                 host = stack.enter_context(offered()).host() if case.endpoint else "local"
-                one = self._enter(stack, case, host)
-                return self._follow(case, one)
+                return self._follow(case, self._enter(stack, case, host))
         except NeverCameError as error:
             return Result(case.name, "", wrong=[str(error)])
 
     def try_two_at_once(self) -> Result:
-        """Two runs with two workers each: none may notice the other."""
+        """Two runs at the same time, with two workers each. Neither may notice the other."""
         case = Case("two runs at once, 2 workers each", codes=frozenset({0}), processes=2)
         try:
             with ExitStack() as stack:
@@ -74,7 +73,10 @@ class Harness:
         )
 
     def signalled(self, number: int, rng: random.Random) -> Callable[[], Result]:
-        """A short run, some with two workers; every second one gets a signal at a random moment."""
+        """A function that tries a short run with a random signal at a random moment.
+
+        Some runs have two workers. Runs with an even number get no signal.
+        """
         sent = rng.choice(_SIGNALS) if number % 2 else None
         after_s = rng.uniform(0.1, _LATEST_S)
         processes = rng.choice((0, 0, 2))
@@ -106,7 +108,7 @@ class Harness:
         return result
 
     def sum_up(self, results: list[Result]) -> Result:
-        """All the runs with random signals as one line."""
+        """The results of all runs with random signals as one line of the table."""
         codes = Counter(result.code for result in results)
         notes = Counter(result.note for result in results if result.note)
         return Result(
@@ -119,7 +121,7 @@ class Harness:
         )
 
     def _enter(self, stack: ExitStack, case: Case, host: str) -> Trial:
-        """Start a trial that ends, with all that belongs to it, as `stack` unwinds."""
+        """Start a trial. It ends, with all that belongs to it, when `stack` unwinds."""
         with self._lock:
             name = f"w{next(self._numbers)}"
             make_witnesses(self._dsn(), name)
@@ -136,36 +138,39 @@ class Harness:
             try:
                 one.wait_until(one.is_measuring, BEGINS_WITHIN_S, "a cell was measured")
             except NeverCameError as error:
-                _keep(one, one.said(), Result(case.name, "", wrong=[str(error)]))
+                _keep(one, one.output(), Result(case.name, "", wrong=[str(error)]))
                 raise
         case.fault(one)
         fault_s = time.monotonic()
         code = one.wait_for_end(ENDS_WITHIN_S)
         left = self._wait_until_gone(one)
-        told = one.said()
+        output = one.output()
         report_code = None
         if case.report_code is not None and one.directory is not None:
-            report_code, said = _report(one.directory)
-            told += said
+            report_code, report_output = _report(one.directory)
+            output += report_output
         truth = read_truth(self._dsn(), one.name, one.directory) if case.leaves_records else None
-        result = judge(case, one, code=code, told=told, truth=truth, fault_s=fault_s)
+        result = judge(case, one, code=code, output=output, truth=truth, fault_s=fault_s)
         if report_code != case.report_code:
             result.wrong.append(f"hotrow report: {report_code}")
         if left:
             result.wrong.append(f"{len(left)} processes are left")
         if result.wrong:
-            _keep(one, told, result)
+            _keep(one, output, result)
         return result
 
     def _wait_until_gone(self, one: Trial) -> list[int]:
-        """The processes of a trial that are still there a while after its end."""
+        """The ids of the trial's processes that still run `GONE_WITHIN_S` after its end."""
         deadline = time.monotonic() + GONE_WITHIN_S
         while (left := [process.pid for process in one.left()]) and time.monotonic() < deadline:
             time.sleep(0.1)
         return left
 
     def _dsn(self) -> str:
-        """The stand-in's, started if need be, by a process of its own: no trial's mark, no faked clock."""
+        """The conninfo of the stand-in, which is started if necessary.
+
+        The harness starts it, so that it has no trial's mark and no faked clock.
+        """
         from hotrow.standin.server import ensure_up  # noqa: PLC0415 - after HOTROW_HOME is set
 
         return ensure_up().dsn
@@ -175,10 +180,10 @@ def _is_whole(summary: Mapping[str, Any]) -> bool:
     """Whether every cell was measured to its end."""
     warnings = [
         *summary.get("warnings", ()),
-        *(each for cell in summary.get("cells", ()) for each in cell["warnings"]),
+        *(warning for cell in summary.get("cells", ()) for warning in cell["warnings"]),
     ]
     return bool(summary.get("cells")) and not {"interrupted", "cells_missing"} & {
-        each["code"] for each in warnings
+        warning["code"] for warning in warnings
     }
 
 
@@ -193,13 +198,13 @@ def _report(directory: Path) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def _keep(one: Trial, told: str, result: Result) -> None:
-    """What a person wants to see of a case that went wrong, if he said where to put it."""
+def _keep(one: Trial, output: str, result: Result) -> None:
+    """Write the output and events of a failed case to the folder named by HOTROW_CHAOS_KEEP, if it is set."""
     folder = os.environ.get("HOTROW_CHAOS_KEEP")
     if folder is None:
         return
     with (Path(folder) / f"{one.name}.txt").open("w") as file:
-        file.write(f"{result.case}: {result.wrong}\n{' '.join(one.words)}\n\n{told}\n")
+        file.write(f"{result.case}: {result.wrong}\n{' '.join(one.words)}\n\n{output}\n")
         events = one.directory and one.directory / "events.jsonl"
         if events is not None and events.exists():
             file.write(events.read_text())

@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from tests.chaos.truth import Process
 
 BUSY = frozenset({"client_saturated", "client_stalled"})
-"""Warnings that this machine was too busy, unless the client was stopped."""
+"""Warnings that mean that the machine was too busy, unless the fault was to stop the client."""
 _SPOILERS = frozenset(
     {"too_few_samples", "no_conflict_where_certain", "records_lost"}
     | {"interrupted", "cells_missing", "check_undecided"}
 )
-"""All other warnings that end in exit code 4; see docs/exit-codes.md."""
+"""All other warnings that lead to exit code 4; see docs/exit-codes.md."""
 GOODPUT_OFF_MAX = 0.25
-"""The measured interval and the whole load are different spans of time."""
+"""The largest relative difference, because the measured interval is shorter than the whole load."""
 
 
 @dataclass(slots=True)
 class Result:
-    """A line of the table."""
+    """The result of a case: one line of the table."""
 
     case: str
     expected: str
@@ -48,22 +48,22 @@ def judge(
     trial: Trial,
     *,
     code: int | None,
-    told: str,
+    output: str,
     truth: Mapping[int, Process] | None,
     fault_s: float,
 ) -> Result:
-    """Compare; `told` is all that the run and its report said."""
+    """Compare a trial with its case. `output` is the output of the run and its report."""
     summary = read_summary(trial.directory)
     result = Result(
         case.name, "/".join(map(str, sorted(case.codes))), code="hangs" if code is None else str(code)
     )
     result.took_s = trial.moments["end"] - fault_s
-    _judge_code(case, code, told, result)
-    if "Traceback" in told:
+    _judge_code(case, code, output, result)
+    if "Traceback" in output:
         result.wrong.append("a traceback")
-    if case.says and not re.search(case.says, told + json.dumps(summary)):
+    if case.says and not re.search(case.says, output + json.dumps(summary)):
         result.wrong.append(f"does not say {case.says!r}")
-    lines = re.findall("^hotrow: .*", told, re.MULTILINE)
+    lines = re.findall("^hotrow: .*", output, re.MULTILINE)
     if case.one_line and len(lines) != 1:
         result.wrong.append(f"{len(lines)} lines: {' // '.join(lines)}")
     if result.took_s > case.within_s:
@@ -83,10 +83,10 @@ def judge(
     return result
 
 
-def _judge_code(case: Case, code: int | None, told: str, result: Result) -> None:
+def _judge_code(case: Case, code: int | None, output: str, result: Result) -> None:
     if code in case.codes:
         return
-    warned = set(re.findall(r"^hotrow: ([a-z_]+): ", told, re.MULTILINE))
+    warned = set(re.findall(r"^hotrow: ([a-z_]+): ", output, re.MULTILINE))
     if code == 4 and 0 in case.codes and warned & BUSY and not warned & _SPOILERS:
         result.note = "busy machine"
         return
@@ -109,8 +109,8 @@ def _judge_records(case: Case, truth: Mapping[int, Process], counting: object, r
 
 
 def _judge_goodput(summary: Mapping[str, Any], truth: Mapping[int, Process], result: Result) -> None:
-    """Goodput of the measured interval beside the rate of the witnesses over the whole load."""
-    moments = [each for process in truth.values() for each in process.committed_s]
+    """Compare goodput in the measured interval with the rate of witnesses over the whole load."""
+    moments = [moment for process in truth.values() for moment in process.committed_s]
     rate = len(moments) / (max(moments) - min(moments))
     for cell in summary.get("cells", ()):
         goodput = (
@@ -123,18 +123,18 @@ def _judge_goodput(summary: Mapping[str, Any], truth: Mapping[int, Process], res
 
 
 def read_summary(directory: Path | None) -> dict[str, Any]:
-    """summary.json; empty if there is none."""
+    """The content of summary.json; empty if there is none."""
     path = None if directory is None else directory / "summary.json"
-    found: dict[str, Any] = json.loads(path.read_text()) if path is not None and path.exists() else {}
-    return found
+    summary: dict[str, Any] = json.loads(path.read_text()) if path is not None and path.exists() else {}
+    return summary
 
 
 def verdict_of(summary: Mapping[str, Any], check: str) -> object:
-    """True, False, None for undecided, or ABSENT: what became of a check in the run's only cell."""
+    """The verdict of a check in the run's only cell: True, False, None (undecided) or ABSENT (no cell)."""
     for cell in summary.get("cells", ()):
-        for each in cell["verdict"]["checks"]:
-            if each["name"] == check:
-                return each["valid"]
+        for verdict in cell["verdict"]["checks"]:
+            if verdict["name"] == check:
+                return verdict["valid"]
         return cell["verdict"]["valid"]
     return ABSENT
 

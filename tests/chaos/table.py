@@ -16,14 +16,14 @@ _COLUMNS = ("case", "expected", "exit", "verdict (counts, total)", "records lost
 
 
 def show(results: Sequence[Result], *, seed: int) -> None:
-    """Print them, and below what was wrong."""
+    """Print the table of results, and below it one line for everything that was wrong."""
     table = Table(*_COLUMNS, title=f"chaos, seed {seed}")
-    for each in results:
-        took = f"{each.took_s:.1f} s" if each.took_s else ""
-        end = "NOT OK" if each.wrong else each.note or "ok"
-        table.add_row(each.case, each.expected, each.code, each.verdict, each.lost, took, end)
+    for result in results:
+        took = f"{result.took_s:.1f} s" if result.took_s else ""
+        end = "NOT OK" if result.wrong else result.note or "ok"
+        table.add_row(result.case, result.expected, result.code, result.verdict, result.lost, took, end)
     console = Console(width=170)
     console.print(table)
-    for each in results:
-        for wrong in each.wrong:
-            console.print(f"{each.case}: {wrong}", soft_wrap=True, highlight=False, markup=False)
+    for result in results:
+        for wrong in result.wrong:
+            console.print(f"{result.case}: {wrong}", soft_wrap=True, highlight=False, markup=False)

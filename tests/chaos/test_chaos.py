@@ -1,4 +1,4 @@
-"""The short form of the chaos suite; all of it is `make chaos`."""
+"""The short form of the chaos suite; `make chaos` runs all of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.commands import ROOT
 
 @pytest.mark.server
 def test_runs_that_are_killed_or_told_to_end() -> None:
-    """Documented exit codes, at most a second of records lost, and never a false verdict."""
+    """They end with documented exit codes, lose at most 1.3 s of records, and never give a false verdict."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.chaos", "--short"],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""The chaos suite's own judgement: what it must not let pass."""
+"""The judgement of the chaos suite: every wrong result is reported."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ MEASURED = Case("measured", codes=frozenset({0}), same_goodput=True)
 FINE = Case("fine", codes=frozenset({0}))
 
 
-def judged(folder: Path, case: Case = FINE, *, valid: bool | None = True, **given: Any) -> Result:
-    """What is said of a run with this verdict on the counting check."""
+def judged(folder: Path, case: Case = FINE, *, valid: bool | None = True, **changes: Any) -> Result:
+    """The judgement of a run with this verdict on the counting check; `changes` replace its other facts."""
     directory = folder / "out" / "20261128T080000Z-witness"
     directory.mkdir(parents=True)
     checks = [{"name": COUNTS, "valid": valid}, {"name": CONSERVES, "valid": True}]
     cell = {"verdict": {"valid": valid, "checks": checks}, "goodput_per_s": {"value": 1.0}}
     (directory / "summary.json").write_text(json.dumps({"cells": [cell]}))
     trial = Trial("w0", folder, (), moments={"end": 11.0})
-    return judge(case, trial, **{"code": 0, "told": "", "truth": WHOLE, "fault_s": 10.0, **given})
+    return judge(case, trial, **{"code": 0, "output": "", "truth": WHOLE, "fault_s": 10.0, **changes})
 
 
 def test_what_is_as_expected_passes(tmp_path: Path) -> None:
-    """Nothing is wrong, and the line says what was found."""
+    """Nothing is reported as wrong, and the line has the figures."""
     result = judged(tmp_path)
 
     assert (result.wrong, result.code, result.verdict, result.lost) == ([], "0", "valid valid", "0 of 3")
 
 
 @pytest.mark.parametrize(
-    ("case", "given", "wrong"),
+    ("case", "changes", "wrong"),
     [
         (FINE, {"code": 3}, "exit code 3"),
         (FINE, {"code": None}, "hangs"),
-        (FINE, {"code": 4, "told": "hotrow: records_lost: some"}, "exit code 4"),
-        (FINE, {"code": 4, "told": "hotrow: client_saturated: x\nhotrow: interrupted: y"}, "exit code 4"),
-        (FINE, {"told": "Traceback (most recent call last):"}, "a traceback"),
+        (FINE, {"code": 4, "output": "hotrow: records_lost: some"}, "exit code 4"),
+        (FINE, {"code": 4, "output": "hotrow: client_saturated: x\nhotrow: interrupted: y"}, "exit code 4"),
+        (FINE, {"output": "Traceback (most recent call last):"}, "a traceback"),
         (FINE, {"fault_s": -50.0}, "ended after 61.0 s, not 25 s"),
         (FINE, {"valid": False}, "the counting check says INVALID"),
         (FINE, {"valid": None}, "the counting check says undecided"),
@@ -57,7 +57,7 @@ def test_what_is_as_expected_passes(tmp_path: Path) -> None:
         (Case("a", loses_s=0.4, codes=frozenset({0})), {"truth": TORN}, "2 records of 0.50 s are lost"),
         (Case("a", loses_s=0.6, codes=frozenset({0})), {"truth": TORN}, "valid although records are lost"),
         (FINE, {"truth": {7: Process([1.0], 2, 0)}}, "acknowledged what the database does not have"),
-        (ONE_LINE, {"told": "hotrow: a\nhotrow: b"}, "2 lines: hotrow: a // hotrow: b"),
+        (ONE_LINE, {"output": "hotrow: a\nhotrow: b"}, "2 lines: hotrow: a // hotrow: b"),
         (FINE, {"truth": {}}, "nothing was committed"),
         (Case("a", codes=frozenset({0}), says="clock"), {}, "does not say 'clock'"),
         (
@@ -67,13 +67,13 @@ def test_what_is_as_expected_passes(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_is_not_is_named(case: Case, given: dict[str, Any], wrong: str, tmp_path: Path) -> None:
-    """One complaint for each thing that is not as it has to be."""
-    assert wrong in judged(tmp_path, case, **given).wrong
+def test_what_is_not_as_expected_is_named(case: Case, changes: dict[str, Any], wrong: str, tmp_path: Path) -> None:
+    """Each fact that is not as expected is reported."""
+    assert wrong in judged(tmp_path, case, **changes).wrong
 
 
 def test_a_busy_machine_is_no_failure(tmp_path: Path) -> None:
-    """Exit code 4 for nothing but a saturated client is noted."""
-    result = judged(tmp_path, code=4, told="hotrow: client_saturated: the client's CPU was used up")
+    """Exit code 4 is only noted if its sole reason is a saturated client."""
+    result = judged(tmp_path, code=4, output="hotrow: client_saturated: the client's CPU was used up")
 
     assert (result.wrong, result.note) == ([], "busy machine")

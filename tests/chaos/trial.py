@@ -1,4 +1,4 @@
-"""One run under test: started as a user does, watched from outside, and ended whatever happens."""
+"""One run under test: started as a user starts it, watched from outside, and ended in any case."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _POLL_S = 0.02
 
 
 class NeverCameError(Exception):
-    """What a case waited for did not happen in its time."""
+    """An event that a case waited for did not happen in time."""
 
 
 @dataclass
 class Trial:
-    """A run of `hotrow sweep`, its folder and its table of witnesses."""
+    """A run of `hotrow sweep` with its own folder and table of witnesses."""
 
     name: str
     folder: Path
-    """Of its own: output and log."""
+    """The folder for the run's results and log."""
     words: Sequence[str]
     environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
@@ -44,24 +44,24 @@ class Trial:
 
     @property
     def out(self) -> Path:
-        """What `--out` says."""
+        """The folder passed as `--out`."""
         return self.folder / "out"
 
     @property
     def pid(self) -> int:
-        """Of the client; with `--processes`, of the master."""
+        """The process id of the client; with `--processes`, of the master."""
         assert self.process is not None
         return self.process.pid
 
     @property
     def directory(self) -> Path | None:
-        """The run's own directory; None as long as there is none."""
+        """The run's directory; None until it exists."""
         return next(iter(self.out.glob("*-witness*")), None)
 
     def start(self) -> None:
-        """Start it with output to a file, in a session of its own."""
+        """Start the run in a new session, with its output in a file."""
         words = [str(BIN / "hotrow"), "sweep", str(WITNESS_FILE), *self.words, "--out", str(self.out)]
-        with (self.folder / "said").open("wb") as log:
+        with (self.folder / "output").open("wb") as log:
             self.process = subprocess.Popen(
                 words,
                 stdout=log,
@@ -72,19 +72,19 @@ class Trial:
             )
         self.moments["start"] = time.monotonic()
 
-    def said(self) -> str:
-        """All that it has said so far."""
-        return (self.folder / "said").read_text(errors="replace")
+    def output(self) -> str:
+        """The output so far, stdout and stderr together."""
+        return (self.folder / "output").read_text(errors="replace")
 
     def workers(self) -> list[int]:
-        """The forked workers, in the order of their birth."""
+        """The process ids of the forked workers, oldest first."""
         children = psutil.Process(self.pid).children()
         return [
             child.pid for child in children if MARK in _environment(child) and "postgres" not in child.name()
         ]
 
     def is_measuring(self) -> bool:
-        """Whether a cell is open and every process of the client has written attempts."""
+        """Whether a cell has begun and every process of the client has written attempts."""
         directory = self.directory
         if directory is None or not (directory / "events.jsonl").exists():
             return False
@@ -94,7 +94,10 @@ class Trial:
         return begun and len(sizes) == int(workers) and all(size > HEADER.itemsize for size in sizes)
 
     def wait_until(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
-        """Raises NeverCameError if it does not come true in time, or if the run ends first."""
+        """Wait for a condition, which `what` describes.
+
+        Raises NeverCameError if it does not come true in time or if the run ends first.
+        """
         deadline = time.monotonic() + seconds
         while not condition():
             if self.process is not None and self.process.poll() is not None:
@@ -104,7 +107,7 @@ class Trial:
             time.sleep(_POLL_S)
 
     def wait_for_end(self, seconds: float) -> int | None:
-        """The exit code; None if it did not end in time."""
+        """Wait for the end; return the exit code, or None if the run did not end in time."""
         assert self.process is not None
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(seconds)
@@ -112,7 +115,7 @@ class Trial:
         return self.process.returncode
 
     def left(self) -> list[psutil.Process]:
-        """Its processes that still live, the stand-in's server apart."""
+        """The run's processes that still live, except those of the stand-in's server."""
         mark = f"hotrow_chaos.{self.name}"
         return [
             process
@@ -123,7 +126,7 @@ class Trial:
         ]
 
     def end(self) -> None:
-        """Kill whatever is left of it."""
+        """Kill all remaining processes of the run."""
         for process in self.left():
             with suppress(psutil.NoSuchProcess):
                 process.kill()
@@ -135,13 +138,13 @@ class Trial:
 
 @contextmanager
 def trial(folder: Path, name: str, words: Sequence[str], environment: dict[str, str]) -> Iterator[Trial]:
-    """A trial in a folder that is taken away afterwards, with all that it started."""
+    """A trial in a new folder; afterwards its processes are killed and the folder is removed."""
     folder.mkdir()
-    found = Trial(name=name, folder=folder, words=words, environment=environment)
+    new = Trial(name=name, folder=folder, words=words, environment=environment)
     try:
-        yield found
+        yield new
     finally:
-        found.end()
+        new.end()
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,4 +1,4 @@
-"""What really happened: the witnesses in the database beside the records in a run's directory."""
+"""What really happened: the witnesses in the database, compared with the records in a run's directory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCHEMA = "hotrow_chaos"
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One process of the client: its witnesses, by the server's clock in seconds, and its records."""
+    """One process of the client: commit times of its witnesses (server clock, s), and its records' counts."""
 
     committed_s: Sequence[float]
     acknowledged: int
@@ -28,22 +28,22 @@ class Process:
 
     @property
     def lost(self) -> int:
-        """Commits of which there is no record, not even one of an unknown outcome."""
+        """The number of commits without a record, even one with an unknown outcome."""
         return max(0, len(self.committed_s) - self.acknowledged - self.unknown)
 
     @property
     def lost_s(self) -> float:
-        """Over how long a time they were committed: the last ones, since records are written in order."""
+        """The time span in s of the lost commits: the last ones, because records are written in order."""
         return self.committed_s[-1] - self.committed_s[-self.lost] if self.lost else 0.0
 
     @property
     def invented(self) -> int:
-        """Acknowledged commits that are not in the database."""
+        """The number of acknowledged commits that are not in the database."""
         return max(0, self.acknowledged - len(self.committed_s))
 
 
 def make_witnesses(dsn: str, table: str) -> None:
-    """A table that runs write to and none takes away."""
+    """Create a table that runs write to and never drop."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}".encode())
         connection.execute(b"SET hotrow.adopt = off")
@@ -56,7 +56,7 @@ def make_witnesses(dsn: str, table: str) -> None:
 
 
 def read_truth(dsn: str, table: str, directory: Path | None) -> dict[int, Process]:
-    """Every process that committed or wrote records, by its id."""
+    """Every process that committed or wrote records, by process id."""
     with psycopg.connect(dsn) as connection:
         rows = connection.execute(
             f"SELECT pid, extract(epoch FROM at)::float8 FROM {SCHEMA}.{table} ORDER BY at".encode()
@@ -74,7 +74,7 @@ def read_truth(dsn: str, table: str, directory: Path | None) -> dict[int, Proces
 
 
 def _read_records(path: Path) -> tuple[int, tuple[int, int]]:
-    """Whose records a file holds; how many commits were acknowledged, and of how many nobody knows."""
+    """The process id of a file of records, and its (acknowledged, unknown) numbers of commits."""
     raw = path.read_bytes()
     if len(raw) < HEADER.itemsize:
         return 0, (0, 0)

@@ -46,9 +46,9 @@ UNIQUE = Broken(FakeFailure("23505", "duplicate key"))
 
 
 class FakeSession:
-    """Answers each COMMIT with the next item of `commits` and each receipt look-up with the next of `lookups`.
+    """Answers each COMMIT from `commits` and each look-up of a receipt from `lookups`, in order.
 
-    An item of `commits` is a tag or an error to raise.
+    An item of `commits` is a tag, or an error to raise.
     """
 
     def __init__(

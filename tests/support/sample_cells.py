@@ -47,7 +47,7 @@ def _farther(times_ms: dict[str, Any], share: float, index: int) -> dict[str, An
 
 
 def kinds(cell: dict[str, Any], names: Sequence[str]) -> list[dict[str, Any]]:
-    """The figures of each kind: equal shares of the transactions. Later kinds conflict more and are slower."""
+    """Figures of each kind: equal shares of transactions. Later kinds conflict more and take longer."""
     return [
         {"kind": index, **{name: value for name, value in part.items() if name not in {"region", "users"}}}
         for index, part in enumerate(
