@@ -16,7 +16,7 @@ from tests.support.parser_fuzz import PARSERS, Parser, refused, text_for
 
 MAX_SECONDS = 1.0
 HUGE = 1_000_000
-"""Characters of a huge text."""
+"""How often a huge text repeats a piece."""
 
 
 def main() -> int:

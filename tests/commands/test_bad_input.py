@@ -1,4 +1,4 @@
-"""Bad input: one line on standard error that names the option, exit code 2, and nothing started."""
+"""Bad input: one line on standard error that names the option, exit code 2, and no run."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SWEEPS = {
 
 @pytest.mark.parametrize(("words", "named"), SWEEPS.values(), ids=SWEEPS.keys())
 def test_sweep_refuses(words: list[str], named: str, tmp_path: Path) -> None:
-    """One line that names what to change, before anything starts."""
+    """One line names what to change, before anything starts."""
     out = [] if "--out" in words else ["--out", str(tmp_path / "results")]
 
     done = run("hotrow", "sweep", "transfer", *words, *out)
@@ -52,7 +52,7 @@ def test_sweep_refuses(words: list[str], named: str, tmp_path: Path) -> None:
 
 
 def test_unknown_scenario(tmp_path: Path) -> None:
-    """The line lists the scenarios that there are."""
+    """The message lists the known scenarios."""
     done = run("hotrow", "sweep", "teleport", "--out", str(tmp_path))
 
     assert done.returncode == 2
@@ -71,7 +71,7 @@ def test_unknown_scenario(tmp_path: Path) -> None:
     ],
 )
 def test_locust_refuses_too(words: list[str], tmp_path: Path) -> None:
-    """`locust -f …` refuses as `hotrow sweep` does."""
+    """`locust -f …` refuses bad input as `hotrow sweep` does."""
     quiet = ["--headless", "-t", "2s", "--loglevel", "ERROR", "--out", str(tmp_path)]
 
     done = run("locust", "-f", "locustfiles/transfer.py", *quiet, *words)
@@ -90,7 +90,7 @@ def test_locust_refuses_too(words: list[str], tmp_path: Path) -> None:
     ],
 )
 def test_a_password_is_not_repeated(host: str, tmp_path: Path) -> None:
-    """The refusal of a target does not print what stands before the @."""
+    """The message about a refused target does not contain its password."""
     done = run("hotrow", "sweep", "transfer", "-H", host, "--out", str(tmp_path))
 
     assert done.returncode == 2

@@ -1,4 +1,4 @@
-"""`hotrow cost RUN`: what it writes and says, and that it never fails a run."""
+"""`hotrow cost RUN`: cost.json, the output, and exit code 0 if there are no metrics."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ VALUES = {"TotalDPU": 60.0, "WriteDPU": 20.0, "OccConflicts": 1.0, "CommitLatenc
 
 
 class Client:
-    """Answers every minute of every metric in VALUES, under `dimension`; or raises."""
+    """Stands in for CloudWatch's client: a value for every minute of each metric in VALUES, or an error."""
 
     def __init__(self, dimension: str = "ClusterId", error: Exception | None = None) -> None:
         self.dimension = dimension
@@ -41,7 +41,7 @@ class Client:
         if self.error:
             raise self.error
         minutes = range(int(request["StartTime"].timestamp()), int(request["EndTime"].timestamp()), 60)
-        return {"MetricDataResults": [self._result(each, minutes) for each in request["MetricDataQueries"]]}
+        return {"MetricDataResults": [self._result(query, minutes) for query in request["MetricDataQueries"]]}
 
     def _result(self, query: dict[str, Any], minutes: range) -> dict[str, Any]:
         (dimension,) = query["MetricStat"]["Metric"]["Dimensions"]
@@ -56,7 +56,7 @@ class Client:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """A run of two minutes on a cluster: an attempt each half-minute from second 30, the third a conflict."""
+    """A run on a cluster: five attempts, one per half-minute from second 30; the third is a conflict."""
     write_run(tmp_path, {"kind": "dsql", "conflicts": "commit", "clusters": [CLUSTER]})
     return tmp_path
 
@@ -72,7 +72,7 @@ def write_run(directory: Path, target: dict[str, Any]) -> None:
 
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """CloudWatch, as it should be."""
+    """A CloudWatch that has all metrics."""
     monkeypatch.setattr(cloudwatch, "make_client", lambda _region: Client())
     return monkeypatch
 
@@ -82,8 +82,8 @@ def cost(run: Path, *words: str) -> Result:
 
 
 @pytest.mark.usefixtures("answers")
-def test_cost_is_said_and_written(run: Path) -> None:
-    """The whole minute 1 has 60 DPU, and two of our attempts, one of them a conflict."""
+def test_cost_is_printed_and_written(run: Path) -> None:
+    """Minute 1 is whole: it has 60 DPU and two of hotrow's attempts, one of them a conflict."""
     result = cost(run, "--dpu-price", "10")
 
     assert result.exit_code == 0, result.output
@@ -97,15 +97,15 @@ def test_cost_is_said_and_written(run: Path) -> None:
 
 
 @pytest.mark.usefixtures("answers")
-def test_json_is_what_was_written(run: Path) -> None:
-    """For a machine; there is no reason where there is a cost."""
+def test_json_has_the_written_cost(run: Path) -> None:
+    """If there is a cost, the reason is null."""
     facts = json.loads(cost(run, "--json").stdout)
 
     assert facts == {"cost": read_cost(run), "reason": None}
 
 
-def test_the_other_dimension_is_told(run: Path, answers: pytest.MonkeyPatch) -> None:
-    """In cost.json."""
+def test_the_dimension_is_written(run: Path, answers: pytest.MonkeyPatch) -> None:
+    """cost.json has the dimension under which CloudWatch has the metrics."""
     answers.setattr(cloudwatch, "make_client", lambda _region: Client("ResourceId"))
 
     assert cost(run).exit_code == 0
@@ -122,10 +122,10 @@ def test_the_other_dimension_is_told(run: Path, answers: pytest.MonkeyPatch) -> 
     ],
     ids=["no data", "no permission"],
 )
-def test_off_is_one_line_and_no_failure(
+def test_no_metrics_is_one_line_and_no_failure(
     run: Path, answers: pytest.MonkeyPatch, client: Client, says: str
 ) -> None:
-    """Exit code 0, and nothing is written."""
+    """The exit code is 0, and nothing is written."""
     answers.setattr(cloudwatch, "make_client", lambda _region: client)
 
     result = cost(run)
@@ -140,7 +140,7 @@ def test_off_is_one_line_and_no_failure(
 
 
 def test_without_credentials_it_is_off(run: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """By the real client: it finds none and asks nobody."""
+    """The real client finds no credentials and sends no request."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE"):
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
@@ -153,8 +153,8 @@ def test_without_credentials_it_is_off(run: Path, monkeypatch: pytest.MonkeyPatc
     assert "no AWS credentials" in result.stderr
 
 
-def test_a_run_on_the_stand_in_costs_nothing_to_ask_for(tmp_path: Path) -> None:
-    """One line, exit code 0: a script may ask after every run."""
+def test_a_run_on_the_stand_in_has_no_cost(tmp_path: Path) -> None:
+    """One line and exit code 0, so that a script may run the command after every run."""
     write_run(tmp_path, {"kind": "local", "conflicts": "commit"})
 
     result = cost(tmp_path)
@@ -163,14 +163,14 @@ def test_a_run_on_the_stand_in_costs_nothing_to_ask_for(tmp_path: Path) -> None:
     assert "was not on a cluster of Aurora DSQL" in result.stderr
 
 
-def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
-    """As by `hotrow report`."""
+def test_a_directory_without_a_run_is_refused(tmp_path: Path) -> None:
+    """The exit code is 2, as with `hotrow report`."""
     assert cost(tmp_path / "nowhere").exit_code == 2
 
 
 @pytest.mark.usefixtures("answers")
-def test_the_page_shows_the_cost_where_it_is_there(run: Path) -> None:
-    """A card of its own, with the same words; without cost.json there is none."""
+def test_the_page_shows_the_cost_if_there_is_one(run: Path) -> None:
+    """A card has the words of the command. Without cost.json there is no card."""
     cost(run)
     summary = sample_summary(users=(1, 2))
     drawn = charts(summary)

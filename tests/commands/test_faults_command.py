@@ -1,4 +1,4 @@
-"""`hotrow local faults`: what it takes, what it says, and what it refuses in one line."""
+"""`hotrow local faults`: its options, its output, and refusals in one line."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def command(*options: str) -> Result:
 
 
 def faults(*options: str) -> str:
-    """What the command prints."""
+    """The output of the command, which must succeed."""
     done = command(*options)
     assert (done.exit_code, done.stderr) == (0, "")
     return done.stdout
 
 
 @pytest.mark.usefixtures("dsns")
-def test_what_is_set_is_shown_and_what_is_not_named_is_off() -> None:
-    """As text and as JSON."""
+def test_faults_that_are_set_are_shown_and_others_are_off() -> None:
+    """The output is the same as text and as JSON."""
     shown = " ".join(faults("--conflict", "0.2", "--delay", "0.1:200ms", "--seed", "7").split())
     assert shown == "conflict 0.2 fired 0 delay 0.1:200ms fired 0 seed 7"
     facts = json.loads(faults("--session-life", "2m", "--connect-rate", "5", "--json"))
@@ -42,8 +42,8 @@ def test_what_is_set_is_shown_and_what_is_not_named_is_off() -> None:
     assert faults("--off") == faults() == "No faults are in force.\n"
 
 
-def test_it_counts_what_fired(dsns: list[str], schema: str) -> None:
-    """Since the faults were set."""
+def test_it_counts_faults_that_fired(dsns: list[str], schema: str) -> None:
+    """Counting begins again when faults are set."""
     faults("--conflict", "1")
     with psycopg.connect(dsns[0], autocommit=True, options=f"-c search_path={schema}") as connection:
         connection.execute("BEGIN")
@@ -74,7 +74,7 @@ def test_it_counts_what_fired(dsns: list[str], schema: str) -> None:
     ],
 )
 def test_a_bad_option_is_one_line_and_changes_nothing(options: tuple[str, ...], text: str) -> None:
-    """Exit code 2."""
+    """The exit code is 2, and the faults in force stay."""
     faults("--refuse", "0.5")
     done = command(*options)
     assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (2, "", 1)
@@ -85,14 +85,14 @@ def test_a_bad_option_is_one_line_and_changes_nothing(options: tuple[str, ...], 
 
 @pytest.mark.usefixtures("home")
 def test_no_endpoint_is_one_line() -> None:
-    """Which says how to start one."""
+    """The line has the command that starts an endpoint."""
     done = command("--conflict", "1")
     assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
     assert "hotrow local up --endpoint" in done.stderr
 
 
 def test_the_faults_are_not_kept(dsns: list[str], schema: str) -> None:
-    """The commands leave a connection that commits."""
+    """After `--off` a connection commits."""
     faults("--off")
     with psycopg.connect(dsns[0], autocommit=True, options=f"-c search_path={schema}") as connection:
         connection.execute("CREATE TABLE counter (id int PRIMARY KEY, v int)")
@@ -100,7 +100,7 @@ def test_the_faults_are_not_kept(dsns: list[str], schema: str) -> None:
 
 
 def test_the_control_socket_s_path_is_short_enough_for_a_socket(tmp_path: Path) -> None:
-    """In a folder that is too deep it goes elsewhere, where nobody else comes; and nothing of it stays."""
+    """If the folder's path is too long, the socket is in a private folder elsewhere, removed at the end."""
     deep = tmp_path / ("x" * 90)
     deep.mkdir()
     path = choose_socket_path(deep)

@@ -1,4 +1,4 @@
-"""`hotrow check` and `hotrow report`: what they name, their gates, and which numbers they refuse."""
+"""`hotrow check` and `hotrow report`: violations, gates, exit codes, and refused numbers."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def hotrow(*words: str) -> Result:
 
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reports without pictures."""
+    """No report is drawn."""
     monkeypatch.setattr("hotrow.finish.write_reports", lambda directory, _summary: directory / "report.html")
 
 
 def test_check_names_the_violated_check_its_count_and_the_first(tmp_path: Path) -> None:
-    """Not just that some invariant was violated."""
+    """The output has more than the fact that an invariant was violated."""
     run = write_run(tmp_path / "run", checks=[violated(3, account=17, balance=-5)])
 
     done = hotrow("check", str(run))
@@ -42,22 +42,22 @@ def test_check_names_the_violated_check_its_count_and_the_first(tmp_path: Path) 
 
 
 def test_check_as_json_has_violations_breaches_and_doubts(tmp_path: Path) -> None:
-    """A machine reads the same."""
+    """The JSON has the same content as the text."""
     run = write_run(tmp_path / "run", options=GATED, checks=[violated(3, account=17)])
 
-    found = json.loads(hotrow("check", str(run), "--json").output)
+    judgement = json.loads(hotrow("check", str(run), "--json").output)
 
-    assert found["exit_code"] == 3
-    (wrong,) = found["violations"]
+    assert judgement["exit_code"] == 3
+    (wrong,) = judgement["violations"]
     assert (wrong["cell"], wrong["name"]) == (0, "no money was made")
     assert (wrong["count"], wrong["first"]) == (3, {"account": 17})
-    assert [breach["gate"] for breach in found["breaches"]] == ["--max-conflict-rate"]
-    assert (found["doubts"], found["warnings"]) == ([], [])
+    assert [breach["gate"] for breach in judgement["breaches"]] == ["--max-conflict-rate"]
+    assert (judgement["doubts"], judgement["warnings"]) == ([], [])
 
 
 @pytest.mark.parametrize("command", ["check", "report"])
 @pytest.mark.parametrize(
-    ("given", "code"),
+    ("options", "code"),
     [
         ([], 1),
         (["--max-conflict-rate", "0.5"], 0),
@@ -67,19 +67,19 @@ def test_check_as_json_has_violations_breaches_and_doubts(tmp_path: Path) -> Non
 )
 @pytest.mark.usefixtures("undrawn")
 def test_a_run_is_judged_by_its_own_gates_again(
-    command: str, given: list[str], code: int, tmp_path: Path
+    command: str, options: list[str], code: int, tmp_path: Path
 ) -> None:
-    """25 % of its attempts conflicted, and --max-conflict-rate was 0.1; a new limit replaces that."""
+    """25 % of its attempts conflicted, and --max-conflict-rate was 0.1. A new limit replaces 0.1."""
     run = write_run(tmp_path / "run", options=GATED)
 
-    assert hotrow(command, str(run), *given).exit_code == code
+    assert hotrow(command, str(run), *options).exit_code == code
 
 
 def test_a_sweep_of_many_cells_does_not_fill_the_console() -> None:
-    """Twenty gates are named, the others counted."""
-    found = [{"text": f"gate {number}"} for number in range(30)]
+    """Twenty gates are named, and the others are counted."""
+    gates = [{"text": f"gate {number}"} for number in range(30)]
 
-    lines = _judgement({"breaches": found[:25], "doubts": found[25:]})
+    lines = _judgement({"breaches": gates[:25], "doubts": gates[25:]})
 
     assert len(lines) == 21
     assert lines[-1] == "and 10 more gates; summary.json has all"
@@ -87,27 +87,27 @@ def test_a_sweep_of_many_cells_does_not_fill_the_console() -> None:
 
 @pytest.mark.usefixtures("undrawn")
 def test_a_report_of_several_runs_has_the_worst_exit_code(tmp_path: Path) -> None:
-    """One of them breached its gate; the page names it with its target."""
+    """One run breached its gate; the breach names that run."""
     fine, breached = write_run(tmp_path / "a"), write_run(tmp_path / "b", options=GATED)
 
     done = hotrow("report", str(fine), str(breached), "--out", str(tmp_path / "both"))
 
     assert done.exit_code == 1
-    (found,) = json.loads((tmp_path / "both" / "summary.json").read_text())["gates"]["breaches"]
-    assert found["cell"] == 1
-    assert found["text"].startswith("run 2: --max-conflict-rate 0.1")
+    (breach,) = json.loads((tmp_path / "both" / "summary.json").read_text())["gates"]["breaches"]
+    assert breach["cell"] == 1
+    assert breach["text"].startswith("run 2: --max-conflict-rate 0.1")
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_a_run_that_was_to_find_wrong_data_is_judged_so_again(tmp_path: Path) -> None:
-    """`--expect-violations` is in its options."""
+def test_a_run_that_expects_violations_is_judged_so_again(tmp_path: Path) -> None:
+    """`--expect-violations` is in the run's options: it passes only if there are violations."""
     expecting = {**GATED, "max_conflict_rate": "", "expect_violations": True}
 
     assert hotrow("check", str(write_run(tmp_path / "none", options=expecting))).exit_code == 1
-    found = write_run(tmp_path / "found", options=expecting, checks=[violated(1, account=1)])
-    done = hotrow("report", str(found))
+    violating = write_run(tmp_path / "found", options=expecting, checks=[violated(1, account=1)])
+    done = hotrow("report", str(violating))
     assert done.exit_code == 0
-    assert "found" in hotrow("check", str(found)).output
+    assert "found" in hotrow("check", str(violating)).output
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e999", "-1", "x", "NaN"])
@@ -115,7 +115,7 @@ def test_a_run_that_was_to_find_wrong_data_is_judged_so_again(tmp_path: Path) ->
     "flag", ["--max-conflict-rate", "--max-give-up-rate", "--max-error-rate", "--max-p99-ms", "--min-goodput"]
 )
 def test_a_limit_that_is_no_number_is_refused(flag: str, value: str, tmp_path: Path) -> None:
-    """NaN compares with nothing, so that every gate would pass."""
+    """With NaN every gate would pass, because no number is greater than NaN."""
     done = hotrow("check", str(write_run(tmp_path / "run")), flag, value)
 
     assert done.exit_code == 2
@@ -125,7 +125,7 @@ def test_a_limit_that_is_no_number_is_refused(flag: str, value: str, tmp_path: P
 @pytest.mark.parametrize("value", ["nan", "inf", "-1", "1e400", ""])
 @pytest.mark.parametrize("flag", ["--connect-rate", "--connect-burst", "--session-life"])
 def test_a_fault_without_a_number_is_refused(flag: str, value: str) -> None:
-    """Before any endpoint is asked."""
+    """It is refused before a request goes to an endpoint."""
     done = hotrow("local", "faults", flag, value)
 
     assert done.exit_code == 2
@@ -144,7 +144,7 @@ def test_a_fault_without_a_number_is_refused(flag: str, value: str) -> None:
     ],
 )
 def test_a_duration_without_a_number_is_refused(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before the server is started."""
+    """It is refused before the server is started."""
     monkeypatch.setattr("hotrow.commands.local.ensure_up", lambda **_: pytest.fail("the server was started"))
 
     done = hotrow("local", *words)
@@ -155,7 +155,7 @@ def test_a_duration_without_a_number_is_refused(words: list[str], monkeypatch: p
 
 @pytest.mark.parametrize("value", ["nan", "0", "", "-1s"])
 def test_a_deadline_of_nothing_is_refused(value: str) -> None:
-    """No probe could be answered in time."""
+    """With such a deadline no answer could come in time."""
     done = hotrow("probe", "--step-deadline", value)
 
     assert done.exit_code == 2
@@ -163,7 +163,7 @@ def test_a_deadline_of_nothing_is_refused(value: str) -> None:
 
 
 def test_every_command_has_every_gate() -> None:
-    """Declared once, so that no command lacks one."""
+    """The gates are declared once, for all commands."""
     commands: list[Any] = [main.commands["report"], main.commands["check"], sweep]
     gates = [
         {flag for option in command.params for flag in option.opts if "-rate" in flag} for command in commands

@@ -1,4 +1,4 @@
-"""`hotrow local`: what its commands print, and their exit codes."""
+"""`hotrow local`: the output and the exit codes of its commands."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.server
 
 
 def test_status_before_the_first_start_makes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`status --json` of a fresh machine: not running, no dsn, where the data would be; exit code 0."""
+    """`status --json` on a fresh machine: not running, no dsn, the future data directory, exit code 0."""
     with new_home() as home:
         monkeypatch.setenv("HOTROW_HOME", str(home))
         answer = CliRunner().invoke(local, ["status", "--json"])
@@ -53,7 +53,7 @@ def test_status_of_a_running_server_names_its_dsn(dsn: str) -> None:
 
 
 def test_up_prints_the_dsn(dsn: str) -> None:
-    """`up` on a running server prints how to connect; exit code 0."""
+    """`up` on a running server prints the dsn and exits with 0."""
     answer = CliRunner().invoke(local, ["up"])
 
     assert answer.exit_code == 0
@@ -61,7 +61,7 @@ def test_up_prints_the_dsn(dsn: str) -> None:
 
 
 def test_up_without_fsync_says_so_and_holds_until_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever comes next gets the same server and warning; the other setting is refused in one line."""
+    """The next `up` has the same server and warning; `up --fsync` is refused in one line."""
     with new_home() as home:
         monkeypatch.setenv("HOTROW_HOME", str(home))
         first = CliRunner().invoke(local, ["up", "--no-fsync"])
@@ -104,8 +104,8 @@ def test_a_start_after_one_without_fsync_puts_the_data_on_disk_first(
     assert [words[:2] for words in programs if words[0] == "initdb"] == [["initdb", "--sync-only"]]
 
 
-def test_down_says_what_it_did_and_ends_well_either_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`down` counts the connections that it closes; where nothing runs it says so; exit code 0 both times."""
+def test_down_reports_its_result_and_exits_with_0(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`down` counts the connections that it closes, or reports that no server was running."""
     with new_home() as home:
         monkeypatch.setenv("HOTROW_HOME", str(home))
         with psycopg.connect(ensure_up().dsn):
@@ -118,7 +118,7 @@ def test_down_says_what_it_did_and_ends_well_either_way(monkeypatch: pytest.Monk
 
 @pytest.mark.usefixtures("dsn")
 def test_psql_passes_its_arguments_and_exit_code_on() -> None:
-    """Options are psql's own, and so is the exit code."""
+    """Options go to psql unchanged, and its exit code comes back."""
     command = "from hotrow.commands.local import local; local()"
     argv = [sys.executable, "-c", command, "psql"]
     fine = subprocess.run([*argv, "-Atc", "SELECT 6 * 7"], capture_output=True, text=True, check=False)
@@ -130,7 +130,7 @@ def test_psql_passes_its_arguments_and_exit_code_on() -> None:
 
 @pytest.mark.parametrize("command", sorted(local.commands))
 def test_every_command_has_help_with_an_example(command: str) -> None:
-    """`--help` shows how the command is written."""
+    """`--help` shows an example of the command."""
     answer = CliRunner().invoke(local, [command, "--help"])
 
     assert answer.exit_code == 0

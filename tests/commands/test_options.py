@@ -1,4 +1,4 @@
-"""The options of `hotrow sweep`, `check` and `report` are those of the one declaration, and read by it."""
+"""The options of `hotrow sweep`, `check` and `report` come from one declaration, which also reads them."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 COMMANDS = {Where.SWEEP: "sweep", Where.CHECK: "check", Where.REPORT: "report"}
 OTHERS = {Where.SWEEP: set[str](), Where.CHECK: {"--json"}, Where.REPORT: set[str]()}
-"""Options of a command about its own output: how it prints."""
+"""Options about the output of one command only."""
 
 
 def parameters(command: str) -> dict[str, click.Option]:
-    """By flag."""
+    """By flag: the options of a command."""
     return {
         flag: parameter
         for parameter in main.commands[command].params
@@ -47,7 +47,7 @@ def reader(option: Option[Any], where: Where) -> Any:
 
 @pytest.mark.parametrize("where", COMMANDS)
 def test_every_option_of_a_command_is_declared(where: Where) -> None:
-    """None is declared elsewhere, and none is missing."""
+    """No option is declared elsewhere, and no declared option is missing."""
     declared = {option.flag for option in options_of(where)}
 
     assert declared
@@ -56,7 +56,7 @@ def test_every_option_of_a_command_is_declared(where: Where) -> None:
 
 @pytest.mark.parametrize("where", COMMANDS)
 def test_help_default_and_reader_are_the_declared_ones(where: Where) -> None:
-    """A text that the reader does not take is refused with the reader's own words."""
+    """A bad text is refused with the message of the declared reader."""
     assert len(options_of(where)) > 5
     for option in options_of(where):
         parameter = parameters(COMMANDS[where])[option.flag]
@@ -72,7 +72,7 @@ def test_help_default_and_reader_are_the_declared_ones(where: Where) -> None:
 
 
 def test_every_default_can_be_read() -> None:
-    """A default is not read when nothing is given, so it has to be right by itself."""
+    """A default is not checked when it is used, so it is checked here."""
     read = [option for option in OPTIONS if option.default]
     for option in read:
         assert option.default is not None
@@ -83,7 +83,7 @@ def test_every_default_can_be_read() -> None:
 
 
 def test_no_two_options_of_a_command_share_a_name() -> None:
-    """`--out` is the only flag that means two things: for a run, and for the page of several runs."""
+    """Only `--out` has two meanings: a run's directory, and the directory of a page of several runs."""
     for where in Where:
         names = [option.argument for option in options_of(where)]
         assert len(set(names)) == len(names)
@@ -103,7 +103,7 @@ def test_no_two_options_of_a_command_share_a_name() -> None:
 def test_a_bad_text_is_refused_in_one_line(
     where: Where, option: Option[Any], text: str, tmp_path: Path
 ) -> None:
-    """NaN, infinity, negative numbers and empty texts: exit code 2, and nothing is started or written."""
+    """NaN, infinity, negative numbers and empty texts: exit code 2, and nothing is written."""
     target = "counter" if where is Where.SWEEP else str(write_run(tmp_path / "run"))
     before = sorted(tmp_path.rglob("*"))
 
@@ -124,10 +124,10 @@ def test_a_bad_text_is_refused_in_one_line(
         if option.in_environment
     ],
 )
-def test_an_environment_variable_of_a_sweep_is_read_alike(
+def test_an_environment_variable_of_a_sweep_is_read_like_its_option(
     option: Option[Any], text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`HOTROW_KEYS=nan hotrow sweep`, and an empty variable as well."""
+    """`HOTROW_KEYS=nan hotrow sweep` is refused, and so is an empty variable."""
     monkeypatch.setenv(option.env_var, text)
 
     done = CliRunner().invoke(main, ["sweep", "counter"])
@@ -136,8 +136,8 @@ def test_an_environment_variable_of_a_sweep_is_read_alike(
     assert done.stderr.startswith(f"hotrow: {option.flag}")
 
 
-def test_what_is_given_stands_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A variable that no option could take is not even read then."""
+def test_an_option_has_priority_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the option is set, a bad value in the variable does not matter."""
     monkeypatch.setenv(USERS.env_var, "nobody")
 
     done = CliRunner().invoke(main, ["sweep", "teleport", "--users", "1"])
@@ -146,7 +146,7 @@ def test_what_is_given_stands_before_the_environment(monkeypatch: pytest.MonkeyP
 
 
 def test_check_does_not_read_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A run is judged by its own gates, whatever the shell is set up for."""
+    """A run is judged by its own gates, not by the shell's variables."""
     monkeypatch.setenv(MAX_P99_MS.env_var, "0")
 
     assert CliRunner().invoke(main, ["check", str(write_run(tmp_path / "run"))]).exit_code == 0
@@ -154,7 +154,7 @@ def test_check_does_not_read_the_environment(monkeypatch: pytest.MonkeyPatch, tm
 
 @pytest.mark.parametrize("price", ["nan", "inf", "-inf", "-1", "0", "1e400", "", "x"])
 def test_a_price_that_is_no_price_is_refused(price: str, tmp_path: Path) -> None:
-    """By the same rules as a gate."""
+    """The rules are those of a gate, except that 0 is refused too."""
     done = CliRunner().invoke(main, ["cost", str(write_run(tmp_path / "run")), "--dpu-price", price])
 
     assert done.exit_code == 2
@@ -164,7 +164,7 @@ def test_a_price_that_is_no_price_is_refused(price: str, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("absent", [None, ""])
 def test_a_gate_without_a_text_is_no_limit(absent: str | None) -> None:
-    """So run.json has it, of this version and of older ones."""
+    """run.json has null or an empty text, depending on the version that wrote it."""
     assert read_gates({"max_p99_ms": absent, "min_goodput": "5"}) == {
         "max_conflict_rate": None,
         "max_give_up_rate": None,

@@ -1,4 +1,4 @@
-"""`hotrow scenarios`: every scenario with its knobs, built in or in a file, for people and for machines."""
+"""`hotrow scenarios`: scenarios with their knobs, built in or in a file, as text or JSON."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def test_all_are_listed_with_their_knobs() -> None:
             assert knob.meaning in text
 
 
-def test_a_machine_may_read_it() -> None:
-    """The same as JSON, by name."""
-    told = json.loads(shown("--json"))
+def test_all_are_listed_as_json() -> None:
+    """The JSON has the same facts, by name."""
+    facts = json.loads(shown("--json"))
 
-    assert set(told) == set(ALL)
-    assert told["counter"]["knobs"] == [
+    assert set(facts) == set(ALL)
+    assert facts["counter"]["knobs"] == [
         {
             "name": "shards",
             "flag": "--shards",
@@ -48,11 +48,11 @@ def test_a_machine_may_read_it() -> None:
             "allowed": "a whole number from 1 to 3000",
         }
     ]
-    assert told["orders"]["kinds"] == ["order", "transfer"]
+    assert facts["orders"]["kinds"] == ["order", "transfer"]
 
 
-def test_a_file_of_one_s_own_is_listed_by_its_path(tmp_path: Path) -> None:
-    """Nothing else is."""
+def test_a_user_s_file_is_listed_by_its_path(tmp_path: Path) -> None:
+    """Only the scenario in the file is listed."""
     path = tmp_path / "mine.py"
     path.write_text(
         "from scenarios.counter import Counter\nclass Mine(Counter):\n    'My own.'\n    name = 'mine'\n"
@@ -62,8 +62,8 @@ def test_a_file_of_one_s_own_is_listed_by_its_path(tmp_path: Path) -> None:
     assert "transfer" not in shown(str(path))
 
 
-def test_what_is_not_there_is_refused_in_a_line() -> None:
-    """With the names that there are."""
+def test_an_unknown_scenario_is_refused_in_one_line() -> None:
+    """The line has the known names."""
     done = CliRunner().invoke(main, ["scenarios", "teleport"])
 
     assert done.exit_code == 2

@@ -13,19 +13,19 @@ from hotrow.exit_codes import worst
     [([], 0), ([0, 0], 0), ([0, 4], 4), ([4, 1], 1), ([1, 3], 3), ([3, 2], 2), ([0, -9], 2), ([0, 130], 2)],
 )
 def test_worst(codes: list[int], expected: int) -> None:
-    """An error, then wrong data, a failed gate, an unusable run; what is none of ours counts as an error."""
+    """2 (error), 3 (wrong data), 1 (failed gate), 4 (unusable run). An unknown code counts as an error."""
     assert worst(codes) == expected
 
 
-def test_an_error_of_ours_is_its_own_line() -> None:
-    """Its exit code and text stay."""
+def test_an_error_of_hotrow_is_returned_unchanged() -> None:
+    """It has its exit code and its one line already."""
     error = UsageError("--keys 0: must be a whole number from 1")
 
     assert in_a_line(error) is error
 
 
-def test_any_other_error_becomes_one_line_that_says_where() -> None:
-    """Type, text without line ends, file and line; exit code 2."""
+def test_any_other_error_becomes_one_line_with_its_origin() -> None:
+    """The line has the type, the text without line ends, the file and the line; the exit code is 2."""
 
     def break_it() -> None:
         raise ValueError("first\n  second")

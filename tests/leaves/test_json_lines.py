@@ -1,4 +1,4 @@
-"""JSON lines: a line is appended whole or not at all, and a bad line costs that line alone."""
+"""JSON lines: a line is appended whole or not at all, and a bad line does not affect the others."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 
 def _appended(path: Path, *objects: dict[str, object]) -> JsonLines:
-    for each in objects:
-        append_json_line(path, each)
+    for entry in objects:
+        append_json_line(path, entry)
     return read_json_lines(path)
 
 
 def test_objects_are_read_as_they_were_appended(tmp_path: Path) -> None:
-    """In their order."""
+    """The order stays."""
     read = _appended(tmp_path / "x.jsonl", {"a": 1}, {"b": [None, "ä"]})
 
     assert (list(read.objects), read.unreadable) == ([{"a": 1}, {"b": [None, "ä"]}], 0)
 
 
 def test_a_short_write_is_carried_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A system that takes three bytes at a time gets the whole line."""
+    """If the system writes only three bytes at a time, the whole line is still written."""
     write = os.write
     monkeypatch.setattr(os, "write", lambda file, data: write(file, data[:3]))
 
@@ -46,7 +46,7 @@ def test_a_short_write_is_carried_on(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_disk_that_fills_up_within_a_line_leaves_nothing_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The line is refused, and can be appended later as if it had never been tried."""
+    """Appending fails, and the file has no part of the line."""
     path = tmp_path / "x.jsonl"
     append_json_line(path, {"cell": 1})
     write, steps = os.write, iter([5])
@@ -66,7 +66,7 @@ def test_a_disk_that_fills_up_within_a_line_leaves_nothing_of_it(
 
 
 def test_a_line_after_a_torn_one_begins_on_its_own(tmp_path: Path) -> None:
-    """Only the torn line is lost, wherever it was cut."""
+    """Only the torn line is lost, whatever its length."""
     path = tmp_path / "x.jsonl"
     append_json_line(path, {"cell": 1})
     append_json_line(path, {"cell": 2})
@@ -99,7 +99,7 @@ def test_a_line_after_a_torn_one_begins_on_its_own(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_line_is_counted_and_left_out(tmp_path: Path, line: bytes) -> None:
-    """Those around it are read."""
+    """The lines around it are read."""
     path = tmp_path / "x.jsonl"
     path.write_bytes(b'{"a": 1}\n' + line + b'\n{"a": 3}\n')
 
@@ -108,8 +108,8 @@ def test_a_bad_line_is_counted_and_left_out(tmp_path: Path, line: bytes) -> None
     assert (list(read.objects), read.unreadable) == ([{"a": 1}, {"a": 3}], 1)
 
 
-def test_what_is_read_can_be_written_again() -> None:
-    """Deep, but not too deep; half a surrogate pair, which UTF-8 cannot spell, is replaced."""
+def test_an_object_that_was_read_can_be_written_again() -> None:
+    """Nested lists are read. Half a surrogate pair, which UTF-8 cannot encode, is replaced."""
     deep = json.loads("[" * 31 + "1" + "]" * 31)
 
     assert parse_json(json.dumps(deep).encode()) == deep
@@ -117,15 +117,15 @@ def test_what_is_read_can_be_written_again() -> None:
 
 
 def test_not_a_number_is_refused(tmp_path: Path) -> None:
-    """NaN never reaches a file: absent is null."""
+    """NaN is never written to a file; an absent value is null."""
     with pytest.raises(ValueError, match="JSON compliant"):
         append_json_line(tmp_path / "x.jsonl", {"lag_ms": float("nan")})
     assert not (tmp_path / "x.jsonl").exists()
 
 
 @pytest.mark.parametrize("kind", ["pipe", "directory", "loop", "device"])
-def test_what_is_no_file_is_not_read(tmp_path: Path, kind: str) -> None:
-    """It is refused in one line that names it; a pipe is not waited for, a device not read to its end."""
+def test_only_a_regular_file_is_read(tmp_path: Path, kind: str) -> None:
+    """Others are refused in one line with the name, without waiting for a pipe or reading a device."""
     put_in_place(tmp_path / "x.jsonl", kind)
 
     with pytest.raises(RunError, match=r"x\.jsonl: cannot be read") as refusal:
@@ -134,7 +134,7 @@ def test_what_is_no_file_is_not_read(tmp_path: Path, kind: str) -> None:
 
 
 def test_a_file_that_is_too_large(tmp_path: Path) -> None:
-    """It is refused before it is read whole."""
+    """It is refused before all of it is read."""
     (tmp_path / "x.jsonl").write_bytes(b"x" * 11)
 
     with pytest.raises(RunError, match="larger than 10 bytes"):

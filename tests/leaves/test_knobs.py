@@ -1,4 +1,4 @@
-"""Knobs: declared once, they read, refuse and write their values; a scenario is turned by name."""
+"""Knobs: they read, refuse and write their values, and a scenario takes the values by name."""
 
 from __future__ import annotations
 
@@ -25,28 +25,22 @@ class Turned(Counter):
     hold = Duration("50ms", "hold")
 
 
-def test_left_alone_every_knob_has_its_default() -> None:
-    """As values that a scenario can use: numbers, words, truth and seconds."""
-    it = Turned()
+def test_every_knob_has_its_default() -> None:
+    """Scenarios get numbers, words, booleans and seconds."""
+    scenario = Turned()
 
-    assert (it.shards, it.rows, it.reads, it.ids, it.for_update, it.hold) == (
-        1,
-        3,
-        0.5,
-        "random",
-        False,
-        0.05,
-    )
+    assert (scenario.shards, scenario.rows, scenario.reads) == (1, 3, 0.5)
+    assert (scenario.ids, scenario.for_update, scenario.hold) == ("random", False, 0.05)
 
 
-def test_what_stands_in_run_json_makes_an_equal_scenario() -> None:
-    """Through JSON and back."""
-    it = Turned(rows="7", reads=0.25, ids="sequential", for_update=True, hold="1.5s", shards=4)
+def test_the_values_in_run_json_make_an_equal_scenario() -> None:
+    """The values go through JSON and back."""
+    scenario = Turned(rows="7", reads=0.25, ids="sequential", for_update=True, hold="1.5s", shards=4)
 
-    again = Turned(**json.loads(json.dumps(it.knobs)))
+    again = Turned(**json.loads(json.dumps(scenario.knobs)))
 
-    assert again.knobs == it.knobs
-    assert it.knobs == {
+    assert again.knobs == scenario.knobs
+    assert scenario.knobs == {
         "shards": 4,
         "rows": 7,
         "reads": 0.25,
@@ -73,8 +67,8 @@ def test_what_stands_in_run_json_makes_an_equal_scenario() -> None:
         ("hold", "50"),
     ],
 )
-def test_a_value_that_it_does_not_take_is_refused(name: str, value: str) -> None:
-    """In one line that names the option and what is allowed."""
+def test_a_value_that_is_not_allowed_is_refused(name: str, value: str) -> None:
+    """One line names the option."""
     with pytest.raises(UsageError) as refused:
         Turned(**{name: value})
 
@@ -83,13 +77,13 @@ def test_a_value_that_it_does_not_take_is_refused(name: str, value: str) -> None
 
 
 def test_an_unknown_knob_is_refused() -> None:
-    """With the names of those that there are."""
+    """The message has the names of the knobs."""
     with pytest.raises(UsageError, match="shards"):
         Counter(shard=4)
 
 
 def test_a_sweep_turns_every_combination() -> None:
-    """In the order given, the last knob fastest."""
+    """The values keep their order, and the last knob varies fastest."""
     turns = knob_variants(Turned(), {"shards": ("4", "1"), "for_update": ("off", "on")})
 
     assert [(turn.knobs["shards"], turn.knobs["for_update"]) for turn in turns] == [
@@ -101,14 +95,14 @@ def test_a_sweep_turns_every_combination() -> None:
 
 
 def test_a_value_given_twice_is_refused() -> None:
-    """Two spellings of one value are the same cell twice."""
+    """Two spellings of one value would give the same cell twice."""
     with pytest.raises(UsageError, match="twice"):
         knob_variants(Counter(), {"shards": ("1", "01")})
 
 
 @pytest.mark.parametrize("kind", ALL.values(), ids=ALL.keys())
 def test_every_built_in_knob_says_what_it_is(kind: Any) -> None:
-    """Meaning and range, and a default that it takes itself."""
+    """Each has a meaning, a range, and a default that it accepts."""
     for knob in knobs_of(kind).values():
         assert isinstance(knob, Knob)
         assert knob.meaning

@@ -1,4 +1,4 @@
-"""Standard output that knows few characters, whose reader has gone, or that is full: no traceback."""
+"""No traceback if standard output has few characters, no reader, no space, or is closed."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ COMMANDS = {
     "check": ["check", "no-run"],
     "unknown": ["sweep", "…\udcff"],
 }
-OWN_CODE = {"check": 2, "unknown": 2}
-"""Those that are not 0 by themselves."""
+FAILING = {"check": 2, "unknown": 2}
+"""Exit codes of the commands that fail with any output."""
 
 
 @pytest.fixture
 def nobody_reads() -> Iterator[IO[bytes]]:
-    """A pipe whose reader has gone, as after `| head -1`."""
+    """A pipe without a reader, as after `| head -1` has ended."""
     readable, writable = os.pipe()
     os.close(readable)
     with os.fdopen(writable, "wb") as pipe:
@@ -44,7 +44,7 @@ def nobody_reads() -> Iterator[IO[bytes]]:
 
 
 def codes(output: Any, **environment: str) -> dict[str, tuple[int, str]]:
-    """Exit code and standard error of every command, started at once."""
+    """Exit code and standard error of every command. All commands run at the same time."""
     started = {
         name: subprocess.Popen(
             [*HOTROW, *words],
@@ -57,11 +57,13 @@ def codes(output: Any, **environment: str) -> dict[str, tuple[int, str]]:
         for name, words in COMMANDS.items()
     }
     ended = {name: process.communicate(timeout=120)[1] for name, process in started.items()}
-    return {name: (started[name].returncode, told) for name, told in ended.items()}
+    return {name: (started[name].returncode, errors) for name, errors in ended.items()}
 
 
-def told_in_lines(found: dict[str, tuple[int, str]]) -> bool:
-    return all("Traceback" not in told and "Exception ignored" not in told for _, told in found.values())
+def no_tracebacks(results: dict[str, tuple[int, str]]) -> bool:
+    return all(
+        "Traceback" not in errors and "Exception ignored" not in errors for _, errors in results.values()
+    )
 
 
 @pytest.mark.usefixtures("hotrow_home")
@@ -71,39 +73,39 @@ def told_in_lines(found: dict[str, tuple[int, str]]) -> bool:
     ids=["PYTHONIOENCODING", "LC_ALL"],
 )
 def test_a_locale_that_knows_few_characters_costs_characters(environment: dict[str, str]) -> None:
-    """Every command says what it has to say, and ends as it would elsewhere."""
-    found = codes(subprocess.DEVNULL, **environment)
+    """Every command runs and has its usual exit code; only some characters are replaced."""
+    results = codes(subprocess.DEVNULL, **environment)
 
-    assert told_in_lines(found)
-    assert {name: code for name, (code, _) in found.items() if code} == OWN_CODE
-    assert "udcff: unknown scenario" in found["unknown"][1]
+    assert no_tracebacks(results)
+    assert {name: code for name, (code, _) in results.items() if code} == FAILING
+    assert "udcff: unknown scenario" in results["unknown"][1]
 
 
 @pytest.mark.usefixtures("hotrow_home")
 def test_a_reader_that_has_gone_is_no_error(nobody_reads: IO[bytes]) -> None:
-    """Quiet, and with the command's own exit code: `hotrow check RUN | head -1` still judges the run."""
-    found = codes(nobody_reads)
+    """There is no error message, and the exit code stays: `hotrow check RUN | head -1` judges the run."""
+    results = codes(nobody_reads)
 
-    assert told_in_lines(found)
-    assert {name: code for name, (code, _) in found.items() if code} == OWN_CODE
-    assert not found["scenarios"][1]
+    assert no_tracebacks(results)
+    assert {name: code for name, (code, _) in results.items() if code} == FAILING
+    assert not results["scenarios"][1]
 
 
 @pytest.mark.usefixtures("hotrow_home")
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_output_that_cannot_be_written_is_an_error_in_a_line() -> None:
-    """What was asked for is not there: exit code 2, and why."""
+    """The output is missing, so the exit code is 2, and one line has the reason."""
     with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
-        found = codes(full)
+        results = codes(full)
 
-    assert told_in_lines(found)
-    assert {code for code, _ in found.values()} == {2}
+    assert no_tracebacks(results)
+    assert {code for code, _ in results.values()} == {2}
     for name in ("help", "sweep", "scenarios", "status"):
-        assert found[name][1] == "hotrow: cannot write to standard output: No space left on device\n"
+        assert results[name][1] == "hotrow: cannot write to standard output: No space left on device\n"
 
 
 def test_closed_output_is_no_error() -> None:
-    """Started with `>&-`, a command has no standard output at all."""
+    """A command that is started with `>&-` has no standard output."""
     done = subprocess.run(
         ["/bin/sh", "-c", '"$@" >&-', "sh", *HOTROW, "scenarios"], capture_output=True, check=False
     )
@@ -112,7 +114,7 @@ def test_closed_output_is_no_error() -> None:
 
 
 def test_a_sweep_without_a_working_directory_is_refused(tmp_path: Path) -> None:
-    """Locust loads nothing without one; the line says what to change."""
+    """Locust loads no file without one. The message says what to change."""
     script = 'cd "$0" && rmdir "$0" && exec "$@"'
     done = subprocess.run(
         ["/bin/sh", "-c", script, tmp_path, *HOTROW, "sweep", "counter"],
@@ -121,12 +123,12 @@ def test_a_sweep_without_a_working_directory_is_refused(tmp_path: Path) -> None:
         check=False,
     )
 
-    told = "hotrow: the working directory: No such file or directory; change to another one\n"
-    assert (done.returncode, done.stderr) == (2, told)
+    message = "hotrow: the working directory: No such file or directory; change to another one\n"
+    assert (done.returncode, done.stderr) == (2, message)
 
 
-def test_an_answer_that_does_not_come_is_no_failed_gate(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C or the end of input at a question: one line, and 4 as for every interruption."""
+def test_an_interrupted_question_is_no_failed_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C or the end of input at a question: one line, and exit code 4 as for every interruption."""
 
     def leave() -> None:
         raise click.Abort
@@ -138,7 +140,7 @@ def test_an_answer_that_does_not_come_is_no_failed_gate(monkeypatch: pytest.Monk
 
 
 def test_a_page_takes_a_path_that_is_no_text(tmp_path: Path) -> None:
-    """A file's name may hold any bytes; the page shows them escaped."""
+    """A file's name may have any bytes; those that are not text are escaped."""
     summary = sample_summary()
     summary["run"]["options"] = {"out": "r\udcff"}
     html.write(summary, [], tmp_path / "report.html")
@@ -146,13 +148,13 @@ def test_a_page_takes_a_path_that_is_no_text(tmp_path: Path) -> None:
     assert (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
-def test_what_cannot_be_printed_is_escaped() -> None:
-    """An argument's bytes that are no text, colours and line breaks cannot write into the terminal."""
+def test_unprintable_characters_are_escaped() -> None:
+    """Bytes that are not text, colours and line breaks in an argument do not reach the terminal."""
     assert in_print("a\nb \x1b[31m \udcff ä…") == "a b \\x1b[31m \\udcff ä…"
 
 
 def test_an_error_of_the_system_names_its_file_and_is_not_to_be_reported() -> None:
-    """A full disk or a missing folder is nobody's fault here."""
+    """A full disk or a missing folder is not a bug of hotrow."""
     error = in_a_line(PermissionError(13, "Permission denied", "/there/summary.json"))
 
     assert (str(error), error.exit_code) == (
@@ -161,19 +163,19 @@ def test_an_error_of_the_system_names_its_file_and_is_not_to_be_reported() -> No
     )
 
 
-def test_a_signal_is_heard_before_the_command_line_is_there() -> None:
-    """Importing it takes a third of a second, in which Ctrl-C ended in a traceback."""
+def test_a_signal_is_handled_while_the_command_line_is_imported() -> None:
+    """The import takes a third of a second; Ctrl-C during it once ended in a traceback."""
     code = (
         "import sys, os, signal\n"
-        "class Told:\n"
+        "class Interrupting:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
         "        if name == 'hotrow.commands.main':\n"
         "            os.kill(os.getpid(), signal.SIGINT)\n"
         "from hotrow.commands.program import main\n"
-        "sys.meta_path.insert(0, Told())\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
         "main()\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
-    told = "hotrow: interrupted by SIGINT while starting: nothing was measured\n"
-    assert (done.returncode, done.stderr) == (4, told)
+    message = "hotrow: interrupted by SIGINT while starting: nothing was measured\n"
+    assert (done.returncode, done.stderr) == (4, message)

@@ -1,4 +1,4 @@
-"""Whatever is typed, a parser answers with a value or with one line, at once."""
+"""The parsers turn any text into a value or into one line, within a short time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.parser_fuzz import PARSERS, refused, text_for
 
 @pytest.mark.parametrize("name", PARSERS)
 def test_right_texts(name: str) -> None:
-    """Those that the fuzzing starts from are taken, but for a file that is not there and a twin."""
+    """The fuzzing starts from accepted texts, except for a missing file and a duplicate."""
     parser = PARSERS[name]
 
     assert {text for text in parser.right if refused(parser, text)} <= {"hot,hot:3", "file:nowhere.csv"}
@@ -19,8 +19,8 @@ def test_right_texts(name: str) -> None:
 
 @pytest.mark.parametrize("name", PARSERS)
 def test_any_text(name: str) -> None:
-    """500 texts with slips; `python -m bench.fuzz_parsers` tries 100,000."""
-    rng = random.Random(name)  # noqa: S311 - chosen texts, no secrets
+    """500 texts with typing errors; `python -m bench.fuzz_parsers` tries 100,000."""
+    rng = random.Random(name)  # noqa: S311 - random texts, no secrets
     tried = [refused(PARSERS[name], text_for(PARSERS[name], rng)) for _ in range(500)]
 
     assert any(tried)
@@ -29,6 +29,6 @@ def test_any_text(name: str) -> None:
 @pytest.mark.parametrize("name", PARSERS)
 def test_huge_texts(name: str) -> None:
     """A million pieces, digits among them, which Python itself refuses or reads in quadratic time."""
-    rng = random.Random(name)  # noqa: S311 - chosen texts, no secrets
+    rng = random.Random(name)  # noqa: S311 - random texts, no secrets
 
     assert all(refused(PARSERS[name], text_for(PARSERS[name], rng, huge=1_000_000)) for _ in range(5))

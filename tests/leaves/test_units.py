@@ -1,4 +1,4 @@
-"""Durations: what is read, what is refused, and how they are written."""
+"""Durations: reading, refusing and writing them."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ WRITTEN = {
 
 @pytest.mark.parametrize(("seconds", "text"), WRITTEN.items())
 def test_written(seconds: float, text: str) -> None:
-    """The largest unit that keeps the number at 1 or more is used; minutes and hours only where whole."""
+    """The largest unit that keeps the number at 1 or more is used; minutes and hours only if whole."""
     assert text == format_duration(seconds)
 
 
 def test_round_trip() -> None:
-    """What is written is read back as the same float, from nanoseconds to hours."""
+    """A written duration is read back as the same float, from nanoseconds to hours."""
     rng = np.random.default_rng(1)
     durations = [float(10.0**power) for power in rng.uniform(-9, 6, 300)] + [60.0 * n for n in range(1, 200)]
 

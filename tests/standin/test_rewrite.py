@@ -100,7 +100,7 @@ REWRITTEN = (
     "ALTER", "DROP", "INDEX", "REFERENCES", "SERIALIZABLE", "READ COMMITTED", "SET TRANSACTION", "TEMPORARY",
     "UNLOGGED", "TRIGGER", "plpgsql", "EXTENSION", "SEQUENCE", "IDENTITY PRIMARY", "statement_timeout",
 )  # fmt: skip
-"""What the steps of the probes contain that are to be rewritten."""
+"""The stand-in may rewrite those steps of the probes that contain one of these texts."""
 
 
 @pytest.mark.parametrize("statement", UNTOUCHED + NOT_SQL)

@@ -32,7 +32,7 @@ def shared(dsn: str) -> Server:
     return server
 
 
-# What runs
+# The running server
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_down_stops_it_and_says_how_many_connections_it_closed(scratch: Path) ->
     assert not down()
 
 
-# Where it is
+# Its folders
 
 
 def test_a_home_of_odd_characters_is_taken_literally(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ SHOP = (
 
 
 class Client:
-    """A connection whose statements are rewritten, as hotrow and the endpoint do it."""
+    """A connection whose statements are rewritten, as in hotrow and in the endpoint."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self.connection = connection

@@ -1,4 +1,4 @@
-"""The endpoint from a client's view: who is let in, who is refused, and that all data pass unchanged."""
+"""The endpoint from a client's view: logins, refusals, and data that pass unchanged."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_client_works_simple_extended_and_in_a_pipeline(good: str) -> None:
     """Queries with and without parameters, prepared queries and pipelines return the right values."""
     with psycopg.connect(good, autocommit=True) as connection:
         assert connection.execute("SELECT 1; SELECT 'é'").fetchone() == (1,)
-        for number in range(10):  # from the sixth on psycopg prepares it
+        for number in range(10):  # psycopg prepares it from the sixth execution on
             assert connection.execute("SELECT %s::int + 1", (number,)).fetchone() == (number + 1,)
         with connection.pipeline():
             cursors = [connection.execute("SELECT %s::int", (number,)) for number in range(500)]
@@ -107,14 +107,14 @@ def test_big_values_and_copy_pass_both_ways(good: str, schema: str) -> None:
 )
 def test_the_ways_of_connecting(good: str, changes: dict[str, str]) -> None:
     """TLS from the first byte, by address, unverified, and after asking for GSS."""
-    with psycopg.connect(good, **changes) as connection:  # type: ignore[arg-type]  # words of libpq
+    with psycopg.connect(good, **changes) as connection:  # type: ignore[arg-type]  # libpq's parameters
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
 def test_what_a_client_sets_at_startup_holds(good: str) -> None:
     """application_name, client_encoding, and settings among the options."""
     options = {"application_name": "shop", "client_encoding": "latin1", "options": "-c search_path=a,b"}
-    with psycopg.connect(good, **options) as connection:  # type: ignore[arg-type]  # words of libpq
+    with psycopg.connect(good, **options) as connection:  # type: ignore[arg-type]  # libpq's parameters
         for name, expected in (
             ("application_name", "shop"),
             ("client_encoding", "LATIN1"),
@@ -305,7 +305,7 @@ def test_a_second_tls_request_and_gss_are_declined_and_cancel_is_ignored(endpoin
 
 
 def test_a_newer_protocol_is_talked_down(endpoint: Endpoint, token: str) -> None:
-    """A client that asks for 3.2 or for extensions is told 3.0 and let in."""
+    """A client that asks for 3.2 or for extensions gets 3.0 and is let in."""
     packet = bytearray(build_startup({**ADMIN, "_pq_.colours": "on"}))
     packet[4:8] = b"\x00\x03\x00\x02"
     with connect_tls(endpoint.port) as client:
@@ -316,7 +316,7 @@ def test_a_newer_protocol_is_talked_down(endpoint: Endpoint, token: str) -> None
     assert WELCOME in answer
 
 
-# Garbage
+# Malformed input
 
 
 @pytest.mark.parametrize("data", [b"!\0\0\0\4", b"Q\0\0\0\3", b"d\xff\xff\xff\xff", b"p\0\0\0\6x\0"])

@@ -149,7 +149,7 @@ def test_those_that_start_do_not_keep_the_others_out(
         idle = [stop_at(running.port) for _ in range(2)]
         with psycopg.connect(running.conninfo) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
-            read_all(idle[0])  # would wait for ever if it were not closed
+            read_all(idle[0])  # would wait forever if it were not closed
         for client in idle:
             client.close()
 

@@ -1,4 +1,4 @@
-"""Faults at COMMIT: what a client is told, and what is in the database."""
+"""Faults at COMMIT: the answer to the client, and the data in the database."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ CREDENTIALS = Credentials("AKIAEXAMPLE", "secret/with+signs")
 CLUSTER = TokenScope(("localhost", "127.0.0.1"), "eu-west-1", CREDENTIALS)
 
 
-def make(  # a token has many parts
+def make(  # one parameter per part of a token
     host: str = "localhost",
     *,
     user: str = "admin",
