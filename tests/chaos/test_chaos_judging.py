@@ -67,7 +67,9 @@ def test_what_is_as_expected_passes(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_is_not_as_expected_is_named(case: Case, changes: dict[str, Any], wrong: str, tmp_path: Path) -> None:
+def test_what_is_not_as_expected_is_named(
+    case: Case, changes: dict[str, Any], wrong: str, tmp_path: Path
+) -> None:
     """Each fact that is not as expected is reported."""
     assert wrong in judged(tmp_path, case, **changes).wrong
 
