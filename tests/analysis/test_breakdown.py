@@ -36,8 +36,8 @@ ALIKE = (
 """The fields that a region or a kind shares with its cell."""
 
 
-def two_places() -> list[NDArray[np.void]]:
-    """Near: two commits of 10 ms. Far: a commit of 50 ms at its second try, and a transaction given up."""
+def two_regions() -> list[NDArray[np.void]]:
+    """Near: two commits of 10 ms. Far: a commit of 50 ms at its second try, and one transaction gives up."""
     far: dict[str, Any] = {"user": 1, "region": 1, "times_ms": (0.0, 20.0, 30.0)}
     return [
         attempt(1, 10),
@@ -49,7 +49,7 @@ def two_places() -> list[NDArray[np.void]]:
 
 
 def mixed() -> list[NDArray[np.void]]:
-    """Two orders of 10 ms; a transfer that commits at its second try, and one that is given up."""
+    """Two orders of 10 ms, a transfer that commits at its second try, and one that gives up."""
     slow = (0.0, 20.0, 30.0)
     return [
         attempt(1, 10),
@@ -61,11 +61,11 @@ def mixed() -> list[NDArray[np.void]]:
 
 
 def test_each_kind_has_its_own_figures() -> None:
-    """Counts, rates and quantiles by hand, in the order of run.json's kinds."""
+    """Counts, rates and quantiles calculated by hand, in the order of run.json's kinds."""
     (cell,) = summarise(run_of(mixed(), kinds=BOTH))["cells"]
     order, transfer = cell["kinds"]
 
-    assert [(each["kind"], each["name"]) for each in (order, transfer)] == [(0, "order"), (1, "transfer")]
+    assert [(kind["kind"], kind["name"]) for kind in (order, transfer)] == [(0, "order"), (1, "transfer")]
     assert (order["attempts"]["total"], order["attempts"]["conflict"]) == (2, 0)
     assert (transfer["transactions"]["committed"], transfer["transactions"]["gave_up"]) == (1, 1)
     assert transfer["conflict_rate"]["value"] == pytest.approx(2 / 3)
@@ -75,36 +75,36 @@ def test_each_kind_has_its_own_figures() -> None:
 
 
 def test_a_kind_counts_by_the_rules_of_a_cell() -> None:
-    """The attempts of one kind, alone in a run of one kind, give the very same figures."""
+    """The attempts of one kind give the same figures in a run of one kind."""
     attempts = mixed()
     (cell,) = summarise(run_of(attempts, kinds=BOTH))["cells"]
 
     assert len(cell["kinds"]) == 2
     for index, kind in enumerate(cell["kinds"]):
-        own = [record for record in attempts if record["kind"] == index]
-        (alone,) = summarise(run_of(own))["cells"]
+        of_kind = [record for record in attempts if record["kind"] == index]
+        (alone,) = summarise(run_of(of_kind))["cells"]
         assert {name: kind[name] for name in ALIKE} == {name: alone[name] for name in ALIKE}
 
 
 def test_kinds_and_regions_split_the_same_cell() -> None:
-    """Each adds up to the cell by itself."""
+    """The kinds add up to the cell, and so do the regions."""
     far = attempt(5, 400, region=1, kind=1)
     (cell,) = summarise(run_of([*mixed(), far], kinds=BOTH, regions=("near", "far")))["cells"]
 
     for part in ("kinds", "regions"):
-        assert sum(each["attempts"]["total"] for each in cell[part]) == cell["attempts"]["total"] == 6
+        assert sum(figures["attempts"]["total"] for figures in cell[part]) == cell["attempts"]["total"] == 6
 
 
 @pytest.mark.parametrize("kinds", [(), ("order",)])
-def test_one_kind_is_not_said_twice(kinds: tuple[str, ...]) -> None:
-    """Where all transactions are alike the cell says it all."""
+def test_one_kind_has_no_figures_of_its_own(kinds: tuple[str, ...]) -> None:
+    """If all transactions are of one kind, only the cell has figures."""
     (cell,) = summarise(run_of(steady_commits(200, 1.0), kinds=kinds))["cells"]
 
     assert "kinds" not in cell
 
 
 def test_a_run_from_before_there_were_kinds_has_none() -> None:
-    """Its run.json does not say."""
+    """Its run.json has no kinds."""
     run = run_of(steady_commits(200, 1.0))
     meta = {name: value for name, value in run.meta.items() if name != "kinds"}
     (cell,) = summarise(replace(run, meta=meta))["cells"]
@@ -113,11 +113,11 @@ def test_a_run_from_before_there_were_kinds_has_none() -> None:
 
 
 def test_each_region_has_its_own_figures() -> None:
-    """Counts, rates and quantiles by hand, in the order of run.json's regions."""
-    (cell,) = summarise(run_of(two_places(), regions=EAST))["cells"]
+    """Counts, rates and quantiles calculated by hand, in the order of run.json's regions."""
+    (cell,) = summarise(run_of(two_regions(), regions=EAST))["cells"]
     near, far = cell["regions"]
 
-    assert [(each["region"], each["name"], each["users"]) for each in (near, far)] == [
+    assert [(region["region"], region["name"], region["users"]) for region in (near, far)] == [
         (0, "us-east-1", 1),
         (1, "us-east-2", 1),
     ]
@@ -133,19 +133,19 @@ def test_each_region_has_its_own_figures() -> None:
 
 
 def test_a_region_counts_by_the_rules_of_a_cell() -> None:
-    """The attempts of one region, alone in a run of one place, give the very same figures."""
-    attempts = two_places()
+    """The attempts of one region give the same figures in a run of one region."""
+    attempts = two_regions()
     (cell,) = summarise(run_of(attempts, regions=EAST))["cells"]
 
     assert len(cell["regions"]) == 2
     for index, region in enumerate(cell["regions"]):
-        own = [record for record in attempts if record["region"] == index]
-        (alone,) = summarise(run_of(own))["cells"]
+        in_region = [record for record in attempts if record["region"] == index]
+        (alone,) = summarise(run_of(in_region))["cells"]
         assert {name: region[name] for name in ALIKE} == {name: alone[name] for name in ALIKE}
 
 
 def test_a_region_without_users_is_absent_and_not_zero() -> None:
-    """No attempt there: counts are 0, rates and times null."""
+    """Without attempts in a region its counts are 0, and its rates and times are null."""
     (cell,) = summarise(run_of(steady_commits(200, 1.0), regions=EAST))["cells"]
     far = cell["regions"][1]
 
@@ -156,15 +156,15 @@ def test_a_region_without_users_is_absent_and_not_zero() -> None:
 
 
 @pytest.mark.parametrize("regions", [(), ("us-east-1",)])
-def test_one_place_has_no_regions(regions: tuple[str, ...]) -> None:
-    """Nothing is said twice."""
+def test_one_region_has_no_figures_of_its_own(regions: tuple[str, ...]) -> None:
+    """If the target has one region, only the cell has figures."""
     (cell,) = summarise(run_of(steady_commits(200, 1.0), regions=regions))["cells"]
 
     assert "regions" not in cell
 
 
 def test_a_run_from_before_there_were_regions_has_none() -> None:
-    """Its run.json does not say, and its summary is as it was."""
+    """Its run.json has no regions."""
     run = run_of(steady_commits(200, 1.0))
     (cell,) = summarise(replace(run, meta={**run.meta, "target": {"conflicts": "commit"}}))["cells"]
 
@@ -174,8 +174,8 @@ def test_a_run_from_before_there_were_regions_has_none() -> None:
 @pytest.mark.parametrize(
     ("users", "warned"), [((1, 2), False), ((2, 0), True), ((20, 18), False), ((20, 17), True)]
 )
-def test_users_dealt_unevenly_are_warned_of(users: tuple[int, int], warned: bool) -> None:
-    """By one, or by a tenth, is as even as it gets; by more, the cell compares with no other."""
+def test_an_uneven_distribution_of_users_is_a_warning(users: tuple[int, int], warned: bool) -> None:
+    """A difference of one user or a tenth is no warning; above that the cell has a warning."""
     attempts = [
         attempt(1000 * region + number, number, user=1000 * region + number, region=region)
         for region, many in enumerate(users)
@@ -193,7 +193,7 @@ def test_users_dealt_unevenly_are_warned_of(users: tuple[int, int], warned: bool
 def test_parts_add_up_to_their_cell(
     field: str, names: tuple[str, ...], parts: list[int], message: str
 ) -> None:
-    """An attempt of a part that the run does not have, or a transaction of two parts: no figures."""
+    """There are no figures if an attempt has an unknown part, or a transaction has two parts."""
     last = len(parts)
     attempts = [
         attempt(

@@ -1,4 +1,4 @@
-"""How late the client was: weighted by time, with its stalls, its gaps and what would help."""
+"""How late the client was: shares of time, stalls, gaps, and advice."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ INTERVAL = MeasuredInterval(WALL_NS, WALL_NS + SECONDS * 1_000 * MS)
 
 
 def lines(lags_ms: list[float], *, every_s: float = 1.0, **same: Any) -> list[dict[str, Any]]:
-    """What a worker writes that samples its loop from the interval's begin on and sees these lags."""
-    found: list[dict[str, Any]] = []
-    now_ms, since_ms, own = 0.0, 0.0, []
+    """The health lines of a worker that samples its loop from the interval's begin with these lags."""
+    written: list[dict[str, Any]] = []
+    now_ms, since_ms, line_lags = 0.0, 0.0, []
     for lag in lags_ms:
         now_ms += SAMPLE_EVERY_MS + lag
-        own.append(lag)
+        line_lags.append(lag)
         if now_ms - since_ms >= every_s * 1e3:
-            found.append(_line(now_ms, now_ms - since_ms, own, same))
-            since_ms, own = now_ms, []
-    if own:
-        found.append(_line(now_ms, now_ms - since_ms, own, same))
-    return found
+            written.append(_line(now_ms, now_ms - since_ms, line_lags, same))
+            since_ms, line_lags = now_ms, []
+    if line_lags:
+        written.append(_line(now_ms, now_ms - since_ms, line_lags, same))
+    return written
 
 
 def _line(now_ms: float, covers_ms: float, lags: list[float], same: dict[str, Any]) -> dict[str, Any]:
     known = {"cpu": 0.2, "machine_cpu": 0.3, "cores": 2, "late_wall_ms": 0.0}
-    told = {"wall_ns": WALL_NS + round(now_ms * MS), "cell": 0, "seconds": covers_ms / 1e3}
-    return {**told, "lag_ms": max(lags), "lags_ms": lags, **known, **same}
+    covered = {"wall_ns": WALL_NS + round(now_ms * MS), "cell": 0, "seconds": covers_ms / 1e3}
+    return {**covered, "lag_ms": max(lags), "lags_ms": lags, **known, **same}
 
 
 def quiet(seconds: float = SECONDS + 1.0, lag_ms: float = 0.1) -> list[float]:
     return [lag_ms] * round(seconds * 1e3 / (SAMPLE_EVERY_MS + lag_ms))
 
 
-def found_in(*workers: list[dict[str, Any]], users: int = 1) -> tuple[dict[str, Any], bool]:
+def warnings_of(*workers: list[dict[str, Any]], users: int = 1) -> tuple[dict[str, Any], bool]:
     """The warnings of a cell by code, and whether it is usable."""
     run = run_of(steady_commits(1_000, SECONDS), cells=[cell(users=users)], window_ms=(0.0, SECONDS * 1e3))
     (summarised,) = summarise(replace(run, health=dict(enumerate(workers))))["cells"]
@@ -56,30 +56,30 @@ def found_in(*workers: list[dict[str, Any]], users: int = 1) -> tuple[dict[str, 
 
 
 def test_a_quiet_client_is_fine() -> None:
-    """Lags of 0.1 ms."""
-    assert found_in(lines(quiet())) == ({}, True)
+    """Lags of 0.1 ms are no warning."""
+    assert warnings_of(lines(quiet())) == ({}, True)
 
 
 def test_one_short_hiccup_is_fine() -> None:
-    """50 ms in 5 s: less than one moment in a hundred is more than 10 ms late."""
-    assert found_in(lines([*quiet(2), 50.0, *quiet(4)])) == ({}, True)
+    """With 50 ms in 5 s, the loop is more than 10 ms late for less than 1 % of the time."""
+    assert warnings_of(lines([*quiet(2), 50.0, *quiet(4)])) == ({}, True)
 
 
 @pytest.mark.parametrize("stalls_ms", [[5_000.0], [900.0, 900.0], [200.0]])
 def test_stalls_spoil_a_cell(stalls_ms: list[float]) -> None:
-    """However few samples see them: time is what counts. The warning says when."""
+    """Time counts, not the number of samples. The warning has the time of the stall."""
     lags = [lag for stall in stalls_ms for lag in (*quiet(0.5), stall)]
 
-    found, usable = found_in(lines([*lags, *quiet(5)]), lines(quiet()))
+    warnings, usable = warnings_of(lines([*lags, *quiet(5)]), lines(quiet()))
 
     assert usable is False
-    assert set(found) == {"client_stalled"}
+    assert set(warnings) == {"client_stalled"}
     until = min(0.5 + stalls_ms[0] / 1e3, SECONDS)
-    assert f"worker 0 from 0.5 s to {until:.1f} s" in found["client_stalled"]["message"]
+    assert f"worker 0 from 0.5 s to {until:.1f} s" in warnings["client_stalled"]["message"]
 
 
 def test_a_stall_is_placed_where_it_was_if_its_line_came_first() -> None:
-    """After a SIGSTOP the line may be written before the sample ends: the next line has the lag."""
+    """After a SIGSTOP the line may be written before the sample ends; then the next line has the lag."""
     before, after = lines(quiet(1.0)), lines(quiet(1.0))
     stopped = {**before[-1], "wall_ns": WALL_NS + 4_000 * MS, "seconds": 3.0, "lags_ms": []}
     late = [{**line, "wall_ns": line["wall_ns"] + 4_000 * MS} for line in after]
@@ -91,22 +91,22 @@ def test_a_stall_is_placed_where_it_was_if_its_line_came_first() -> None:
 
 
 def test_a_gap_in_the_lines_is_a_stall() -> None:
-    """A worker that is stopped to the end writes nothing at all; the others' lines do not cover its time."""
-    found, usable = found_in(lines(quiet()), lines(quiet(2.0)))
+    """A worker that is stopped until the end writes no line; other workers' lines do not cover its time."""
+    warnings, usable = warnings_of(lines(quiet()), lines(quiet(2.0)))
 
     assert usable is False
-    assert "worker 1 from 2.0 s to 5.0 s" in found["client_stalled"]["message"]
+    assert "worker 1 from 2.0 s to 5.0 s" in warnings["client_stalled"]["message"]
 
 
 def test_the_last_line_may_be_on_its_way() -> None:
-    """A gap of one period at the end is none; time before a worker's first line neither."""
+    """A gap of one period at the end is no stall, nor is the time before a worker's first line."""
     late_starter = [line for line in lines(quiet()) if line["wall_ns"] > WALL_NS + 2_000 * MS]
 
-    assert found_in(lines(quiet(4.2)), late_starter) == ({}, True)
+    assert warnings_of(lines(quiet(4.2)), late_starter) == ({}, True)
 
 
 def test_lateness_is_that_of_a_random_moment() -> None:
-    """The p99 agrees with events that fall due at random moments, each late until the sample's end."""
+    """The p99 agrees with events due at random moments, each late until its sample ends."""
     rng = np.random.default_rng(3)
     lags = rng.gamma(0.3, 8.0, 2_000).tolist()
     client = read_client({0: lines(lags)}, 0, INTERVAL)
@@ -119,10 +119,10 @@ def test_lateness_is_that_of_a_random_moment() -> None:
 
 
 def test_a_loop_that_is_always_late_is_saturated() -> None:
-    """Not stalled: no single time stands out."""
-    found, usable = found_in(lines(quiet(lag_ms=30.0)))
+    """It is not a stall, because no single time stands out."""
+    warnings, usable = warnings_of(lines(quiet(lag_ms=30.0)))
 
-    assert (set(found), usable) == ({"client_saturated"}, False)
+    assert (set(warnings), usable) == ({"client_saturated"}, False)
 
 
 @pytest.mark.parametrize(
@@ -138,8 +138,8 @@ def test_a_loop_that_is_always_late_is_saturated() -> None:
 def test_the_advice_follows_from_what_was_measured(
     load: dict[str, float], users: int, helps: str, not_said: str
 ) -> None:
-    """Fewer users help nobody who has one; more processes nobody whose machine is full of others."""
-    warning = found_in(lines(quiet(lag_ms=30.0), **load), users=users)[0]["client_saturated"]
+    """No advice of fewer users if there is one, nor of more processes if others use the machine."""
+    warning = warnings_of(lines(quiet(lag_ms=30.0), **load), users=users)[0]["client_saturated"]
 
     if load["machine_cpu"] != 0.95:
         assert helps in warning["advice"]
@@ -149,19 +149,19 @@ def test_the_advice_follows_from_what_was_measured(
 
 
 def test_old_lines_are_judged_as_before() -> None:
-    """They have the worst lag of a second alone."""
-    found, usable = found_in(
+    """They have only the worst lag of each second."""
+    warnings, usable = warnings_of(
         [
             {"wall_ns": WALL_NS + (n + 1) * 1_000 * MS - 1, "cell": 0, "cpu": 0.3, "lag_ms": 30.0}
             for n in range(5)
         ]
     )
 
-    assert (set(found), usable) == ({"client_saturated"}, False)
+    assert (set(warnings), usable) == ({"client_saturated"}, False)
 
 
 def test_lines_are_on_the_master_s_clock(tmp_path: Path) -> None:
-    """A worker whose clock is an hour behind was there all the same; without its offset it would be a gap."""
+    """A worker's clock is an hour behind. Without its offset its lines would be a gap."""
     directory = write_run(tmp_path)
     (directory / "health-0.jsonl").unlink()
     hour_ns = 3_600_000_000_000
@@ -180,8 +180,8 @@ def test_lines_are_on_the_master_s_clock(tmp_path: Path) -> None:
     )
 
 
-def test_a_step_of_the_wall_clock_is_said_and_spoils_nothing() -> None:
-    """An hour forward between two lines; figures come from the monotonic clock."""
+def test_a_step_of_the_wall_clock_is_a_warning_and_spoils_nothing() -> None:
+    """The clock steps an hour forward; the figures come from the monotonic clock."""
     worker = lines(quiet())
     for line in worker[2:]:
         line["late_wall_ms"] = 3_600_000.0
@@ -194,8 +194,8 @@ def test_a_step_of_the_wall_clock_is_said_and_spoils_nothing() -> None:
     assert summary["cells"][0]["usable"] is True
 
 
-def test_a_clock_that_is_slewed_is_not_told_of() -> None:
-    """Some milliseconds; nor lines that do not say."""
+def test_a_slewed_clock_is_no_warning() -> None:
+    """Some milliseconds are no warning, nor are lines without the field."""
     slewed = [{**line, "late_wall_ms": 20.0 * n} for n, line in enumerate(lines(quiet()))]
     run = run_of(steady_commits(1_000, SECONDS), window_ms=(0.0, SECONDS * 1e3))
 

@@ -1,4 +1,4 @@
-"""What a run cost, on plain values: minutes whole and partial, late ones, absent ones, and the formulas."""
+"""The cost of a run from plain values: whole, partial, late and absent minutes, and the formulas."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
 
 FIRST = WALL_NS // MINUTE_NS
 INTO_MS = (WALL_NS % MINUTE_NS) / 1e6
-"""How far into a minute the tests' clock starts: 26.667 s."""
+"""How far into a minute the test's clock starts: 26.667 s."""
 MINUTE_MS = 60_000.0
 
 
 def at(minute: float) -> float:
-    """The test clock's ms at so many minutes after the beginning of its first minute."""
+    """The time on the test's clock, in ms, this many minutes after the start of its first minute."""
     return minute * MINUTE_MS - INTO_MS
 
 
@@ -70,7 +70,7 @@ MADE = attempts(
     (2.50, COMMITTED),
     (3.50, COMMITTED),
 )
-"""A quarter of minute 0, minutes 1 and 2, and half of minute 3."""
+"""Attempts in a quarter of minute 0, in minutes 1 and 2, and in half of minute 3."""
 DPU = {0: 100.0, 1: 6.0, 2: 4.0, 3: 50.0}
 
 
@@ -81,7 +81,7 @@ def reckoned(cluster: Metered, made: NDArray[np.void] = MADE, price: float = 8.0
 
 
 def test_rates_are_those_of_whole_minutes() -> None:
-    """DPU and attempts of minutes 1 and 2 alone: what filled the tables in minute 0 is in no rate."""
+    """Rates use minutes 1 and 2 only, so the filling of the tables in minute 0 does not count."""
     rates = reckoned(metered(DPU, OccConflicts={1: 1.0, 2: 1.0}))["rates"]
 
     assert rates["minutes"] == 2
@@ -94,7 +94,7 @@ def test_rates_are_those_of_whole_minutes() -> None:
 
 
 def test_the_run_s_amounts_are_those_of_every_minute_it_touches() -> None:
-    """With how much of the first and the last is the run's."""
+    """The result also has the run's seconds of the first and the last minute."""
     run = reckoned(metered(DPU, WriteDPU={1: 2.0}))["run"]
 
     assert (run["minutes"], run["minutes_with_data"]) == (4, 4)
@@ -111,15 +111,15 @@ def test_the_run_s_amounts_are_those_of_every_minute_it_touches() -> None:
 
 
 def test_the_price_is_a_factor() -> None:
-    """Dollars are twice as many at twice the price; DPU are not."""
+    """At twice the price the dollars double, and the DPU stay."""
     cheap, dear = (reckoned(metered(DPU), price=price) for price in (5.0, 10.0))
 
     assert dear["run"]["dollars"] == pytest.approx(2 * cheap["run"]["dollars"])
     assert dear["run"]["dpu"] == cheap["run"]["dpu"]
 
 
-def test_a_short_run_has_rates_of_the_minutes_it_touches_and_says_so() -> None:
-    """There is no whole minute in 30 seconds."""
+def test_a_short_run_has_rates_of_partial_minutes_and_a_note() -> None:
+    """A run of 30 s has no whole minute."""
     cost = reckoned(metered({1: 10.0}), attempts((1.25, COMMITTED), (1.75, CONFLICT)))
 
     assert cost["basis"] == "all minutes touched"
@@ -128,7 +128,7 @@ def test_a_short_run_has_rates_of_the_minutes_it_touches_and_says_so() -> None:
 
 
 def test_a_minute_that_is_not_there_yet_counts_on_neither_side() -> None:
-    """Half the DPU over all the attempts would make them cheap."""
+    """Without a minute's DPU its attempts are left out too, or attempts would look cheap."""
     cost = reckoned(metered({0: 100.0, 1: 6.0}))
 
     assert (cost["rates"]["minutes"], cost["rates"]["attempts"]) == (1, 3)
@@ -137,8 +137,8 @@ def test_a_minute_that_is_not_there_yet_counts_on_neither_side() -> None:
     assert any("2 of 4 minutes so far" in note for note in notes(cost))
 
 
-def test_absent_is_null_and_never_nought() -> None:
-    """No conflicts metric is not no conflicts; no TotalDPU is no cost; both are shown as a dash."""
+def test_an_absent_metric_is_null_and_never_zero() -> None:
+    """Without its metric the number of conflicts is unknown, and without TotalDPU the cost is."""
     cost = reckoned(metered({}, OccConflicts={}))
     shown = dict(facts(cost))
 
@@ -153,13 +153,13 @@ def test_absent_is_null_and_never_nought() -> None:
     assert "0" not in "".join(shown[name] for name in ("cost of the run", "DPU per attempt"))
 
 
-def test_a_measured_nought_is_nought() -> None:
-    """CloudWatch says that there was no conflict."""
+def test_a_measured_zero_is_zero() -> None:
+    """CloudWatch reports 0 conflicts."""
     assert reckoned(metered(DPU, **{CONFLICTS: {1: 0.0, 2: 0.0}}))["rates"]["occ_conflicts"] == 0.0
 
 
 def test_no_commit_has_no_price() -> None:
-    """Nothing is divided by nought."""
+    """Nothing is divided by zero."""
     rates = reckoned(metered({1: 1.0, 2: 1.0}), attempts((0.9, CONFLICT), (1.5, CONFLICT), (3.1, CONFLICT)))[
         "rates"
     ]
@@ -170,7 +170,7 @@ def test_no_commit_has_no_price() -> None:
 
 
 def test_schema_conflicts_are_conflicts_and_errors_are_not() -> None:
-    """Of what ended in vain, only what another attempt stood in the way of."""
+    """Only attempts that lost to another transaction are conflicts."""
     made = attempts(
         (0.9, COMMITTED),
         (1.2, Outcome.SCHEMA_CONFLICT),
@@ -183,7 +183,7 @@ def test_schema_conflicts_are_conflicts_and_errors_are_not() -> None:
 
 
 def test_two_regions_are_summed_over_minutes_that_both_have() -> None:
-    """And where one of them is silent, no sum is given for the other alone."""
+    """If one region has no metrics, there is no sum."""
     span = span_of(MADE)
     assert span is not None
     one, other = metered(DPU), replace(metered({1: 1.0, 2: 2.0}), region="us-west-2")
@@ -196,7 +196,7 @@ def test_two_regions_are_summed_over_minutes_that_both_have() -> None:
 
 
 def test_an_attempt_belongs_to_the_minute_of_its_end() -> None:
-    """Its conflict is counted there too."""
+    """So does its conflict."""
     made = attempts((0.9, COMMITTED), (1.99999, CONFLICT), (3.5, COMMITTED))
 
     rates = reckoned(metered({2: 1.0}), made)["rates"]
@@ -212,7 +212,7 @@ def test_a_run_that_begins_and_ends_on_the_minute_touches_no_other() -> None:
 
 
 def test_without_attempts_there_is_no_span() -> None:
-    """Nothing to ask CloudWatch about."""
+    """There is no time to ask CloudWatch about."""
     assert span_of(np.array([], dtype=ATTEMPT)) is None
 
 
@@ -253,12 +253,12 @@ def test_without_attempts_there_is_no_span() -> None:
     ids=["listed", "by host", "by command", "the stand-in's endpoint", "the stand-in"],
 )
 def test_the_clusters_of_a_run(meta: dict[str, Any], expected: list[ClusterName]) -> None:
-    """As run.json lists them; otherwise from what it does say; none where there is none."""
+    """They come from run.json's list, or from its host or command; there may be none."""
     assert list(clusters_of(meta)) == expected
 
 
-def test_a_run_writes_down_what_cloudwatch_knows_its_clusters_by() -> None:
-    """In run.json, as `clusters_of` reads it; what is not AWS's has no id, and so no cost."""
+def test_run_json_has_the_ids_of_the_clusters() -> None:
+    """`clusters_of` reads the ids from run.json. Hosts that are not AWS's have no id and no cost."""
     code = (
         "import json; "
         "from hotrow.targets.dsql.cluster import parse_clusters; "
@@ -266,15 +266,15 @@ def test_a_run_writes_down_what_cloudwatch_knows_its_clusters_by() -> None:
         "print(json.dumps([parse_clusters(f'dsql://{host}')[0].description() for host in hosts]))"
     )
 
-    said, _ = python(code).communicate(timeout=60)
+    output, _ = python(code).communicate(timeout=60)
 
-    aws, other = json.loads(said)
+    aws, other = json.loads(output)
     assert clusters_of({"target": {"kind": "dsql", "clusters": [aws]}}) == (ClusterName("us-east-1", "abc"),)
     assert clusters_of({"target": {"kind": "dsql", "clusters": [other]}}) == ()
 
 
 def test_cost_json_is_written_whole_and_read_back(tmp_path: Path) -> None:
-    """As for summary.json, nothing half is ever there; of another format it is left alone."""
+    """No partial file is left, and a file of another format is ignored."""
     cost = reckoned(metered(DPU))
 
     path = write_cost(tmp_path, cost)
@@ -288,7 +288,7 @@ def test_cost_json_is_written_whole_and_read_back(tmp_path: Path) -> None:
 
 
 def test_the_words_say_both_counts_and_the_formula() -> None:
-    """Our conflicts beside CloudWatch's, the ceiling as a ceiling, the minutes, the formula."""
+    """Hotrow's and CloudWatch's conflicts, the upper bound, the minutes and the formula."""
     text = "\n".join(
         tell(reckoned(metered(DPU, OccConflicts={1: 1.0, 2: 2.0}, CommitLatency={1: 5.0, 2: 7.0})))
     )

@@ -1,4 +1,4 @@
-"""Transactions that fail in plain errors: the gate, and what is said of them."""
+"""Transactions that fail in plain errors: the gate, and the texts about them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TEXT = {
 
 
 def _failing(errors: int, sqlstate: str = "23505", commits: int = 1_000, **changes: Any) -> dict[str, Any]:
-    """A second of so many commits, and so many transactions that failed."""
+    """A second with this many commits and this many failed transactions."""
     failed = [attempt(5_000 + n, n, Outcome.ERROR, sqlstate=sqlstate, user=1) for n in range(errors)]
     texts = changes.pop("texts", [{**TEXT, "sqlstate": sqlstate}])
     run = run_of([*steady_commits(commits, 1.0), *failed], cells=[cell(users=2)], **changes)
@@ -46,13 +46,13 @@ def _judged(summary: dict[str, Any], limit: float | None = None) -> tuple[int, l
 
 @pytest.mark.parametrize(("errors", "code"), [(10, 0), (11, 1)])
 def test_one_percent_of_transactions_may_fail(errors: int, code: int) -> None:
-    """Without an option; a value on the limit passes."""
+    """This is the default; a rate equal to the limit passes."""
     assert _judged(_failing(errors, commits=1_000 - errors))[0] == code
 
 
 @pytest.mark.parametrize("sqlstate", ["42P01", "42601", "22012", "22P02"])
 def test_one_error_of_a_class_that_is_never_right_fails(sqlstate: str) -> None:
-    """A table that does not exist, a division by zero: faults of the scenario."""
+    """A missing table and a division by zero are faults of the scenario."""
     code, (line,) = _judged(_failing(1, sqlstate))
 
     assert code == 1
@@ -62,12 +62,12 @@ def test_one_error_of_a_class_that_is_never_right_fails(sqlstate: str) -> None:
 
 @pytest.mark.parametrize(("limit", "code"), [(0.0, 1), (0.2, 0), (1.0, 0), (0.05, 1)])
 def test_a_given_limit_is_for_all_classes(limit: float, code: int) -> None:
-    """10 % in 42P01: whoever allows 20 % allows these."""
+    """10 % fail with 42P01, and a limit of 20 % allows them."""
     assert _judged(_failing(100, "42P01", commits=900), limit)[0] == code
 
 
 def test_a_breach_says_which_error_it_was() -> None:
-    """SQLSTATE, message and place of the most frequent one."""
+    """It has the SQLSTATE, message and place of the most frequent error."""
     _, (line,) = _judged(_failing(52, commits=24))
 
     assert "0.6842 measured in cell 0" in line
@@ -77,7 +77,7 @@ def test_a_breach_says_which_error_it_was() -> None:
 
 
 def test_a_cell_in_which_nothing_finished_failed_nothing() -> None:
-    """A default is no demand; a limit of one's own had nothing to measure."""
+    """The default limit passes; a limit that the user set had nothing to measure."""
     empty = summarise(run_of([], cells=[cell()]))
 
     assert check_gates(empty, Gates()) == []
@@ -86,14 +86,14 @@ def test_a_cell_in_which_nothing_finished_failed_nothing() -> None:
 
 
 def test_unknown_outcomes_are_no_failures() -> None:
-    """Nobody knows how they ended: neither success nor failure."""
+    """They are neither successes nor failures."""
     lost = [attempt(5_000 + n, n, Outcome.UNKNOWN, sqlstate="08006", user=1) for n in range(500)]
 
     assert check_gates(summarise(run_of([*steady_commits(500, 1.0), *lost])), Gates()) == []
 
 
 def test_the_summary_has_each_sort_with_its_text() -> None:
-    """By outcome and SQLSTATE, most attempts first; sorts without a text have none."""
+    """Sorted by the number of attempts; sorts without a text have none."""
     lost = [attempt(9_000 + n, n, Outcome.UNKNOWN, sqlstate="", user=1) for n in range(2)]
     run = run_of(
         [
@@ -120,7 +120,7 @@ def test_the_summary_has_each_sort_with_its_text() -> None:
 
 
 def test_what_a_receipt_resolved_is_no_error_of_any_sort() -> None:
-    """`in_doubt` has it."""
+    """Such attempts are in `in_doubt`."""
     resolved = attempt(5_000, 5, Outcome.ERROR, sqlstate="08006")
     resolved["flags"] = Flag.FINAL | Flag.RESOLVED
     (found,) = summarise(run_of([*steady_commits(100, 1.0), resolved]))["cells"]
@@ -129,7 +129,7 @@ def test_what_a_receipt_resolved_is_no_error_of_any_sort() -> None:
 
 
 def test_the_console_and_the_page_show_them() -> None:
-    """Counts, SQLSTATE, message, statement and line; the columns of failed transactions too."""
+    """Counts, SQLSTATE, message, statement and line, and the columns of failed transactions."""
     summary = _failing(52, commits=100)
 
     (line,) = error_lines(summary)
@@ -143,18 +143,18 @@ def test_the_console_and_the_page_show_them() -> None:
     assert "rejected\ntxns" not in [str(column.header) for column in cell_table(summary, 80).columns]
 
 
-@pytest.mark.parametrize(("errors", "told"), [(10, False), (52, True)])
-def test_the_headline_says_that_transactions_failed(errors: int, told: bool) -> None:
-    """Figures of a run in which most failed are read with that in mind."""
+@pytest.mark.parametrize(("errors", "mentioned"), [(10, False), (52, True)])
+def test_the_headline_says_that_transactions_failed(errors: int, mentioned: bool) -> None:
+    """A reader must know it to judge the figures."""
     summary = sample_summary(skews=("hot",), users=(2, 8))
-    for one in summary["cells"]:
-        one["error_rate"] = {"value": errors / 1_000, "low": 0.0, "high": 1.0}
+    for summarised in summary["cells"]:
+        summarised["error_rate"] = {"value": errors / 1_000, "low": 0.0, "high": 1.0}
 
-    assert headline(summary).endswith("of transactions failed with errors.") is told
+    assert headline(summary).endswith("of transactions failed with errors.") is mentioned
 
 
 def test_the_table_has_a_column_for_each_end_that_occurs() -> None:
-    """Failed, unknown and rejected; a run without them has no such columns."""
+    """Failed, unknown and rejected transactions have columns only if they occur."""
     summary = sample_summary(skews=("hot",), users=(2, 8))
     ends = ("failed", "unknown", "rejected")
     for state in ends:
@@ -168,7 +168,7 @@ def test_the_table_has_a_column_for_each_end_that_occurs() -> None:
 
 
 def test_errors_of_the_same_sort_in_several_cells_are_one_row() -> None:
-    """With the cell that has the most of them named, and the others counted."""
+    """The row names the cell with most of them, and counts the others."""
     one, two = _failing(5), _failing(9)
     cells = [one["cells"][0], {**two["cells"][0], "id": 1, "users": 3}]
 

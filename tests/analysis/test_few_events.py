@@ -1,4 +1,4 @@
-"""What few events say is not told: sentences need enough of them."""
+"""Sentences need enough events."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ def run_with(**changes: Any) -> dict[str, Any]:
     return summary
 
 
-def told(summary: dict[str, Any]) -> str:
+def text_of(summary: dict[str, Any]) -> str:
     return " ".join([headline(summary), *further_sentences(summary), *choices(summary)])
 
 
 @pytest.mark.parametrize(("commits", "quoted"), [(19, False), (20, True)])
 def test_the_p99_of_a_few_commits_is_not_quoted(commits: int, quoted: bool) -> None:
-    """Of 19 transactions it is the slowest by chance, and the best of its skew by chance too."""
+    """With 19 transactions the p99 is the slowest one, and the best of a skew is best by chance."""
     summary = run_with(retries=("none", "immediate"))
     for cell in summary["cells"]:
         cell["latency_ms"]["n"] = commits
     drawn = chart(slots(series(summary["cells"])), ("", ""))
 
-    assert ("p99 latency of commits" in told(summary)) is quoted
+    assert ("p99 latency of commits" in text_of(summary)) is quoted
     assert drawn is not None
     for cell in summary["cells"]:
         cell["give_up_rate"], cell["fairness"]["jain"] = {"value": 0.0, "low": 0.0, "high": 0.0}, 1.0
@@ -45,12 +45,12 @@ def test_the_p99_of_a_few_commits_is_not_quoted(commits: int, quoted: bool) -> N
 
 @pytest.mark.parametrize(("attempts", "quoted"), [(99, False), (100, True)])
 def test_the_closed_form_is_not_judged_by_a_few_attempts(attempts: int, quoted: bool) -> None:
-    """40 points off with 30 attempts is chance."""
+    """With 30 attempts a difference of 40 points is chance."""
     summary = run_with()
     for cell in summary["cells"]:
         cell["attempts"]["total"] = attempts
 
-    assert ("The closed form differs" in told(summary)) is quoted
+    assert ("The closed form differs" in text_of(summary)) is quoted
 
 
 def test_a_kind_with_few_attempts_has_no_rate() -> None:
@@ -67,21 +67,21 @@ def test_a_kind_with_few_attempts_has_no_rate() -> None:
 
 
 @pytest.mark.parametrize(("committed", "quoted"), [(39, False), (40, True)])
-def test_luck_is_told_from_enough_commits(committed: int, quoted: bool) -> None:
-    """8 users need 40 commits: with fewer, some have none by chance."""
+def test_unfairness_needs_enough_commits(committed: int, quoted: bool) -> None:
+    """8 users need 40 commits: with fewer, some users have none by chance."""
     summary = run_with()
     for cell in summary["cells"]:
         cell["transactions"]["committed"] = committed
         cell["fairness"] = {**cell["fairness"], "users": 8, "jain": 0.4, "max_over_median": 9.0}
 
-    assert ("Commits were spread unevenly" in told(summary)) is quoted
+    assert ("Commits were spread unevenly" in text_of(summary)) is quoted
 
 
 @pytest.mark.parametrize(("ended", "quoted"), [(19, False), (20, True)])
-def test_give_ups_are_told_from_enough_transactions(ended: int, quoted: bool) -> None:
-    """One of one is not 100 %."""
+def test_a_give_up_rate_needs_enough_transactions(ended: int, quoted: bool) -> None:
+    """One transaction that gave up is not 100 %."""
     summary = run_with()
     for cell in summary["cells"]:
         cell["transactions"] |= {"started": ended, "cut_off": 0, "gave_up": 1}
 
-    assert ("gave up" in told(summary)) is quoted
+    assert ("gave up" in text_of(summary)) is quoted

@@ -14,7 +14,7 @@ from tests.support.measured import attempt, cell, run_of, steady_commits
 
 
 def _summary(**changes: Any) -> dict[str, Any]:
-    """Cell 3 of a run: in one second 150 transactions committed and 50 gave up, 10 ms each."""
+    """Cell 3 of a run: in one second 150 transactions commit and 50 give up, 10 ms each."""
     commits = steady_commits(150, 1.0, cell=3)
     conflicts = [attempt(1_000 + n, n, Outcome.CONFLICT, cell=3, user=1) for n in range(50)]
     return summarise(run_of([*commits, *conflicts], cells=[cell(3, users=2)], **changes))
@@ -28,7 +28,7 @@ def _empty() -> dict[str, Any]:
 
 
 def test_without_limits_nothing_is_breached() -> None:
-    """No gate, no breach, exit 0."""
+    """Without gates there is no breach, and the exit code is 0."""
     summary = _summary()
 
     assert check_gates(summary, Gates()) == []
@@ -45,7 +45,7 @@ def test_without_limits_nothing_is_breached() -> None:
     ],
 )
 def test_each_gate_breaks_on_its_own_value(gates: Gates, gate: str, measured: float) -> None:
-    """The breach names the option, the cell, the limit and what was measured; exit 1."""
+    """The breach has the option, the cell, the limit and the measured value; exit code 1."""
     summary = _summary()
     (breach,) = check_gates(summary, gates)
 
@@ -67,14 +67,14 @@ def test_a_limit_of_zero_is_a_limit() -> None:
 
 
 def test_a_breach_is_one_line_for_a_person() -> None:
-    """It says which option, limit, value and cell."""
+    """The line has the option, the limit, the value and the cell."""
     (breach,) = check_gates(_summary(), Gates(max_conflict_rate=0.1))
 
     assert str(breach) == "--max-conflict-rate 0.1: 0.25 measured in cell 3 (counter, uniform, 2 users, none)"
 
 
-def test_a_breach_names_where_the_knobs_stand() -> None:
-    """Cells that differ in nothing else are told apart."""
+def test_a_breach_names_the_knobs() -> None:
+    """Cells that differ only in knobs are told apart."""
     turned = cell(3, knobs={"shards": 4, "for_update": "on"})
     (breach,) = check_gates(summarise(run_of(steady_commits(150, 1.0, cell=3), cells=[turned])), _FAST)
 
@@ -82,7 +82,7 @@ def test_a_breach_names_where_the_knobs_stand() -> None:
 
 
 def test_a_gate_with_nothing_to_measure_is_not_a_pass() -> None:
-    """No attempts: the gate breaks without a value, and the run is not usable rather than bad."""
+    """Without attempts the gate fails without a value, and the run is unusable."""
     summary = _empty()
     (breach,) = check_gates(summary, Gates(max_p99_ms=100))
 
@@ -93,17 +93,17 @@ def test_a_gate_with_nothing_to_measure_is_not_a_pass() -> None:
 
 
 def test_an_unusable_cell_exits_4() -> None:
-    """A saturated client, with every gate passed."""
+    """The client was saturated, although every gate passed."""
     assert exit_code(_summary(health=[(0.99, 1.0)]), []) == 4
 
 
 def test_an_undecided_check_exits_4() -> None:
-    """Not knowing whether the data is right is no pass."""
+    """It is unknown whether the data is right."""
     assert exit_code(_summary(checks=[None]), []) == 4
 
 
 def test_an_interrupted_cell_exits_4() -> None:
-    """Also if the run is judged again: it did not measure what was asked."""
+    """The run did not measure what was asked, also when it is judged again."""
     run = run_of(steady_commits(150, 1.0), cells=[cell()])
     (interval,) = run.intervals.values()
     cut = replace(run, intervals={0: replace(interval, closed=False)})
@@ -113,12 +113,12 @@ def test_an_interrupted_cell_exits_4() -> None:
 
 
 def test_a_scenario_without_checks_exits_0() -> None:
-    """What claims nothing violates nothing."""
+    """Without an invariant there is no violation."""
     assert exit_code(_summary(checks=[]), []) == 0
 
 
 def test_a_run_without_cells_exits_4() -> None:
-    """Nothing was measured at all."""
+    """Nothing was measured."""
     assert exit_code({"cells": [], "warnings": []}, []) == 4
 
 
@@ -130,7 +130,7 @@ def test_missing_cells_exit_4() -> None:
 
 
 def test_wrong_data_comes_before_a_gate_and_a_gate_before_usability() -> None:
-    """Priority 3, 1, 4."""
+    """The priority is 3, 1, 4."""
     measured = Breach("--max-p99-ms", 3, 1.0, 2.0, "")
 
     assert exit_code(_summary(checks=[False], health=[(0.99, 1.0)]), [measured]) == 3
@@ -138,13 +138,13 @@ def test_wrong_data_comes_before_a_gate_and_a_gate_before_usability() -> None:
 
 
 def _cells(*checks: bool | None) -> dict[str, Any]:
-    """A cell for each of these, its only check."""
+    """One cell per verdict, with one check."""
     each = [_summary(checks=[valid])["cells"][0] for valid in checks]
     return {"cells": each, "warnings": []}
 
 
 def test_an_expected_violation_is_no_failure() -> None:
-    """A run that was to show wrong data, and did in one of its cells, is fine."""
+    """The run was expected to show wrong data, and one of its cells did."""
     summary = _cells(True, False)
     breaches = check_gates(summary, Gates(expect_violations=True))
 
@@ -153,7 +153,7 @@ def test_an_expected_violation_is_no_failure() -> None:
 
 
 def test_an_expected_violation_that_did_not_come_exits_1() -> None:
-    """Every check is right: what the run was to show is not there, in one line."""
+    """Every check is right, so the expectation fails in one line."""
     summary = _cells(True, True)
     (breach,) = check_gates(summary, Gates(expect_violations=True))
 
@@ -163,12 +163,12 @@ def test_an_expected_violation_that_did_not_come_exits_1() -> None:
 
 
 def test_a_scenario_without_checks_violates_nothing() -> None:
-    """It cannot show what was expected, so the expectation fails."""
+    """It cannot show a violation, so the expectation fails."""
     assert len(check_gates(_summary(checks=[]), Gates(expect_violations=True))) == 1
 
 
-def test_a_violation_may_hide_where_it_is_not_known() -> None:
-    """An undecided check and a missing cell are exit 4, not the claim that nothing was violated."""
+def test_an_expected_violation_may_be_undecided() -> None:
+    """With an undecided check or a missing cell the exit code is 4, because a violation is still possible."""
     for summary in (_cells(True, None), {**_cells(True), "warnings": [{"code": "cells_missing"}]}):
         breaches = check_gates(summary, Gates(expect_violations=True))
 

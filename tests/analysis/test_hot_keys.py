@@ -1,4 +1,4 @@
-"""On which keys a cell's conflicts were."""
+"""The keys with the most conflicts of a cell."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ CONFLICT = Outcome.CONFLICT
 
 
 def _hot_keys(attempts: Iterable[tuple[int, Outcome]]) -> list[dict[str, Any]]:
-    """Those of a cell with an attempt of each key and outcome."""
+    """The hot keys of a cell with one attempt per key and outcome."""
     records: list[NDArray[np.void]] = [
         attempt(n, n, outcome, key=key) for n, (key, outcome) in enumerate(attempts)
     ]
-    (found,) = summarise(run_of(records))["cells"]
-    keys: list[dict[str, Any]] = found["hot_keys"]
+    (summarised,) = summarise(run_of(records))["cells"]
+    keys: list[dict[str, Any]] = summarised["hot_keys"]
     return keys
 
 
 def test_keys_stand_in_order_of_their_conflicts() -> None:
-    """Three on key 7 in four attempts, one on key 5; key 2 had none and is not listed."""
+    """Key 7 has three conflicts in four attempts, key 5 has one; key 2 has none and is not listed."""
     lost = [(7, CONFLICT)] * 3 + [(5, CONFLICT)]
     fine = [(7, Outcome.COMMITTED), (2, Outcome.COMMITTED)]
 
@@ -41,25 +41,25 @@ def test_keys_stand_in_order_of_their_conflicts() -> None:
 
 
 def test_of_equals_the_lower_key_comes_first() -> None:
-    """So that the same run gives the same list."""
+    """So the same run gives the same list."""
     assert [each["key"] for each in _hot_keys([(9, CONFLICT), (3, CONFLICT), (6, CONFLICT)])] == [3, 6, 9]
 
 
 def test_at_most_ten_keys_are_listed() -> None:
-    """The coldest of twelve are left out, and shares are still of all conflicts."""
-    found = _hot_keys((key, CONFLICT) for key in range(12) for _ in range(key + 1))
+    """The coldest two of twelve are left out; shares are of all conflicts."""
+    listed = _hot_keys((key, CONFLICT) for key in range(12) for _ in range(key + 1))
 
-    assert [each["key"] for each in found] == list(range(11, 1, -1))
-    assert found[0]["share"] == pytest.approx(12 / 78)
+    assert [each["key"] for each in listed] == list(range(11, 1, -1))
+    assert listed[0]["share"] == pytest.approx(12 / 78)
 
 
 def test_attempts_without_a_key_are_left_out() -> None:
-    """Neither is there such a key, nor does its conflict count in the shares."""
+    """They have no entry, and their conflicts do not count in the shares."""
     assert _hot_keys([(NO_KEY, CONFLICT), (4, CONFLICT)]) == [
         {"key": 4, "conflicts": 1, "share": 1.0, "attempts": 1}
     ]
 
 
 def test_only_conflicts_count() -> None:
-    """A deadlock and a schema conflict are counted apart, as in the conflict rate."""
+    """Deadlocks and schema conflicts are counted separately, as in the conflict rate."""
     assert _hot_keys([(1, Outcome.DEADLOCK), (1, Outcome.SCHEMA_CONFLICT), (1, Outcome.COMMITTED)]) == []

@@ -28,7 +28,7 @@ def test_wilson_of_none_and_all_touches_its_end_exactly() -> None:
 
 
 def test_poisson_interval_of_nothing_is_the_rule_of_three_and_a_half() -> None:
-    """With no event seen, the mean is at most -ln 0.025 = 3.689."""
+    """With no event, the mean is at most -ln 0.025 = 3.689."""
     assert poisson(0) == (0.0, pytest.approx(-math.log(0.025)))
 
 
@@ -58,7 +58,7 @@ def test_share_of_nothing_is_absent() -> None:
 
 
 def test_share_of_even_batches_is_plain_wilson() -> None:
-    """Where every batch has the same share, the sample counts in full."""
+    """If every batch has the same share, the design effect is 1."""
     estimate = share(np.full(25, 3.0), np.full(25, 30.0))
 
     assert (estimate.low, estimate.high) == pytest.approx(wilson(75, 750))
@@ -76,7 +76,7 @@ def test_share_widens_where_hits_cluster() -> None:
 
 
 def test_share_of_all_hits_ends_at_one() -> None:
-    """All successes: the value and the upper end are 1, the lower end is below."""
+    """If all trials succeed, the value and the upper end are 1, and the lower end is below 1."""
     estimate = share(np.full(25, 4.0), np.full(25, 4.0))
 
     assert (estimate.value, estimate.high) == (1.0, 1.0)
@@ -84,7 +84,7 @@ def test_share_of_all_hits_ends_at_one() -> None:
 
 
 def test_share_covers_the_truth_where_the_textbook_does_not() -> None:
-    """In bursts of 10, the interval holds the truth in 95 % of 300 trials, plain Wilson in under 60 %."""
+    """In bursts of 10 the interval has the truth in 95 % of 300 trials, plain Wilson in under 60 %."""
     rng = np.random.default_rng(11)
     covered = naive = 0
     for _ in range(300):
@@ -99,7 +99,7 @@ def test_share_covers_the_truth_where_the_textbook_does_not() -> None:
 
 
 def test_ratio_may_exceed_one() -> None:
-    """Three retries a transaction are a rate of 3, with Garwood's interval of 300 events over 100."""
+    """Three retries per transaction are a rate of 3, with Garwood's interval of 300 events over 100."""
     estimate = ratio(np.full(25, 12.0), np.full(25, 4.0))
     low, high = poisson(300)
 
@@ -125,15 +125,15 @@ def test_per_second_is_students_interval_of_the_batches() -> None:
 
 
 def test_per_second_of_one_batch_has_no_interval() -> None:
-    """One batch says nothing about scatter."""
+    """One batch has no scatter."""
     assert per_second(np.array([10.0]), 2.0) == Estimate(5.0, None, None)
 
 
 def test_per_second_of_nothing_is_zero_with_an_upper_end() -> None:
-    """No commit in 5 s was measured as 0 a second; the truth may be up to 3.689 / 5."""
+    """No commit in 5 s is 0 commits per second; the truth may be up to 3.689 / 5."""
     assert per_second(np.zeros(25), 5.0) == Estimate(0.0, 0.0, pytest.approx(-math.log(0.025) / 5))
 
 
 def test_per_second_is_never_negative() -> None:
-    """A single burst makes the t interval reach below 0; it is cut there."""
+    """With a single burst the t interval would reach below 0; it is cut off there."""
     assert per_second(np.array([0.0, 0.0, 0.0, 9.0]), 1.0).low == 0.0

@@ -67,12 +67,12 @@ def test_one_key_is_the_sum_over_keys() -> None:
 
 
 def test_zipf_zero_is_uniform() -> None:
-    """Theta 0 predicts exactly what uniform does."""
+    """Theta 0 predicts the same as uniform."""
     assert _simple("zipf:0", 100, 8) == _simple("uniform", 100, 8)
 
 
 def test_one_user_never_conflicts() -> None:
-    """Alone, every attempt commits, one a cycle."""
+    """Every attempt commits, one per cycle."""
     alone = _simple("hot", 10, 1, outside_s=0.003)
 
     assert alone.conflict_rate == 0
@@ -82,7 +82,7 @@ def test_one_user_never_conflicts() -> None:
 @pytest.mark.parametrize("retry", ["none", "immediate:max=unlimited", "full-jitter", "fixed:max=unlimited"])
 @pytest.mark.parametrize("users", [2, 16, 1_000])
 def test_one_row_commits_at_most_once_a_window(retry: str, users: int) -> None:
-    """The ceiling of one row is 1/R, whatever the policy; unlimited retry converges even at 1,000 users."""
+    """The ceiling of one row is 1/R for every policy; unlimited retry converges even at 1,000 users."""
     predicted = _simple("hot", 10, users, outside_s=0.001, retry=retry)
 
     assert predicted.goodput_per_s <= 1 / WINDOW_S * (1 + 1e-6)
@@ -90,12 +90,12 @@ def test_one_row_commits_at_most_once_a_window(retry: str, users: int) -> None:
 
 
 def test_one_row_without_pause_reaches_its_ceiling() -> None:
-    """At Z = 0 the next attempt is already under way when one commits: 1/R a second."""
+    """With Z = 0 the next attempt is already under way at each commit: 1/R per second."""
     assert _simple("hot", 10, 8).goodput_per_s == pytest.approx(1 / WINDOW_S, rel=1e-6)
 
 
 def test_reach_lowers_both_conflicts_and_rivals() -> None:
-    """Attempts that never reach COMMIT neither conflict nor make others conflict."""
+    """Attempts that never reach COMMIT neither conflict nor cause conflicts."""
     loop = Loop(9, WINDOW_S, 0.0, reach=0.5)
     predicted = predict(_sets("uniform", 100), loop, parse_retry("none"), redraw=False)
 
@@ -104,7 +104,7 @@ def test_reach_lowers_both_conflicts_and_rivals() -> None:
 
 
 def test_think_time_counts_once_a_transaction() -> None:
-    """Without retries think time and other time outside the window are the same."""
+    """Without retries, think time and other time outside the window have the same effect."""
     sets = _sets("uniform", 20)
     thinking = predict(sets, Loop(8, WINDOW_S, 0.001, think_s=0.02), parse_retry("none"), redraw=False)
     outside = predict(sets, Loop(8, WINDOW_S, 0.021), parse_retry("none"), redraw=False)
@@ -113,14 +113,14 @@ def test_think_time_counts_once_a_transaction() -> None:
 
 
 def test_survival_of_a_constant_window() -> None:
-    """1 / (1 + starts), and 1 where no rival begins."""
+    """1 / (1 + starts), and 1 if no rival begins."""
     starts = np.array([0.0, 0.5, 3.0])
 
     assert survival(starts, np.ones(1)) == pytest.approx(1 / (1 + starts))
 
 
 def test_survival_is_the_first_departure_of_a_queue() -> None:
-    """Windows of 0.5 and 1.5 alike often: 1 / (a E[T]), E[T] integrated numerically."""
+    """Windows of 0.5 and 1.5 equally often: 1 / (a E[T]), with E[T] integrated numerically."""
     spread = np.array([0.5, 1.5])
     wait, _ = quad(lambda t: np.exp(-2.0 * np.maximum(t - spread, 0).mean()), 0, 40, points=[0.5, 1.5])
 
@@ -153,12 +153,12 @@ def test_restarts_without_end_are_a_geometric_series() -> None:
 
 
 def test_restarts_end_with_the_time_allowed() -> None:
-    """Attempts and waits of 10 ms within 35 ms: failures at 10 and 30 ms retry, the one at 50 does not."""
+    """Attempts and waits of 10 ms within 35 ms: failures at 10 and 30 ms retry, the one at 50 ms does not."""
     assert len(restarts_of(parse_retry("fixed:base=10ms,within=35ms"), 0.01).delays_s) == 2
 
 
 def test_no_retry_has_no_restarts() -> None:
-    """`none` makes one attempt and waits for nothing."""
+    """`none` makes one attempt and no pause."""
     restarts = restarts_of(parse_retry("none"), 0.01)
 
     assert (restarts.tries(0.7), restarts.waits_s(0.7)) == (1.0, 0.0)
@@ -200,12 +200,12 @@ def test_third_draw_is_near_what_is_drawn() -> None:
     ("skew", "keys", "keys_per_transaction"), [("hot", 1_000, 2), ("hot:2", 50, 2), ("uniform", 3, 3)]
 )
 def test_a_key_in_every_set_decides_alone(skew: str, keys: int, keys_per_transaction: int) -> None:
-    """Two accounts of which one is the hot one conflict exactly as one hot row does."""
+    """If one of the two accounts is always the hot one, conflicts are those of one hot row."""
     assert _sets(skew, keys, keys_per_transaction).counts.sum() == 1
 
 
 def test_binning_keeps_the_conflicts_of_a_long_tail() -> None:
-    """Groups of 100,000 keys, one by one or binned, predict the same to 0.1 % of the value."""
+    """Groups of 100,000 keys, binned or not, predict the same within 0.1 % of the value."""
     p = parse_skew("zipf:0.99").table(100_000).probabilities()
     m = 31.0
     expected = float((p * m * p / (1 + m * p)).sum())
@@ -240,7 +240,7 @@ def test_mva_stays_under_its_ceilings() -> None:
 
 @pytest.mark.parametrize("users", [2, 8, 32])
 def test_unlimited_retry_at_once_is_near_mva(users: int) -> None:
-    """Attempts a commit of the mean field and of the exact MVA differ by at most 7 %, on a zipf skew."""
+    """Attempts per commit of the mean field and of the exact MVA differ by at most 7 % on a zipf skew."""
     p, counts = parse_skew("zipf:0.99").table(200).groups()
     exact = users / (throughput_per_s(p, counts, users, WINDOW_S)[-1] * WINDOW_S)
     conflict = _simple("zipf:0.99", 200, users, retry="immediate:max=unlimited").conflict_rate
@@ -285,7 +285,8 @@ def test_no_retry_is_within_a_point_and_a_half(world: World) -> None:
 def test_one_row_with_any_policy_is_within_two_points(retry: str, users: int) -> None:
     """One hot row and a winner that is back soon (Z < R/2): 2 points and 4 % of goodput.
 
-    A mean field that forgets who won is off by up to 34 points here: the winner runs on while losers wait.
+    A mean field that does not remember the winner is off by up to 34 points here, because the winner runs on
+    while losers wait.
     """
     world = World(users, "hot", retry=retry)
     attempts = simulate(world, ATTEMPTS, seed=3)
@@ -314,12 +315,12 @@ def test_one_row_with_any_policy_is_within_two_points(retry: str, users: int) ->
     ),
 )
 def test_retries_are_within_the_stated_bounds(world: World, points: float) -> None:
-    """The bounds that docs/summary.md states for retries on several keys hold."""
+    """The bounds for retries on several keys in docs/summary.md hold."""
     assert abs(_error_points(world)) <= points
 
 
 def test_simulation_knows_the_exact_answer_of_two_clients() -> None:
-    """The oracle itself: two clients, one row, constant window, no pause: every second attempt conflicts."""
+    """The oracle itself: two clients, one row, a constant window, no pause; half of the attempts conflict."""
     attempts = simulate(World(2, "hot", window_cv=0, outside_s=0), 2_000, seed=1)
 
     assert conflict_rate(attempts) == pytest.approx(0.5, abs=1e-3)

@@ -1,4 +1,4 @@
-"""A cell in which the business rule rejected most attempts is marked, and compared with no other."""
+"""A cell in which most attempts were rejected is marked, and is not compared with others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.sample_summary import sample_summary
 
 
 def sold_out(*levels: int, **changes: Any) -> dict[str, Any]:
-    """A run on one hot row; at these levels of users 90 % of attempts were refused, and goodput is 1/s."""
+    """A run on one hot row; at these levels 90 % of attempts were rejected, and goodput is 1/s."""
     summary = sample_summary(skews=("hot",), users=(1, 2, 8, 16, 32), **changes)
     for cell in summary["cells"]:
         cell["usable"] = True
@@ -31,16 +31,16 @@ def sold_out(*levels: int, **changes: Any) -> dict[str, Any]:
 
 
 def test_no_sentence_compares_it() -> None:
-    """Neither the headline nor what follows names the level at which the stock was gone."""
+    """Neither the headline nor the further sentences name the level at which the stock was gone."""
     summary = sold_out(32)
 
-    told = [headline(summary), *further_sentences(summary), *choices(summary)]
-    assert told
-    assert not [sentence for sentence in told if "32 users" in sentence]
+    sentences = [headline(summary), *further_sentences(summary), *choices(summary)]
+    assert sentences
+    assert not [sentence for sentence in sentences if "32 users" in sentence]
 
 
 def test_it_is_marked() -> None:
-    """In the table's verdict, on the console, as a hollow point and in a line about the run."""
+    """It is marked in the table's verdict, on the console, as a hollow point and in the run's facts."""
     summary = sold_out(32)
     cell = summary["cells"][-1]
 
@@ -54,7 +54,7 @@ def test_it_is_marked() -> None:
 
 
 def test_it_is_none_of_the_best() -> None:
-    """Nothing is quicker than to be refused: its p99 would win every comparison."""
+    """A rejection is fast, so its p99 would win every comparison."""
     summary = sold_out(32)
     summary["cells"][-1]["latency_ms"]["p99"] = 0.1
     drawn = chart(slots(series(summary["cells"])), ("", ""))
@@ -64,7 +64,7 @@ def test_it_is_none_of_the_best() -> None:
 
 
 def test_of_repeats_another_one_stands_for_the_level() -> None:
-    """The first repeat emptied the stock: the others do not make the line."""
+    """The first repeat emptied the stock, so only that repeat makes the line."""
     cells = [{**sold_out()["cells"][0], "repeat": n} for n in range(3)]
     for cell in cells[1:]:
         cell["attempts"] = {**cell["attempts"], "rejected": cell["attempts"]["total"]}
@@ -72,8 +72,8 @@ def test_of_repeats_another_one_stands_for_the_level() -> None:
     assert middle(cells, lambda cell: cell["goodput_per_s"]["value"])["repeat"] == 0
 
 
-def test_if_all_are_so_there_is_nothing_to_compare() -> None:
-    """Said in the headline, instead of a goodput of 0/s."""
+def test_if_all_cells_are_sold_out_there_is_no_comparison() -> None:
+    """The headline says so instead of a goodput of 0/s."""
     summary = sold_out(1, 2, 8, 16, 32)
 
     assert headline(summary) == (
@@ -85,6 +85,6 @@ def test_if_all_are_so_there_is_nothing_to_compare() -> None:
 
 
 @pytest.mark.parametrize("levels", [(), (32,)])
-def test_only_such_a_cell_is_told_of(levels: tuple[int, ...]) -> None:
-    """A run without one has no such line."""
+def test_other_cells_have_no_such_line(levels: tuple[int, ...]) -> None:
+    """A run without such a cell has no such line."""
     assert any(banner.severity == "doubtful" for banner in banners(sold_out(*levels))) is bool(levels)

@@ -1,4 +1,4 @@
-"""The prediction of a cell in summary.json: what it says, and when there is none."""
+"""The prediction of a cell in summary.json, and the cases without one."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def _only_cell(run: Run) -> dict[str, Any]:
 
 
 def _busy(rejected: int = 0) -> list[NDArray[np.void]]:
-    """800 attempts of eight users in a second, so many of them rejected; no conflict."""
+    """800 attempts of eight users in 1 s, of which this many are rejected; no conflicts."""
     return [
         attempt(n, n, Outcome.REJECTED if n < rejected else Outcome.COMMITTED, user=n % 8) for n in range(800)
     ]
 
 
-def test_skew_comes_with_what_it_amounts_to() -> None:
-    """D_eff and p_max of the skew; both null, and nothing predicted, where its file is gone."""
+def test_skew_comes_with_d_eff_and_p_max() -> None:
+    """D_eff and p_max of the skew. If its file is missing, both are null and nothing is predicted."""
     uniform = _only_cell(run_of(steady_commits(200, 1.0)))
     lost = _only_cell(run_of(steady_commits(200, 1.0), cells=[cell(skew="file:gone.csv")]))
 
@@ -42,21 +42,25 @@ def test_skew_comes_with_what_it_amounts_to() -> None:
 @pytest.mark.parametrize("retry", ["none", "full-jitter", "fixed:base=5ms,max=unlimited"])
 @pytest.mark.parametrize("users", [2, 16])
 def test_the_prediction_meets_a_measured_hot_row(retry: str, users: int) -> None:
-    """From the ledger of a simulated hot row, the closed form finds its rate to 3 points, goodput to 5 %."""
+    """On a simulated hot row the closed form is within 3 points of the rate and 5 % of the goodput."""
     world = World(users, retry=retry)
     attempts = simulate(world, 20_000, seed=2)
     attempts["started"] += WALL_NS
     attempts["scheduled"] += WALL_NS
     end_ms = (int(attempts["started"].max()) - WALL_NS) / 1e6
     planned = cell(skew="hot", keys=world.keys, users=users, retry=retry)
-    found = _only_cell(run_of(attempts, cells=[planned], window_ms=(end_ms / 10, end_ms)))
+    summarised = _only_cell(run_of(attempts, cells=[planned], window_ms=(end_ms / 10, end_ms)))
 
-    assert found["predicted"]["conflict_rate"] == pytest.approx(found["conflict_rate"]["value"], abs=0.03)
-    assert found["predicted"]["goodput_per_s"] == pytest.approx(found["goodput_per_s"]["value"], rel=0.05)
+    assert summarised["predicted"]["conflict_rate"] == pytest.approx(
+        summarised["conflict_rate"]["value"], abs=0.03
+    )
+    assert summarised["predicted"]["goodput_per_s"] == pytest.approx(
+        summarised["goodput_per_s"]["value"], rel=0.05
+    )
 
 
 def test_a_key_spread_over_rows_is_as_many_keys() -> None:
-    """Four shards of one hot row are predicted as four hot rows; the skew keeps what it amounts to."""
+    """Four shards of one hot row are predicted as four hot rows; D_eff and p_max stay."""
     sharded, hot4 = (
         _only_cell(run_of(_busy(), cells=[cell(users=8, **settings)]))
         for settings in ({"skew": "hot", "rows_per_key": 4}, {"skew": "hot:4"})
@@ -68,7 +72,7 @@ def test_a_key_spread_over_rows_is_as_many_keys() -> None:
 
 
 def test_rows_of_a_key_that_every_transaction_takes_are_one_draw() -> None:
-    """Two keys a transaction, one of them hot over four rows: it takes one of these, and not two."""
+    """Each transaction takes two keys; one is hot, has four rows, and one of these is taken."""
     both, one = (
         _only_cell(run_of(_busy(), cells=[cell(users=8, skew="hot", rows_per_key=4, keys_per_transaction=n)]))
         for n in (2, 1)
@@ -79,21 +83,21 @@ def test_rows_of_a_key_that_every_transaction_takes_are_one_draw() -> None:
 
 def test_nothing_is_predicted_where_transactions_write_other_than_they_draw() -> None:
     """run.json says that the closed form does not apply."""
-    found = _only_cell(run_of(_busy(), cells=[cell(users=8, closed_form=False)]))
+    summarised = _only_cell(run_of(_busy(), cells=[cell(users=8, closed_form=False)]))
 
-    assert found["predicted"] == {"conflict_rate": None, "goodput_per_s": None}
+    assert summarised["predicted"] == {"conflict_rate": None, "goodput_per_s": None}
 
 
 def test_nothing_is_predicted_of_a_budget() -> None:
-    """When it is spent depends on other transactions."""
-    found = _only_cell(run_of(_busy(), cells=[cell(users=8, retry="budget")]))
+    """Retries with a budget depend on other transactions."""
+    summarised = _only_cell(run_of(_busy(), cells=[cell(users=8, retry="budget")]))
 
-    assert found["predicted"] == {"conflict_rate": None, "goodput_per_s": None}
+    assert summarised["predicted"] == {"conflict_rate": None, "goodput_per_s": None}
 
 
 @pytest.mark.parametrize(("rejected", "predicted"), [(40, True), (41, False)])
 def test_nothing_is_predicted_where_many_are_rejected(rejected: int, predicted: bool) -> None:
-    """Up to 5 % of 800 attempts are within the model."""
-    found = _only_cell(run_of(_busy(rejected), cells=[cell(users=8)]))
+    """The model allows up to 5 % rejections of 800 attempts."""
+    summarised = _only_cell(run_of(_busy(rejected), cells=[cell(users=8)]))
 
-    assert (found["predicted"]["conflict_rate"] is not None) is predicted
+    assert (summarised["predicted"]["conflict_rate"] is not None) is predicted

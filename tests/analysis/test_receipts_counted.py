@@ -1,4 +1,4 @@
-"""What a summary says of attempts whose COMMIT was never answered: each is counted once, as what it was."""
+"""Attempts whose COMMIT had no answer: the summary counts each once, by its real outcome."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 
 def resolved(record: NDArray[np.void]) -> NDArray[np.void]:
-    """The same attempt, its outcome told by a receipt."""
+    """The same attempt, with the outcome that a receipt showed."""
     record["flags"] = int(record["flags"]) | Flag.RESOLVED
     return record
 
 
 def only_cell(*attempts: NDArray[np.void]) -> dict[str, Any]:
-    """The cell that 200 plain commits and these attempts make."""
+    """The summary of a cell with 200 plain commits and these attempts."""
     (cell,) = summarise(run_of([*steady_commits(200, 1.0), *attempts]))["cells"]
     return dict(cell)
 
 
 def mixed() -> dict[str, Any]:
-    """One applied; one not applied and then committed; one not applied and given up; one still unknown."""
+    """One was applied, one was not and then committed, one was not and gave up, and one is still unknown."""
     return only_cell(
         resolved(attempt(901, 5, Outcome.COMMITTED, user=1)),
         resolved(attempt(902, 15, Outcome.ERROR, final=False, user=1)),
@@ -42,7 +42,7 @@ def mixed() -> dict[str, Any]:
 
 
 def test_each_is_counted_once_as_what_it_turned_out_to_be() -> None:
-    """The equations hold, and unknown are only those that are left."""
+    """The equations hold, and only the remaining ones are unknown."""
     cell = mixed()
     transactions, attempts = cell["transactions"], cell["attempts"]
 
@@ -53,12 +53,12 @@ def test_each_is_counted_once_as_what_it_turned_out_to_be() -> None:
 
 
 def test_a_receipt_cannot_tell_a_conflict() -> None:
-    """A record that says so makes no figure."""
+    """A record with this combination gives no figures."""
     assert "resolved" in contradiction(run_of([resolved(attempt(901, 5, Outcome.CONFLICT))]))
 
 
 def test_the_time_of_a_look_up_is_latency_but_not_the_database_s() -> None:
-    """The client waited that long for its commit; the window of conflict did not last that long."""
+    """The client waited for the look-up, but the conflict window did not last that long."""
     cell = only_cell(resolved(attempt(901, 5, user=1, times_ms=(2.0, 3.0, 500.0))))
 
     assert cell["latency_ms"]["max"] > 500
@@ -67,7 +67,7 @@ def test_the_time_of_a_look_up_is_latency_but_not_the_database_s() -> None:
 
 
 def test_warnings_say_how_many_and_call_none_an_error() -> None:
-    """Nothing is left to be done about what was resolved, and the cell stays usable."""
+    """Resolved attempts need no action, and the cell stays usable."""
     cell = only_cell(
         resolved(attempt(901, 5, user=1)),
         resolved(attempt(902, 15, Outcome.ERROR, sqlstate="57P01", final=False, user=1)),
@@ -82,19 +82,19 @@ def test_warnings_say_how_many_and_call_none_an_error() -> None:
 
 
 def test_an_error_beside_them_is_still_named() -> None:
-    """Only what a receipt explains is taken off the errors, its SQLSTATE too."""
+    """Only the errors of resolved attempts are left out, with their SQLSTATE."""
     cell = only_cell(
         resolved(attempt(901, 5, Outcome.ERROR, sqlstate="XX000", user=1)),
         attempt(902, 15, Outcome.ERROR, sqlstate="54000", user=1),
     )
 
-    message = next(each["message"] for each in cell["warnings"] if each["code"] == "errors_seen")
+    message = next(warning["message"] for warning in cell["warnings"] if warning["code"] == "errors_seen")
     assert message.startswith("1 attempts")
     assert "(54000 x 1)" in message
 
 
 def test_without_receipts_nothing_is_said_of_them() -> None:
-    """No lost answer, no sentence and no warning."""
+    """Without a lost answer there is no sentence and no warning."""
     cell = only_cell()
 
     assert cell["in_doubt"] == dict.fromkeys(("total", "applied", "not_applied", "unknown"), 0)
@@ -102,8 +102,8 @@ def test_without_receipts_nothing_is_said_of_them() -> None:
     assert not any("receipt" in sentence for sentence in further_sentences(sample_summary()))
 
 
-def test_the_page_says_what_the_receipts_told() -> None:
-    """In a sentence over all cells, and as a setting below the charts."""
+def test_the_page_has_the_results_of_the_receipts() -> None:
+    """One sentence covers all cells, and the footer of the charts has the setting."""
     summary = sample_summary()
     summary["run"]["options"]["receipts"] = True
     for cell in summary["cells"][:2]:

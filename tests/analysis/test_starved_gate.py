@@ -1,4 +1,4 @@
-"""A gate that was met because most users starved is marked: met, but …, with Jain's index."""
+"""A gate that passes because most users starved is marked with Jain's index."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.sample_summary import sample_summary
 
 
 def _starved(commits: int = 1_000, others: int = 0) -> dict[str, Any]:
-    """Four users, of whom one commits nearly everything; the others lose now and then."""
+    """Four users: one commits nearly all transactions, the others few."""
     fed = [attempt(7_000 + n, 3.0 * n, user=1 + n % 3) for n in range(others)]
     lost = [attempt(5_000 + n, 90.0 * n, Outcome.CONFLICT, user=1 + n % 3) for n in range(3)]
     return summarise(run_of([*steady_commits(commits, 1.0), *fed, *lost], cells=[cell(skew="hot", users=4)]))
@@ -33,31 +33,31 @@ def _starved(commits: int = 1_000, others: int = 0) -> dict[str, Any]:
     ],
 )
 def test_a_gate_that_one_user_met_is_marked(gates: Gates, names: list[str]) -> None:
-    """Met, and so no breach and exit 0; but the line says why that means little."""
+    """The gate passes: no breach, exit code 0. The line has the reason for doubt."""
     summary = _starved()
-    found = doubts(summary, gates)
+    marked = doubts(summary, gates)
 
-    assert [doubt.gate for doubt in found] == names
+    assert [doubt.gate for doubt in marked] == names
     assert check_gates(summary, gates) == []
     assert exit_code(summary, []) == 0
-    for doubt in found:
+    for doubt in marked:
         assert "met in cell 0" in doubt.text
         assert "Jain's index 0.25" in doubt.text
 
 
 def test_a_gate_that_failed_is_not_met() -> None:
-    """It is a breach and nothing else."""
+    """It is a breach, and there is no doubt beside it."""
     assert doubts(_starved(), Gates(max_conflict_rate=0.0)) == []
 
 
 def test_even_users_raise_no_doubt() -> None:
-    """Nor do too few commits to tell: chance leaves some users without one."""
+    """Neither do few commits, because some users then have none by chance."""
     assert doubts(_starved(300, others=300), Gates(max_conflict_rate=0.05)) == []
     assert doubts(_starved(19), Gates(max_conflict_rate=0.5)) == []
 
 
 def test_console_and_page_show_the_doubt() -> None:
-    """As a line of its own, beside the verdict."""
+    """The doubt has its own line beside the verdict."""
     gates = Gates(max_conflict_rate=0.05)
     summary = sample_summary(skews=("hot",))
     summary["gates"] = judged(_starved(), gates, [])
@@ -68,10 +68,10 @@ def test_console_and_page_show_the_doubt() -> None:
 
 
 def test_a_failed_gate_does_not_stand_beside_valid_alone() -> None:
-    """All data is right, and still the run did not pass."""
+    """All data is right, but the run did not pass."""
     summary = sample_summary(skews=("hot",))
-    for one in summary["cells"]:
-        one["verdict"] = {"valid": True, "checks": []}
+    for summarised in summary["cells"]:
+        summarised["verdict"] = {"valid": True, "checks": []}
     breaches = check_gates(_starved(), Gates(max_conflict_rate=0.0))
     summary["gates"] = judged(_starved(), Gates(max_conflict_rate=0.0), breaches)
 

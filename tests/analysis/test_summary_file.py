@@ -1,4 +1,4 @@
-"""From a run directory to summary.json: what is read, refused and written."""
+"""From a run directory to summary.json: reading, refusing and writing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _write_run(directory: Path, *, closed: bool = True) -> None:
 
 
 def test_a_run_directory_becomes_a_summary_file(tmp_path: Path) -> None:
-    """Written by the ledger, read back, summarised: summary.json holds the same values, without NaN."""
+    """The values survive writing and reading, without NaN."""
     _write_run(tmp_path)
     summary = summarise(read_run(tmp_path))
     path = write_summary(tmp_path, summary)
@@ -51,25 +51,25 @@ def test_a_run_directory_becomes_a_summary_file(tmp_path: Path) -> None:
     assert "cells" not in summary["run"]
 
 
-def test_what_the_rehearsal_found_is_a_warning_of_the_run(tmp_path: Path) -> None:
-    """As it was written into events.jsonl, before what the summary found itself."""
+def test_a_finding_of_the_rehearsal_is_a_warning_of_the_run(tmp_path: Path) -> None:
+    """The finding in events.jsonl comes before the summary's own warnings."""
     _write_run(tmp_path)
-    found = {"code": "keys_differ", "message": "run() wrote what draw() did not", "advice": "Say it."}
-    append_event(tmp_path, {"event": "rehearsal", "findings": [found]})
+    finding = {"code": "keys_differ", "message": "run() wrote what draw() did not", "advice": "Say it."}
+    append_event(tmp_path, {"event": "rehearsal", "findings": [finding]})
     run = replace(read_run(tmp_path), torn_bytes=1)
 
     assert [warning["code"] for warning in summarise(run)["warnings"]] == ["keys_differ", "torn_tail"]
-    assert summarise(run)["warnings"][0] == found
+    assert summarise(run)["warnings"][0] == finding
 
 
-def test_a_window_that_never_closed_ends_with_its_last_attempt(tmp_path: Path) -> None:
-    """A run that was killed keeps what it measured, and says that it was interrupted."""
+def test_an_interval_that_never_closed_ends_with_its_last_attempt(tmp_path: Path) -> None:
+    """A run that was killed keeps its measurements and is marked as interrupted."""
     _write_run(tmp_path, closed=False)
-    (found,) = summarise(read_run(tmp_path))["cells"]
+    (summarised,) = summarise(read_run(tmp_path))["cells"]
 
-    assert found["attempts"]["total"] == 2
-    assert found["seconds"] == pytest.approx(0.002)
-    assert {"interrupted", "check_undecided"} <= {warning["code"] for warning in found["warnings"]}
+    assert summarised["attempts"]["total"] == 2
+    assert summarised["seconds"] == pytest.approx(0.002)
+    assert {"interrupted", "check_undecided"} <= {warning["code"] for warning in summarised["warnings"]}
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_window_that_never_closed_ends_with_its_last_attempt(tmp_path: Path) -
     ],
 )
 def test_a_foreign_directory_is_refused_in_one_line(tmp_path: Path, text: str | None, says: str) -> None:
-    """A missing, broken, foreign or newer run.json is a RunError that names the file."""
+    """A missing, broken, foreign or newer run.json is a RunError with the name of the file."""
     if text is not None:
         (tmp_path / "run.json").write_text(text)
     with pytest.raises(RunError, match=says) as caught:
@@ -93,7 +93,7 @@ def test_a_foreign_directory_is_refused_in_one_line(tmp_path: Path, text: str | 
 
 
 def test_a_summary_with_nan_is_refused(tmp_path: Path) -> None:
-    """NaN is no JSON; the file that was there before stays."""
+    """JSON has no NaN; an earlier file stays."""
     (tmp_path / "summary.json").write_text("before")
 
     with pytest.raises(ValueError, match="JSON"):

@@ -1,4 +1,4 @@
-"""How often transactions tried before they committed, and how many gave up."""
+"""The number of attempts per commit, and the share of transactions that gave up."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _chain(transaction: int, begins_ms: float, tries: int, last: Outcome) -> lis
 
 
 def test_commits_are_counted_by_the_number_of_their_attempt() -> None:
-    """Two at once, one at the third try; the one that was given up at its second try is none."""
+    """Two commit at once, one at its third try; one that gave up does not count."""
     chains = [
         (1, 1, Outcome.COMMITTED),
         (2, 1, Outcome.COMMITTED),
@@ -56,36 +56,36 @@ def test_commits_are_counted_by_the_number_of_their_attempt() -> None:
 
 
 def test_tries_before_the_window_count() -> None:
-    """A transaction whose first three attempts were before it committed at its fourth, not at its first."""
+    """A transaction with three attempts before the interval commits at its fourth, not at its first."""
     attempts = _chain(1, 0, 4, Outcome.COMMITTED)
 
     assert _cell(attempts, window_ms=(75, 1_000))["commit_on_attempt"]["counts"] == [[4, 1]]
 
 
-def test_a_quantile_is_an_attempt_that_there_was() -> None:
-    """Half committed at the first and half at the second: by the first, half had committed; never 1.5."""
+def test_a_quantile_is_a_number_of_attempts_that_occurred() -> None:
+    """Half of the commits took one attempt and half two: the median is 1, never 1.5."""
     attempts = [*_chain(1, 0, 1, Outcome.COMMITTED), *_chain(2, 100, 2, Outcome.COMMITTED)]
 
     assert _cell(attempts)["commit_on_attempt"]["p50"] == 1
 
 
 def test_the_last_hundredth_is_no_part_of_p99() -> None:
-    """Of 100 commits 99 came at once: p99 is 1, the maximum 5."""
+    """99 of 100 commits took one attempt: p99 is 1, and the maximum is 5."""
     attempts = [record for n in range(99) for record in _chain(n, n, 1, Outcome.COMMITTED)]
-    found = _cell([*attempts, *_chain(99, 200, 5, Outcome.COMMITTED)])["commit_on_attempt"]
+    tries = _cell([*attempts, *_chain(99, 200, 5, Outcome.COMMITTED)])["commit_on_attempt"]
 
-    assert (found["p99"], found["max"]) == (1, 5)
+    assert (tries["p99"], tries["max"]) == (1, 5)
 
 
 def test_without_a_commit_nothing_is_known_of_tries() -> None:
-    """Absent is null, and the counts are none."""
-    found = _cell(_chain(1, 0, 3, CONFLICT))["commit_on_attempt"]
+    """The quantiles are null, and there are no counts."""
+    tries = _cell(_chain(1, 0, 3, CONFLICT))["commit_on_attempt"]
 
-    assert found == {"n": 0, "p50": None, "p99": None, "max": None, "counts": []}
+    assert tries == {"n": 0, "p50": None, "p99": None, "max": None, "counts": []}
 
 
 def test_the_give_up_rate_is_of_transactions_that_finished() -> None:
-    """One of four gave up; the fifth was cut off and is left out."""
+    """One of four gave up; the fifth was cut off and does not count."""
     ends = [Outcome.COMMITTED, Outcome.COMMITTED, Outcome.REJECTED, CONFLICT]
     attempts = [record for n, last in enumerate(ends) for record in _chain(n, n, 2, last)]
     rate = _cell([*attempts, attempt(9, 9, CONFLICT, final=False)])["give_up_rate"]
@@ -95,7 +95,7 @@ def test_the_give_up_rate_is_of_transactions_that_finished() -> None:
 
 
 def test_give_ups_that_cluster_widen_the_interval() -> None:
-    """As many give-ups, all in one tenth of the interval, say less than the same spread over it."""
+    """The same number of give-ups has a wider interval if all are in one tenth of the time."""
     width = {}
     for name, lost in (("spread", range(0, 500, 10)), ("clustered", range(50))):
         attempts = [attempt(n, 2 * n, CONFLICT if n in lost else Outcome.COMMITTED) for n in range(500)]
@@ -107,7 +107,7 @@ def test_give_ups_that_cluster_widen_the_interval() -> None:
 
 
 def test_the_give_up_rate_is_absent_where_nothing_finished() -> None:
-    """A transaction that was cut off may still have committed."""
+    """A transaction that was cut off might have committed."""
     rate = _cell([attempt(1, 1, CONFLICT, final=False)])["give_up_rate"]
 
     assert rate == {"value": None, "low": None, "high": None}
