@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +31,7 @@ def test_an_interrupted_initdb_leaves_no_trace(home: Path, monkeypatch: pytest.M
     fake = _bin_with_slow_initdb(home, real)
     monkeypatch.setenv("HOTROW_PG_BIN", str(fake))
     starter = python(ENSURE_UP)
-    initdb_pid = int((home / "started").read_text())  # a FIFO: waits for initdb
+    initdb_pid = _pid_of_initdb(home)
     starter.kill()
     starter.communicate()
     half = list(home.glob("local/*/data.new-*"))
@@ -49,13 +50,24 @@ def test_a_start_that_is_interrupted_is_one_line(home: Path, monkeypatch: pytest
         "from hotrow.commands.main import main; main(['local', 'up'], prog_name='hotrow')",
         stderr=subprocess.PIPE,
     )
-    initdb = psutil.Process(int((home / "started").read_text()))  # a FIFO: waits for initdb
+    initdb = psutil.Process(_pid_of_initdb(home))
     starter.send_signal(signal.SIGTERM)
     _, stderr = starter.communicate(timeout=60)
 
     assert (starter.returncode, stderr) == (4, "hotrow: interrupted by SIGTERM\n")
     assert not list(home.glob("local/*/data*"))
     assert not initdb.is_running() or initdb.status() == psutil.STATUS_ZOMBIE
+
+
+def _pid_of_initdb(home: Path) -> int:
+    """The process id that the slow initdb writes into its FIFO. Fails if there is none after a minute."""
+    descriptor = os.open(home / "started", os.O_RDWR)  # for writing too: then opening it does not block
+    try:
+        started, _, _ = select.select([descriptor], [], [], 60)
+        assert started, "initdb was not started"
+        return int(os.read(descriptor, 100))
+    finally:
+        os.close(descriptor)
 
 
 def _bin_with_slow_initdb(home: Path, real: Binaries) -> Path:
