@@ -1,1 +1,1 @@
-"""The commands and examples of docs/ are run."""
+"""Tests that run the commands and examples of docs/."""

@@ -1,4 +1,4 @@
-"""docs/ci.md: its workflows are YAML, and every command in them is one that our own parsers take."""
+"""docs/ci.md: its workflows are valid YAML, and hotrow's own parsers accept every command in them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def workflows() -> list[dict[Any, Any]]:
 
 
 def commands() -> Iterator[list[str]]:
-    """Every command line of every step, its variables filled in."""
+    """Every command line of every step, with its variables filled in."""
     for workflow in workflows():
         for job in workflow["jobs"].values():
             for step in job["steps"]:
@@ -57,7 +57,7 @@ COMMANDS = list(commands())
 
 
 def test_there_are_two_workflows() -> None:
-    """One on the stand-in, one on a cluster by OIDC; both have gates, artifacts and a limit of time."""
+    """One runs on the stand-in, one on a cluster with OIDC. Both upload artifacts and have a time limit."""
     local, cluster = workflows()
 
     assert local["permissions"] == {"contents": "read"}
@@ -71,8 +71,8 @@ def test_there_are_two_workflows() -> None:
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=[" ".join(words[:3]) for words in COMMANDS])
-def test_every_command_is_one_that_there_is(words: list[str]) -> None:
-    """Options, values, skews, policies and targets: parsed as the command itself would, and not run."""
+def test_every_command_exists(words: list[str]) -> None:
+    """Its words are parsed as the command itself parses them, but it is not run."""
     program = words[0].rpartition("/")[2]
     if program == "locust":
         assert (ROOT / words[words.index("-f") + 1]).exists()
@@ -92,8 +92,8 @@ def test_every_command_is_one_that_there_is(words: list[str]) -> None:
         assert words in (["make", "setup"], ["sleep", "300"])
 
 
-def test_a_command_with_an_option_that_there_is_not_would_be_found() -> None:
-    """The parsers of the test above do refuse."""
+def test_a_command_with_an_unknown_option_would_be_found() -> None:
+    """The parser that the test above uses refuses it."""
     done = subprocess.run(
         [sys.executable, "-c", PARSE_LOCUST, "--no-such-gate", "1"],
         cwd=ROOT,
@@ -107,7 +107,7 @@ def test_a_command_with_an_option_that_there_is_not_would_be_found() -> None:
 
 
 def test_both_measurements_have_gates() -> None:
-    """A workflow without a gate tells nothing by its exit code."""
+    """Without a gate, the exit code of a workflow would mean nothing."""
     measured = [words for words in COMMANDS if words[0].endswith("locust")]
 
     assert len(measured) == 2
@@ -115,7 +115,7 @@ def test_both_measurements_have_gates() -> None:
 
 
 def test_the_policies_are_json_and_allow_no_more_than_they_say() -> None:
-    """Whom AWS trusts, and what the role may do."""
+    """The first says whom AWS trusts, the second what the role may do."""
     trust, rights = (json.loads(text) for text in blocks("json"))
 
     assert trust["Statement"][0]["Action"] == "sts:AssumeRoleWithWebIdentity"
@@ -126,5 +126,5 @@ def test_the_policies_are_json_and_allow_no_more_than_they_say() -> None:
 
 
 def test_the_exit_codes_are_all_explained() -> None:
-    """As the README has them."""
+    """The table has the same five codes as the README."""
     assert re.findall(r"^\| (\d) \|", PAGE, re.MULTILINE) == ["0", "1", "2", "3", "4"]

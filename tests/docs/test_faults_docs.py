@@ -1,4 +1,4 @@
-"""Every command of docs/test-your-app.md runs, and a loop as it wants one passes."""
+"""Every command of docs/test-your-app.md runs, and an application with a correct retry loop passes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
 
 @pytest.fixture
 def _no_endpoint(dsn: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The shared stand-in, with no endpoint and no keys of the caller's."""
+    """The shared stand-in, without an endpoint and without AWS settings in the environment."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)
     assert dsn
@@ -35,7 +35,7 @@ def _no_endpoint(dsn: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def invoke(line: str) -> str:
-    """Run a line of the page; the stand-in itself, which others use, is not stopped."""
+    """Run a line of the page. `local down` stops only the endpoint, because other tests use the stand-in."""
     words = shlex.split(line, comments=True)
     if not words:
         return ""
@@ -50,7 +50,7 @@ def invoke(line: str) -> str:
 @pytest.mark.usefixtures("_no_endpoint")
 @pytest.mark.parametrize("block", [len(BLOCKS) - 2, len(BLOCKS) - 1], ids=["in CI", "two regions"])
 def test_the_last_blocks_run_on_their_own(block: int) -> None:
-    """Each from start to end."""
+    """Each block works alone, from its first line to its last."""
     lines = BLOCKS[block].splitlines()
 
     assert lines
@@ -60,20 +60,20 @@ def test_the_last_blocks_run_on_their_own(block: int) -> None:
 
 @pytest.mark.usefixtures("_no_endpoint")
 def test_the_page_runs_from_its_start_and_a_retry_loop_passes(schema: str) -> None:
-    """All other blocks in their order; after --conflict 0.2 an application runs, and the count says so."""
+    """All other blocks run in order. An application runs after `--conflict`; its conflicts are counted."""
     for block in BLOCKS[:-2]:
-        said = [invoke(line) for line in block.splitlines()]
+        outputs = [invoke(line) for line in block.splitlines()]
         if "--conflict" in block:
             retries = application(schema)
         elif block.strip() == "hotrow local faults":
             assert retries > 0
-            assert f"fired {retries}" in said[0]
+            assert f"fired {retries}" in outputs[0]
     assert "fired" in PAGE
     assert "No faults" in invoke("hotrow local faults")
 
 
 def application(schema: str) -> int:
-    """Thirty increments, each tried until it is committed; how often it had to be tried again."""
+    """Make 30 increments, each retried until it is committed; return the number of retries."""
     dsn = json.loads(invoke("hotrow local status --json"))["endpoint"]["dsn"]
     conninfo = make_conninfo(
         dsn, password=invoke("hotrow local token").strip(), options=f"-c search_path={schema}"
@@ -93,7 +93,7 @@ def application(schema: str) -> int:
 
 
 def committed(connection: psycopg.Connection[tuple[object, ...]], statement: str) -> bool:
-    """Whether the transaction was, rather than lost to a conflict."""
+    """Run a statement as a transaction; return False if it conflicted."""
     try:
         connection.execute(statement.encode())
         connection.commit()

@@ -1,4 +1,4 @@
-"""docs/scenarios.md: its scenario runs as it stands there, and its table names what there is."""
+"""docs/scenarios.md: its example scenario runs unchanged, and its table names the existing scenarios."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COMMANDS = {line.split()[2]: line for line in re.findall(r"^hotrow sweep .+$", P
 
 
 def test_the_scenario_of_the_page_runs(hotrow_home: Path, tmp_path: Path) -> None:
-    """In 40 lines of code, under `locust -f`, with a valid verdict and no warning of the rehearsal."""
+    """It runs under `locust -f`, with a valid verdict and no warning from the rehearsal."""
     assert hotrow_home
     (tmp_path / "likes.py").write_text("\n\n".join(BLOCKS))
     words = [
@@ -54,25 +54,25 @@ def test_the_scenario_of_the_page_runs(hotrow_home: Path, tmp_path: Path) -> Non
 
 
 def test_the_scenario_of_the_page_has_40_lines_at_most() -> None:
-    """Empty lines aside."""
+    """Empty lines do not count."""
     assert len([line for line in "".join(BLOCKS).splitlines() if line.strip()]) <= 40
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_the_page_has_each_scenario_with_all_its_knobs(name: str) -> None:
-    """And a command whose knobs and values the scenario takes."""
+    """It also has a command for each scenario, whose knobs and values the scenario accepts."""
     _, _, flags = ROWS[name]
     command = COMMANDS[name]
-    given = dict(re.findall(r"(--[\w-]+) (\S+)", command))
+    options = dict(re.findall(r"(--[\w-]+) (\S+)", command))
     known = {knob.flag: knob.name for knob in knobs_of(ALL[name]).values()}
-    knobs = {known[flag]: values.split(",") for flag, values in given.items() if flag in known}
+    knobs = {known[flag]: values.split(",") for flag, values in options.items() if flag in known}
 
     assert set(re.findall(r"--[\w-]+", flags)) == set(known)
     assert command.startswith(f"hotrow sweep {name} ")
-    assert set(given) <= {"--skew", "--users", *known}
+    assert set(options) <= {"--skew", "--users", *known}
     assert knob_variants(ALL[name](), knobs)
 
 
-def test_the_table_names_no_scenario_that_there_is_not() -> None:
-    """Each command of the page is for one that exists, or for a file, and each scenario has one."""
+def test_the_commands_name_the_existing_scenarios() -> None:
+    """Each command of the page is for an existing scenario or a file, and each scenario has a command."""
     assert {name for name in re.findall(r"hotrow sweep (\S+)", PAGE) if ".py" not in name} == set(ALL)

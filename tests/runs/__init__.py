@@ -1,1 +1,1 @@
-"""Whole runs from the command line to the exit code."""
+"""Tests of whole runs, from the command line to the exit code."""

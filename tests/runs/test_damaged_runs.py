@@ -1,4 +1,4 @@
-"""Damaged runs: refused in one line, or summarised with what is missing; never believed."""
+"""Damaged runs: refused in one line, or summarised with warnings, but never accepted as usable."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ VERDICT: dict[str, Any] = {
 
 
 def _codes(run: Path) -> set[str]:
-    """The codes of all warnings."""
+    """The codes of all warnings about a run and its cells."""
     summary = summarise(read_run(run))
-    warned = [summary, *summary["cells"]]
-    return {warning["code"] for each in warned for warning in each["warnings"]}
+    parts = [summary, *summary["cells"]]
+    return {warning["code"] for part in parts for warning in part["warnings"]}
 
 
 def _add(run: Path, **changes: Any) -> None:
@@ -38,17 +38,17 @@ def _add(run: Path, **changes: Any) -> None:
 
 @pytest.fixture(name="run")
 def _run(tmp_path: Path) -> Path:
-    """A run as older versions left it: without counts in its verdict, and without a seal."""
+    """A run as older versions wrote it: without record counts in its verdict, and without a seal."""
     return write_run(tmp_path / "run", checks=VERDICT["checks"])
 
 
-def test_what_is_whole_is_fine(tmp_path: Path, run: Path) -> None:
-    """A sealed run, and one of an older version: exit code 0, and no warning of damage."""
+def test_an_undamaged_run_is_fine(tmp_path: Path, run: Path) -> None:
+    """The exit code is 0 for a sealed run and for one of an older version."""
     assert (judge(whole_run(tmp_path / "whole")).code, judge(run).code) == (0, 0)
 
 
 def test_damaged_in_40_ways(tmp_path: Path) -> None:
-    """`python -m bench.fuzz_runs` tries 1,000; a run that was changed is never fine."""
+    """A changed run never exits 0. `python -m bench.fuzz_runs` tries 1,000 damages."""
     whole = whole_run(tmp_path / "whole")
     for seed in range(40):
         trial = try_damage(whole, tmp_path / "damaged", random.Random(seed))  # noqa: S311 - chosen damages
@@ -56,13 +56,13 @@ def test_damaged_in_40_ways(tmp_path: Path) -> None:
 
 
 def test_a_ledger_that_was_cut_at_a_record(run: Path) -> None:
-    """The verdict says how many records there were and what they acknowledged; both are counted again."""
+    """The verdict contains the number of records and of acknowledged commits; both are counted again."""
     _add(run, records={"0": 200}, acknowledged={"committed": 150, "unknown": 0})
     path = run / "attempts-0.bin"
     path.write_bytes(path.read_bytes()[: 64 * 150])
 
     (cell,) = summarise(read_run(run))["cells"]
-    (lost,) = [each["message"] for each in cell["warnings"] if each["code"] == "records_lost"]
+    (lost,) = [warning["message"] for warning in cell["warnings"] if warning["code"] == "records_lost"]
     assert "records of worker 0 were lost from" in lost
     assert "51 are missing" in lost
     assert cell["usable"] is False
@@ -70,14 +70,14 @@ def test_a_ledger_that_was_cut_at_a_record(run: Path) -> None:
 
 
 def test_records_that_acknowledge_something_else(run: Path) -> None:
-    """The same number of records, and another number of commits."""
+    """The number of records is as in the verdict, but the number of commits is not."""
     _add(run, records={"0": 200}, acknowledged={"committed": 151, "unknown": 0})
 
     assert "records_lost" in _codes(run)
 
 
 def test_records_that_were_known_to_be_lost(run: Path) -> None:
-    """What the run itself said of a killed worker."""
+    """The run itself recorded that a worker was killed."""
     append_event(
         run, {"event": "lost", "worker": 1, "cell": 0, "reason": "killed", "from_ns": WALL_NS, "to_ns": None}
     )
@@ -98,8 +98,8 @@ def test_records_that_were_known_to_be_lost(run: Path) -> None:
         pytest.param((15, 64), id="time in the next century"),
     ],
 )
-def test_a_record_that_cannot_be(run: Path, place: tuple[int, int]) -> None:
-    """Its cell is not usable, whether the file was sealed or not."""
+def test_an_impossible_record(run: Path, place: tuple[int, int]) -> None:
+    """Its cell is not usable, even without a seal that would show the change."""
     path, (byte, value) = run / "attempts-0.bin", place
     content = bytearray(path.read_bytes())
     content[64 * 5 + byte] = value
@@ -110,8 +110,8 @@ def test_a_record_that_cannot_be(run: Path, place: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("valid", ["no", 0, 1, [], {}])
-def test_a_verdict_that_is_none(run: Path, valid: object) -> None:
-    """`"valid": "no"` is neither yes nor no: the line is left out, and told of."""
+def test_a_verdict_that_is_neither_yes_nor_no(run: Path, valid: object) -> None:
+    """`"valid": "no"` is not a boolean: the line is ignored, with a warning."""
     lines = (run / "events.jsonl").read_text().splitlines()
     events = [json.loads(line) for line in lines]
     events[-1]["checks"][0]["valid"] = valid
@@ -125,7 +125,7 @@ def test_a_verdict_that_is_none(run: Path, valid: object) -> None:
     "line", ["{", "[]", "NaN", '{"event": "window", "cell": 7, "begin_ns": 1, "end_ns": 2}']
 )
 def test_one_bad_line_costs_that_line(run: Path, line: str) -> None:
-    """The cell keeps its figures and its verdict; the run is not usable."""
+    """The cell keeps its figures and its verdict, but the run is not usable."""
     with (run / "events.jsonl").open("a") as file:
         file.write(line + "\n")
     summary = summarise(read_run(run))
@@ -136,7 +136,7 @@ def test_one_bad_line_costs_that_line(run: Path, line: str) -> None:
 
 
 def test_intervals_that_overlap(tmp_path: Path) -> None:
-    """Cells are measured one after another: two that were not cannot both be right."""
+    """Cells are measured one after another, so two overlapping intervals cannot both be right."""
     run = write_run(tmp_path / "run", checks=VERDICT["checks"])
     meta = json.loads((run / "run.json").read_text())
     meta["cells"].append({**meta["cells"][0], "id": 1})
@@ -149,7 +149,7 @@ def test_intervals_that_overlap(tmp_path: Path) -> None:
 
 
 def test_a_run_without_its_end(run: Path) -> None:
-    """Runs say now when they are complete; one that does not was killed, or its end was cut off."""
+    """A complete run ends with a seal. A run without one was killed, or its end was cut off."""
     _add(run, records={"0": 200}, acknowledged={"committed": 150, "unknown": 0})
 
     assert "not_sealed" in _codes(run)

@@ -1,4 +1,4 @@
-"""Whole runs on `-H dsql://…`, against the stand-in's endpoint: regions, ageing, secrets, bad input."""
+"""Whole runs on `-H dsql://…` against the stand-in's endpoint: regions, expiry, secrets, bad input."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 QUICK = ["--headless", "--warmup", "200ms", "--keys", "1000", "--skew", "uniform", "--only-summary"]
 TRANSFER = ["locust", "-f", "locustfiles/transfer.py", *QUICK]
 FINE = {0, 4}
-"""A busy machine may make a measurement unusable; what is tested here is none."""
+"""Exit codes of a run that worked: a busy machine may make its measurement unusable, which is 4."""
 TOKEN = re.compile(r"X-Amz-|AWS4-HMAC")
-"""In every token."""
+"""A text that is in every token."""
 SIGNATURE = re.compile(r"\b[0-9a-f]{64}\b")
-"""What a log may write of a token alone; a page has such digits of its own."""
+"""The signature of a token. The page is not searched for it, because it contains other such digits."""
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def free_port() -> int:
 
 
 def connections(directory: Path) -> list[dict[str, Any]]:
-    """The last counts of each worker and region."""
+    """The last connection counts of each worker and region."""
     return [
         region
         for lines in read_health(directory).values()
@@ -57,8 +57,8 @@ def connections(directory: Path) -> list[dict[str, Any]]:
     ]
 
 
-def test_users_are_dealt_over_the_regions(offer: Offer, tmp_path: Path) -> None:
-    """Two workers, three users each, two regions: three users per region, and each record has its region."""
+def test_users_are_divided_between_the_regions(offer: Offer, tmp_path: Path) -> None:
+    """Two workers with three users each use two regions: three users per region, as each record says."""
     host = offer.host("localhost", "127.0.0.1")
     words = ["-H", host, "-u", "6", "-r", "6", "-t", "3s", "--processes", "2", "--out", str(tmp_path)]
     port = str(free_port())
@@ -68,17 +68,17 @@ def test_users_are_dealt_over_the_regions(offer: Offer, tmp_path: Path) -> None:
     assert done.returncode in FINE, done.stderr
     directory = only_run(tmp_path)
     attempts = read_ledger(directory).attempts
-    regions = {tuple(map(int, each)) for each in attempts[["worker", "user", "region"]].tolist()}
+    regions = {tuple(map(int, row)) for row in attempts[["worker", "user", "region"]].tolist()}
     assert sorted(region for _, _, region in regions) == [0, 0, 0, 1, 1, 1]
     assert len({worker for worker, _, region in regions if region == 0}) == 2
     target = json.loads((directory / "run.json").read_text())["target"]
     assert (target["kind"], target["regions"]) == ("dsql", ["us-east-1", "us-east-1"])
-    assert sum(each["opened"] for each in connections(directory)) == 6
+    assert sum(counts["opened"] for counts in connections(directory)) == 6
     assert summary_of(directory)["cells"][0]["verdict"]["valid"] is True
 
 
-def test_the_window_begins_when_all_have_connected(offer: Offer, tmp_path: Path) -> None:
-    """Users that Locust has started wait for their slots, two seconds here; nothing is measured meanwhile."""
+def test_the_cell_begins_when_all_have_connected(offer: Offer, tmp_path: Path) -> None:
+    """Started users wait up to 2 s for a slot to connect. Nothing is measured until all have connected."""
     host = offer.host(connect_rate="10", connect_burst="1")
     words = ["-H", host, "-u", "20", "-r", "20", "-t", "6s", "--think", "10ms", "--out", str(tmp_path)]
 
@@ -93,8 +93,8 @@ def test_the_window_begins_when_all_have_connected(offer: Offer, tmp_path: Path)
     assert max(first_ns) < begin_ns
 
 
-def test_tokens_and_sessions_come_of_age_unnoticed(offer: Offer, tmp_path: Path) -> None:
-    """Sessions of two seconds, tokens of one: all is renewed several times, and no attempt fails by it."""
+def test_tokens_and_sessions_expire_unnoticed(offer: Offer, tmp_path: Path) -> None:
+    """Sessions last 2 s and tokens 1 s. All are renewed several times, and no attempt fails because of it."""
     host = offer.host(session_life="2s", token_life="1s")  # noqa: S106 - a duration
     words = ["-H", host, "-u", "4", "-r", "4", "-t", "8s", "--think", "10ms", "--out", str(tmp_path)]
 
@@ -108,11 +108,11 @@ def test_tokens_and_sessions_come_of_age_unnoticed(offer: Offer, tmp_path: Path)
     assert counts["retired"] >= 4
     assert counts["token_s"] > 0
     replaced = np.sort(attempts["connect"])[-counts["retired"] :]
-    assert replaced.min() > 0  # what replacing took is in the record, apart from the transaction
+    assert replaced.min() > 0  # the record has the time of the replacement, apart from the transaction
 
 
 def test_no_secret_is_left_anywhere(offer: Offer, tmp_path: Path) -> None:
-    """At log level DEBUG: neither in the run's directory, nor on console, in a command line, in a log."""
+    """This holds at log level DEBUG for the run's directory, the console, command lines and logs."""
     out, log = tmp_path / "results", tmp_path / "locust.log"
     words = [
         "--loglevel",
@@ -133,29 +133,29 @@ def test_no_secret_is_left_anywhere(offer: Offer, tmp_path: Path) -> None:
     while process.poll() is None:
         listed |= {line for line in map(command_line, psutil.process_iter()) if "locust" in line}
         time.sleep(0.1)
-    said, complained = process.communicate()
+    stdout, stderr = process.communicate()
 
-    assert process.returncode in FINE, complained
+    assert process.returncode in FINE, stderr
     assert any(offer.host() in line for line in listed)
     assert "DEBUG" in log.read_text()
     files = [path for path in (*out.rglob("*"), log, offer.endpoint.ca.parent / "log") if path.is_file()]
     assert {"run.json", "health-0.jsonl", "attempts-0.bin", "report.html"} <= {path.name for path in files}
     pages = {path.name: path.read_bytes().decode(errors="replace") for path in files}
-    texts = {**pages, "stdout": said, "stderr": complained, "ps": "\n".join(listed)}
+    texts = {**pages, "stdout": stdout, "stderr": stderr, "ps": "\n".join(listed)}
     assert [name for name, text in texts.items() if SECRET_KEY in text or TOKEN.search(text)] == []
     del texts["report.html"]
     assert [name for name, text in texts.items() if SIGNATURE.search(text)] == []
 
 
 def command_line(process: psutil.Process) -> str:
-    """What `ps` shows of a process."""
+    """The command line of a process, as `ps` shows it; empty if the process is gone."""
     with suppress(psutil.Error):
         return " ".join(process.cmdline())
     return ""
 
 
 def refused(offer: Offer, tmp_path: Path) -> dict[str, tuple[str, str]]:
-    """A host that cannot be, and what its one line must name."""
+    """Bad hosts by name, each with a text that its error line must contain."""
     wrong = tmp_path / "wrong.pem"
     wrong.write_text("this is no certificate\n")
     return {
@@ -184,7 +184,7 @@ NAMES = (
 
 @pytest.mark.parametrize("name", NAMES)
 def test_bad_input_is_one_line(name: str, offer: Offer, tmp_path: Path) -> None:
-    """Exit code 2 before anything starts; the line names cause and fix."""
+    """The exit code is 2 before anything starts. The line has the cause and the option to change."""
     host, named = refused(offer, tmp_path)[name]
 
     done = run(*TRANSFER, "--loglevel", "ERROR", "-H", host, "-t", "1s", "--out", str(tmp_path / "results"))
@@ -201,7 +201,7 @@ def test_bad_input_is_one_line(name: str, offer: Offer, tmp_path: Path) -> None:
 def test_missing_credentials_are_one_line(
     offer: Offer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It says where boto3 looks for them."""
+    """The line says where boto3 looks for them."""
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

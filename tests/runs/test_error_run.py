@@ -1,4 +1,4 @@
-"""A sweep whose transactions fail in plain errors: exit 1, told with message, statement and line."""
+"""A sweep whose transactions fail with plain errors: exit code 1, with message, statement and line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REFUND = "SELECT (CASE WHEN (SELECT count(*) FROM pays) > 10 THEN $1::text ELSE 
 
 
 class Pay(Scenario):
-    """Payments whose ids collide; once there are some, refunds of what is no number."""
+    """Payments whose ids collide, and after the first ones refunds whose parameter is not a number."""
 
     name = "pay"
     kinds = ("pay", "refund")
@@ -49,7 +49,7 @@ class Pay(Scenario):
 
 
 def test_transactions_that_fail_in_errors_fail_the_run(tmp_path: Path) -> None:
-    """The gate needs no option; what went wrong is told in summary.json and nowhere with a value."""
+    """No option is needed. summary.json has the errors; no output or file has a parameter value."""
     scenario = tmp_path / "pay.py"
     scenario.write_text(PAY)
     words = ["--skew", "uniform", "--keys", "50", "--users", "2", "--duration", "1s", "--warmup", "500ms"]
@@ -58,13 +58,13 @@ def test_transactions_that_fail_in_errors_fail_the_run(tmp_path: Path) -> None:
 
     assert exit_code(done) == 1, done.stderr
     assert "--max-error-rate" in done.stderr
-    (found,) = summary_of(only_run(tmp_path / "out"))["cells"]
-    errors = {error["sqlstate"]: error for error in found["errors"]}
+    (cell,) = summary_of(only_run(tmp_path / "out"))["cells"]
+    errors = {error["sqlstate"]: error for error in cell["errors"]}
     assert set(errors) == {"23505", "22P02"}
     assert errors["23505"]["message"] == 'duplicate key value violates unique constraint "pays_pkey"'
     assert errors["23505"]["statement"] == "INSERT INTO pays VALUES ($1, $2)"
     assert errors["22P02"]["kind"] == "refund"
     assert errors["22P02"]["place"].startswith("pay.py:")
-    assert max(found["limit"]["user_time"].items(), key=lambda part: part[1])[0] == "errors"
+    assert max(cell["limit"]["user_time"].items(), key=lambda part: part[1])[0] == "errors"
     assert "secret" not in done.stdout + done.stderr
     assert not [path for path in only_run(tmp_path / "out").iterdir() if b"secret " in path.read_bytes()]

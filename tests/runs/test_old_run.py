@@ -1,7 +1,7 @@
-"""A run of record format 1 from before the code was rearranged: today's analysis gives the same figures.
+"""An old run of record format 1: today's analysis gives the same figures as the code that measured it.
 
-`old_run/` is the directory that commit 1187c1f left, without pictures and page: `transfer` on one of four hot
-rows at 2 and at 4 users, with receipts. Its summary.json has the figures of that commit.
+`old_run/` is a run directory written by commit 1187c1f, without its pictures and page. The run is `transfer`
+on four hot rows at 2 and at 4 users, with receipts. Its summary.json has the figures of that commit.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WORDS = {"message", "advice"}
 
 
 def differences(old: Any, new: Any, at: str = "") -> list[str]:
-    """The places at which a figure of `old` is missing from `new`, or has another value there."""
+    """One line for each figure of `old` that is missing from `new` or has another value there."""
     if isinstance(old, dict) and isinstance(new, dict):
         names = [name for name in old if name not in WORDS]
         return [line for name in names for line in differences(old[name], new.get(name), f"{at}.{name}")]
@@ -35,7 +35,7 @@ def differences(old: Any, new: Any, at: str = "") -> list[str]:
 
 
 def test_the_files_are_those_that_were_written() -> None:
-    """The seal of the run still fits: nobody has changed the files since."""
+    """The seal of the run still matches, so nobody has changed the files."""
     meta = json.loads((RUN / "run.json").read_text())
     sealed = json.loads((RUN / "events.jsonl").read_text().splitlines()[-1])["files"]
 
@@ -49,7 +49,7 @@ def test_the_figures_are_those_of_the_old_code() -> None:
     """Every field of the old summary.json is there with the same value; fields may have been added."""
     old = json.loads((RUN / "summary.json").read_text())
     new = json.loads(json.dumps(summarise(read_run(RUN))))
-    judged = {"gates", "usable"}  # not by the analysis: they are added when a run is judged
+    judged = {"gates", "usable"}  # added when a run is judged, not by the analysis
 
     assert [cell["attempts"]["conflict"] > 50 for cell in old["cells"]] == [True, True]
     assert old.keys() - new.keys() <= judged
@@ -57,7 +57,7 @@ def test_the_figures_are_those_of_the_old_code() -> None:
 
 
 def test_a_changed_figure_would_be_seen() -> None:
-    """One count of one cell that is off by one, or missing, is named."""
+    """A count that differs by 1 and a missing field are both named."""
     old = json.loads((RUN / "summary.json").read_text())
     new = json.loads((RUN / "summary.json").read_text())
     new["cells"][1]["attempts"]["conflict"] += 1

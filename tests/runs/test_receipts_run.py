@@ -1,4 +1,4 @@
-"""A run whose connections are lost during COMMIT: before, after and long after the server got it."""
+"""Runs that lose connections during COMMIT: the server gets it before the loss, after it, or never."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SHARE = 0.05
 
 @pytest.fixture
 def proxy(dsn: str) -> Iterator[tuple[LossyProxy, str]]:
-    """A proxy before the stand-in's socket that loses one COMMIT in 20, and the host that leads to it."""
+    """A proxy in front of the stand-in's socket that loses one COMMIT in 20, and its `--host`."""
     upstream = Path(str(conninfo_to_dict(dsn)["host"])) / ".s.PGSQL.5432"
     with (
         tempfile.TemporaryDirectory(prefix="hr") as folder,
@@ -47,7 +47,7 @@ def proxy(dsn: str) -> Iterator[tuple[LossyProxy, str]]:
 
 
 def counter(host: str, out: Path, *words: str) -> tuple[dict[str, Any], Any]:
-    """Run the counter; its cell, and the attempts of the whole run."""
+    """Run the counter; return its cell and the attempts of the whole run."""
     done = run("locust", "-f", "locustfiles/counter.py", *QUICK, "-H", host, "--out", str(out), *words)
     assert exit_code(done) == 0, done.stderr
     directory = only_run(out)
@@ -62,7 +62,7 @@ def checks_of(cell: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_with_receipts_nothing_is_left_unknown(proxy: tuple[LossyProxy, str], tmp_path: Path) -> None:
-    """Every lost answer is resolved, none is applied twice, and counts are those of the database."""
+    """Every lost answer is resolved, nothing is applied twice, and the counts match the database."""
     faults, host = proxy
     cell, attempts = counter(host, tmp_path, "--receipts", "--processes", "2")
 
@@ -81,28 +81,28 @@ def test_with_receipts_nothing_is_left_unknown(proxy: tuple[LossyProxy, str], tm
 def test_without_receipts_the_bounds_of_the_verdict_hold(
     proxy: tuple[LossyProxy, str], tmp_path: Path
 ) -> None:
-    """Unknown is reported as unknown, and the count lies between acknowledged and that plus unknown."""
+    """Lost COMMITs are reported as unknown. The count is between acknowledged and acknowledged + unknown."""
     faults, host = proxy
     cell, attempts = counter(host, tmp_path)
 
     (check,) = cell["verdict"]["checks"]
-    told = check["details"]
-    assert told["unknown"] == sum(faults.lost.values()) > 0
-    assert told["unknown"] == np.count_nonzero(attempts["outcome"] == Outcome.UNKNOWN)
-    assert told["acknowledged"] < told["counted"] < told["acknowledged"] + told["unknown"]
+    details = check["details"]
+    assert details["unknown"] == sum(faults.lost.values()) > 0
+    assert details["unknown"] == np.count_nonzero(attempts["outcome"] == Outcome.UNKNOWN)
+    assert details["acknowledged"] < details["counted"] < details["acknowledged"] + details["unknown"]
     assert check["valid"] is True
     assert "unknown_outcomes" in {warning["code"] for warning in cell["warnings"]}
 
 
 @pytest.mark.usefixtures("hotrow_home")
 def test_a_sweep_counts_the_receipts_of_each_cell(tmp_path: Path) -> None:
-    """The table goes on growing; each cell is judged by what it added, also on a scenario of two rows."""
+    """The table keeps growing, and each cell is judged by the receipts it added."""
     cells = ["--skew", "hot:10", "--users", "1,2", "--duration", "1s", "--warmup", "100ms", "--keys", "50"]
 
     done = run("hotrow", "sweep", "transfer", *cells, "--receipts", "--out", str(tmp_path))
 
     assert exit_code(done) == 0, done.stderr
     judged = [checks_of(cell) for cell in summary_of(only_run(tmp_path))["cells"]]
-    told = [checks["one receipt for each acknowledged transaction"]["details"] for checks in judged]
-    assert len(told) == 2
-    assert all(each["counted"] == each["acknowledged"] > 20 for each in told)
+    details = [checks["one receipt for each acknowledged transaction"]["details"] for checks in judged]
+    assert len(details) == 2
+    assert all(receipts["counted"] == receipts["acknowledged"] > 20 for receipts in details)

@@ -1,4 +1,4 @@
-"""A whole run of two regions, through the endpoint: what its summary and its page say of them."""
+"""A whole run on two regions of the endpoint: their figures in the summary and on the page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def test_a_run_of_two_regions_tells_them_apart(dsn: str, tmp_path: Path) -> None:
-    """Every attempt of the cell is one region's; sessions of a second were replaced, apart from latency."""
+    """The regions' attempts add up to the cell's. Sessions are replaced after 1 s, and the page says so."""
     assert dsn
     words = ["--headless", "--skew", "hot", "--warmup", "500ms", "-u", "4", "-r", "4", "-t", "5s"]
     with offered() as offer:

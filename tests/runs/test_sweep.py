@@ -1,4 +1,4 @@
-"""`hotrow sweep` from end to end: cells, figures, pictures, and two at the same instant."""
+"""`hotrow sweep` from end to end: cells, figures and pictures, and two sweeps at the same time."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def swept(hotrow_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_cell_is_measured(swept: Path) -> None:
-    """Skews by users, in order, each for the time asked."""
+    """Every combination of skew and users runs, in order, for the requested time."""
     cells = summary_of(swept)["cells"]
 
     assert [(cell["skew"], cell["users"]) for cell in cells] == [
@@ -67,7 +67,7 @@ def test_the_equations_hold(swept: Path) -> None:
 
 
 def test_one_hot_row_conflicts_as_the_closed_form_says(swept: Path) -> None:
-    """Alone nobody conflicts; of four users on one row three quarters lose; spread out nearly nobody."""
+    """One user never conflicts. Of four users' attempts 75% conflict on one row, hardly any on 1,000."""
     alone, spread, hot_alone, hot = (
         cell["conflict_rate"]["value"] for cell in (summary_of(swept)["cells"][i] for i in (0, 1, 2, 3))
     )
@@ -78,12 +78,12 @@ def test_one_hot_row_conflicts_as_the_closed_form_says(swept: Path) -> None:
 
 
 def test_the_pictures_and_the_page_are_there(swept: Path) -> None:
-    """One PNG a chart, and the page."""
+    """The run's directory has the charts as PNG and the page."""
     assert {"report.html", "conflict-rate.png"} <= {path.name for path in swept.iterdir()}
 
 
 def test_run_json_says_what_was_run(swept: Path) -> None:
-    """The run can be understood without the command line that made it."""
+    """The run can be understood without its command line."""
     meta = json.loads((swept / "run.json").read_text())
 
     assert meta["target"]["latency"] == {"rtt_ms": 2.0, "commit_ms": 5.0}
@@ -92,7 +92,7 @@ def test_run_json_says_what_was_run(swept: Path) -> None:
 
 
 def test_the_last_event_seals_the_files(swept: Path) -> None:
-    """All that was measured is in it, and as it was."""
+    """The seal names all files with measurements, and they are unchanged."""
     sealed = json.loads((swept / "events.jsonl").read_text().splitlines()[-1])["files"]
 
     assert sealed.keys() == {"attempts-0.bin", "events.jsonl", "health-0.jsonl", "run.json"}
@@ -100,7 +100,7 @@ def test_the_last_event_seals_the_files(swept: Path) -> None:
 
 
 def test_report_redraws_from_the_ledger(swept: Path) -> None:
-    """The same ledger gives the same summary again, with no database asked."""
+    """The same ledger gives the same summary again, without a database."""
     before = summary_of(swept)
     (swept / "summary.json").unlink()
 
@@ -111,7 +111,7 @@ def test_report_redraws_from_the_ledger(swept: Path) -> None:
 
 
 def test_check_judges(swept: Path) -> None:
-    """A gate that is broken exits 1 and is named; one that holds exits 0."""
+    """A broken gate exits 1 and is named; a gate that holds exits 0."""
     failed = run("hotrow", "check", str(swept), "--max-conflict-rate", "0.1")
     passed = run("hotrow", "check", str(swept), "--max-conflict-rate", "0.9")
 
@@ -119,8 +119,8 @@ def test_check_judges(swept: Path) -> None:
     assert "--max-conflict-rate" in failed.stdout
 
 
-def test_two_sweeps_at_the_same_instant(tmp_path: Path) -> None:
-    """Both work, in schemas of their own; neither sees the other's increments."""
+def test_two_sweeps_at_the_same_time(tmp_path: Path) -> None:
+    """Both work, each in a schema of its own. Neither sees the other's increments."""
     words = ["sweep", "counter", "--skew", "hot", "--users", "4", "--duration", "1500ms", "--warmup", "200ms"]
     processes = [start("hotrow", *words, "--out", str(tmp_path / name)) for name in "ab"]
 

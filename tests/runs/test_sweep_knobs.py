@@ -1,4 +1,4 @@
-"""`hotrow sweep` over knobs and policies, of built-in scenarios and one's own file; and what it refuses."""
+"""`hotrow sweep` over knobs and policies, with built-in scenarios and a user's file; refused options."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hotrow.knob import Whole
 from scenarios.counter import Counter
 
 class Mine(Counter):
-    """Add some to a counter."""
+    """Adds `step` to a counter."""
     name = "mine"
     step = Whole(1, "how much is added", least=1)
 
@@ -47,7 +47,7 @@ def cells_of(run_directory: Path) -> list[dict[str, Any]]:
 
 
 def test_cells_are_knobs_by_policies(swept: Path) -> None:
-    """Every combination runs once; run.json has the values of the knobs and the number of rows per key."""
+    """Every combination runs once. run.json has the values of the knobs and the number of rows per key."""
     assert [
         (cell["knobs"], cell["rows_per_key"], cell["retry"].partition(":")[0]) for cell in cells_of(swept)
     ] == [
@@ -58,8 +58,8 @@ def test_cells_are_knobs_by_policies(swept: Path) -> None:
     ]
 
 
-def test_each_cell_ran_with_its_own(swept: Path) -> None:
-    """Of four users on one row three of four attempts lose, on four rows fewer; none is lost or doubled."""
+def test_each_cell_ran_with_its_own_knobs(swept: Path) -> None:
+    """Four users conflict often on one row, less often on four. No increment is lost or applied twice."""
     one, _, four, _ = summary_of(swept)["cells"]
 
     assert one["conflict_rate"]["value"] > 0.65
@@ -68,7 +68,7 @@ def test_each_cell_ran_with_its_own(swept: Path) -> None:
 
 
 def test_the_report_names_what_varies(swept: Path) -> None:
-    """Knob and policy stand in the page."""
+    """The page has the knob with its value, and the policy."""
     page = (swept / "report.html").read_text()
 
     assert "shards 4" in page
@@ -77,7 +77,7 @@ def test_the_report_names_what_varies(swept: Path) -> None:
 
 @pytest.mark.parametrize("processes", ["0", "2"])
 def test_a_scenario_of_one_s_own(processes: str, tmp_path: Path) -> None:
-    """A file anywhere, not registered anywhere, with a knob of its own, in one process or several."""
+    """A file outside the project runs, with a knob of its own, in one process or several."""
     (tmp_path / "mine.py").write_text(MINE)
     words = ["--step", "5", "--skew", "uniform", *QUICK, "--processes", processes]
 
@@ -91,7 +91,7 @@ def test_a_scenario_of_one_s_own(processes: str, tmp_path: Path) -> None:
 
 
 def test_a_locustfile_has_the_knobs_as_options(tmp_path: Path) -> None:
-    """One value each, as run.json says."""
+    """Each takes one value, which run.json then has."""
     words = [
         "--headless",
         "-H",
@@ -116,7 +116,7 @@ def test_a_locustfile_has_the_knobs_as_options(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["--shrads", "4"], "did you mean --shards"),
         (["--shards"], "--shards: give it a value"),
@@ -129,18 +129,18 @@ def test_a_locustfile_has_the_knobs_as_options(tmp_path: Path) -> None:
         (["--retry", "none,none"], "none"),
     ],
 )
-def test_sweep_refuses(words: list[str], told: str, tmp_path: Path) -> None:
-    """One line that names what to change, before anything starts."""
+def test_sweep_refuses(words: list[str], message: str, tmp_path: Path) -> None:
+    """It prints one line that names what to change, before anything starts."""
     done = run("hotrow", "sweep", "counter", *words, "--out", str(tmp_path / "results"))
 
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
-    assert told in done.stderr
+    assert message in done.stderr
     assert not list(tmp_path.glob("results/*"))
 
 
 def test_a_knob_before_the_scenario_is_refused(tmp_path: Path) -> None:
-    """Click would take the option's name for the scenario."""
+    """Click would mistake the option's name for the scenario."""
     done = run("hotrow", "sweep", "--shards", "4", "counter", "--out", str(tmp_path))
 
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)

@@ -1,4 +1,4 @@
-"""`hotrow sweep` on several targets: a run on each, and one page that draws them all."""
+"""`hotrow sweep` on several targets: one run on each, and one page with all of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HOSTS = ["-H", "local", "-H", "plain:isolation=read-committed"]
 
 @pytest.fixture(scope="module")
 def swept(hotrow_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory of one hot row on the stand-in and on row locks."""
+    """The directory of a sweep on one hot row, on the stand-in and on plain PostgreSQL with row locks."""
     assert hotrow_home
     out = tmp_path_factory.mktemp("swept")
     done = run("hotrow", "sweep", "counter", *HOSTS, *CELL, "--out", str(out))
@@ -30,15 +30,15 @@ def swept(hotrow_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_each_target_has_a_run_of_its_own(swept: Path) -> None:
-    """Which can be analysed by itself, and says what was typed."""
+    """Each run can be analysed by itself, and has the whole command line."""
     runs = [json.loads(path.read_text()) for path in sorted(swept.glob("*/run.json"))]
 
-    assert [each["target"]["kind"] for each in runs] == ["local", "postgresql"]
-    assert all(each["command"].startswith("hotrow sweep counter -H local -H plain") for each in runs)
+    assert [meta["target"]["kind"] for meta in runs] == ["local", "postgresql"]
+    assert all(meta["command"].startswith("hotrow sweep counter -H local -H plain") for meta in runs)
 
 
 def test_conflicts_here_and_waiting_there(swept: Path) -> None:
-    """On the stand-in three of four attempts lose at COMMIT; with row locks none does, and each waits."""
+    """On the stand-in 75% of attempts conflict at COMMIT. With row locks none does, but attempts wait."""
     local, plain = summary_of(swept)["cells"]
 
     assert local["conflict_rate"]["value"] > 0.65
@@ -47,7 +47,7 @@ def test_conflicts_here_and_waiting_there(swept: Path) -> None:
 
 
 def test_one_page_draws_both(swept: Path) -> None:
-    """With the names of both, and the time of an attempt, where waiting shows."""
+    """It says how often attempts conflicted and how they waited, and has a chart of attempt times."""
     page = (swept / "report.html").read_text()
 
     assert "of attempts conflicted, attempts took" in page
@@ -56,7 +56,7 @@ def test_one_page_draws_both(swept: Path) -> None:
 
 
 def test_runs_can_be_drawn_together_again(swept: Path, tmp_path: Path) -> None:
-    """`hotrow report` of both makes the same page elsewhere."""
+    """`hotrow report` on both runs gives the same summary in another folder."""
     runs = sorted(str(path.parent) for path in swept.glob("*/run.json"))
 
     done = run("hotrow", "report", *runs, "--out", str(tmp_path / "both"))
@@ -65,8 +65,8 @@ def test_runs_can_be_drawn_together_again(swept: Path, tmp_path: Path) -> None:
     assert summary_of(tmp_path / "both") == summary_of(swept)
 
 
-def test_what_one_target_refuses_is_said(tmp_path: Path) -> None:
-    """The worst exit code is that of all; the other target's run stays."""
+def test_a_target_that_fails_is_named(tmp_path: Path) -> None:
+    """The exit code is the worst of all runs. The run on the other target is kept."""
     hosts = ["-H", "local", "-H", "postgresql://127.0.0.1:1/postgres"]
 
     done = run("hotrow", "sweep", "counter", *hosts, *CELL, "--out", str(tmp_path))
