@@ -1,4 +1,4 @@
-"""The sentence on what held goodput back: which limit, on which line, and by how much."""
+"""The sentence on the limit of goodput: which limit, for which line, and its share."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ APART = (
 )
 
 
-def told(*limits: dict[str, Any] | None) -> list[str]:
-    """The sentences of a run with a line a policy, each with such a limit at 8 users."""
+def sentences(*limits: dict[str, Any] | None) -> list[str]:
+    """The sentences of a run with one line per policy, each with this limit at 8 users."""
     retries = ("none", "immediate:max=10", "fixed:base=10ms,max=10")[: len(limits)]
     summary = sample_summary(skews=("hot",), users=(2, 8, 16), retries=retries)
     for retry, limit in zip(retries, limits, strict=True):
@@ -31,19 +31,19 @@ def told(*limits: dict[str, Any] | None) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("limits", "said"),
+    ("limits", "named"),
     [
         ([ROW], "the hottest row (taken 97.8 % of the time)"),
         ([ROW, ROW], "the hottest row on every line (taken 97.8 % of the time)"),
         ([ROW, BACKOFF, BACKOFF], APART),
     ],
 )
-def test_each_limit_is_named_with_its_lines(limits: list[dict[str, Any]], said: str) -> None:
-    """One limit for all is said once; several each with its lines."""
-    assert told(*limits) == [f"On one hot row at 16 users, goodput was held back by {said}."]
+def test_each_limit_is_named_with_its_lines(limits: list[dict[str, Any]], named: str) -> None:
+    """A common limit is named once; different limits come with their lines."""
+    assert sentences(*limits) == [f"On one hot row at 16 users, goodput was held back by {named}."]
 
 
 @pytest.mark.parametrize("limits", [[None], [NOTHING]])
-def test_what_is_not_known_is_not_said(limits: list[dict[str, Any] | None]) -> None:
-    """Older runs have no limit, nor has a cell without attempts."""
-    assert told(*limits) == []
+def test_an_unknown_limit_is_not_mentioned(limits: list[dict[str, Any] | None]) -> None:
+    """Older runs have no limit, and neither has a cell without attempts."""
+    assert sentences(*limits) == []

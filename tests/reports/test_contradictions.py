@@ -1,4 +1,4 @@
-"""No two sentences about one run contradict each other: over many runs, made by chance from a seed."""
+"""No two sentences about one run contradict each other, over many random runs with known seeds."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ RUNS = 400
 LIMITS = ("hottest_row", "backoff", "conflicts", "errors", "rejected", "latency", "between")
 
 
-def run_by_chance(seed: int) -> dict[str, Any]:
-    """A run of any shape with any limits, goodputs, rejections, give-ups, gates and lost answers."""
+def random_run(seed: int) -> dict[str, Any]:
+    """A random run: its shape, limits, goodputs, rejections, give-ups, gates and lost answers."""
     rng = np.random.default_rng(seed)
     retries = (RETRY, "none", "immediate:max=10")[: rng.integers(1, 4)]
     skews = (("hot",), ("uniform", "hot"), ("uniform", "zipf:0.8", "hot"))[rng.integers(3)]
@@ -63,27 +63,27 @@ def _change(cell: dict[str, Any], rng: np.random.Generator) -> None:
 
 
 def contradictions(summary: dict[str, Any]) -> list[str]:
-    """What its sentences say against each other, in words."""
-    told = [headline(summary), *further_sentences(summary), *details(summary)]
-    text = " ".join(told)
+    """The names of the contradictions between a run's sentences."""
+    sentences = [headline(summary), *further_sentences(summary), *details(summary)]
+    text = " ".join(sentences)
     return [
-        *_growing_and_full(told),
+        *_growing_and_full(sentences),
         *_think_time(summary, text),
-        *_given_up(told),
+        *_given_up(sentences),
         *_unknown(text),
         *_valid_alone(summary),
-        *_quoted(summary, told),
+        *_quoted(summary, sentences),
         *_shares(text),
     ]
 
 
-def _growing_and_full(told: list[str]) -> list[str]:
-    """A line that still grows at a level is not held back by a row that is always taken at that level."""
+def _growing_and_full(sentences: list[str]) -> list[str]:
+    """A line that still grows at a level cannot be limited by a row that is always taken there."""
     held_back = re.compile(r"On (.+?) at [\d,]+ users?, goodput was held back by .*hottest row \(")
-    skews = [match[1] for sentence in told if (match := held_back.match(sentence))]
+    skews = [match[1] for sentence in sentences if (match := held_back.match(sentence))]
     return [
         sentence
-        for sentence in told
+        for sentence in sentences
         if "still growing" in sentence
         and any(sentence.startswith(f"On {skew}, ") or f"On {skew} (" in sentence for skew in skews)
     ]
@@ -93,16 +93,18 @@ def _think_time(summary: dict[str, Any], text: str) -> list[str]:
     return ["think time"] if "think time" in text and not summary["run"]["think_s"] else []
 
 
-def _given_up(told: list[str]) -> list[str]:
-    """What `Up to x` says is no less than what another sentence says of the lines that it is about."""
+def _given_up(sentences: list[str]) -> list[str]:
+    """`Up to x` is at least as large as the shares in the other sentence on give-ups."""
     most = [
-        float(found[1]) for one in told if (found := re.match(r"Up to ([\d.]+) % of transactions gave", one))
+        float(match[1])
+        for sentence in sentences
+        if (match := re.match(r"Up to ([\d.]+) % of transactions gave", sentence))
     ]
     others = [
-        float(each)
-        for one in told
-        for part in re.findall(r"transactions given up ([^.]*(?:\.\d[^.]*)*)", one)
-        for each in re.findall(r"([\d.]+) %", part)
+        float(share)
+        for sentence in sentences
+        for part in re.findall(r"transactions given up ([^.]*(?:\.\d[^.]*)*)", sentence)
+        for share in re.findall(r"([\d.]+) %", part)
     ]
     return ["given up"] if most and others and max(others) > most[0] + 0.06 else []
 
@@ -127,8 +129,8 @@ def _valid_alone(summary: dict[str, Any]) -> list[str]:
     )
 
 
-def _quoted(summary: dict[str, Any], told: list[str]) -> list[str]:
-    """A level of which no cell compares is named by no sentence that compares."""
+def _quoted(summary: dict[str, Any], sentences: list[str]) -> list[str]:
+    """Sentences that compare name only levels with comparable cells."""
     fine = {
         cell["users"]
         for cell in summary["cells"]
@@ -136,15 +138,15 @@ def _quoted(summary: dict[str, Any], told: list[str]) -> list[str]:
     }
     named = {
         int(users)
-        for one in told
-        if one.startswith(("On ", "Conflict rate", "Commits", "The closed", "Up to", "With retries"))
-        for users in re.findall(r"(\d+) users?\b", one)
+        for sentence in sentences
+        if sentence.startswith(("On ", "Conflict rate", "Commits", "The closed", "Up to", "With retries"))
+        for users in re.findall(r"(\d+) users?\b", sentence)
     }
     return ["quoted"] if not named <= fine else []
 
 
 def _shares(text: str) -> list[str]:
-    """No share of the time is more than all of it; a range is never written from the most to the least."""
+    """No share of the time is above 100 %, and a range goes from low to high."""
     over = [
         share for share in re.findall(r"([\d.,]+) % of the (?:time|users' time)", text) if float(share) > 100
     ]
@@ -154,19 +156,19 @@ def _shares(text: str) -> list[str]:
 
 @pytest.mark.parametrize("first", range(0, RUNS, 100))
 def test_no_two_sentences_contradict_each_other(first: int) -> None:
-    """Each run's sentences agree; the seed of one that does not is in the failure."""
-    found = {
-        seed: told for seed in range(first, first + 100) if (told := contradictions(run_by_chance(seed)))
+    """A failure has the seed of each run that contradicts itself."""
+    contradicting = {
+        seed: names for seed in range(first, first + 100) if (names := contradictions(random_run(seed)))
     }
 
-    assert found == {}
+    assert contradicting == {}
 
 
 def test_the_runs_are_of_many_sorts() -> None:
-    """What is looked for does occur, so that the test above can fail."""
+    """Each sentence occurs in some run, so the test above can fail."""
     text = "\n".join(
         " ".join([headline(run), *further_sentences(run), ending(run)])
-        for run in map(run_by_chance, range(RUNS))
+        for run in map(random_run, range(RUNS))
     )
 
     for words in (
@@ -188,13 +190,13 @@ def test_the_runs_are_of_many_sorts() -> None:
 
 
 def test_a_contradiction_is_found() -> None:
-    """Sentences that do not agree are told of: the test is no empty one."""
-    told = [
+    """The checks recognise sentences that contradict each other."""
+    sentences = [
         "On one hot row, goodput was still growing at 16 users (10/s).",
         "On one hot row at 16 users, goodput was held back by the hottest row (taken 98 % of the time).",
     ]
 
-    assert _growing_and_full(told)
+    assert _growing_and_full(sentences)
     assert _given_up(
         ["Up to 3.0 % of transactions gave up (at x).", "On x, transactions given up 1.0 % (a) to 5.0 % (b)."]
     )

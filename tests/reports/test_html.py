@@ -1,4 +1,4 @@
-"""The page: complete, self-contained, and safe whatever a name holds."""
+"""The page is complete and self-contained, and names in it are harmless."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ VOID = {"meta", "path", "circle", "rect", "br", "img", "link", "input"}
 
 
 class Page(HTMLParser):
-    """What a test wants to know of a page: its elements, the texts of each kind, and what is open."""
+    """A parsed page: its elements, the texts by element, and the open elements."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -41,17 +41,17 @@ class Page(HTMLParser):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        """Close it; only the innermost one may close."""
+        """Close the innermost element, which must be this one."""
         if tag not in VOID:
             assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        """Note a text by the element that holds it."""
+        """Note a text under its element."""
         if data.strip():
             self.texts.setdefault(self.open[-1] if self.open else "", []).append(data.strip())
 
     def count(self, tag: str, **wanted: str) -> int:
-        """How many such elements there are."""
+        """The number of elements with this tag and these attributes."""
         return sum(name == tag and wanted.items() <= attrs.items() for name, attrs in self.elements)
 
 
@@ -68,7 +68,7 @@ def sample() -> str:
 
 @pytest.fixture(scope="module")
 def parsed(sample: str) -> Page:
-    """The same, parsed."""
+    """The page of the sample, parsed."""
     return Page(sample)
 
 
@@ -78,12 +78,12 @@ def test_every_element_is_closed(parsed: Page) -> None:
 
 
 def test_the_finding_is_the_heading(parsed: Page) -> None:
-    """Words first: what happened on the hottest line."""
+    """The heading is the sentence on the hottest line."""
     assert parsed.texts["h1"][0].startswith("On one hot row, 91")
 
 
 def test_every_cell_is_a_row_with_its_figures(parsed: Page) -> None:
-    """Values, intervals and the three-valued verdict stand in the table."""
+    """The table has values, intervals and the three-valued verdict."""
     summary = sample_summary(invalid=True)
 
     assert parsed.count("tr") == 1 + len(summary["cells"])
@@ -97,23 +97,23 @@ def test_every_cell_is_a_row_with_its_figures(parsed: Page) -> None:
 
 
 def test_an_absent_value_sorts_as_absent(sample: str) -> None:
-    """Its sort key is empty, which the script keeps last."""
+    """Its sort key is empty, and the script puts such rows last."""
     assert f'data-value="">{words.ABSENT}</td>' in sample
 
 
 def test_every_chart_is_there_with_its_words(parsed: Page) -> None:
-    """Five figures; each plot tells what it shows to those who do not see it."""
+    """Every plot has a description for readers who do not see it."""
     shown = charts(sample_summary(invalid=True))
 
     ids = [attrs["id"] for tag, attrs in parsed.elements if tag == "figure"]
-    told = [attrs["aria-label"] for tag, attrs in parsed.elements if attrs.get("role") == "img"]
+    labels = [attrs["aria-label"] for tag, attrs in parsed.elements if attrs.get("role") == "img"]
 
     assert ids == [chart.name for chart in shown]
-    assert told == [chart.alt for chart in shown]
+    assert labels == [chart.alt for chart in shown]
 
 
 def test_nothing_is_fetched(parsed: Page) -> None:
-    """No address stands in any attribute, and the page forbids its own scripts to load anything."""
+    """No attribute has an address, and the page's policy forbids loading."""
     fetching = [
         attrs for _, attrs in parsed.elements if {"src", "href", "srcset", "action", "data"} & set(attrs)
     ]
@@ -128,7 +128,7 @@ def test_nothing_is_fetched(parsed: Page) -> None:
 
 
 def test_plotly_is_inline_once_and_cannot_end_its_script(sample: str) -> None:
-    """The bundle is by far the largest part: twice would be noticed in every mail."""
+    """Plotly is by far the largest part of the page, so it must not be there twice."""
     bundle = get_plotlyjs()
 
     assert sample.count(bundle[:2000]) == 1
@@ -138,7 +138,7 @@ def test_plotly_is_inline_once_and_cannot_end_its_script(sample: str) -> None:
 
 
 def test_figures_are_valid_plotly(parsed: Page) -> None:
-    """With colours for tokens, Plotly's own validation accepts every property."""
+    """Plotly's own validation accepts every property."""
     figures = [json.loads(text) for text in parsed.texts["script"] if text.startswith('{"data"')]
 
     for figure in figures:
@@ -148,7 +148,7 @@ def test_figures_are_valid_plotly(parsed: Page) -> None:
 
 
 def test_hostile_names_are_texts(sample: str) -> None:
-    """A scenario, skew, target or warning cannot bring markup, script or template code into the page."""
+    """No scenario, skew, target or warning can bring markup, scripts or template code into the page."""
     summary = sample_summary(scenario=HOSTILE, users=(1, 8))
     summary["run"]["target"]["label"] = summary["run"]["command"] = HOSTILE
     summary["warnings"] = [{"code": HOSTILE, "message": HOSTILE, "advice": HOSTILE}]
@@ -166,7 +166,7 @@ def test_hostile_names_are_texts(sample: str) -> None:
 
 
 def test_plotly_texts_hold_no_tags() -> None:
-    """Plotly reads its texts as a little HTML, links included: names are escaped for it too."""
+    """Plotly reads some HTML in its texts, such as links, so names are escaped for it too."""
     summary = sample_summary(users=(1, 8))
     for cell in summary["cells"]:
         cell["skew"] = f"<a href='javascript:x'>{cell['skew']}"
@@ -179,7 +179,7 @@ def test_plotly_texts_hold_no_tags() -> None:
 
 
 def test_no_secret_is_on_the_page() -> None:
-    """Passwords in a label, a command or an option are withheld."""
+    """Passwords in a label, a command or an option are left out."""
     summary = sample_summary(users=(1, 8))
     summary["run"]["target"]["label"] = "postgresql://app:hunter2@db.example/x"
     summary["run"]["command"] = "PGPASSWORD=hunter2 hotrow sweep -H 'host=db password=hunter2'"
@@ -189,7 +189,7 @@ def test_no_secret_is_on_the_page() -> None:
 
 
 def test_a_target_with_locks_explains_waiting(sample: str) -> None:
-    """The terms fit the target: no dashed line where there is no closed form."""
+    """The terms fit the target: without a closed form the dashed line is not explained."""
     locks = page(sample_summary(conflicts="locks", users=(1, 8)))
 
     assert "This target waits for row locks: the second writer continues" in locks
@@ -198,7 +198,7 @@ def test_a_target_with_locks_explains_waiting(sample: str) -> None:
 
 
 def test_warnings_come_with_advice_and_their_cells(parsed: Page) -> None:
-    """Each kind once, then where it was raised."""
+    """Each kind of warning is listed once, with its cells."""
     assert "Add workers (--processes), or use fewer users." in parsed.texts["p"]
     assert (
         "hot, 32 users: the client was the bottleneck: it used 97% of a core (limit 90%)"
@@ -207,7 +207,7 @@ def test_warnings_come_with_advice_and_their_cells(parsed: Page) -> None:
 
 
 def test_an_empty_run_has_a_page() -> None:
-    """Stopped before the first cell: the page says so and shows how it was run."""
+    """The run was stopped before its first cell. The page says so and has the command."""
     empty = Page(page({**sample_summary(), "cells": [], "warnings": []}))
 
     assert empty.texts["h1"] == ["Nothing was measured."]
@@ -216,7 +216,7 @@ def test_an_empty_run_has_a_page() -> None:
 
 
 def test_reports_are_written_side_by_side(tmp_path: Path) -> None:
-    """The page and the pictures of a run stand in its directory."""
+    """The page and the pictures are in the run's directory."""
     path = write_reports(tmp_path, sample_summary(users=(1, 8), skews=("uniform", "hot")))
 
     assert path == tmp_path / "report.html"
@@ -233,7 +233,7 @@ def test_reports_are_written_side_by_side(tmp_path: Path) -> None:
 
 
 def test_a_summary_of_absent_values_has_a_page_and_pictures(tmp_path: Path) -> None:
-    """No attempt ended and the skew's file is gone: all is shown as absent, and nothing fails."""
+    """Without attempts and without the skew's file all values are absent, and nothing fails."""
     summary = sample_summary(users=(1, 8), skews=("uniform", "hot"))
     nothing = {"value": None, "low": None, "high": None}
     for cell in summary["cells"]:

@@ -1,4 +1,4 @@
-"""Where things stand on a picture."""
+"""The layout of a picture: labels, line breaks, rows and panels."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from reports.charts.layout import Box, columns, grid, rows, spread, wrapped
 
 
 def test_labels_that_do_not_touch_stay_where_they_are() -> None:
-    """Moving a name away from its line needs a reason."""
+    """A label is moved away from its line only if necessary."""
     assert spread([0.5, 3.0, 1.6], [1.0, 1.0, 1.0], (0.0, 4.0)) == pytest.approx([0.5, 3.0, 1.6])
 
 
 def test_labels_that_touch_are_centred_on_their_mean() -> None:
-    """Two names of one place stand above and below it."""
+    """Two labels for one position are above and below it."""
     assert spread([2.0, 2.0], [1.0, 1.0], (0.0, 4.0)) == pytest.approx([1.5, 2.5])
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_labels_never_overlap_leave_their_order_or_the_bounds(seed: int) -> None:
-    """Whatever the places and sizes, as long as there is room."""
+    """This holds for all positions and sizes if there is room."""
     rng = np.random.default_rng(seed)
     places, sizes = list(rng.uniform(-1, 11, 8)), list(rng.uniform(0.2, 1.2, 8))
 
@@ -48,12 +48,12 @@ def test_lines_break_after_spaces_and_commas_but_not_within_a_number() -> None:
 
 
 def test_a_word_longer_than_a_line_breaks_at_its_hyphen() -> None:
-    """Or stays whole where it has none."""
+    """Without a hyphen it stays whole."""
     assert wrapped("aws-connector", 8) == ["aws-", "connector"]
 
 
-def test_entries_are_dealt_into_rows_that_fit() -> None:
-    """In their order; one that is too wide stands alone."""
+def test_entries_are_put_into_rows_that_fit() -> None:
+    """The order stays; an entry that is too wide has its own row."""
     assert rows([3, 3, 3, 9, 1], 7) == [[0, 1], [2], [3], [4]]
     assert rows([], 7) == []
 
@@ -64,7 +64,7 @@ def test_panels_stand_four_abreast_at_most_in_even_rows() -> None:
 
 
 def test_a_grid_fills_its_area_from_the_upper_left() -> None:
-    """Boxes are equal, apart by the gaps, and end at the area's edges."""
+    """Boxes have equal sizes and gaps, and end at the edges of the area."""
     boxes = grid(Box(1, 1, 10, 5), 6, gap_x=0.5, gap_y=1)
 
     assert boxes[0] == Box(1, 4, 3, 2)

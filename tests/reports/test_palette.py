@@ -1,4 +1,4 @@
-"""The palette: told apart by all eyes, and visible on its ground."""
+"""The palette: readers with any colour vision can tell the colours apart and see them on the background."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EYES = {
         [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.3039]]
     ),
 }
-"""What dichromats see of linear RGB: Machado, Oliveira and Fernandes 2009, severity 1."""
+"""Linear RGB as dichromats see it: Machado, Oliveira and Fernandes 2009, severity 1."""
 
 Vector = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -54,7 +54,7 @@ def contrast(first: str, second: str) -> float:
 @pytest.mark.parametrize("colours", [palette.LIGHT, palette.DARK])
 @pytest.mark.parametrize("lines", range(2, 9))
 def test_colours_differ_for_all_eyes(lines: int, colours: tuple[str, ...], eyes: str) -> None:
-    """Far apart for the usual four lines, well above a just noticeable difference (2.3) for eight."""
+    """The usual four lines are far apart, and eight are well above a just noticeable difference (2.3)."""
     chosen = [colours[palette.hue(Tint(index, lines))] for index in range(lines)]
 
     seen = [lab(EYES[eyes] @ linear(colour)) for colour in chosen]
@@ -75,7 +75,7 @@ def test_text_on_pictures_is_legible() -> None:
 
 
 def test_lines_beyond_the_palette_share_a_colour_but_not_the_marker() -> None:
-    """The ninth line has the first one's colour and another shape."""
+    """The ninth line has the first line's colour and another marker."""
     first, ninth = Tint(0, 12), Tint(8, 12)
 
     assert palette.hue(first) == palette.hue(ninth)

@@ -1,4 +1,4 @@
-"""Charts by kind of transaction, and those of give-ups and fairness."""
+"""Charts by kind of transaction, and the charts of give-ups and fairness."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ KINDS = ("order", "transfer")
 
 def chart(name: str, **settings: Any) -> Chart:
     """One chart of a sample summary."""
-    return next(each for each in charts(sample_summary(**settings)) if each.name == name)
+    return next(chart for chart in charts(sample_summary(**settings)) if chart.name == name)
 
 
 def test_kinds_have_three_charts_behind_those_that_they_split() -> None:
-    """Conflict rate, goodput and latency by kind."""
-    names = [each.name for each in charts(sample_summary(kinds=KINDS))]
+    """Conflict rate, goodput and latency have a chart by kind."""
+    names = [chart.name for chart in charts(sample_summary(kinds=KINDS))]
 
     assert [name for name in names if "kind" in name] == [
         "conflict-rate-by-kind",
@@ -28,11 +28,11 @@ def test_kinds_have_three_charts_behind_those_that_they_split() -> None:
     assert names.index("goodput-by-kind") == names.index("goodput") + 1
 
 
-def test_a_line_a_kind_with_the_kind_s_own_figures() -> None:
-    """Level by level; nothing is predicted of a kind."""
+def test_a_line_per_kind_with_the_kind_s_own_figures() -> None:
+    """The figures are those of the summary, level by level; nothing is predicted for a kind."""
     summary = sample_summary(kinds=KINDS, skews=("hot",))
 
-    every = {each.name: each for each in charts(summary)}
+    every = {chart.name: chart for chart in charts(summary)}
     drawn = every["goodput-by-kind"]
     order, transfer = every["conflict-rate-by-kind"].panels[0].lines
 
@@ -44,40 +44,40 @@ def test_a_line_a_kind_with_the_kind_s_own_figures() -> None:
     assert drawn.panels[0].bands == ()
 
 
-def test_the_hot_line_is_told_kind_by_kind() -> None:
-    """In one sentence; without kinds there is none."""
-    told = [
-        each
-        for each in further_sentences(sample_summary(kinds=KINDS))
-        if each.startswith("Conflict rate by kind")
+def test_a_sentence_has_the_hot_line_by_kind() -> None:
+    """One sentence has all kinds; without kinds there is no such sentence."""
+    sentences = [
+        sentence
+        for sentence in further_sentences(sample_summary(kinds=KINDS))
+        if sentence.startswith("Conflict rate by kind")
     ]
 
-    assert len(told) == 1
-    assert "order 77." in told[0]
-    assert not any("by kind" in each for each in further_sentences(sample_summary()))
+    assert len(sentences) == 1
+    assert "order 77." in sentences[0]
+    assert not any("by kind" in sentence for sentence in further_sentences(sample_summary()))
 
 
 def test_give_ups_have_their_interval() -> None:
-    """Value and ends are the summary's."""
+    """The value and the ends come from the summary."""
     summary = sample_summary(full=True, skews=("hot",))
 
-    line = next(each for each in charts(summary) if each.name == "give-up-rate").panels[0].lines[0]
+    line = next(chart for chart in charts(summary) if chart.name == "give-up-rate").panels[0].lines[0]
 
     assert line.y == tuple(cell["give_up_rate"]["value"] for cell in summary["cells"])
     assert line.high == tuple(cell["give_up_rate"]["high"] for cell in summary["cells"])
 
 
 def test_a_policy_without_an_end_that_never_gave_up_has_no_such_chart() -> None:
-    """Nothing could be given up."""
+    """No transaction can give up under this policy."""
     summary = sample_summary(full=True, skews=("hot",), retries=("immediate:max=unlimited",))
     for cell in summary["cells"]:
         cell["transactions"]["gave_up"] = 0
 
-    assert "give-up-rate" not in [each.name for each in charts(summary)]
+    assert "give-up-rate" not in [chart.name for chart in charts(summary)]
 
 
 def test_fairness_runs_from_0_to_1_and_tells_who_was_ahead() -> None:
-    """One user has no value: among one there is no fairness."""
+    """With one user fairness is absent."""
     drawn = chart("fairness", full=True, skews=("hot",))
 
     line = drawn.panels[0].lines[0]
@@ -89,14 +89,14 @@ def test_fairness_runs_from_0_to_1_and_tells_who_was_ahead() -> None:
     assert "1/n if one of n users" in drawn.subtitle
 
 
-def test_uneven_commits_are_told_where_they_are_far_apart() -> None:
-    """Above three times the median user; only of usable cells."""
+def test_a_sentence_names_uneven_commits() -> None:
+    """The sentence needs three times the median user's commits, in a usable cell."""
     hot = further_sentences(sample_summary(full=True, skews=("hot",)))
     uniform = further_sentences(sample_summary(full=True, skews=("uniform",)))
 
     assert [
-        each
-        for each in hot
-        if "spread unevenly over the users: at hot, 16 users, one user committed 4." in each
+        sentence
+        for sentence in hot
+        if "spread unevenly over the users: at hot, 16 users, one user committed 4." in sentence
     ]
-    assert not any("unevenly" in each for each in uniform)
+    assert not any("unevenly" in sentence for sentence in uniform)

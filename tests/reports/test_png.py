@@ -1,4 +1,4 @@
-"""PNG files: what is drawn, and that it is a picture of the right size with nothing cut off."""
+"""PNG files: their content and size, with nothing cut off or overlapping."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def points(axes: Axes) -> list[PathCollection]:
 
 
 def colour(rgba: Any) -> str:
-    """The colour of a marker, as the palette writes it."""
+    """The colour of a marker, in the palette's notation."""
     return to_hex(rgba[0]).upper()
 
 
@@ -71,27 +71,27 @@ def pixels(drawn: Figure) -> Pixels:
 
 
 def texts_of(drawn: Figure) -> list[Text]:
-    """Every text that is seen on a figure."""
+    """Every visible text of a figure."""
     key = [text for legend in drawn.legends for text in legend.get_texts()]
     return [*drawn.texts, *key, *(text for axes in drawn.axes for text in texts_on(axes))]
 
 
 def texts_on(axes: Axes) -> list[Text]:
-    """Every text that is seen on a pair of axes."""
+    """Every visible text on a pair of axes."""
     ticks = axes.get_yticklabels() if axes.yaxis.get_tick_params()["labelleft"] else []
     titles = [child for child in axes.get_children() if isinstance(child, Text)]
     return [*titles, *axes.get_xticklabels(), *ticks]
 
 
 def touching(one: Bbox, other: Bbox) -> bool:
-    """Whether two boxes overlap by more than the two pixels of leading that a text's box has."""
+    """Whether two boxes overlap by more than the two pixels of leading in a text's box."""
     beside = one.x1 <= other.x0 or other.x1 <= one.x0
     above = one.y1 - 2 <= other.y0 or other.y1 - 2 <= one.y0
     return not beside and not above
 
 
-def test_a_file_a_chart_and_an_overview(tmp_path: Path) -> None:
-    """Files are PNGs, named after their charts, of the size that the layout gave them."""
+def test_a_file_per_chart_and_an_overview(tmp_path: Path) -> None:
+    """The files are PNGs, named after their charts, with the size from the layout."""
     drawn = charts(sample_summary())
 
     files = png.draw(drawn, tmp_path)
@@ -107,13 +107,13 @@ def test_a_file_a_chart_and_an_overview(tmp_path: Path) -> None:
 
 
 def test_no_chart_no_file(tmp_path: Path) -> None:
-    """An empty run leaves no empty picture."""
+    """An empty run has no pictures."""
     assert png.draw([], tmp_path) == []
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unusable_point_is_drawn_hollow() -> None:
-    """Paper inside and the line's colour around, for that point only."""
+    """Only that point has the paper's colour inside and the line's colour around it."""
     axes = png.figure(named("conflict-rate")).axes[0]
 
     hollow = [
@@ -127,7 +127,7 @@ def test_an_unusable_point_is_drawn_hollow() -> None:
 
 
 def test_the_closed_form_is_dashed_in_the_colour_of_its_line() -> None:
-    """Measured and predicted are told apart by stroke and held together by colour."""
+    """Measured and predicted values differ in the stroke and share the colour."""
     axes = png.figure(named("conflict-rate")).axes[0]
 
     dashed = [line for line in axes.lines if line.get_linestyle() == "--"]
@@ -136,14 +136,14 @@ def test_the_closed_form_is_dashed_in_the_colour_of_its_line() -> None:
 
 
 def test_an_absent_value_leaves_a_gap() -> None:
-    """What is null is not a number on the picture either."""
+    """A value that is null is not drawn as a number."""
     axes = png.figure(named("latency")).axes[0]
 
     assert np.isnan(np.asarray(axes.lines[1].get_ydata())[0])
 
 
 def test_concurrency_is_spaced_by_factors_and_latency_too() -> None:
-    """Equal distances for equal factors."""
+    """Equal factors have equal distances."""
     axes = png.figure(named("latency")).axes[0]
 
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
@@ -151,14 +151,14 @@ def test_concurrency_is_spaced_by_factors_and_latency_too() -> None:
 
 
 def test_panels_of_goodput_share_their_scale() -> None:
-    """Heights compare across panels."""
+    """Heights can be compared across panels."""
     limits = {axes.get_ylim() for axes in png.figure(named("goodput")).axes}
 
     assert len(limits) == 1
 
 
 def test_a_panel_without_a_value_says_so() -> None:
-    """An empty frame would look like zero."""
+    """An empty frame would look like 0."""
     axes = png.figure(named("wasted-share", users=(8,), skews=("uniform",))).axes[0]
 
     assert "no value" in [text.get_text() for text in axes.texts]
@@ -173,7 +173,7 @@ def pictures(request: pytest.FixtureRequest) -> list[tuple[Figure, Pixels]]:
 
 
 def test_nothing_runs_off_the_picture(pictures: list[tuple[Figure, Pixels]]) -> None:
-    """The outermost pixels of every picture are paper: no text and no mark is cut off."""
+    """The outermost pixels of every picture are empty, so no text and no mark is cut off."""
     assert pictures
     for _, image in pictures:
         edges = (image[:4], image[-4:], image[:, :4], image[:, -4:])
@@ -181,7 +181,7 @@ def test_nothing_runs_off_the_picture(pictures: list[tuple[Figure, Pixels]]) -> 
 
 
 def test_texts_do_not_overlap(pictures: list[tuple[Figure, Pixels]]) -> None:
-    """Titles, ticks, names, key and notes keep clear of each other."""
+    """Titles, ticks, names, key and notes do not touch."""
     assert pictures
     for figure, _ in pictures:
         boxes = [text.get_window_extent() for text in texts_of(figure) if text.get_text().strip()]
@@ -191,7 +191,7 @@ def test_texts_do_not_overlap(pictures: list[tuple[Figure, Pixels]]) -> None:
 
 
 def test_a_dollar_in_a_name_is_a_dollar() -> None:
-    """Names are texts, not formulas."""
+    """Names are not read as formulas."""
     summary = sample_summary(users=(1, 8))
     for cell in summary["cells"]:
         cell["scenario"] = "pay $x^2$"

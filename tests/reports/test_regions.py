@@ -1,4 +1,4 @@
-"""Runs of several regions: in charts and in words."""
+"""Runs of several regions in charts and sentences."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ EAST = ("us-east-1", "us-east-2")
 
 
 def regional(name: str, **settings: Any) -> Chart:
-    """One chart of a sample of two regions."""
-    return next(each for each in charts(sample_summary(regions=EAST, **settings)) if each.name == name)
+    """One chart of a sample with two regions."""
+    return next(chart for chart in charts(sample_summary(regions=EAST, **settings)) if chart.name == name)
 
 
 def test_two_more_charts_stand_behind_those_that_they_split() -> None:
-    """Only where there are several regions; the others stay as they were."""
+    """Only runs with several regions have them; the other charts stay the same."""
     one, two = charts(sample_summary()), charts(sample_summary(regions=EAST))
-    names = [each.name for each in two]
+    names = [chart.name for chart in two]
 
     for split in ("conflict-rate", "latency"):
         assert names[names.index(split) + 1] == f"{split}-by-region"
-    assert [name for name in names if "by-region" not in name] == [each.name for each in one]
+    assert [name for name in names if "by-region" not in name] == [chart.name for chart in one]
     assert len(two) == len(one) + 2
-    assert [each.panels for each in two if "by-region" not in each.name] == [each.panels for each in one]
+    assert [chart.panels for chart in two if "by-region" not in chart.name] == [chart.panels for chart in one]
 
 
-def test_a_panel_a_line_and_in_it_a_line_a_region() -> None:
-    """Values and intervals are those of the summary's regions, level by level; nothing is predicted."""
+def test_a_panel_per_line_with_a_line_per_region() -> None:
+    """Values and intervals are those of the regions, level by level; nothing is predicted."""
     summary = sample_summary(regions=EAST)
     hot = [cell["regions"] for cell in summary["cells"] if cell["skew"] == "hot"]
 
@@ -42,13 +42,13 @@ def test_a_panel_a_line_and_in_it_a_line_a_region() -> None:
     assert (near.label, far.label, near.x) == (*EAST, USERS)
     assert far.y == tuple(regions[1]["conflict_rate"]["value"] for regions in hot)
     assert far.low == tuple(regions[1]["conflict_rate"]["low"] for regions in hot)
-    assert far.y[0] is None  # one user: nobody was there
+    assert far.y[0] is None  # the only user was in the other region
     assert not any(line.predicted_x for panel in chart.panels for line in panel.lines)
     assert {panel.lines[1].tint for panel in chart.panels} == {far.tint} != {near.tint}
 
 
 def test_latency_by_region_has_both_quantiles() -> None:
-    """p50 solid and p99 dotted, each region's own; the axis reaches the slowest."""
+    """p50 is solid and p99 dotted, for each region; the axis includes the slowest."""
     chart = regional("latency-by-region")
 
     strokes = {(line.label, line.meaning, line.stroke) for line in chart.panels[0].lines}
@@ -58,24 +58,24 @@ def test_latency_by_region_has_both_quantiles() -> None:
 
 
 def test_a_single_line_needs_no_panel_s_title() -> None:
-    """Its settings stand in the footer; policies that vary have a panel each."""
+    """Its settings are in the footer. If policies vary, each has a panel."""
     (panel,) = regional("conflict-rate-by-region", skews=("hot",)).panels
     policies = regional("conflict-rate-by-region", skews=("hot",), retries=("none", "immediate"))
 
     assert panel.title == ""
-    assert [each.title for each in policies.panels] == ["no retry", "retry immediate"]
-    assert all(len(each.lines) == 2 for each in policies.panels)
+    assert [panel.title for panel in policies.panels] == ["no retry", "retry immediate"]
+    assert all(len(panel.lines) == 2 for panel in policies.panels)
 
 
 def test_at_one_level_the_regions_stand_beside_each_other() -> None:
-    """The axis names them."""
+    """The axis has their names."""
     chart = regional("conflict-rate-by-region", users=(8,))
 
     assert [name for _, name in chart.x.ticks] == list(EAST)
 
 
-def test_a_chart_by_region_says_itself_in_a_sentence() -> None:
-    """Line and region, at the highest level."""
+def test_a_chart_by_region_has_a_sentence_for_readers_who_do_not_see_it() -> None:
+    """The sentence has line and region, at the highest level."""
     alt = regional("conflict-rate-by-region").alt
 
     assert alt.startswith(
@@ -85,7 +85,7 @@ def test_a_chart_by_region_says_itself_in_a_sentence() -> None:
 
 
 def test_two_endpoints_of_one_region_are_told_apart() -> None:
-    """By their number, or one line would hide the other."""
+    """They are numbered, or one line would hide the other."""
     summary = sample_summary(regions=("us-east-1", "us-east-1"), skews=("hot",))
 
     lines = charts(summary)[1].panels[0].lines
@@ -96,7 +96,7 @@ def test_two_endpoints_of_one_region_are_told_apart() -> None:
 
 
 def test_the_page_shows_what_the_pictures_show() -> None:
-    """Both charts, with their key by region, and the regions among the facts."""
+    """The page has both charts, with a key by region, and the facts have the regions."""
     summary = sample_summary(regions=EAST)
     page = html.page(summary, charts(summary))
 
@@ -107,13 +107,13 @@ def test_the_page_shows_what_the_pictures_show() -> None:
     assert "regions" not in dict(facts.facts(sample_summary()))
 
 
-def test_the_hot_line_is_told_region_by_region() -> None:
-    """At its highest usable level; of one place nothing is said."""
-    told = [
+def test_a_sentence_has_the_hot_line_by_region() -> None:
+    """The sentence is about the highest usable level; with one region there is none."""
+    sentences = [
         sentence for sentence in further_sentences(sample_summary(regions=EAST)) if "by region" in sentence
     ]
 
-    assert len(told) == 1
-    assert told[0].startswith("Conflict rate by region, on one hot row at 16 users: us-east-1 77.")
-    assert ", us-east-2 91.0 % (goodput " in told[0]
+    assert len(sentences) == 1
+    assert sentences[0].startswith("Conflict rate by region, on one hot row at 16 users: us-east-1 77.")
+    assert ", us-east-2 91.0 % (goodput " in sentences[0]
     assert not any("by region" in sentence for sentence in further_sentences(sample_summary()))

@@ -1,4 +1,4 @@
-"""Goodput against latency: points, the front of the best, and the users beside the points."""
+"""Goodput against latency: points, the Pareto front, and the numbers of users beside the points."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ FULL_JITTER = "full-jitter:base=10ms,cap=1s,max=10"
 
 
 def scatter(summary: dict[str, Any]) -> Chart:
-    """That chart."""
-    return next(each for each in charts(summary) if each.name == "goodput-latency")
+    """The chart of goodput against latency."""
+    return next(chart for chart in charts(summary) if chart.name == "goodput-latency")
 
 
 def test_a_point_is_one_cell() -> None:
-    """Goodput and p99 of the same cell, the users in their order; an absent p99 makes no point."""
+    """It has the goodput and p99 of one cell, in the order of users; without a p99 there is no point."""
     summary = sample_summary(skews=("hot",), users=(1, 4, 8))
     cells = summary["cells"][1:]  # the first has no p99
 
@@ -34,15 +34,15 @@ def test_a_point_is_one_cell() -> None:
     assert [remark.partition(",")[0] for remark in line.remarks] == ["4 users", "8 users"]
 
 
-def test_the_front_has_what_none_beats() -> None:
-    """Less goodput at more latency is beaten, as is the same goodput at more latency."""
+def test_the_front_has_the_points_that_none_beats() -> None:
+    """A point is beaten by one with more goodput at no more latency."""
     points = [(100.0, 10.0), (90.0, 12.0), (80.0, 5.0), (80.0, 7.0), (120.0, 40.0), (120.0, 40.0)]
 
     assert front(points) == ((80.0, 5.0), (100.0, 10.0), (120.0, 40.0))
 
 
 def test_no_point_of_a_random_front_is_beaten() -> None:
-    """By definition, over all pairs."""
+    """This is the definition, checked over all pairs."""
     rng = np.random.default_rng(3)
     points = [(float(x), float(y)) for x, y in rng.integers(1, 30, (200, 2))]
 
@@ -54,7 +54,7 @@ def test_no_point_of_a_random_front_is_beaten() -> None:
 
 
 def test_only_cells_of_one_skew_are_a_choice() -> None:
-    """Uniform keys do not beat the hot row: nobody can choose between them."""
+    """Uniform keys do not beat the hot row: you cannot choose your workload's skew."""
     summary = sample_summary(skews=("uniform", "hot"), users=(2, 8, 16))
     hot = [cell["latency_ms"]["p99"] for cell in summary["cells"] if cell["skew"] == "hot"]
 
@@ -65,7 +65,7 @@ def test_only_cells_of_one_skew_are_a_choice() -> None:
 
 
 def test_an_unusable_cell_is_not_on_the_front() -> None:
-    """However good it looks: it is not to be quoted."""
+    """Its figures must not be quoted, even the best ones."""
     summary = sample_summary(skews=("hot",), users=(2, 4, 8))
     summary["cells"][-1]["goodput_per_s"]["value"] = 9_999.0
     summary["cells"][-1]["latency_ms"]["p99"] = 0.1
@@ -81,7 +81,7 @@ def test_an_unusable_cell_is_not_on_the_front() -> None:
     ],
 )
 def test_a_p99_that_looks_too_good_is_not_on_the_front(name: str, value: dict[str, Any]) -> None:
-    """Where many gave up, or a few users got nearly all, p99 is that of the lucky; the point says so."""
+    """If many gave up or few users got nearly all, p99 describes the lucky ones; a remark says so."""
     summary = sample_summary(skews=("hot",), users=(2, 4, 8, 16), full=True)
     lucky = summary["cells"][2]
     for cell in summary["cells"]:
@@ -95,11 +95,13 @@ def test_a_p99_that_looks_too_good_is_not_on_the_front(name: str, value: dict[st
     chart = scatter(summary)
     assert 9_999.0 not in {x for points in chart.panels[0].fronts for x, _ in points}
     assert "looks too good" in chart.subtitle
-    assert any("gave up" in told or "Jain's index 0.2" in told for told in chart.panels[0].lines[0].remarks)
+    assert any(
+        "gave up" in remark or "Jain's index 0.2" in remark for remark in chart.panels[0].lines[0].remarks
+    )
 
 
 def test_one_level_makes_points_and_names_them_in_the_key() -> None:
-    """A line a policy with a point each; the axis stays goodput."""
+    """Each policy has a line with one point, and the axis stays goodput."""
     chart = scatter(sample_summary(users=(8,), skews=("hot", "zipf:1.2"), retries=("none", FULL_JITTER)))
 
     assert chart.x.label.startswith("goodput per second")
@@ -111,7 +113,7 @@ def test_one_level_makes_points_and_names_them_in_the_key() -> None:
 
 
 def test_users_beside_points_keep_clear_of_each_other() -> None:
-    """Both ends of a lone line are named; where two lines lie on each other, most texts are left out."""
+    """A single line has numbers at both ends; if two lines coincide, most are left out."""
     (alone,) = scatter(sample_summary(skews=("hot",), users=(2, 4, 8, 16), seed=1)).panels[0].lines
     crowded = scatter(
         sample_summary(skews=("uniform",), users=tuple(range(1, 40)), retries=("none", FULL_JITTER))
@@ -122,10 +124,10 @@ def test_users_beside_points_keep_clear_of_each_other() -> None:
 
 
 def test_points_of_a_scatter_are_joined_faintly() -> None:
-    """The line is but a help to the eye; the points are the figures."""
+    """The line only guides the eye; the points are the figures."""
     chart = scatter(sample_summary(skews=("hot",)))
 
-    (points,) = [each for each in figure(chart, chart.panels[0])["data"] if "hovertemplate" in each]
+    (points,) = [trace for trace in figure(chart, chart.panels[0])["data"] if "hovertemplate" in trace]
 
     assert points["line"]["width"] < 2
     assert points["line"]["color"].endswith("/0.45")

@@ -1,4 +1,4 @@
-"""Sentences: what a run found, judged against a golden file and case by case."""
+"""The sentences about a run, compared with a golden file and case by case."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reports.words.verdict_lines import banners
 from tests.support.sample_summary import sample_summary
 
 GOLDEN = Path(__file__).parent / "golden" / "sentences.txt"
-"""To write it anew after a wanted change: HOTROW_UPDATE_GOLDEN=1 pytest tests/reports/test_sentences.py"""
+"""To update it after an intended change: HOTROW_UPDATE_GOLDEN=1 pytest tests/reports/test_sentences.py"""
 
 RUNS: dict[str, dict[str, Any]] = {
     "four skews": {},
@@ -38,26 +38,28 @@ RUNS: dict[str, dict[str, Any]] = {
 }
 
 
-def told(summary: dict[str, Any]) -> str:
-    """All that is said about a run, a line each."""
-    said = [
+def all_sentences(summary: dict[str, Any]) -> str:
+    """All sentences about a run, one per line."""
+    lines = [
         f"  {banner.severity}: {'; '.join((banner.text, *banner.details))}" for banner in banners(summary)
     ]
     return "\n".join(
-        [headline(summary), *(f"  {sentence}" for sentence in further_sentences(summary)), *said]
+        [headline(summary), *(f"  {sentence}" for sentence in further_sentences(summary)), *lines]
     )
 
 
 def test_sentences_are_those_of_the_golden_file() -> None:
-    """Every change of wording is seen in review."""
-    text = "\n\n".join(f"[{name}]\n{told(sample_summary(**run))}" for name, run in RUNS.items()) + "\n"
+    """So every change of wording is seen in review."""
+    text = (
+        "\n\n".join(f"[{name}]\n{all_sentences(sample_summary(**run))}" for name, run in RUNS.items()) + "\n"
+    )
     if os.environ.get("HOTROW_UPDATE_GOLDEN"):
         GOLDEN.write_text(text, encoding="utf-8")
 
     assert GOLDEN.read_text(encoding="utf-8") == text
 
 
-def test_nothing_measured_is_said() -> None:
+def test_an_empty_run_says_so() -> None:
     """An empty run has a headline and no further sentences."""
     summary = {**sample_summary(), "cells": []}
 
@@ -65,12 +67,12 @@ def test_nothing_measured_is_said() -> None:
 
 
 def test_an_unusable_cell_is_not_quoted() -> None:
-    """The headline stops at the highest usable level."""
+    """The headline ends with the highest usable level."""
     assert "32 users" not in headline(sample_summary(skews=("hot",)))
 
 
 def test_no_usable_cell_means_no_figure() -> None:
-    """A saturated client measures itself: the headline says so instead of a rate."""
+    """A saturated client measures itself, so the headline has no rate and gives this reason."""
     summary = sample_summary(skews=("hot",))
     for cell in summary["cells"]:
         cell["usable"] = False
@@ -92,7 +94,7 @@ def test_no_usable_cell_means_no_figure() -> None:
 def test_growth_stops_at_the_first_level_near_the_best(
     goodputs: tuple[float | None, ...], expected: int
 ) -> None:
-    """Within 5 % of the highest goodput is as good as there."""
+    """A level within 5 % of the highest goodput counts as the highest."""
     summary = sample_summary(skews=("hot",), users=(1, 2, 4))
     for cell, goodput in zip(summary["cells"], goodputs, strict=True):
         cell["goodput_per_s"]["value"] = goodput
@@ -108,8 +110,8 @@ def test_a_single_level_says_nothing_about_growth() -> None:
     assert stopped_growing(series(sample_summary(skews=("hot",), users=(8,))["cells"])[0]) is None
 
 
-def test_an_unknown_outcome_is_counted_neither_way_but_said() -> None:
-    """Nobody knows whether they committed."""
+def test_unknown_outcomes_are_counted_separately() -> None:
+    """It is unknown whether these transactions committed."""
     summary = sample_summary()
     summary["cells"][3]["transactions"]["unknown"] = 2
 
@@ -129,7 +131,7 @@ def test_an_unknown_outcome_is_counted_neither_way_but_said() -> None:
 def test_verdicts_have_three_values_and_the_worst_one_counts(
     verdicts: tuple[bool | None, ...], severity: str
 ) -> None:
-    """What could not be checked is not a pass."""
+    """An undecided check is not a pass."""
     summary = sample_summary(skews=("hot",), users=(1, 2))
     for cell, valid in zip(summary["cells"], verdicts, strict=True):
         cell["verdict"] = {"valid": valid, "checks": []}

@@ -1,4 +1,4 @@
-"""Runs on several targets side by side."""
+"""Runs on several targets in one report."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def of(conflicts: str, **settings: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def both() -> dict[str, Any]:
-    """The stand-in and plain PostgreSQL."""
+    """A run on the stand-in and a run on plain PostgreSQL, merged."""
     return merge([of("commit"), of("locks")])
 
 
-def test_every_chart_has_a_line_a_target(both: dict[str, Any]) -> None:
-    """In the order in which they were given, each with its own figures."""
+def test_every_chart_has_a_line_per_target(both: dict[str, Any]) -> None:
+    """The lines are in the order of the runs, each with its own figures."""
     chart = charts(both)[0]
     local, plain = chart.panels[0].lines
 
@@ -44,17 +44,17 @@ def test_every_chart_has_a_line_a_target(both: dict[str, Any]) -> None:
 
 
 def test_the_headline_says_what_happened_on_each(both: dict[str, Any]) -> None:
-    """Conflicts here, waiting there, at the highest level that is usable on both."""
-    told = headline(both)
+    """One target conflicts and the other waits, at the highest level that is usable on both."""
+    sentence = headline(both)
 
-    assert told.startswith("On one hot row with 8 users: local: 8")
-    assert "of attempts conflicted, attempts took" in told
-    assert "postgresql: 0 % of attempts conflicted, attempts waited: p50" in told
+    assert sentence.startswith("On one hot row with 8 users: local: 8")
+    assert "of attempts conflicted, attempts took" in sentence
+    assert "postgresql: 0 % of attempts conflicted, attempts waited: p50" in sentence
 
 
 def test_waiting_has_a_chart_of_its_own(both: dict[str, Any]) -> None:
-    """p50 and p99 of attempts; a run that only conflicts has none."""
-    chart = next(each for each in charts(both) if each.name == "attempt-time")
+    """It has p50 and p99 of attempts; a run without waiting has no such chart."""
+    chart = next(chart for chart in charts(both) if chart.name == "attempt-time")
 
     assert [(line.label, line.meaning) for line in chart.panels[0].lines] == [
         ("local", "p50"),
@@ -62,26 +62,26 @@ def test_waiting_has_a_chart_of_its_own(both: dict[str, Any]) -> None:
         ("postgresql", "p50"),
         ("postgresql", "p99"),
     ]
-    assert "attempt-time" not in [each.name for each in charts(of("commit"))]
+    assert "attempt-time" not in [chart.name for chart in charts(of("commit"))]
 
 
 def test_words_about_locks_name_the_target_that_has_them(both: dict[str, Any]) -> None:
-    """`This target` would be wrong for the other one."""
+    """`This target` would be wrong for the other target."""
     subtitles = [chart.subtitle for chart in charts(both)]
-    told = [
+    sentences = [
         *subtitles,
         *(meaning for _, meaning in facts.terms(both["run"])),
         *further_sentences(both),
         headline(both),
     ]
 
-    assert not any("This target" in text for text in told)
+    assert not any("This target" in text for text in sentences)
     assert any("postgresql waits for row locks" in text for text in subtitles)
     assert {"dashed line", "row locks"} <= {term for term, _ in facts.terms(both["run"])}
 
 
 def test_facts_that_differ_are_joined(both: dict[str, Any]) -> None:
-    """Each with its target's name; those that are alike stand once."""
+    """Different facts come with the targets' names; equal facts are there once."""
     known = dict(facts.facts(both))
 
     assert known["target"] == "local: local (rtt 2 ms, commit 5 ms); postgresql: postgresql db.example"
@@ -90,12 +90,12 @@ def test_facts_that_differ_are_joined(both: dict[str, Any]) -> None:
 
 
 def test_warnings_of_a_run_name_its_target(both: dict[str, Any]) -> None:
-    """Which of the two runs ended early?"""
+    """Otherwise a reader would not know which run ended early."""
     assert [warning["message"].partition(":")[0] for warning in both["warnings"]] == ["local", "postgresql"]
 
 
-def test_targets_of_one_kind_are_named_by_what_differs() -> None:
-    """The profile, where the rest of the label is the same; a number where all is the same."""
+def test_targets_of_one_kind_are_named_by_their_difference() -> None:
+    """This is the profile if the rest of the label is equal, or a number if all is equal."""
     slow, fast = of("commit"), of("commit")
     fast["run"]["target"]["label"] = "local (rtt 0 ms, commit 5 ms)"
 
@@ -104,8 +104,8 @@ def test_targets_of_one_kind_are_named_by_what_differs() -> None:
     assert again == {"run 1", "run 2"}
 
 
-def test_think_times_that_differ_are_told() -> None:
-    """A fact that is a number in one run is a text in two."""
+def test_think_times_that_differ_are_shown() -> None:
+    """A fact that is a number in one run is a text for two runs."""
     slow, fast = of("commit"), of("locks")
     slow["run"]["think_s"] = 0.5
 
@@ -115,18 +115,18 @@ def test_think_times_that_differ_are_told() -> None:
 
 
 def test_different_scenarios_do_not_merge() -> None:
-    """Their lines would compare nothing."""
+    """Their lines cannot be compared."""
     with pytest.raises(UsageError, match="counter, transfer"):
         merge([of("commit"), of("commit", scenario="transfer")])
 
 
 def test_one_run_stays_as_it_is() -> None:
-    """So that a command needs no special case."""
+    """So a command needs no special case."""
     assert merge([of("commit")]) == of("commit")
 
 
 def test_the_report_and_the_console_show_both(both: dict[str, Any], tmp_path: Path) -> None:
-    """All pictures, the page with a column for the target, and the console's table."""
+    """There are all pictures, and the target has a column on the page and on the console."""
     page = write_reports(tmp_path, both).read_text("utf-8")
     stream = io.StringIO()
     terminal.show(Console(file=stream, width=160), both, tmp_path / "report.html")

@@ -12,14 +12,14 @@ from tests.support.sample_summary import sample_summary
 
 
 def shown(summary: dict[str, object], width: int = 140) -> str:
-    """What a console of that width prints."""
+    """The output on a console of this width."""
     stream = io.StringIO()
     show(Console(file=stream, width=width, color_system=None), summary, Path("results/run/report.html"))
     return stream.getvalue()
 
 
 def test_every_cell_has_a_line_with_its_d_eff_interval_and_verdict() -> None:
-    """The table can be read without the page."""
+    """The table is readable without the page."""
     lines = shown(sample_summary(users=(1, 8), skews=("uniform", "hot")), width=80).splitlines()
 
     assert " ".join(lines[0].split()) == "conflict 95 % retry goodput p50 p99"
@@ -30,8 +30,8 @@ def test_every_cell_has_a_line_with_its_d_eff_interval_and_verdict() -> None:
     assert "unusable" in lines[5]
 
 
-def test_what_holds_goodput_back_stands_where_there_is_room() -> None:
-    """A column of its own; on 80 columns it would cut the others."""
+def test_the_limit_of_goodput_is_shown_if_there_is_room() -> None:
+    """The limit has its own column on wide consoles; on 80 columns it would cut off the others."""
     summary = sample_summary(users=(1, 8), skews=("hot",))
     for cell in summary["cells"]:
         cell["limit"] = {"name": "backoff", "hottest_row_busy": 0.6, "user_time": {"backoff": 0.704}}
@@ -40,8 +40,8 @@ def test_what_holds_goodput_back_stands_where_there_is_room() -> None:
     assert "backoff 70 %" not in shown(summary, width=80)
 
 
-def test_an_invalid_cell_shouts() -> None:
-    """A violated invariant is not to be overlooked, nor is what was not checked taken for a pass."""
+def test_an_invalid_cell_is_conspicuous() -> None:
+    """A reader cannot overlook a violated invariant, or take an undecided check for a pass."""
     lines = shown(sample_summary(users=(1, 8), skews=("uniform", "hot"), invalid=True)).splitlines()
 
     assert "not checked" in lines[2]
@@ -49,7 +49,7 @@ def test_an_invalid_cell_shouts() -> None:
 
 
 def test_the_end_says_the_finding_the_verdict_and_where_the_report_is() -> None:
-    """In this order, the path unbroken however narrow the console is."""
+    """They come in this order, and a narrow console does not break the path."""
     text = shown(sample_summary(users=(1, 8), skews=("uniform", "hot"), invalid=True), width=60)
     flat = " ".join(text.split())
 
@@ -59,7 +59,7 @@ def test_the_end_says_the_finding_the_verdict_and_where_the_report_is() -> None:
 
 
 def test_markup_in_names_is_text_and_secrets_are_withheld() -> None:
-    """A skew named like a style of the console stays as it is."""
+    """A skew with the name of a style is printed unchanged."""
     summary = sample_summary(users=(1, 8), skews=("uniform",))
     for cell in summary["cells"]:
         cell["skew"] = "file:[bold]a[/nonsense] password=hunter2"

@@ -1,4 +1,4 @@
-"""The distribution of attempts per commit, as it is drawn."""
+"""The chart of attempts per commit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.sample_summary import sample_summary
 
 
 def test_the_tail_is_the_share_that_took_as_many_or_more() -> None:
-    """Of 10 commits 6 took one attempt, 3 two, 1 seven: exact at every place that is drawn."""
+    """Of 10 commits 6 took one attempt, 3 two and 1 seven; every drawn point is exact."""
     points = dict(tail([[1, 6], [2, 3], [7, 1]]))
 
     assert points[1.0] == 1.0
@@ -20,8 +20,8 @@ def test_the_tail_is_the_share_that_took_as_many_or_more() -> None:
     assert max(points) == 7.0
 
 
-def test_a_long_tail_is_read_off_at_few_places() -> None:
-    """About ten a decade, whatever the number of attempts; the last one always."""
+def test_a_long_tail_has_few_points() -> None:
+    """It has about ten points per decade, for any number of attempts, and always the last one."""
     points = tail([[attempt, 1] for attempt in range(1, 5001)])
 
     assert len(points) < 45
@@ -29,16 +29,16 @@ def test_a_long_tail_is_read_off_at_few_places() -> None:
 
 
 def test_no_commit_makes_no_point() -> None:
-    """Nothing is known of none."""
+    """Without commits nothing is known."""
     assert tail([]) == []
 
 
 def test_it_is_drawn_at_the_highest_level_that_all_lines_have() -> None:
-    """The subtitle says which."""
+    """The subtitle has the level."""
     summary = sample_summary(full=True, skews=("uniform", "hot"))
     summary["cells"].pop()  # hot at 32 users
 
-    chart = next(each for each in charts(summary) if each.name == "attempts-per-commit")
+    chart = next(chart for chart in charts(summary) if chart.name == "attempts-per-commit")
 
     cell = next(cell for cell in summary["cells"] if cell["skew"] == "hot" and cell["users"] == 16)
     assert "at 16 users" in chart.subtitle
@@ -48,6 +48,6 @@ def test_it_is_drawn_at_the_highest_level_that_all_lines_have() -> None:
 
 def test_without_retries_there_is_no_such_chart() -> None:
     """Every commit took one attempt."""
-    names = [each.name for each in charts(sample_summary(full=True, retries=("none",)))]
+    names = [chart.name for chart in charts(sample_summary(full=True, retries=("none",)))]
 
     assert "attempts-per-commit" not in names

@@ -1,4 +1,4 @@
-"""What violated an invariant, and which keys met the conflicts: on the page and on the console."""
+"""Violations and the keys with the most conflicts, on the page and on the console."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHECK = {"name": "total unchanged", "valid": False, "count": 1, "details": {"bef
 
 
 def judged(check: dict[str, Any]) -> dict[str, Any]:
-    """A run of which the second cell has one check."""
+    """A run whose second cell has one check."""
     summary = sample_summary(skews=("hot",), users=(2, 8), full=True)
     for cell in summary["cells"]:
         cell.update(usable=True, verdict={"valid": True, "checks": []})
@@ -28,27 +28,27 @@ def judged(check: dict[str, Any]) -> dict[str, Any]:
 
 
 def console_of(summary: dict[str, Any]) -> str:
-    """What a wide console shows."""
+    """The output on a wide console."""
     stream = io.StringIO()
     terminal.show(Console(file=stream, width=300), summary, Path("report.html"))
     return stream.getvalue()
 
 
 def test_an_invalid_check_names_first_worst_and_last() -> None:
-    """With the check, how many, and values that can be found in the database: no comma at thousands."""
+    """It has the check, the number, and values as in the database, without commas in thousands."""
     check = {**CHECK, "count": 3}
     check |= {"first": {"id": 1}, "worst": {"id": 12345, "off_by": 7}, "last": {"id": 1}}
-    told = "hot, 8 users: total unchanged: 3 violations: id 1 (first and last); id 12345, off by 7 (worst)"
+    line = "hot, 8 users: total unchanged: 3 violations: id 1 (first and last); id 12345, off by 7 (worst)"
 
     summary = judged(check)
 
-    assert banners(summary)[0].details == (told,)
-    assert told in console_of(summary)
-    assert told in html.page(summary, charts(summary))
+    assert banners(summary)[0].details == (line,)
+    assert line in console_of(summary)
+    assert line in html.page(summary, charts(summary))
 
 
 def test_a_violation_that_stands_alone_needs_no_place() -> None:
-    """First, worst and last are the same one."""
+    """First, worst and last are the same violation."""
     alone = {"id": 5}
 
     (detail,) = banners(judged({**CHECK, "first": alone, "worst": alone, "last": alone}))[0].details
@@ -56,21 +56,21 @@ def test_a_violation_that_stands_alone_needs_no_place() -> None:
     assert detail.endswith("1 violation: id 5")
 
 
-def test_an_older_check_shows_what_it_went_by() -> None:
-    """It has no violations of its own, but details."""
+def test_an_older_check_shows_its_details() -> None:
+    """It has details, but no violations."""
     assert banners(judged(CHECK))[0].details[0].endswith("1 violation: before 10, after 9")
 
 
 def test_a_check_that_could_not_decide_says_why() -> None:
-    """The error that it raised."""
+    """The line has the error that it raised."""
     summary = judged({**CHECK, "valid": None, "details": {"error": "KeyError: 'total'"}})
 
     assert banners(summary)[0].details == ("hot, 8 users: total unchanged: KeyError: 'total'",)
     assert "KeyError: 'total'" in console_of(summary)
 
 
-def test_the_console_does_not_list_cells_of_which_it_knows_no_more() -> None:
-    """They stand in the table above."""
+def test_the_console_does_not_repeat_cells_without_details() -> None:
+    """They are in the table above."""
     summary = judged({**CHECK, "valid": None, "details": {}})
 
     assert banners(summary)[0].details == ("hot, 8 users",)
@@ -78,7 +78,7 @@ def test_the_console_does_not_list_cells_of_which_it_knows_no_more() -> None:
 
 
 def test_hot_keys_are_those_of_each_line_s_worst_cell() -> None:
-    """The cell with the most conflicts first, at most three keys each; what is not usable is not quoted."""
+    """It is the usable cell with the most conflicts, with at most three keys."""
     summary = sample_summary(skews=("zipf:1.2", "hot"), users=(2, 8, 16), full=True)
 
     rows = hot_keys(summary)
@@ -99,20 +99,20 @@ def test_the_page_has_their_table_and_the_console_a_line() -> None:
     assert "hottest key" not in console_of(older)
 
 
-@pytest.mark.parametrize(("conflicts", "told"), [(1, False), (49, False), (60, True)])
-def test_few_conflicts_tell_nothing_of_a_key(conflicts: int, told: bool) -> None:
+@pytest.mark.parametrize(("conflicts", "named"), [(1, False), (49, False), (60, True)])
+def test_few_conflicts_name_no_key(conflicts: int, named: bool) -> None:
     """One conflict is not "key 1727: 100 % of conflicts"."""
     summary = sample_summary(skews=("zipf:0.8",), users=(2, 8), full=True)
     for cell in summary["cells"]:
         cell["attempts"]["conflict"] = conflicts
         cell["hot_keys"] = [{"key": 1727, "conflicts": conflicts, "share": 1.0, "attempts": 99}]
 
-    assert bool(hot_keys(summary)) is told
-    assert bool(hottest_line(summary)) is told
+    assert bool(hot_keys(summary)) is named
+    assert bool(hottest_line(summary)) is named
 
 
 def test_a_key_with_few_conflicts_is_not_listed() -> None:
-    """Of 60 spread over many keys."""
+    """60 conflicts are spread over many keys."""
     summary = sample_summary(skews=("zipf:0.8",), users=(2, 8), full=True)
     for cell in summary["cells"]:
         cell["attempts"]["conflict"] = 60

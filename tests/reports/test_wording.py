@@ -1,4 +1,4 @@
-"""How numbers and settings are written."""
+"""The notation of numbers and settings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from reports.words import wording as words
     ],
 )
 def test_numbers_have_three_figures_or_are_whole(value: float | None, text: str) -> None:
-    """Whole numbers are written out; what is absent is a dash."""
+    """Whole numbers have all digits, and an absent number is a dash."""
     assert words.number(value) == text
 
 
@@ -57,12 +57,12 @@ def test_a_share_is_never_rounded_to_nothing_or_all(value: float | None, text: s
     ],
 )
 def test_secrets_are_withheld(text: str, kept: str) -> None:
-    """In a URL, a conninfo, an environment or an option; ordinary words stay."""
+    """They are in a URL, a conninfo, an environment or an option. Ordinary words stay."""
     assert words.redact(text) == kept
 
 
 def test_secrets_are_withheld_wherever_they_stand() -> None:
-    """By the name of their entry too; numbers and structure stay."""
+    """An entry's name can mark a secret too; numbers and structure stay."""
     value = {"options": {"password": "hunter2", "users": [1, 2]}, "token": None, "n": 3, "t": ("a:b", True)}
 
     assert words.redact(value) == {
@@ -84,5 +84,5 @@ def test_secrets_are_withheld_wherever_they_stand() -> None:
     ],
 )
 def test_skews_are_said_in_words(skew: str, text: str) -> None:
-    """As a sentence about a run would."""
+    """The words fit into a sentence about a run."""
     assert words.skew_words({"skew": skew, "keys": 1000}) == text
