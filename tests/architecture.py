@@ -38,18 +38,18 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """What the sources import of each other."""
+    """The imports between the project's own modules."""
 
     modules: Mapping[str, frozenset[str]]
-    """By module: the modules of ours that it imports, wherever in it."""
+    """By module: the project's modules that it imports anywhere."""
 
     @property
     def arrows(self) -> dict[str, set[str]]:
         """By room: the other rooms that it imports."""
-        found: dict[str, set[str]] = {room: set() for floor in FLOORS for room in floor}
+        rooms: dict[str, set[str]] = {room: set() for floor in FLOORS for room in floor}
         for module, imported in self.modules.items():
-            found.setdefault(room_of(module), set()).update(map(room_of, imported))
-        return {room: others - {room} for room, others in found.items()}
+            rooms.setdefault(room_of(module), set()).update(map(room_of, imported))
+        return {room: others - {room} for room, others in rooms.items()}
 
     def upward(self) -> list[str]:
         """Imports of a room that is not on a floor below, each as `module -> module`."""
@@ -90,7 +90,7 @@ def room_of(module: str) -> str:
 
 @cache
 def imports(path: Path) -> frozenset[str]:
-    """The dotted names that a file imports, wherever in it."""
+    """The dotted names that a file imports anywhere."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -101,35 +101,35 @@ def imports(path: Path) -> frozenset[str]:
 
 
 def _ours(path: Path, paths: Mapping[str, Path]) -> set[str]:
-    """The modules of ours that a file imports; a package only if something of its own is imported."""
+    """The project's modules that a file imports; a package only if a name defined in it is imported."""
     tree = ast.parse(path.read_text())
-    found = set()
+    imported = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            imported |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= names & paths.keys() or {node.module}
-    return found & paths.keys()
+            imported |= names & paths.keys() or {node.module}
+    return imported & paths.keys()
 
 
 def circles(graph: Mapping[str, Iterable[str]]) -> list[list[str]]:
-    """Circles of the graph: of each the nodes along it, the first one again at the end."""
+    """The circles of the graph. Each has its nodes in order, and the first node again at the end."""
     left = {node: set(others) for node, others in sorted(graph.items())}
-    found = []
+    removed = []
     while True:
         try:
             TopologicalSorter(left).prepare()
         except CycleError as error:
             circle = list(reversed(error.args[1]))
             left[circle[0]].discard(circle[1])
-            found.append(circle)
+            removed.append(circle)
         else:
-            return found
+            return removed
 
 
 def main() -> int:
-    """Print the house; 1 if it has a circle or an upward arrow."""
+    """Print the house; return 1 if it has a circle or an upward arrow."""
     house = read_house()
     arrows = house.arrows
     by_room: dict[str, int] = defaultdict(int)
@@ -143,8 +143,8 @@ def main() -> int:
     upward = house.upward()
     count = sum(map(len, arrows.values()))
     print(f"{len(arrows)} rooms, {count} arrows, {len(wrong)} circles, {len(upward)} upward")
-    for each in (*(" -> ".join(circle) for circle in wrong), *upward):
-        print(f"  {each}")
+    for line in (*(" -> ".join(circle) for circle in wrong), *upward):
+        print(f"  {line}")
     return 1 if wrong or upward else 0
 
 

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from tests.support.faulty import Faulty
 
 SERVER_FIXTURES = {"hotrow_home", "home", "scratch"}
-"""Each leads to a server; `dsn` and all that depends on it use `hotrow_home`."""
+"""Each needs a server; `dsn` and the fixtures that depend on it use `hotrow_home`."""
 NOWHERE = "/dev/null/unit-tests-start-no-server"
-"""The HOTROW_HOME and the HOTROW_PG_BIN of a unit test: there is neither a folder nor a PostgreSQL."""
+"""The HOTROW_HOME and HOTROW_PG_BIN of a unit test; nothing exists at this path."""
 PG_BIN = os.environ.get("HOTROW_PG_BIN")
 HOME = pytest.StashKey[str]()
-"""Where the stand-in of this process lives, once a test has asked for it."""
+"""The home of this process's stand-in, as soon as a test has used it."""
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of commands would compile the same modules again
 
@@ -44,7 +44,7 @@ for number in (signal.SIGINT, signal.SIGHUP):
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give every test its marker, and begin with what takes long."""
+    """Give every test its marker, and begin with the slowest tests."""
     for item in items:
         if SERVER_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.server)
@@ -55,13 +55,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Before any fixture of a unit test is made: from now on no server can be found or started."""
+    """Before the fixtures of a unit test are made, hide every server and PostgreSQL."""
     _allow_servers(item.config, allowed=item.get_closest_marker("unit") is None)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> None:
-    """Fixtures of a module or of the whole process may have servers to stop, whatever their last test was."""
+    """Show servers again, because fixtures of a module or of the process may have to stop some."""
     _allow_servers(item.config, allowed=True)
 
 
@@ -79,19 +79,19 @@ def _set(variable: str, text: str | None) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores, for `-n auto`: many tests wait for injected latency."""
+    """One more than there are cores, for `-n auto`, because many tests wait for injected latency."""
     return (os.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Which worker runs which tests."""
+    """The scheduler that assigns tests to workers."""
     return make_scheduler(config, log)
 
 
 @pytest.fixture(scope="session")
 def hotrow_home(request: pytest.FixtureRequest) -> Iterator[Path]:
-    """A HOTROW_HOME that this process and its commands share; short, because a socket's path must be."""
+    """A HOTROW_HOME that this process and its commands share. Its path is short because of the socket."""
     home = Path(tempfile.mkdtemp(prefix="hr"))
     home.chmod(0o755)
     request.config.stash[HOME] = os.environ["HOTROW_HOME"] = str(home)
@@ -114,7 +114,7 @@ def dsn(hotrow_home: Path) -> str:
 
 @pytest.fixture
 def schema(dsn: str) -> Iterator[str]:
-    """An empty schema for one test, of the endpoint's `admin`: a superuser may use it too."""
+    """An empty schema for one test. It belongs to the endpoint's `admin`, and a superuser may use it too."""
     name = f"t_{os.urandom(4).hex()}"
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(f"CREATE SCHEMA {name} AUTHORIZATION admin")
@@ -124,17 +124,17 @@ def schema(dsn: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def dsns(dsn: str) -> Iterator[list[str]]:
-    """The stand-in's endpoint, running: the conninfo of each region, its token included."""
+    """A running endpoint of the stand-in: the conninfo of each region, with its token."""
     from tests.support.faulty import running  # noqa: PLC0415 - the same
 
     assert dsn
-    with running() as found:
-        yield found
+    with running() as endpoint_dsns:
+        yield endpoint_dsns
 
 
 @pytest.fixture
 def faulty(dsns: list[str], dsn: str, schema: str) -> Iterator[Faulty]:
-    """That endpoint, its faults for the test to set, and a counter to commit to."""
+    """The same endpoint, whose faults the test sets, and a counter table."""
     from tests.support.faulty import counting  # noqa: PLC0415 - the same
 
     with counting(dsns, dsn, schema) as made:
@@ -157,6 +157,6 @@ def _scratch_home() -> Iterator[Path]:
 
 @pytest.fixture
 def scratch(_scratch_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home for tests that begin with `ensure_up`: from what one leaves behind, the next can start."""
+    """A home for tests that begin with `ensure_up`. It may have files of earlier tests."""
     monkeypatch.setenv("HOTROW_HOME", str(_scratch_home))
     return _scratch_home

@@ -68,12 +68,12 @@ ARROWS: Mapping[str, set[str]] = MappingProxyType(
 
 @pytest.mark.parametrize("room", ARROWS)
 def test_a_room_imports_just_the_rooms_of_the_table(room: str) -> None:
-    """An arrow that the table lacks was not meant; one that only the table has is no longer needed."""
+    """An arrow that is missing in the table was not intended; one that only the table has is out of date."""
     assert HOUSE.arrows[room] == ARROWS[room]
 
 
 def test_every_room_has_a_floor_and_a_line_in_the_table() -> None:
-    """A new folder has to be given its place."""
+    """A new folder needs a floor and a line."""
     rooms = {room_of(module) for module in HOUSE.modules}
 
     assert rooms == set(ARROWS) == {room for floor in FLOORS for room in floor}
@@ -91,7 +91,7 @@ def test_no_circle() -> None:
 
 
 def test_a_circle_and_an_upward_arrow_would_be_found() -> None:
-    """The two tests above can fail."""
+    """So the two tests above can fail."""
     house = House({"hotrow.keys.skew": frozenset({"hotrow.run.plan"}), "hotrow.run.plan": frozenset()})
 
     assert house.upward() == ["hotrow.keys.skew -> hotrow.run.plan"]
@@ -115,7 +115,7 @@ def test_a_circle_and_an_upward_arrow_would_be_found() -> None:
     ],
 )
 def test_a_library_stays_in_its_rooms(library: str, rooms: set[str]) -> None:
-    """Each big library is known to one part of the project only."""
+    """Each large library is imported in one part of the project only."""
     users = {room_of(name_of(path)) for path in sources() if _uses(path, library)}
 
     assert users
@@ -126,7 +126,7 @@ def test_a_library_stays_in_its_rooms(library: str, rooms: set[str]) -> None:
     ("library", "module"), [("matplotlib", "png"), ("plotly", "html"), ("jinja2", "html")]
 )
 def test_a_library_that_draws_is_known_to_one_module(library: str, module: str) -> None:
-    """All else in `reports` is values."""
+    """The other modules of `reports` have values only."""
     users = [name_of(path) for path in sources() if _uses(path, library)]
 
     assert users == [f"reports.output.{module}"]
@@ -138,14 +138,14 @@ def test_analysis_reads_a_run_without_a_database_and_a_load_tool() -> None:
 
 
 def test_importing_load_imports_nothing_that_draws() -> None:
-    """A worker never draws, and should start fast."""
+    """A worker draws nothing and must start fast."""
     modules = _imported("hotrow.load")
 
     assert modules & {"matplotlib", "plotly", "scipy", "boto3", "sqlglot", "rich", "locust"} == {"locust"}
 
 
 def test_scenarios_know_only_what_a_user_s_scenario_may_know() -> None:
-    """A scenario is written against `hotrow.scenario`, `hotrow.knob` and `hotrow.errors`."""
+    """A scenario may import `hotrow.scenario`, `hotrow.knob` and `hotrow.errors`."""
     ours = {
         other
         for module, imported in HOUSE.modules.items()
@@ -170,7 +170,7 @@ def test_no_two_modules_have_one_name() -> None:
 
 
 def _imported(module: str) -> set[str]:
-    """The modules that are there once this one has been imported."""
+    """The modules that are loaded after this one was imported."""
     words = [sys.executable, "-c", f"import {module}, sys; print(*sys.modules)"]
     return set(subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split())
 

@@ -65,10 +65,14 @@ def _reckon_cost(directory: Path, price: float) -> dict[str, Any]:
     if not clusters or span is None:
         raise NoMetricsError("this run was not on a cluster of Aurora DSQL, or made no attempt")
     metered = [
-        Metered(each.region, each.id, *read_metrics(make_client(each.region), each.id, METRICS, span.touched))
-        for each in clusters
+        Metered(
+            cluster.region,
+            cluster.id,
+            *read_metrics(make_client(cluster.region), cluster.id, METRICS, span.touched),
+        )
+        for cluster in clusters
     ]
-    silent = [each.id for each in metered if each.dimension is None]
+    silent = [cluster.id for cluster in metered if cluster.dimension is None]
     if silent:
         raise NoMetricsError(f"CloudWatch has nothing of cluster {silent[0]} in these minutes yet: ask later")
     return reckon(run.attempts, metered, price, span)

@@ -159,7 +159,7 @@ def status(as_json: bool) -> None:
     rows = {
         **_facts(server),
         "endpoint": (endpoint_facts() or {}).get("dsn"),
-        "endpoints": ", ".join(each["region"] for each in endpoints_facts()) or None,
+        "endpoints": ", ".join(endpoint["region"] for endpoint in endpoints_facts()) or None,
         "running": "yes" if server.running else "no",
         "fsync": None if server.fsync is None else "on" if server.fsync else "off",
         "log": server.log,
@@ -200,12 +200,12 @@ def psql(arguments: tuple[str, ...]) -> None:
 
 def _find_psql() -> Path:
     beside = find_binaries().program("psql")
-    found = beside if beside.exists() else shutil.which("psql")
-    if found is None:
+    program = beside if beside.exists() else shutil.which("psql")
+    if program is None:
         raise TargetError(
             f"there is no psql in {beside.parent} or on PATH: install one, or use any other client"
         )
-    return Path(found)
+    return Path(program)
 
 
 local.add_command(local_clean)

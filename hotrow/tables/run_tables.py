@@ -134,7 +134,7 @@ class RunTables:
         return {str(scenario.knobs): cell for cell, scenario in enumerate(self._scenarios)}.values()
 
     def rehearse(self, seed: int) -> list[Finding]:
-        """The findings of a rehearsal with each set of knobs: where `draw` and `run` disagree about writes.
+        """The findings of a rehearsal with each set of knobs, for example undeclared writes of `run`.
 
         Raises:
             HotrowError: a transaction of the scenario cannot run, or its check reports a violation although
