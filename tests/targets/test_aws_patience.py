@@ -1,4 +1,4 @@
-"""AWS does not answer: signing a token or reading metrics ends with one line."""
+"""AWS that does not answer: signing a token or reading metrics fails after a short time with one line."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ region = us-east-1
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Profiles for the test, and short time limits."""
+    """AWS profiles for the test, and short time limits."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     config = tmp_path / "config"
@@ -45,7 +45,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("profile", ["assumed", "absent"])
 def test_no_token(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The role's credentials are never sent, or the program that has them is not there."""
+    """The service for the role's credentials never answers, or the credential program does not exist."""
     (connector,) = parse_target("dsql://abc.dsql.us-east-1.on.aws").connectors
     monkeypatch.setenv("AWS_PROFILE", profile)
     with serving(lambda talk: talk.stay_silent()) as url:

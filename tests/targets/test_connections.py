@@ -1,4 +1,4 @@
-"""What connecting took: apart from latency, summed over workers and regions, and said."""
+"""The time spent connecting: excluded from latency, summed over workers and regions, and reported."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def only_cell(run: Run) -> dict[str, Any]:
 
 
 def connector(**counts: Any) -> dict[str, Any]:
-    """What one region's line in a worker's health says."""
+    """The connection counts of one region in a line of a worker's health file."""
     none = {
         "region": "us-east-1",
         "opened": 0,
@@ -44,7 +44,10 @@ def connector(**counts: Any) -> dict[str, Any]:
 
 
 def with_health(run: Run, *workers: list[list[dict[str, Any]]]) -> Run:
-    """A run whose workers wrote such `connections`, a line each; `[]` is a line without any."""
+    """The run with these health lines: for each worker its lines, each with its `connections`.
+
+    `[]` is a line without connection counts.
+    """
     base = run.health[0][0]
     lines = [
         [{**base, **({"connections": connectors} if connectors else {})} for connectors in worker]
@@ -54,7 +57,7 @@ def with_health(run: Run, *workers: list[list[dict[str, Any]]]) -> Run:
 
 
 def test_latency_leaves_out_the_waits_for_a_connection() -> None:
-    """Due at 0, conflict at 30 after a wait of 30, retry at 100 after one of 40, 10 ms long: 110 - 70 ms."""
+    """A transaction due at 0 ms that ends at 110 ms and waited for 30 and 40 ms has a latency of 40 ms."""
     run = run_of(
         [
             attempt(1, 30, CONFLICT, final=False, scheduled_ms=0, connect_ms=30),
@@ -68,8 +71,8 @@ def test_latency_leaves_out_the_waits_for_a_connection() -> None:
     assert latency["p50"] == pytest.approx((40 + 15) / 2, rel=1e-5)
 
 
-def test_a_wait_before_the_window_is_left_out_too() -> None:
-    """The transaction was due before the interval: what its earlier attempt waited belongs to its latency."""
+def test_a_wait_before_the_measured_interval_is_left_out_too() -> None:
+    """A transaction may be due before the interval; the wait of its earlier attempt is subtracted too."""
     run = run_of(
         [
             attempt(9, 90, scheduled_ms=80, connect_ms=10, worker=1),
@@ -87,7 +90,7 @@ def test_a_wait_before_the_window_is_left_out_too() -> None:
 
 
 def test_waits_have_quantiles_of_their_own() -> None:
-    """Of the attempts that waited: the microseconds of a look at an open connection are no wait."""
+    """Only attempts that waited count. A few microseconds to check an open connection are not a wait."""
     waits = {5: 10.0, 50: 20.0, 95: 60.0}
     run = run_of(
         [
@@ -104,7 +107,7 @@ def test_waits_have_quantiles_of_their_own() -> None:
 
 
 def test_counts_are_summed_over_workers_and_regions() -> None:
-    """Each worker's last counts hold all before them, whatever lines without any follow."""
+    """The last counts of each worker are totals, also if lines without counts follow them."""
     first = [
         [connector(opened=1)],
         [
@@ -128,8 +131,8 @@ def test_counts_are_summed_over_workers_and_regions() -> None:
     }
 
 
-def test_where_nobody_counted_there_is_nothing() -> None:
-    """A target that is no Aurora DSQL has no `connections`, rather than zeros."""
+def test_without_counts_there_is_no_field() -> None:
+    """A target that is not Aurora DSQL has no `connections` in its summary, instead of zeros."""
     assert "connections" not in summarise(run_of(steady_commits(100, 1.0)))
 
 
@@ -159,21 +162,21 @@ def counted(**changes: Any) -> dict[str, Any]:
         ({"retired": 1, "connect_ms": NOBODY}, "1 session was replaced before its age limit."),
     ],
 )
-def test_replaced_sessions_are_said(changes: dict[str, Any], sentence: str) -> None:
-    """With what the waits came to, where any attempt had to wait."""
+def test_replaced_sessions_are_reported(changes: dict[str, Any], sentence: str) -> None:
+    """The sentence also has the waiting time, if any attempt had to wait."""
     assert further_sentences(counted(**changes))[-1] == sentence
 
 
-def test_where_no_session_came_of_age_nothing_is_said() -> None:
-    """Nor where nobody counted."""
+def test_without_replaced_sessions_there_is_no_sentence() -> None:
+    """There is none without counts either."""
     assert not any(
-        "session" in said
-        for said in further_sentences(counted(retired=0)) + further_sentences(sample_summary())
+        "session" in sentence
+        for sentence in further_sentences(counted(retired=0)) + further_sentences(sample_summary())
     )
 
 
 def test_the_facts_have_a_line_of_counts() -> None:
-    """No name in it is one that reports withhold."""
+    """None of its names looks like a secret that reports must hide."""
     assert dict(facts.facts(redact(counted())))["connections"] == (
         "128 opened; 64 sessions replaced before their age limit; 9 retried (full 2, rate 7); "
         "users waited 3.21 s in total for their turn; signing took 410 ms"
@@ -182,8 +185,8 @@ def test_the_facts_have_a_line_of_counts() -> None:
     assert "connections" not in dict(facts.facts(sample_summary()))
 
 
-def test_the_facts_have_a_line_of_waits_where_there_were_any() -> None:
-    """Quantiles of cells are not merged, but given from the least to the most."""
+def test_the_facts_have_a_line_of_waits_if_there_were_any() -> None:
+    """Quantiles of cells are not merged; the line has the smallest and the largest."""
     summary = sample_summary()
     assert "waits for a connection" not in dict(facts.facts(summary))
 
@@ -199,29 +202,29 @@ def test_the_facts_have_a_line_of_waits_where_there_were_any() -> None:
 
 
 def test_the_latency_chart_says_that_waits_are_excluded() -> None:
-    """Where there were none, it says nothing of them."""
+    """The chart does not mention waits if there were none."""
     summary = sample_summary()
-    quiet = next(each for each in charts(summary) if each.name == "latency").subtitle
+    without_waits = next(chart for chart in charts(summary) if chart.name == "latency").subtitle
     summary["cells"][1]["connect_ms"] = {"n": 1, "p50": 20.0, "p99": 20.0, "max": 20.0}
-    told = next(each for each in charts(summary) if each.name == "latency").subtitle
+    with_waits = next(chart for chart in charts(summary) if chart.name == "latency").subtitle
 
-    assert told == f"{quiet} Waits for a new connection are excluded."
+    assert with_waits == f"{without_waits} Waits for a new connection are excluded."
 
 
-def test_a_summary_of_before_is_still_drawn() -> None:
-    """A summary without these fields gives the same page as one without connections to report."""
+def test_an_older_summary_is_still_drawn() -> None:
+    """A summary without these fields gives the same charts and facts as one without waits."""
     summary = sample_summary()
     older = {
         **summary,
         "cells": [{k: v for k, v in cell.items() if k != "connect_ms"} for cell in summary["cells"]],
     }
 
-    assert [each.subtitle for each in charts(older)] == [each.subtitle for each in charts(summary)]
+    assert [chart.subtitle for chart in charts(older)] == [chart.subtitle for chart in charts(summary)]
     assert facts.facts(older) == facts.facts(summary)
 
 
-def test_no_cause_of_trying_again_is_taken_for_a_secret() -> None:
-    """The page withholds what is named like a token; it once withheld a count, and failed at it."""
+def test_no_cause_of_a_retry_is_taken_for_a_secret() -> None:
+    """The page hides values whose name looks like a token. Once it hid a count, and failed because of it."""
     retries = {cause.value: 1 for cause in Cause}
 
     assert redact(retries) == retries

@@ -1,4 +1,4 @@
-"""CloudWatch's answers, stubbed: what is asked, what is read, and what stands in the way."""
+"""Reading metrics from a stubbed CloudWatch: the request, the values, and errors."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ NAMES = ("TotalDPU", "CommitLatency")
 
 @pytest.fixture
 def client() -> Any:
-    """A client that reaches nobody."""
+    """A CloudWatch client with made-up keys, which never uses the network."""
     keys = {"aws_access_key_id": "AKIDEXAMPLE", "aws_secret_access_key": "nobody-sees-this"}
     return boto3.client("cloudwatch", region_name="us-east-1", **keys)
 
 
 @pytest.fixture
 def stub(client: Any) -> Iterator[Stubber]:
-    """All answers, in their order; every one must be asked for."""
+    """A stub with the answers in order. Every answer must be requested."""
     with Stubber(client) as stubber:
         yield stubber
         stubber.assert_no_pending_responses()
@@ -59,7 +59,7 @@ def answer(
 
 
 def asked(dimension: str, **more: Any) -> dict[str, Any]:
-    """The request: each metric of the cluster, by the minute, over the span."""
+    """The expected request: each metric of the cluster, per minute, over the time span."""
     queries = [
         {
             "Id": f"m_{name.lower()}",
@@ -87,31 +87,31 @@ def asked(dimension: str, **more: Any) -> dict[str, Any]:
 
 
 def test_values_come_by_minute(client: Any, stub: Stubber) -> None:
-    """Sums of everything but the commit latency, of which there is p50; the dimension is ClusterId."""
+    """Metrics are sums, except the commit latency, which is p50. The dimension is ClusterId."""
     stub.add_response(
         "get_metric_data",
         answer(("TotalDPU", {29_000_000: 1.5, 29_000_001: 2.0}), ("CommitLatency", {29_000_001: 6.0})),
         asked("ClusterId"),
     )
 
-    found = read_metrics(client, "abc", NAMES, MINUTES)
+    metrics = read_metrics(client, "abc", NAMES, MINUTES)
 
-    assert found == (
+    assert metrics == (
         "ClusterId",
         {"TotalDPU": {29_000_000: 1.5, 29_000_001: 2.0}, "CommitLatency": {29_000_001: 6.0}},
     )
 
 
-def test_the_other_dimension_is_tried_where_the_first_has_nothing(client: Any, stub: Stubber) -> None:
-    """Both have been documented; which one it was is told."""
+def test_the_other_dimension_is_tried_if_the_first_has_nothing(client: Any, stub: Stubber) -> None:
+    """AWS has documented both. The result names the one that had data."""
     stub.add_response("get_metric_data", answer(("TotalDPU", {}), ("CommitLatency", {})), asked("ClusterId"))
     stub.add_response("get_metric_data", answer(("TotalDPU", {29_000_002: 3.0})), asked("ResourceId"))
 
     assert read_metrics(client, "abc", NAMES, MINUTES) == ("ResourceId", {"TotalDPU": {29_000_002: 3.0}})
 
 
-def test_no_data_is_nothing_and_no_nought(client: Any, stub: Stubber) -> None:
-    """Too early, or another cluster's name."""
+def test_no_data_is_not_zero(client: Any, stub: Stubber) -> None:
+    """There is no data if it is too early, or if the cluster's name is wrong."""
     for dimension in ("ClusterId", "ResourceId"):
         stub.add_response("get_metric_data", answer(("TotalDPU", {})), asked(dimension))
 
@@ -119,15 +119,15 @@ def test_no_data_is_nothing_and_no_nought(client: Any, stub: Stubber) -> None:
 
 
 def test_every_page_is_read(client: Any, stub: Stubber) -> None:
-    """A long run does not fit one answer."""
+    """The metrics of a long run do not fit in one answer."""
     stub.add_response("get_metric_data", answer(("TotalDPU", {29_000_000: 1.0}), more="more"), ANY_REQUEST)
     stub.add_response(
         "get_metric_data", answer(("TotalDPU", {29_000_001: 2.0})), asked("ClusterId", NextToken="more")
     )
 
-    _, found = read_metrics(client, "abc", NAMES, MINUTES)
+    _, values = read_metrics(client, "abc", NAMES, MINUTES)
 
-    assert found == {"TotalDPU": {29_000_000: 1.0, 29_000_001: 2.0}}
+    assert values == {"TotalDPU": {29_000_000: 1.0, 29_000_001: 2.0}}
 
 
 ANY_REQUEST = {"MetricDataQueries": ANY, "StartTime": ANY, "EndTime": ANY, "ScanBy": ANY}
@@ -142,7 +142,7 @@ ANY_REQUEST = {"MetricDataQueries": ANY, "StartTime": ANY, "EndTime": ANY, "Scan
     ],
 )
 def test_a_refusal_is_one_line(client: Any, stub: Stubber, code: str, says: str) -> None:
-    """With what would help, and without AWS's own words: they name accounts and roles."""
+    """The line says how to fix it. It does not repeat AWS's message, which names accounts and roles."""
     stub.add_client_error("get_metric_data", code, "User arn:aws:iam::111122223333:user/x is not authorized")
 
     with pytest.raises(NoMetricsError, match=says) as caught:
@@ -152,7 +152,7 @@ def test_a_refusal_is_one_line(client: Any, stub: Stubber, code: str, says: str)
 
 
 def test_a_forbidden_metric_is_a_refusal(client: Any, stub: Stubber) -> None:
-    """CloudWatch says it in the answer's status, too."""
+    """CloudWatch can also refuse a metric by the status in its answer."""
     stub.add_response("get_metric_data", answer(("TotalDPU", {}), status="Forbidden"), ANY_REQUEST)
 
     with pytest.raises(NoMetricsError, match="GetMetricData"):
@@ -168,8 +168,8 @@ def test_a_forbidden_metric_is_a_refusal(client: Any, stub: Stubber) -> None:
         (EndpointConnectionError(endpoint_url="https://x"), "not reached"),
     ],
 )
-def test_what_stands_in_the_way_before_any_answer(error: Exception, says: str) -> None:
-    """No credentials, or no network."""
+def test_an_error_before_any_answer(error: Exception, says: str) -> None:
+    """There are no credentials, or there is no network."""
 
     class Client:
         def get_metric_data(self, **_: Any) -> None:
@@ -179,8 +179,8 @@ def test_what_stands_in_the_way_before_any_answer(error: Exception, says: str) -
         read_metrics(Client(), "abc", NAMES, MINUTES)
 
 
-def test_an_unknown_profile_is_told_when_the_client_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is asked."""
+def test_an_unknown_profile_is_reported_when_the_client_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No request is sent."""
     monkeypatch.setenv("AWS_PROFILE", "nobody")
 
     with pytest.raises(NoMetricsError, match="ProfileNotFound"):

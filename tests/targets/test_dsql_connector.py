@@ -48,7 +48,7 @@ def cluster(offer: Offer) -> Cluster:
 
 
 class Timer:
-    """A clock that only sleep moves."""
+    """A clock that moves only when something sleeps."""
 
     def __init__(self) -> None:
         self.now_s = 0.0
@@ -61,7 +61,7 @@ class Timer:
 
 
 def enter(connection: psycopg.Connection[Any]) -> int:
-    """What a session would be made of: the backend's process, and no connection left behind."""
+    """A fake factory of sessions: return the backend's process id and close the connection."""
     with connection:
         return connection.info.backend_pid
 
@@ -84,7 +84,7 @@ def expired(cluster: Cluster) -> str:
 
 
 def test_tls_is_verified_and_begins_at_once(cluster: Cluster) -> None:
-    """verify-full with the authority named, direct TLS where libpq can, no password in the conninfo."""
+    """The conninfo has verify-full, the CA file and direct TLS if libpq supports it, but no password."""
     conninfo = conninfo_to_dict(conninfo_of(cluster, "ca.pem"))
 
     assert (conninfo["sslmode"], conninfo["sslrootcert"]) == ("verify-full", "ca.pem")
@@ -95,11 +95,11 @@ def test_tls_is_verified_and_begins_at_once(cluster: Cluster) -> None:
     )[0]
 
 
-# What is tried again
+# Retries
 
 
 def test_an_expired_token_is_replaced_at_once(cluster: Cluster) -> None:
-    """The server's hint is enough: the next try uses a new token, and so do later connections."""
+    """After the server's hint, the next try and later connections use a new token."""
     made = [expired(cluster), Signer()(cluster)]
     connector = Connector(cluster, sign=lambda _: made.pop(0))
 
@@ -110,8 +110,8 @@ def test_an_expired_token_is_replaced_at_once(cluster: Cluster) -> None:
     assert (connector.counts.opened, made) == (2, [])
 
 
-def test_it_is_given_up_at_the_deadline(cluster: Cluster) -> None:
-    """Tokens that are always expired: tries for half a minute, then one line that names clock and life."""
+def test_connecting_gives_up_at_the_deadline(cluster: Cluster) -> None:
+    """If every token is expired, it tries for 30 s; then one line names the clock and the token's life."""
     timer = Timer()
     connector = Connector(cluster, sign=expired, rng=random.Random(1))  # noqa: S311 - seeded
 
@@ -124,8 +124,8 @@ def test_it_is_given_up_at_the_deadline(cluster: Cluster) -> None:
     assert "token_life=" in connector.explain(caught.value)
 
 
-def test_no_permission_is_said_at_once(cluster: Cluster) -> None:
-    """`access denied` without a hint does not pass with time: one try, one line."""
+def test_a_missing_permission_is_reported_at_once(cluster: Cluster) -> None:
+    """`access denied` without a hint is not retried. The result is one line."""
     tries: list[Cluster] = []
 
     def wrong(cluster: Cluster) -> str:
@@ -154,7 +154,7 @@ def test_no_permission_is_said_at_once(cluster: Cluster) -> None:
 def test_a_first_statement_that_is_refused_is_connecting_too(
     cluster: Cluster, error: type[psycopg.Error], cause: Cause
 ) -> None:
-    """The session is made of a new connection, after a pause."""
+    """After a pause, the session gets a new connection."""
     failures = [error(), error()]
     timer = Timer()
 
@@ -192,7 +192,7 @@ def test_what_is_worth_another_try(text: str, cause: Cause | None) -> None:
 
 
 def test_a_rate_that_was_exceeded_slows_all_users_of_the_process(cluster: Cluster) -> None:
-    """After 53400 the burst is spent: the connections that follow come at the rate."""
+    """After SQLSTATE 53400 the burst is used up, and further connections follow at the rate."""
     failures = [psycopg.errors.ConfigurationLimitExceeded()]
 
     def enter_late(connection: psycopg.Connection[Any]) -> int:
@@ -217,7 +217,7 @@ def test_a_rate_that_was_exceeded_slows_all_users_of_the_process(cluster: Cluste
 
 @pytest.fixture
 def set_faults(offer: Offer) -> Iterator[Callable[..., None]]:
-    """Sets faults for one test."""
+    """A function that sets the endpoint's faults for one test."""
     assert offer
 
     def put(**values: Any) -> None:
@@ -228,7 +228,7 @@ def set_faults(offer: Offer) -> Iterator[Callable[..., None]]:
 
 
 def test_what_the_server_really_says_is_understood(cluster: Cluster, set_faults: Callable[..., None]) -> None:
-    """A cluster that wakes up, and a token that expires, in the server's own words: no user notices."""
+    """The messages of a cluster that wakes up and of an expired token are retried without an error."""
     set_faults(refuse=0.5, expire_token=0.5)
     connector = Connector(cluster, rng=random.Random(1))  # noqa: S311 - seeded
 
@@ -239,13 +239,16 @@ def test_what_the_server_really_says_is_understood(cluster: Cluster, set_faults:
     assert set(connector.counts.retries) == {Cause.WAKING, Cause.EXPIRED}
 
 
-@pytest.mark.parametrize(("told", "refused"), [(50.0, False), (100_000.0, True)])
+@pytest.mark.parametrize(("rate_per_s", "refused"), [(50.0, False), (100_000.0, True)])
 def test_the_pace_keeps_below_what_the_server_enforces(
-    offer: Offer, set_faults: Callable[..., None], told: float, refused: bool
+    offer: Offer, set_faults: Callable[..., None], rate_per_s: float, refused: bool
 ) -> None:
-    """At 50 a second and 5 at once none of 30 is refused; who was told another rate is, and gets in later."""
+    """The server allows 50 connections per second and a burst of 5.
+
+    With this setting none of 30 connections is refused. With a higher one some are, and connect later.
+    """
     set_faults(connect_rate=50.0, connect_burst=5.0)
-    (cluster,) = parse_clusters(offer.host(connect_rate=f"{told}", connect_burst=f"{told / 10}"))
+    (cluster,) = parse_clusters(offer.host(connect_rate=f"{rate_per_s}", connect_burst=f"{rate_per_s / 10}"))
     connector = Connector(cluster)
 
     with ThreadPoolExecutor(30) as users:
@@ -256,7 +259,7 @@ def test_the_pace_keeps_below_what_the_server_enforces(
 
 
 def test_no_more_are_under_way_than_the_burst_has(cluster: Cluster) -> None:
-    """With four slots at once, a fifth user waits until one of four is in."""
+    """With four slots, a fifth user waits until one of the four has connected."""
     connector = Connector(replace(cluster, connect_rate_per_s=1e6, connect_burst=10.0))
     all_four = threading.Barrier(4)
     inside: list[int] = []
@@ -277,8 +280,8 @@ def test_no_more_are_under_way_than_the_burst_has(cluster: Cluster) -> None:
 # Sessions of users
 
 
-def test_a_session_of_age_is_replaced_between_attempts(offer: Offer) -> None:
-    """One that is not stays; a transaction that was begun before is committed on its own connection."""
+def test_an_old_session_is_replaced_between_attempts(offer: Offer) -> None:
+    """A young session stays. A transaction that has begun is committed on the same connection."""
     timer = Timer()
     target = parse_target(offer.host(session_life="100s"))
     connection = UserConnection(target, "public", timer.waiting())
@@ -298,8 +301,8 @@ def test_a_session_of_age_is_replaced_between_attempts(offer: Offer) -> None:
     connection.close()
 
 
-def test_sessions_do_not_all_come_of_age_at_once(cluster: Cluster) -> None:
-    """Up to a tenth earlier, spread evenly."""
+def test_sessions_do_not_all_expire_at_once(cluster: Cluster) -> None:
+    """Their lives are shorter than the limit by up to 10%, evenly distributed."""
     connector = Connector(cluster, rng=random.Random(1))  # noqa: S311 - seeded
     lives_s = [connector.session_life_s() for _ in range(1000)]
 
@@ -307,7 +310,7 @@ def test_sessions_do_not_all_come_of_age_at_once(cluster: Cluster) -> None:
     assert 0.999 * cluster.session_life_s < max(lives_s) <= cluster.session_life_s
 
 
-def test_who_names_a_target_twice_gets_it_with_its_token() -> None:
+def test_a_target_named_twice_has_one_token() -> None:
     """All users of a process share one token per region and database user."""
     targets = Targets()
     host = "dsql://a.dsql.us-east-1.on.aws"
@@ -317,7 +320,7 @@ def test_who_names_a_target_twice_gets_it_with_its_token() -> None:
 
 
 def test_the_run_s_counts_begin_at_zero(offer: Offer) -> None:
-    """What was connected before the run, for its tables, is not the run's."""
+    """Connections opened before the run, for its tables, are not counted."""
     (connector,) = parse_target(offer.host()).connectors
     connector.open(BLOCKING, enter)
 
@@ -334,7 +337,7 @@ def test_the_run_s_counts_begin_at_zero(offer: Offer) -> None:
 
 
 def test_a_role_connects_with_its_own_kind_of_token(offer: Offer, dsn: str) -> None:
-    """Where it exists; `current_user` is the role."""
+    """If the role exists, `current_user` is the role."""
     with psycopg.connect(dsn, autocommit=True) as owner:
         owner.execute("CREATE ROLE hotrow_app LOGIN")
     try:
@@ -347,6 +350,6 @@ def test_a_role_connects_with_its_own_kind_of_token(offer: Offer, dsn: str) -> N
 
 
 def test_a_fresh_token_is_signed_now(cluster: Cluster) -> None:
-    """The test of expired ones would not notice a clock that is off."""
+    """The test of expired tokens would not notice a wrong clock."""
     assert f"X-Amz-Date={datetime.now(UTC):%Y%m%dT%H%M}" in Signer()(cluster)
     assert cluster.user == ADMIN

@@ -19,7 +19,7 @@ TWO = f"{ONE},efgh5678.dsql.us-east-2.on.aws"
 
 
 def test_an_endpoint_s_name_is_enough() -> None:
-    """Port, database, user, lives and pace have the defaults of Aurora DSQL; the region is in the name."""
+    """Port, database, user, lifetimes and rates default to Aurora DSQL's. The host name has the region."""
     (cluster,) = parse_clusters(ONE)
 
     assert (cluster.host, cluster.port, cluster.region) == (ONE.removeprefix("dsql://"), 5432, "us-east-1")
@@ -28,7 +28,7 @@ def test_an_endpoint_s_name_is_enough() -> None:
 
 
 def test_options_replace_the_defaults(tmp_path: Path) -> None:
-    """Each option is read with its unit; they hold for all hosts."""
+    """Each option is read with its unit and applies to all hosts."""
     ca = tmp_path / "ca.pem"
     ca.touch()
     options = f"user=app&sslrootcert={ca}&token_life=60s&session_life=90s&connect_rate=5&connect_burst=1"
@@ -64,7 +64,7 @@ def test_options_replace_the_defaults(tmp_path: Path) -> None:
     ],
 )
 def test_regions_and_label(host: str, regions: tuple[str, ...], label: str) -> None:
-    """The regions in the order of the hosts; only what has Aurora DSQL's name is called by it."""
+    """Regions are in the order of the hosts. Only a host with an Aurora DSQL name is labelled so."""
     target = parse_target(host)
 
     assert (target.type, target.regions, target.label) == ("dsql", regions, label)
@@ -96,7 +96,7 @@ def test_regions_and_label(host: str, regions: tuple[str, ...], label: str) -> N
     ],
 )
 def test_what_cannot_be_is_refused(host: str, named: str) -> None:
-    """One line that names `--host` and what to change in it."""
+    """The message is one line that names `--host` and what to change in it."""
     with pytest.raises(UsageError) as caught:
         parse_target(host)
 
@@ -125,19 +125,19 @@ SHOWN = {
 
 
 def test_the_command_in_run_json_has_host_and_database_only() -> None:
-    """No folder of the user's, no user, no password."""
+    """It has no local path, no user and no password."""
     code = f"from hotrow.run.directory import _command; print(_command(['locust', *{list(SHOWN)}]))"
 
-    said, _ = python(code).communicate(timeout=60)
+    stdout, _ = python(code).communicate(timeout=60)
 
-    assert said.split() == ["locust", *SHOWN.values()]
+    assert stdout.split() == ["locust", *SHOWN.values()]
 
 
 def test_authorities_are_those_of_the_environment_first(tmp_path: Path) -> None:
-    """SSL_CERT_FILE counts if it is a file; otherwise an existing bundle of this system is used."""
-    own = tmp_path / "own.pem"
-    own.touch()
+    """SSL_CERT_FILE is used if the file exists, otherwise an existing bundle of the system."""
+    authorities = tmp_path / "own.pem"
+    authorities.touch()
 
-    assert find_authorities({"SSL_CERT_FILE": str(own)}) == str(own)
+    assert find_authorities({"SSL_CERT_FILE": str(authorities)}) == str(authorities)
     with open(find_authorities({"SSL_CERT_FILE": str(tmp_path / "none.pem")})) as bundle:  # noqa: PTH123
         assert "BEGIN CERTIFICATE" in bundle.read()

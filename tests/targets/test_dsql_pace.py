@@ -31,7 +31,7 @@ def test_a_burst_goes_at_once_and_the_rest_at_the_rate() -> None:
 
 
 def test_a_rest_fills_the_bucket_up_to_the_burst_and_no_further() -> None:
-    """After an hour there are three slots, not thirty-six thousand."""
+    """After an hour there are 3 free slots, not 36,000."""
     slots = Slots(10.0, 3.0)
     instants_s(slots, 3)
 
@@ -39,7 +39,7 @@ def test_a_rest_fills_the_bucket_up_to_the_burst_and_no_further() -> None:
 
 
 def test_a_server_that_says_it_is_empty_is_believed() -> None:
-    """After 53400 every user waits, whatever the level of the bucket was."""
+    """After SQLSTATE 53400 every user waits, however many slots were free."""
     slots = Slots(10.0, 100.0)
     instants_s(slots, 1)
 

@@ -22,14 +22,14 @@ KEYS = Credentials("AKIATESTOFDSQLTOKENS", "a-secret-key-of-no-account-at-all")
 
 @pytest.fixture
 def cluster() -> Cluster:
-    """Its tokens live for 100 s."""
+    """A cluster whose tokens live for 100 s."""
     (cluster,) = parse_clusters(f"dsql://{HOST}?token_life=100s")
     return cluster
 
 
 @pytest.fixture
 def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """AWS keys in the environment, and no other source of them."""
+    """AWS keys in the environment, and no other source of credentials."""
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEYS.access_key)
@@ -37,7 +37,7 @@ def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Counting:
-    """Signs with numbers."""
+    """A fake signer whose tokens are numbers."""
 
     def __init__(self) -> None:
         self.made = 0
@@ -85,10 +85,10 @@ def test_users_that_come_together_share_one_signing(cluster: Cluster) -> None:
         taken.append(tokens.current())
 
     users = [threading.Thread(target=user) for _ in range(32)]
-    for each in users:
-        each.start()
-    for each in users:
-        each.join()
+    for thread in users:
+        thread.start()
+    for thread in users:
+        thread.join()
 
     assert (sign.made, set(taken), len(taken)) == (1, {"token 1"}, 32)
 
@@ -96,7 +96,7 @@ def test_users_that_come_together_share_one_signing(cluster: Cluster) -> None:
 @pytest.mark.usefixtures("_keys")
 @pytest.mark.parametrize(("user", "other"), [("admin", "app"), ("app", "admin")])
 def test_boto3_s_token_is_what_a_cluster_verifies(cluster: Cluster, user: str, other: str) -> None:
-    """Signed for this host, region, key and the user's action; of no use to another kind of user."""
+    """It is signed for this host, region, key and user's action, and is invalid for another kind of user."""
     token = Signer()(replace(cluster, user=user))
 
     verifier = Verifier((HOST,), "us-east-1", KEYS)
@@ -108,7 +108,7 @@ def test_boto3_s_token_is_what_a_cluster_verifies(cluster: Cluster, user: str, o
 
 @pytest.mark.usefixtures("_keys")
 def test_no_signature_is_logged(cluster: Cluster) -> None:
-    """At DEBUG botocore writes what it signs, and the signature."""
+    """At level DEBUG, botocore would log the request and its signature."""
     written = io.StringIO()
     handler, root = logging.StreamHandler(written), logging.getLogger()
     level = root.level
@@ -131,7 +131,7 @@ def test_no_signature_is_logged(cluster: Cluster) -> None:
 def test_without_credentials_there_is_one_clear_line(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It says where boto3 looks for them."""
+    """The line says where boto3 looks for credentials."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

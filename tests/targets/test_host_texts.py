@@ -1,4 +1,4 @@
-"""Odd texts after `-H`: a target or one line, and never a password in anything that is said."""
+"""Odd texts after `-H`: each gives a target or one error line, and no output contains a password."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MARKER = "Pw7kQz9Xw2"
-"""A password, or a part of one."""
+"""A password, or a part of one, that no output may contain."""
 FUZZED = 100_000
-"""Texts; one takes about 5 µs."""
+"""The number of texts to try; each takes about 5 µs."""
 BEGINNINGS = ("", "local:", "plain:", "postgresql://", "postgresql://h/?", "dsql://", "dsql://h?region=x-1&")
 ODD = (
     *"@/?#&=:%[]{}()<>,;\\'\"`$|~^* \t\n\r\0\x1b\x7f",
@@ -66,12 +66,12 @@ PIECES = (
 
 
 def passwords(rng: random.Random) -> str:
-    """The marker, cut by odd characters."""
+    """A password: the marker between odd characters."""
     return "".join(rng.choice(ODD) + MARKER for _ in range(rng.randint(1, 3))) + rng.choice(ODD)
 
 
 def hosts(count: int, seed: int) -> Iterator[str]:
-    """Odd hosts with the marker as a password."""
+    """Odd texts for `-H` with the marker as a password."""
     rng = random.Random(seed)  # noqa: S311 - seeded, for a test
     for _ in range(count):
         yield rng.choice(PLACES).format(passwords(rng))
@@ -79,7 +79,7 @@ def hosts(count: int, seed: int) -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def no_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No name is looked up in a network."""
+    """Keep host names from being looked up in a network."""
     real = socket.getaddrinfo
 
     def resolve(host: str, *rest: Any, **more: Any) -> Any:
@@ -93,19 +93,19 @@ def no_names(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def parsed(host: str) -> Target | None:
-    """The target; None if it was refused, which is to be one line without the marker."""
+    """The target, or None if the text is refused. The refusal must be one line without the marker."""
     try:
         return parse_target(host)
     except UsageError as error:
-        said = str(error)
-        assert MARKER not in said, host
-        assert said.startswith("--host"), (host, said)
-        assert said.isprintable(), (host, said)
+        line = str(error)
+        assert MARKER not in line, host
+        assert line.startswith("--host"), (host, line)
+        assert line.isprintable(), (host, line)
         return None
 
 
-def test_no_password_is_said() -> None:
-    """In no refusal, label, repr, message of libpq, progress line, or word of run.json."""
+def test_no_password_is_shown() -> None:
+    """It is not in any refusal, label, repr, libpq message, progress line or word of run.json."""
     for host in hosts(400, seed=1):
         assert MARKER not in show_host(host), host
         assert MARKER not in show_word(host) or "://" not in host, host
@@ -120,8 +120,8 @@ def test_no_password_is_said() -> None:
 
 
 @pytest.mark.parametrize("command", ["doctor", "probe"])
-def test_a_command_says_one_line(command: str) -> None:
-    """Exit code 2, one line on standard error, and no password on either."""
+def test_a_command_prints_one_line(command: str) -> None:
+    """The exit code is 2. Standard error has one line; no password is on it or on standard output."""
     for host in hosts(40, seed=2):
         if host.startswith("dsql"):
             host = host.replace("127.0.0.1", "nobody.invalid")  # noqa: PLW2901
@@ -134,7 +134,7 @@ def test_a_command_says_one_line(command: str) -> None:
 
 
 def test_any_text_is_a_target_or_one_line() -> None:
-    """Whatever the pieces and their order."""
+    """This holds for any combination of pieces in any order."""
     rng = random.Random(3)  # noqa: S311 - seeded, for a test
     refused = 0
     for _ in range(FUZZED):
@@ -147,14 +147,14 @@ def test_any_text_is_a_target_or_one_line() -> None:
 @pytest.mark.parametrize("size", [5_000, 10_000_000])
 @pytest.mark.parametrize("pattern", ["postgresql://{}", "dsql://{}", "local:{}", "postgresql://h/?{}", "{}"])
 def test_a_very_long_text_is_refused_at_once(pattern: str, size: int) -> None:
-    """Before anything is taken apart."""
+    """The length is checked before the text is parsed."""
     for letter in ("a", "@", "a=b&", ",", "%"):
         with pytest.raises(UsageError, match="longer than"):
             parse_target(pattern.format(letter * size))
 
 
-def test_what_libpq_takes_is_taken() -> None:
-    """A password with ? and #, which libpq ends at the first @ only; a query with an @."""
+def test_what_libpq_accepts_is_accepted() -> None:
+    """A password may have ? and #, because libpq ends it only at the first @. A query may have an @."""
     for host in ("postgresql://u:a?b#c@h/db", "postgresql://h/db?user=me@tenant", "postgresql://%2Ftmp/db"):
         assert parse_target(host).type == "postgresql"
 
@@ -174,20 +174,20 @@ def test_what_libpq_takes_is_taken() -> None:
     ],
 )
 def test_what_is_shown_of_a_host(host: str, shown: str) -> None:
-    """Enough to tell targets apart."""
+    """The text is enough to tell targets apart."""
     assert show_host(host) == shown
 
 
 def test_an_error_s_text_loses_secrets_and_control_characters() -> None:
-    """However the secret was spelled in it."""
+    """This holds for any spelling of the secret."""
     text = hide_secrets("no host p%40ss/word or p@ss/word or p%40ss%2Fword", ["p@ss/word"])
 
     assert text == "no host p%40ss/word or … or …"
     assert one_line("a\x1b[31m\nb\0" + "c" * 1000) == "a?[31m b?" + "c" * 391 + "…"
 
 
-def test_a_fault_of_hotrow_s_own_says_no_password_either(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its traceback may repeat anything; what the command line has as a password is taken out."""
+def test_a_crash_of_hotrow_shows_no_password_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A traceback may repeat anything, so the passwords of the command line are removed from it."""
     host = f"postgresql://u:{MARKER}@h/db?sslpassword=other{MARKER}"
     words = ["doctor", "-H", host]
 
@@ -204,7 +204,7 @@ def test_a_fault_of_hotrow_s_own_says_no_password_either(monkeypatch: pytest.Mon
 
 
 def test_secrets_of_a_command_line() -> None:
-    """As they were written, and as libpq knows them."""
+    """Secrets are found as they were written and as libpq decodes them."""
     words = [
         "--host=postgresql://u:p%40ss?word@h/x?a=b&password=sec%20ret",
         "host=h password=plain",

@@ -1,4 +1,4 @@
-"""Statements and parameters that are larger than what a socket takes at once."""
+"""Statements and parameters that are too large for the buffers of a socket."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hotrow.targets.session import PostgresSession
 
 LARGE = 20_000_000
-"""Bytes; the buffers of a socket on both sides take about one million."""
+"""In bytes. The socket buffers on both sides together hold about one million."""
 ANSWER_DEADLINE_S = 60.0
 
 
@@ -32,14 +32,14 @@ def target(dsn: str) -> Target:
 
 @pytest.fixture
 def session(target: Target) -> Iterator[PostgresSession]:
-    """A session of which a hang fails the test."""
+    """A session with time limits, so that a hang fails the test."""
     session = target.connect(BLOCKING, answer_deadline_s=ANSWER_DEADLINE_S)
     yield session
     session.close()
 
 
 def test_a_large_parameter(session: PostgresSession) -> None:
-    """It arrives whole, in a transaction too, and comes back."""
+    """It arrives complete and comes back, also inside a transaction."""
     text = "x" * LARGE
 
     session.begin()
@@ -48,7 +48,7 @@ def test_a_large_parameter(session: PostgresSession) -> None:
 
 
 def test_a_large_statement(session: PostgresSession) -> None:
-    """Prepared, and as it is sent for the tables of a run."""
+    """It is sent as a prepared statement, and in the way that a run creates its tables."""
     statement = f"SELECT length('{'x' * LARGE}')"
 
     assert session.execute(statement).rows == [(LARGE,)]
@@ -56,7 +56,7 @@ def test_a_large_statement(session: PostgresSession) -> None:
 
 
 def test_a_large_statement_of_a_probe(target: Target) -> None:
-    """Probes send their statements whole too, each within its deadline."""
+    """A probe sends a large statement completely within its deadline."""
     with playground(target, (), ("a",), ANSWER_DEADLINE_S) as sessions:
         answer = sessions["a"].answer(f"SELECT length('{'x' * LARGE}')")
 
@@ -64,7 +64,7 @@ def test_a_large_statement_of_a_probe(target: Target) -> None:
 
 
 def chatter(talk: Talk) -> None:
-    """A server that, at a statement's first bytes, says more than a socket takes before it reads on."""
+    """A server that reads the first bytes of a statement, sends a large answer, and then reads on."""
     talk.greet()
     notice = error("01000", "n" * 8000, "NOTICE", kind=b"N")
     while True:
@@ -76,7 +76,7 @@ def chatter(talk: Talk) -> None:
 
 
 def test_a_server_that_talks_while_it_is_written_to() -> None:
-    """What it says is taken while the parameter is being sent: neither waits for the other for ever."""
+    """The client reads while it sends the parameter, so neither side waits for the other forever."""
     with serving(chatter) as url:
         session = parse_target(url).connect(BLOCKING, answer_deadline_s=ANSWER_DEADLINE_S)
 
@@ -107,7 +107,7 @@ print(len(row[0]), ticks > before)
 
 @pytest.mark.parametrize("talks", [False, True])
 def test_under_gevent(dsn: str, talks: bool) -> None:
-    """The same for a user of a run, and other users go on meanwhile."""
+    """The same holds for a user of a run. Other users continue in the meantime."""
     with serving(chatter) as url:
         where = url if talks else parse_url(dsn)
         done = subprocess.run(
@@ -122,7 +122,7 @@ def test_under_gevent(dsn: str, talks: bool) -> None:
 
 
 def parse_url(dsn: str) -> str:
-    """The stand-in as an ordinary target."""
+    """The stand-in's conninfo as a postgresql:// URL."""
     from urllib.parse import urlencode  # noqa: PLC0415
 
     from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""How a Python value becomes a parameter of a statement."""
+"""The conversion of Python values to parameters of a statement."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 
 
 class Colour(enum.Enum):
-    """A pure enumeration: its name is what PostgreSQL gets."""
+    """A plain enumeration. PostgreSQL gets its name."""
 
     RED = "r"
 
 
 class Level(enum.IntEnum):
-    """One that is a number."""
+    """An enumeration of integers."""
 
     HIGH = 3
 
 
 class Word(enum.StrEnum):
-    """One that is a text."""
+    """An enumeration of texts."""
 
     YES = "yes"
 
@@ -51,7 +51,7 @@ def session(dsn: str) -> Iterator[PostgresSession]:
 
 
 @pytest.mark.parametrize(
-    ("kind", "given", "arrives"),
+    ("kind", "value", "arrives"),
     [
         ("bytea", b"abc", b"abc"),
         ("bytea", b"'\\\0\xff", b"'\\\0\xff"),
@@ -79,13 +79,13 @@ def session(dsn: str) -> Iterator[PostgresSession]:
         ("numeric", 10**30, Decimal(10) ** 30),
     ],
 )
-def test_a_value_arrives_as_what_it_is(session: PostgresSession, kind: str, given: Any, arrives: Any) -> None:
-    """Psycopg adapts the value; it is sent as text and read as a Python value."""
-    assert session.execute(f"SELECT $1::{kind}", given).rows == [(arrives,)]
+def test_a_value_keeps_its_meaning(session: PostgresSession, kind: str, value: Any, arrives: Any) -> None:
+    """Psycopg adapts the value. It is sent as text and read back as a Python value."""
+    assert session.execute(f"SELECT $1::{kind}", value).rows == [(arrives,)]
 
 
 def test_the_server_infers_the_types(session: PostgresSession, schema: str) -> None:
-    """No type is said, so an int may meet a numeric, a text a uuid, and a list a column's array."""
+    """No type is sent, so an int fits a numeric, a text fits a uuid, and a list fits an array."""
     session.run(f"CREATE TABLE {schema}.item (id bigint PRIMARY KEY, price numeric, code uuid, data bytea)")
     session.search(schema)
     session.execute("INSERT INTO item VALUES ($1, $2, $3, $4)", 1, 2, str(UUID(int=3)), b"\0\1")
@@ -100,7 +100,7 @@ class Strange:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("value", "message"),
     [
         ({"a": 1}, "a parameter is a dict: pass json.dumps"),
         ({1, 2}, "a parameter has the type set"),
@@ -114,10 +114,10 @@ class Strange:
         (["a\ud800"], "surrogate"),
     ],
 )
-def test_what_has_no_form_is_refused(session: PostgresSession, given: Any, said: str) -> None:
-    """Neither a `repr` nor a text cut off at a NUL is sent. The session can go on."""
-    with pytest.raises(psycopg.Error, match=said) as caught:
-        session.execute("SELECT $1", given)
+def test_a_value_without_an_equivalent_is_refused(session: PostgresSession, value: Any, message: str) -> None:
+    """Neither its `repr` nor a text cut off at a NUL is sent. The session stays usable."""
+    with pytest.raises(psycopg.Error, match=message) as caught:
+        session.execute("SELECT $1", value)
 
     assert "\n" not in str(caught.value)
     assert not session.describe(caught.value).lost
@@ -126,7 +126,7 @@ def test_what_has_no_form_is_refused(session: PostgresSession, given: Any, said:
 
 @pytest.mark.parametrize("statement", ["SELECT 1\0, 2", "SELECT '\ud800'"])
 def test_a_statement_that_libpq_would_cut_off_is_refused(session: PostgresSession, statement: str) -> None:
-    """Libpq ends a text at its first NUL."""
+    """Libpq cuts a text off at its first NUL."""
     with pytest.raises(psycopg.DataError):
         session.execute(statement)
     with pytest.raises(psycopg.DataError):

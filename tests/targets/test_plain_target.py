@@ -29,7 +29,7 @@ LATENCIES = {
 
 
 class Indexed(Counter):
-    """Counters with a second index, spelled as Aurora DSQL spells it."""
+    """A counter with a second index, in Aurora DSQL's syntax."""
 
     def tables(self) -> Sequence[str]:
         return [*super().tables(), "CREATE INDEX ASYNC by_value ON counter (value)"]
@@ -37,14 +37,14 @@ class Indexed(Counter):
 
 @pytest.fixture
 def target(dsn: str) -> Target:
-    """The embedded server without its stand-in, and without latency."""
+    """The embedded server without the stand-in's extension and without latency."""
     assert dsn
     return start(parse_target("plain:rtt=0,commit=0"))
 
 
 @pytest.fixture
 def staged(target: Target) -> Iterator[RunSchema]:
-    """Its tables, made as for a run."""
+    """The scenario's tables on the target, created as for a run."""
     run_schema = RunSchema(target, SCHEMA, Indexed(), BLOCKING)
     run_schema.build(5)
     yield run_schema
@@ -53,7 +53,7 @@ def staged(target: Target) -> Iterator[RunSchema]:
 
 @pytest.mark.usefixtures("staged")
 def test_its_tables_are_ordinary_ones(dsn: str) -> None:
-    """A table, not a view over a write set; its index is a plain index."""
+    """Each is a table, not a view over a write set. Its index is an ordinary index."""
     of_schema = f"relnamespace = '{SCHEMA}'::regnamespace"
     kinds = "SELECT string_agg(concat(relname, ' ', relkind), ',' ORDER BY relname) FROM pg_class"
 
@@ -62,7 +62,7 @@ def test_its_tables_are_ordinary_ones(dsn: str) -> None:
 
 @pytest.mark.usefixtures("dsn")
 def test_the_second_writer_waits_and_conflicts(target: Target, staged: RunSchema) -> None:
-    """Its UPDATE is refused by a row lock that does not come free: a lock, where the stand-in has none."""
+    """The UPDATE waits for a row lock that is not released. On the stand-in there is no such lock."""
     first, second = (target.connect(BLOCKING, staged.schema) for _ in range(2))
     second.run("SET lock_timeout TO '50ms'")
     for session in (first, second):
@@ -79,7 +79,7 @@ def test_the_second_writer_waits_and_conflicts(target: Target, staged: RunSchema
 
 
 def test_it_finds_deadlocks_as_postgresql_does_by_default(target: Target) -> None:
-    """Not after the 10 ms that the stand-in sets for its own applying."""
+    """The deadlock timeout is PostgreSQL's default, not the 10 ms that the stand-in uses to apply writes."""
     session = target.connect(BLOCKING)
 
     assert session.execute("SHOW deadlock_timeout").rows == [("1s",)]
@@ -96,7 +96,7 @@ def test_it_finds_deadlocks_as_postgresql_does_by_default(target: Target) -> Non
 )
 @pytest.mark.usefixtures("dsn")
 def test_isolation(host: str, level: str) -> None:
-    """Transactions run at the level that the target names."""
+    """Transactions run at the isolation level that the target names."""
     session = start(parse_target(f"{host}{',' if ':' in host else ':'}rtt=0")).connect(BLOCKING)
     session.begin()
 
@@ -106,12 +106,12 @@ def test_isolation(host: str, level: str) -> None:
 
 @pytest.mark.parametrize("host", LATENCIES)
 def test_latency(host: str) -> None:
-    """What is not given is by default the profile on `plain`, and none on a server that is there already."""
+    """Latency defaults to the profile on `plain`, and to none on an existing server."""
     assert parse_target(host).latency == LATENCIES[host]
 
 
 def test_the_latency_options_do_not_reach_libpq() -> None:
-    """The rest of the URL goes to the server as it was written, a plus sign and a space included."""
+    """The rest of the URL is passed on unchanged, including plus signs and spaces."""
     target = parse_target("postgresql://u@h/x?rtt=1ms&application_name=a%20b+c&isolation=serializable")
 
     assert conninfo_to_dict(target.conninfo) == {
@@ -124,7 +124,7 @@ def test_the_latency_options_do_not_reach_libpq() -> None:
 
 
 def test_a_url_without_a_host(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Libpq chooses the host, by PGHOST where that is set."""
+    """Libpq chooses the host, from PGHOST if it is set."""
     place = conninfo_to_dict(dsn)
     monkeypatch.setenv("PGHOST", str(place["host"]))
     monkeypatch.setenv("PGUSER", str(place["user"]))
@@ -143,7 +143,7 @@ def test_a_url_without_a_host(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None
     ],
 )
 def test_refused(host: str, names: list[str]) -> None:
-    """An option that cannot be meant is refused in one line that says what is allowed."""
+    """A meaningless option is refused in one line that says what is allowed."""
     with pytest.raises(UsageError) as refusal:
         parse_target(host)
 

@@ -1,4 +1,4 @@
-"""Poolers that give each transaction another server connection: found before a run, and explained in it."""
+"""Poolers that give each transaction another server connection: found before a run, explained during it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 def names(messages: list[tuple[bytes, bytes]]) -> list[bytes]:
-    """The prepared statements that are run."""
+    """The names of the prepared statements that these messages run."""
     return [body.split(b"\0")[1] for kind, body in messages if kind == b"B"]
 
 
 def losing_statements(sqlstate: str) -> Callable[[Talk], None]:
-    """Like PgBouncer 1.18 in transaction mode: a statement exists only on the connection that prepared it."""
+    """A server like PgBouncer 1.18 in transaction mode, where a prepared statement does not exist later."""
 
     def behave(talk: Talk) -> None:
         talk.greet()
@@ -35,26 +35,26 @@ def losing_statements(sqlstate: str) -> Callable[[Talk], None]:
             messages = talk.until_sync()
             lost = [name for name in names(messages) if name and name in run]
             run.update(names(messages))
-            said = f'prepared statement "{lost[0].decode()}" does not exist' if lost else ""
-            talk.send(error(sqlstate, said) + READY if lost else answers(messages))
+            text = f'prepared statement "{lost[0].decode()}" does not exist' if lost else ""
+            talk.send(error(sqlstate, text) + READY if lost else answers(messages))
 
     return behave
 
 
 def losing_settings() -> Callable[[Talk], None]:
-    """As PgBouncer with max_prepared_statements: every answer may come from another server connection."""
-    places = count()
+    """A server like PgBouncer with max_prepared_statements: every answer is from another connection."""
+    numbers = count()
 
     def behave(talk: Talk) -> None:
         talk.greet()
         while True:
-            talk.send(answers(talk.until_sync(), str(next(places)).encode()))
+            talk.send(answers(talk.until_sync(), str(next(numbers)).encode()))
 
     return behave
 
 
 def serial(talk: Talk) -> None:
-    """Answers all, and refuses to open a transaction."""
+    """A server that answers everything but refuses to open a transaction."""
     talk.greet()
     while True:
         messages = talk.until_sync()
@@ -63,29 +63,29 @@ def serial(talk: Talk) -> None:
 
 
 def one_line(error: Exception) -> str:
-    """Its text."""
+    """The text of an error."""
     assert str(error).isprintable()
     return str(error)
 
 
 @pytest.mark.parametrize(
-    ("behave", "said"),
+    ("behave", "message"),
     [
         (losing_statements("26000"), LOST_STATEMENTS),
         (losing_statements("42P05"), LOST_STATEMENTS),
         (losing_settings(), LOST_SETTINGS),
     ],
 )
-def test_it_is_found_before_a_run(behave: Callable[[Talk], None], said: str) -> None:
-    """The target is refused, with what to change."""
+def test_a_pooler_is_found_before_a_run(behave: Callable[[Talk], None], message: str) -> None:
+    """The target is refused, and the message says what to change."""
     with serving(behave) as url, pytest.raises(TargetError) as caught:
         check_reachable(parse_target(url), BLOCKING)
 
-    assert one_line(caught.value) == f"postgresql 127.0.0.1, repeatable read: {said}"
+    assert one_line(caught.value) == f"postgresql 127.0.0.1, repeatable read: {message}"
 
 
-def test_what_cannot_be_told_is_not_refused() -> None:
-    """Another error of the check is not about poolers. The run will meet it when it matters."""
+def test_a_target_is_not_refused_if_the_check_itself_fails() -> None:
+    """Another error of the check is not about poolers. The run will meet the error if it matters."""
     with serving(serial) as url:
         target = parse_target(url)
         with pytest.raises(psycopg.Error, match="not allowed in this mode"):
@@ -96,21 +96,21 @@ def test_what_cannot_be_told_is_not_refused() -> None:
 
 @pytest.fixture
 def direct(dsn: str) -> Target:
-    """A server without a pooler."""
+    """A target without a pooler."""
     assert dsn
     return start(parse_target("plain:rtt=0,commit=0"))
 
 
-def test_a_direct_server_keeps_both(direct: Target) -> None:
-    """And the check leaves nothing behind."""
+def test_a_direct_server_keeps_statements_and_settings(direct: Target) -> None:
+    """No pooler is reported."""
     assert pooling_of(direct, BLOCKING) is None
 
 
 def test_no_two_sessions_use_one_name(direct: Target) -> None:
-    """Otherwise a pooler may make a session run what another has prepared, without an error."""
+    """Otherwise, behind a pooler, a session could run a statement that another one has prepared."""
     sessions = [direct.connect(BLOCKING) for _ in range(2)]
-    own = "SELECT name FROM pg_prepared_statements"
-    prepared = {session.execute(own).rows[0][0] for session in sessions}
+    query = "SELECT name FROM pg_prepared_statements"
+    prepared = {session.execute(query).rows[0][0] for session in sessions}
     for session in sessions:
         session.close()
 
@@ -118,7 +118,7 @@ def test_no_two_sessions_use_one_name(direct: Target) -> None:
 
 
 def test_a_lost_statement_is_explained_wherever_it_is_met(direct: Target) -> None:
-    """The server's words, and what they mean."""
+    """The text has the server's message and its explanation. Other errors are not explained."""
     session = direct.connect(BLOCKING)
     session.execute("SELECT 1")
     session.run("DEALLOCATE ALL")
@@ -131,8 +131,8 @@ def test_a_lost_statement_is_explained_wherever_it_is_met(direct: Target) -> Non
     assert explain_pooling(ValueError("no")) is None
 
 
-def test_doctor_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A check of its own. The tables that other checks want are never made here."""
+def test_doctor_names_the_pooler(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has a separate check. The fake server never creates the tables that other checks need."""
     monkeypatch.setattr("hotrow.doctor.sessions.SETUP_DEADLINE_S", 0.1)
     monkeypatch.setattr("hotrow.probe.sessions.SETUP_DEADLINE_S", 0.1)
     with serving(losing_statements("26000")) as url:

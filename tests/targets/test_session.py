@@ -36,7 +36,7 @@ def session(target: Target, schema: str) -> Iterator[PostgresSession]:
 
 
 def test_values_travel_both_ways(session: PostgresSession) -> None:
-    """Python values in, Python values out, NULL as None."""
+    """Python values are sent and Python values come back, with None for NULL."""
     sql = "SELECT $1::bigint, $2::text, $3::boolean, $4::numeric, $5::date, $6::float8, $7::text"
 
     result = session.execute(sql, 2**40, "it's", True, Decimal("1.50"), date(2026, 1, 2), 0.1, None)
@@ -55,7 +55,7 @@ def test_a_transaction_commits(session: PostgresSession) -> None:
 
 
 def test_it_runs_at_repeatable_read(session: PostgresSession) -> None:
-    """The isolation is the target's, whatever the server's default."""
+    """The isolation level is the target's, not the server's default."""
     session.begin()
 
     assert session.execute("SHOW transaction_isolation").rows == [("repeatable read",)]
@@ -63,7 +63,7 @@ def test_it_runs_at_repeatable_read(session: PostgresSession) -> None:
 
 
 def test_the_statement_that_failed_is_known_without_its_values(session: PostgresSession) -> None:
-    """It is part of the error's report. A new transaction has not sent anything."""
+    """The report of the error has this statement. After BEGIN there is none, until one is sent."""
     session.begin()
     with pytest.raises(psycopg.Error):
         session.execute("SELECT 1 / $1::int", 0)
@@ -75,7 +75,7 @@ def test_the_statement_that_failed_is_known_without_its_values(session: Postgres
 
 
 def test_rollback_undoes(session: PostgresSession) -> None:
-    """The writes are gone, and the session can go on."""
+    """The writes are gone, and the session stays usable."""
     session.begin()
     session.execute("UPDATE counter SET value = 5")
     session.rollback()
@@ -93,20 +93,20 @@ def test_rollback_before_the_first_statement(session: PostgresSession) -> None:
 
 
 def test_an_error_is_described_and_the_transaction_aborted(session: PostgresSession) -> None:
-    """SQLSTATE and message; COMMIT of the aborted transaction answers ROLLBACK without an error."""
+    """It has SQLSTATE and message. COMMIT of the aborted transaction returns ROLLBACK without an error."""
     session.begin()
     with pytest.raises(psycopg.errors.UniqueViolation) as caught:
         session.execute("INSERT INTO counter VALUES (0, 1)")
 
-    said = session.describe(caught.value)
-    assert (said.sqlstate, said.lost) == ("23505", False)
-    assert "duplicate key" in said.message
+    failure = session.describe(caught.value)
+    assert (failure.sqlstate, failure.lost) == ("23505", False)
+    assert "duplicate key" in failure.message
     assert session.commit() == "ROLLBACK"
     assert session.execute("SELECT value FROM counter").rows == [(0,)]
 
 
 def test_a_lost_connection_is_noticed(session: PostgresSession, target: Target) -> None:
-    """When the server ends the connection the session says that it is lost, and is not usable any more."""
+    """If the server ends the connection, the session reports it as lost and is no longer usable."""
     ((pid,),) = session.execute("SELECT pg_backend_pid()").rows
     other = target.connect(BLOCKING)
     other.execute("SELECT pg_terminate_backend($1, 5000)", pid)
@@ -122,7 +122,7 @@ def test_a_lost_connection_is_noticed(session: PostgresSession, target: Target) 
 
 
 class SlowTimer:
-    """A clock that only sleeping moves, and a timer whose sleeps end late by `late_s`."""
+    """A clock that moves only during sleeps, and a timer whose sleeps end `late_s` too late."""
 
     def __init__(self, late_s: float) -> None:
         self.late_s = late_s
@@ -137,8 +137,8 @@ class SlowTimer:
         return Waiting(ready=BLOCKING.ready, sleep=self.sleep, clock=lambda: self.now_s)
 
 
-def test_latency_is_paid_a_round_trip_and_at_commit(target: Target) -> None:
-    """N statements cost n round trips and a COMMIT; BEGIN costs none of its own."""
+def test_latency_is_added_per_round_trip_and_at_commit(target: Target) -> None:
+    """N statements cost n round trips and one COMMIT. BEGIN costs no round trip."""
     timer = SlowTimer(late_s=0.0)
     with psycopg.connect(target.conninfo, autocommit=True) as connection:
         session = PostgresSession(connection, Latency(rtt_s=0.002, commit_s=0.005), timer.waiting())
@@ -151,7 +151,7 @@ def test_latency_is_paid_a_round_trip_and_at_commit(target: Target) -> None:
 
 
 def test_a_commit_is_not_shortened_by_what_came_before_it(target: Target) -> None:
-    """Neither by round trips whose sleeps ended 2 ms late, nor by an earlier COMMIT that stalled for 4 ms."""
+    """Neither round trips that end 2 ms late nor an earlier COMMIT that stalls for 4 ms shorten it."""
     timer = SlowTimer(late_s=0.002)
     stalls_s = iter((0.0, 0.0, 0.001, 0.004, 0.001))
     with psycopg.connect(target.conninfo, autocommit=True) as connection:
@@ -176,8 +176,8 @@ def test_a_commit_is_not_shortened_by_what_came_before_it(target: Target) -> Non
     assert took_s == pytest.approx([0.009, 0.009, 0.010, 0.013, 0.009])
 
 
-def test_late_timers_are_made_up_for() -> None:
-    """A hundred round trips through a timer that is late by 0.3 ms take what they should, on average."""
+def test_late_timers_are_compensated() -> None:
+    """With a timer that is 0.3 ms late, 100 round trips have the right duration on average."""
     timer = SlowTimer(late_s=0.0003)
     pace = Pace(timer.waiting())
 
@@ -188,7 +188,7 @@ def test_late_timers_are_made_up_for() -> None:
 
 
 def test_the_server_s_own_time_is_part_of_the_round_trip() -> None:
-    """The sleep is shorter by the time of the statement; there is none if that exceeds the round trip."""
+    """The sleep is shorter by the statement's time. There is none if that exceeds the round trip."""
     timer = SlowTimer(late_s=0.0)
     pace = Pace(timer.waiting())
 

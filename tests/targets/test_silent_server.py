@@ -44,18 +44,18 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def mute(talk: Talk) -> None:
-    """Accepts connections and does not answer."""
+    """A server that accepts connections and does not answer."""
     talk.stay_silent()
 
 
 def polite(talk: Talk) -> None:
-    """Lets clients in and then does not answer."""
+    """A server that lets clients in and then does not answer."""
     talk.greet()
     talk.stay_silent()
 
 
 def answering(statements: int) -> Callable[[Talk], None]:
-    """A server that answers so many exchanges of each connection, and nothing more."""
+    """A server that answers the first `statements` exchanges of each connection and no more."""
 
     def behave(talk: Talk) -> None:
         talk.greet()
@@ -67,23 +67,23 @@ def answering(statements: int) -> Callable[[Talk], None]:
 
 
 def empty(talk: Talk) -> None:
-    """Answers every simple query with nothing but its end, and every other without a row."""
+    """A server that answers a simple query only with its end, and any other statement without a row."""
     talk.greet()
     while True:
         kind, _ = talk.message()
-        said = {b"P": message(b"1"), b"B": message(b"2"), b"D": message(b"n"), b"E": message(b"C", b"SET\0")}
-        talk.send(said.get(kind, READY))
+        reply = {b"P": message(b"1"), b"B": message(b"2"), b"D": message(b"n"), b"E": message(b"C", b"SET\0")}
+        talk.send(reply.get(kind, READY))
 
 
 def one_line(refusal: HotrowError) -> str:
-    """Its text, which must be one line."""
+    """The text of an error, which must be one line."""
     assert str(refusal).isprintable()
     return str(refusal)
 
 
 @pytest.mark.parametrize("behave", [mute, polite, answering(1)])
 def test_a_silent_server_is_not_reachable(behave: Callable[[Talk], None]) -> None:
-    """It answers nothing, not a statement, or not the one that counts."""
+    """It answers nothing at all, no statement, or not the last statement of the check."""
     with serving(behave) as url, pytest.raises(TargetError) as caught:
         check_reachable(parse_target(url), BLOCKING)
 
@@ -101,7 +101,7 @@ def test_a_server_without_a_version() -> None:
 @pytest.mark.parametrize("behave", [mute, polite, answering(1), empty])
 @pytest.mark.parametrize("command", ["doctor", "probe"])
 def test_a_command_ends_with_one_line(command: str, behave: Callable[[Talk], None]) -> None:
-    """Exit code 2."""
+    """The exit code is 2."""
     with serving(behave) as url:
         done = CliRunner().invoke(main, [command, "-H", url])
 
@@ -110,7 +110,7 @@ def test_a_command_ends_with_one_line(command: str, behave: Callable[[Talk], Non
 
 
 def test_a_server_that_falls_silent_during_the_probes() -> None:
-    """The first statement without an answer ends the probes, and the line has that statement."""
+    """The first statement without an answer ends the probes. The line names that statement."""
 
     def behave(talk: Talk) -> None:
         talk.greet()
@@ -126,7 +126,7 @@ def test_a_server_that_falls_silent_during_the_probes() -> None:
 
 @pytest.mark.parametrize("exchanges", [0, 1])
 def test_tables_on_a_silent_server(exchanges: int) -> None:
-    """Creating, filling and reading them ends with one line."""
+    """Creating, filling or reading the tables ends with one line."""
     with serving(answering(exchanges)) as url:
         run_schema = RunSchema(parse_target(url), "run_1", Counter(), BLOCKING)
         for work in (lambda: run_schema.build(10), lambda: run_schema.observe(Counter()), run_schema.drop):
@@ -149,7 +149,7 @@ def test_a_session_without_an_answer_is_lost() -> None:
 @pytest.mark.parametrize("leaves", [True, False])
 @pytest.mark.parametrize("sqlstate", ["40001", "57P01"])
 def test_an_error_is_believed_though_the_connection_breaks_after_it(sqlstate: str, leaves: bool) -> None:
-    """The server said what became of the statement: that it left or fell silent then changes nothing."""
+    """The error is the statement's result, even if the server then leaves or falls silent."""
 
     def behave(talk: Talk) -> None:
         talk.greet()
@@ -165,8 +165,8 @@ def test_an_error_is_believed_though_the_connection_breaks_after_it(sqlstate: st
         with pytest.raises(psycopg.Error) as caught:
             session.execute("SELECT 1")
 
-        said = session.describe(caught.value)
-        assert (said.sqlstate, said.lost) == (sqlstate, True)
+        failure = session.describe(caught.value)
+        assert (failure.sqlstate, failure.lost) == (sqlstate, True)
         session.close()
 
 
@@ -184,7 +184,7 @@ except target.TargetError as error:
 
 
 def test_under_gevent() -> None:
-    """As a run checks its target."""
+    """The same holds under gevent, where a run checks its target."""
     with serving(polite) as url:
         done = subprocess.run(
             [sys.executable, "-c", UNDER_GEVENT, url],
@@ -199,7 +199,7 @@ def test_under_gevent() -> None:
 
 
 def garbage(rng: random.Random) -> bytes:
-    """Noise, another protocol, or well-formed messages that make no sense."""
+    """Random bytes, another protocol, or well-formed messages that make no sense."""
     kinds = [bytes([rng.choice(b"RSKZETDC12nGH")]) for _ in range(6)]
     known = [message(kind, rng.randbytes(rng.randint(0, 40))) for kind in kinds]
     return rng.choice(
@@ -216,8 +216,8 @@ def garbage(rng: random.Random) -> bytes:
     )
 
 
-def test_nonsense_is_told_in_one_line() -> None:
-    """Whenever it comes: at once, after the request for TLS, or in the place of an answer."""
+def test_nonsense_is_reported_in_one_line() -> None:
+    """It may come at once, after the TLS request, or instead of an answer."""
     rng = random.Random(4)  # noqa: S311 - seeded, for a test
     stage = [0]
 

@@ -1,4 +1,4 @@
-"""A scenario's run() may not begin or end its transaction: refused before any load, and no commit in it."""
+"""A scenario's run() must not begin or end its transaction: this is refused before any load."""
 
 from __future__ import annotations
 
@@ -65,18 +65,18 @@ HARMLESS = [
 
 @pytest.mark.parametrize("sql", CONTROL)
 def test_what_begins_or_ends_a_transaction_is_recognised(sql: str) -> None:
-    """However it is spelled, and whatever stands before it."""
+    """It is recognised in any spelling, whatever stands before it."""
     assert controls_transaction(sql)
 
 
 @pytest.mark.parametrize("sql", HARMLESS)
 def test_what_only_looks_like_it_is_let_through(sql: str) -> None:
-    """Words in strings, names and comments; savepoints."""
+    """Such words are allowed in strings, names and comments, and savepoints are allowed too."""
     assert not controls_transaction(sql)
 
 
 class Runs(liars.Honest):
-    """Does something of its own after its update."""
+    """Calls the function `does` after its update."""
 
     def __init__(self, does: Callable[[Session], Any]) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class Runs(liars.Honest):
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_such_a_statement_is_refused_before_any_load(host: str) -> None:
-    """In one line with the statement; nothing is written."""
+    """The message is one line with the statement. Nothing is written."""
     scenario = Runs(lambda session: session.execute("/* done */ COMMIT"))
     with staged(scenario, 10, host) as stage:
         with pytest.raises(HotrowError, match=r"^cannot run mine: .*leave this out: /\* done \*/ COMMIT"):
@@ -99,8 +99,8 @@ def test_such_a_statement_is_refused_before_any_load(host: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["commit", "rollback", "run", "begin"])
-def test_the_session_s_own_control_is_not_the_scenario_s(name: str) -> None:
-    """As with a cursor of psycopg: it says what there is instead."""
+def test_a_scenario_cannot_use_the_session_s_transaction_control(name: str) -> None:
+    """The message says to use `execute()` instead."""
     scenario = Runs(lambda session: getattr(session, name)())
     with (
         staged(scenario, 10) as stage,
@@ -113,7 +113,7 @@ def test_the_session_s_own_control_is_not_the_scenario_s(name: str) -> None:
     "block", ["DO $$ BEGIN COMMIT; END $$", "DO $$ BEGIN ROLLBACK; END $$", "CALL ends()"]
 )
 def test_a_procedure_that_commits_fails_by_itself(block: str) -> None:
-    """PostgreSQL lets none do so in an open transaction; the line has the statement. Aurora DSQL has none."""
+    """PostgreSQL refuses this in an open transaction; the line names it. Aurora DSQL has no such block."""
     scenario = Runs(lambda session: session.execute(block))
     with staged(scenario, 10, "plain:rtt=0,commit=0") as stage:
         stage.sql("CREATE PROCEDURE ends() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$")
@@ -143,7 +143,7 @@ def swallow(session: Session, sql: str, error: type[Exception] = psycopg.Error) 
 def test_in_a_run_it_is_not_sent_or_not_counted(
     does: Callable[[Session], Any], outcome: Outcome, host: str
 ) -> None:
-    """What hotrow acknowledges is in the database, and what is there was acknowledged or is unknown."""
+    """All acknowledged commits are in the database, and all others there have an unknown outcome."""
     with staged(Runs(does), 10, host) as stage:
         played = stage.play(3)
         ((total,),) = stage.sql("SELECT sum(value)::bigint FROM item").rows
@@ -157,7 +157,7 @@ def test_in_a_run_it_is_not_sent_or_not_counted(
 @pytest.mark.parametrize("sql", ["UPDATE nowhere SET x = 1", "SELECT 1 / (SELECT 0)"])
 @pytest.mark.parametrize("first", [False, True])
 def test_an_error_that_run_caught_is_an_error(sql: str, host: str, first: bool) -> None:
-    """Also if it was the first statement, which failed before BEGIN was sent; in load as in the rehearsal."""
+    """This holds in load and rehearsal, also for the first statement, which fails before BEGIN is sent."""
 
     class Catches(Runs):
         def run(self, session: Session, work: Work) -> None:
@@ -177,8 +177,8 @@ def test_an_error_that_run_caught_is_an_error(sql: str, host: str, first: bool) 
     assert (played.finals, total) == ({(0, Outcome.ERROR): 2}, [(0,)])
 
 
-def test_an_error_that_a_savepoint_undid_is_none() -> None:
-    """PostgreSQL goes on as if it had not been; so does the transaction."""
+def test_an_error_undone_by_a_savepoint_does_not_count() -> None:
+    """PostgreSQL continues as if the error had not happened, and so does the transaction."""
 
     def undo(session: Session) -> None:
         session.execute("SAVEPOINT before")
@@ -192,8 +192,8 @@ def test_an_error_that_a_savepoint_undid_is_none() -> None:
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_a_business_rule_may_say_no_because_of_an_error(host: str) -> None:
-    """Such as a duplicate; what was asked is still asked without the rehearsal's own columns."""
+def test_a_business_rule_may_reject_because_of_an_error(host: str) -> None:
+    """A scenario may reject a transaction after a database error such as a duplicate key."""
 
     def refuse(session: Session) -> None:
         try:
