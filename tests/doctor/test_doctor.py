@@ -1,4 +1,4 @@
-"""Checks and their results as values: crashes, failed needs, secrets, and how a diagnosis is shown."""
+"""Checks and their results as values: crashes, failed prerequisites, secrets, and the printed diagnosis."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def console_text(diagnosis: Diagnosis) -> str:
 
 
 def test_a_check_that_crashes_failed_and_says_why() -> None:
-    """A crash is never ok, and the checks after it still run."""
+    """A check that crashes counts as failed, and the checks after it still run."""
     results = results_of(Check("a", crash, context="host, port 1"), check("b", ok("fine")))
 
     assert results["a"].status is Status.FAIL
@@ -92,7 +92,7 @@ def test_a_check_that_needs_a_failed_check_is_skipped() -> None:
 
 
 def test_a_check_that_does_not_apply_blocks_nothing() -> None:
-    """A target that uses no tokens is still connected to; so is one with a warning."""
+    """Without tokens, or after a warning, the checks that follow still run."""
     results = results_of(
         check("token", skipped("no need")),
         check("TLS", warn("none", "turn it on")),
@@ -153,14 +153,14 @@ def test_the_summary_line_has_counts_and_a_verdict() -> None:
 
 
 def test_the_line_for_standard_error_has_cause_and_fix() -> None:
-    """It is the first failure, on one line."""
+    """The line describes the first failure."""
     examined = diagnosis(fail("later", "x"), session=fail("refused", "ask"))
 
     assert unreachable_line(examined) == "cannot reach a target: refused; ask"
 
 
 def test_json_has_every_check_with_its_measurements() -> None:
-    """Missing advice is null."""
+    """A check without advice has null."""
     document = json.loads(json.dumps(diagnosis(ok("near", rtt_ms={"n": 2})).as_json(), allow_nan=False))
 
     assert document["exit_code"] == 0

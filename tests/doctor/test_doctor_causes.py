@@ -46,7 +46,7 @@ ERROR_TEXTS = {
 
 @pytest.mark.parametrize(("text", "cause", "fix"), ERROR_TEXTS.values(), ids=ERROR_TEXTS.keys())
 def test_every_known_error_has_a_cause_and_a_fix(text: str, cause: str, fix: str) -> None:
-    """Each is one line, whatever the layout of the error."""
+    """Cause and fix are one line each, whatever the layout of the error."""
     explanation = explain(RuntimeError(text))
 
     assert cause in explanation.cause
@@ -55,7 +55,7 @@ def test_every_known_error_has_a_cause_and_a_fix(text: str, cause: str, fix: str
 
 
 def test_an_error_of_ours_keeps_its_words() -> None:
-    """The cause is the error's own; the fix is that of the known text in it."""
+    """The cause is the error's message. The fix is that of the known text in it."""
     explanation = explain(TargetError("no token for x: Unable to locate credentials; give some"))
 
     assert explanation.cause == "no token for x: Unable to locate credentials"
@@ -63,7 +63,7 @@ def test_an_error_of_ours_keeps_its_words() -> None:
 
 
 def test_an_unknown_error_is_repeated_with_its_class() -> None:
-    """It is on one line, and not too long."""
+    """The message is one line of limited length."""
     explanation = explain(ValueError("strange\n" * 1_000))
 
     assert explanation.cause.startswith("ValueError: strange strange")

@@ -1,4 +1,4 @@
-"""The connection below PostgreSQL: the answer of a port, and the server address of a conninfo."""
+"""The network connection to a server: the answer of a port, and the server address in a conninfo."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def port(answer: bytes) -> Iterator[ServerAddress]:
-    """A port that reads the request of one client and sends this answer."""
+    """A port that reads one client's request and sends this answer."""
 
     def serve() -> None:
         client, _ = listener.accept()
@@ -48,7 +48,7 @@ def test_a_server_without_tls_is_recognised() -> None:
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 400", b""])
 def test_a_port_of_another_service_is_recognised(answer: bytes) -> None:
-    """Its answer is neither yes nor no, or empty."""
+    """Its answer is empty, or is neither yes nor no."""
     with port(answer) as server, pytest.raises(TargetError, match="does not speak PostgreSQL"):
         shake_hands(server)
 
@@ -65,7 +65,7 @@ def test_a_unix_socket_is_connected_to_by_its_path(tmp_path: Path) -> None:
 
 
 def test_a_missing_ca_file_is_reported_before_anything_is_sent(tmp_path: Path) -> None:
-    """The message has its path."""
+    """The message has the path of the file."""
     file = tmp_path / "none.pem"
 
     with pytest.raises(TargetError, match=f"{file} cannot be read: No such file"):
@@ -73,7 +73,7 @@ def test_a_missing_ca_file_is_reported_before_anything_is_sent(tmp_path: Path) -
 
 
 def test_the_server_address_of_a_conninfo(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The URL overrides libpq's variables, and these its defaults. The first of several hosts counts."""
+    """The URL overrides libpq's environment variables, which override its defaults. The first host counts."""
     monkeypatch.setenv("PGSSLMODE", "require")
     monkeypatch.setenv("PGPORT", "6543")
 
@@ -86,7 +86,7 @@ def test_the_server_address_of_a_conninfo(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_the_server_address_of_a_cluster(tmp_path: Path) -> None:
-    """It is always verified; without sslrootcert with the system's certificate authorities."""
+    """A cluster is always verified, without sslrootcert against the system's certificate authorities."""
     file = tmp_path / "ca.pem"
     file.touch()
 
@@ -97,7 +97,7 @@ def test_the_server_address_of_a_cluster(tmp_path: Path) -> None:
 
 
 def test_an_unreadable_conninfo_is_refused_without_its_password() -> None:
-    """This is wrong usage, found before any check."""
+    """The error is a usage error, found before any check."""
     with pytest.raises(UsageError) as caught:
         server_of("postgresql://u:hunter22%zz@h/x")
 

@@ -1,4 +1,4 @@
-"""`hotrow doctor` on the stand-in, on plain PostgreSQL and on the endpoint as Aurora DSQL, with failures."""
+"""`hotrow doctor` on the stand-in, on plain PostgreSQL and on the endpoint, working and failing."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_the_stand_in_s_latency_is_that_of_a_run() -> None:
 
 
 def test_plain_postgresql_waits_and_passes(plain: str) -> None:
-    """The messages say that row locks are waited for."""
+    """The messages say that transactions wait for row locks."""
     result = run(plain, "--json")
 
     assert result.exit_code == 0, result.stdout
@@ -135,7 +135,7 @@ def test_plain_postgresql_waits_and_passes(plain: str) -> None:
 
 
 def test_serializable_is_examined_at_that_level(plain: str) -> None:
-    """The level in force is that of the option."""
+    """The isolation level is that of the option."""
     result = run(f"{plain}&isolation=serializable", "--json")
 
     assert checks_of(result)["isolation"]["measured"]["isolation"] == "serializable"
@@ -143,7 +143,7 @@ def test_serializable_is_examined_at_that_level(plain: str) -> None:
 
 
 def test_the_endpoint_as_aurora_dsql_passes(hosts: Hosts, dsn: str) -> None:
-    """No check is skipped, TLS and token included; the certificate's holder and expiry are shown."""
+    """No check is skipped, not even TLS and token. The certificate's holder and expiry are shown."""
     before = schemas_of_runs(dsn)
     result = run(hosts.dsql(), "--json")
 
@@ -157,7 +157,7 @@ def test_the_endpoint_as_aurora_dsql_passes(hosts: Hosts, dsn: str) -> None:
 
 
 def test_two_regions_are_examined_one_after_the_other(hosts: Hosts) -> None:
-    """Each region has its own table and its own checks."""
+    """Each region has a table with its own checks."""
     both = f"dsql://localhost:{hosts.port},127.0.0.1:{hosts.port}?region=us-east-1&sslrootcert={hosts.endpoint.ca}"
 
     result = run(both, "--json")
@@ -184,7 +184,7 @@ def expired(endpoint: Endpoint) -> str:
 
 
 def one_line(result: Result) -> str:
-    """The line on standard error about a target that was not reached."""
+    """The single line on standard error about a target that could not be reached."""
     assert result.exit_code == 2
     (line,) = result.stderr.splitlines()
     assert line.startswith("hotrow: ")
@@ -192,7 +192,7 @@ def one_line(result: Result) -> str:
 
 
 def test_a_wrong_region_is_reported(hosts: Hosts) -> None:
-    """The line has the region that the token was signed for."""
+    """The line has the region for which the token was signed."""
     line = one_line(run(hosts.dsql(region="us-west-2")))
 
     assert "token for us-west-2: access denied" in line
@@ -200,7 +200,7 @@ def test_a_wrong_region_is_reported(hosts: Hosts) -> None:
 
 
 def test_an_expired_token_is_reported(hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The token is the password, as some clients keep it; no output contains the token itself."""
+    """The token is used as the password, as in some clients. No output contains the token."""
     token = expired(hosts.endpoint)
     monkeypatch.setenv("PGPASSWORD", token)
 
@@ -238,7 +238,7 @@ def test_an_unknown_authority_is_reported(hosts: Hosts) -> None:
 def test_a_connection_that_does_not_verify_is_a_warning(
     hosts: Hosts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It works, so it is not a failure."""
+    """The connection works, so the check does not fail."""
     monkeypatch.setenv("PGPASSWORD", make_token())
     host = f"postgresql://admin@localhost:{hosts.port}/postgres?sslmode=require"
 
@@ -274,7 +274,7 @@ def test_a_closed_port_is_reported() -> None:
 
 
 def test_a_user_without_permissions_fails_only_the_checks_that_need_them(plain: str, dsn: str) -> None:
-    """Exit code 1: the server was reached. Latency is measured; checks that need a table are skipped."""
+    """The exit code is 1, because the server was reached. Only checks that need a table are skipped."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("CREATE ROLE doctored_reader LOGIN")
 
@@ -289,7 +289,7 @@ def test_a_user_without_permissions_fails_only_the_checks_that_need_them(plain: 
 
 
 def test_a_wrong_option_is_refused_in_one_line() -> None:
-    """Every other command does the same."""
+    """The line has the same form as in other commands."""
     result = run("local:speed=9")
 
     assert result.exit_code == 2
@@ -298,7 +298,7 @@ def test_a_wrong_option_is_refused_in_one_line() -> None:
 
 
 def test_a_conninfo_that_cannot_be_read_does_not_repeat_its_password() -> None:
-    """The message of libpq might."""
+    """The message of libpq might repeat it."""
     result = run("postgresql://u:hunter22%zz@127.0.0.1:1/x")
 
     assert result.exit_code == 2
@@ -306,7 +306,7 @@ def test_a_conninfo_that_cannot_be_read_does_not_repeat_its_password() -> None:
 
 
 def test_no_secret_is_in_any_output(hosts: Hosts) -> None:
-    """Neither key nor token: in table and JSON, for a target that passes and for one that fails."""
+    """Neither key nor token is in the table or the JSON, whether the target passes or fails."""
     for host in (hosts.dsql(), hosts.dsql(region="us-west-2"), hosts.postgresql()):
         for words in ((), ("--json",)):
             output = run(host, *words).output
@@ -316,7 +316,7 @@ def test_no_secret_is_in_any_output(hosts: Hosts) -> None:
 
 @pytest.mark.usefixtures("dsn")
 def test_the_console_table_is_80_columns_wide() -> None:
-    """This is the width if the output is not a terminal, for example in a log."""
+    """This is the width if the output is not a terminal but, for example, a log."""
     result = run("local:rtt=0,commit=0")
 
     assert max(map(len, result.stdout.splitlines())) <= 80

@@ -30,7 +30,7 @@ OC000 = "40001 OC000"
 
 
 def played(probe: Probe, *texts: str) -> Played:
-    """A probe with these answers to its steps; after `waits` no step was reached."""
+    """The probe with these answers to its steps. Steps after `waits` were not reached."""
     answers = [Answer(AnswerType.WAITS if text == "waits" else AnswerType.TAG, text) for text in texts]
     padded = [*answers, *[None] * (len(probe.steps) - len(answers))]
     return Played(
@@ -39,7 +39,7 @@ def played(probe: Probe, *texts: str) -> Played:
 
 
 def status_of(assessment: Assessment) -> Status:
-    """The status; a warning or a failure has advice."""
+    """The status of an assessment, after a check that warnings and failures have advice."""
     assert assessment.advice or assessment.status in {OK, SKIPPED}
     return assessment.status
 
@@ -68,12 +68,12 @@ def status_of(assessment: Assessment) -> Status:
     ],
 )
 def test_tls(server: ServerAddress, handshake: Handshake | None, status: Status) -> None:
-    """Only a verified server is ok without remark."""
+    """The check is ok only if the server was verified."""
     assert status_of(thresholds.judge_tls(server, handshake, NOW)) is status
 
 
 def test_an_unverified_certificate_is_not_shown() -> None:
-    """Anybody may have written it."""
+    """Without verification, anybody may have issued it."""
     assessment = thresholds.judge_tls(replace(SERVER, sslmode="require"), HANDSHAKE, NOW)
 
     assert assessment.message == "TLSv1.3, but sslmode=require does not verify who answers"
@@ -81,14 +81,14 @@ def test_an_unverified_certificate_is_not_shown() -> None:
 
 
 def test_tls_shows_holder_issuer_and_expiry() -> None:
-    """The reader sees which server the run talks to."""
+    """The message shows with which server the run communicates."""
     message = thresholds.judge_tls(SERVER, HANDSHAKE, NOW).message
 
     assert message == "TLSv1.3, verify-full; db.example, issued by Example CA, valid until 2027-02-22"
 
 
 def test_reachability_counts_addresses() -> None:
-    """The message has singular and plural."""
+    """The message uses singular and plural correctly."""
     assert (
         "db.example has 1 address; port 5432"
         in thresholds.judge_reachability(SERVER, PortAnswer(1, 2.0)).message
@@ -108,7 +108,7 @@ def test_isolation_is_a_name_and_a_snapshot(level: str, second: str, status: Sta
 
 
 def test_at_read_committed_the_snapshot_may_change() -> None:
-    """This is right if --host requests that level, and wrong otherwise."""
+    """The check passes if --host requests that level, and fails otherwise."""
     probe = played(SNAPSHOT, "BEGIN", "100", "UPDATE 1", "101", "COMMIT")
     target = replace(LOCAL, isolation="read-committed")
 
@@ -131,7 +131,7 @@ WROTE = ("BEGIN", "BEGIN", "UPDATE 1")
     ],
 )
 def test_conflict(target: Target, answers: tuple[str, ...], status: Status) -> None:
-    """At COMMIT on Aurora DSQL, a wait on PostgreSQL; a lost update on neither."""
+    """Aurora DSQL conflicts at COMMIT, and PostgreSQL waits. A lost update fails the check on both."""
     assert status_of(thresholds.judge_conflict(target, played(CONFLICT, *answers))) is status
 
 
@@ -159,7 +159,7 @@ def test_for_update(target: Target, answers: tuple[str, ...], status: Status) ->
 
 
 def test_a_refused_set_up_fails_every_interleaving() -> None:
-    """The message is the server's reason."""
+    """The message has the server's reason."""
     refused = replace(played(CONFLICT), refused="set-up refused: 42501")
 
     assert thresholds.judge_conflict(LOCAL, refused).message == "set-up refused: 42501"
@@ -187,12 +187,12 @@ def test_connections(connections: int, limit: int, target_type: str, status: Sta
     [(-5.0, "dsql", OK), (6.0, "dsql", WARN), (-301.0, "dsql", FAIL), (301.0, "postgresql", WARN)],
 )
 def test_clock(offset_s: float, target_type: str, status: Status) -> None:
-    """The direction does not matter. Beyond five minutes a target that uses tokens accepts none."""
+    """The direction does not matter. With an offset over five minutes, a target accepts no tokens."""
     assert status_of(thresholds.judge_clock(ClockOffset(offset_s, 0.001), target_type)) is status
 
 
 def test_the_direction_of_the_clock_offset_is_shown() -> None:
-    """It decides which clock to set."""
+    """The direction decides which clock to correct."""
     assert (
         "is 7 s ahead of this machine's, ± 1 ms"
         in thresholds.judge_clock(ClockOffset(7.0, 0.001), "dsql").message
@@ -207,12 +207,12 @@ def test_a_far_server_is_a_warning() -> None:
 
 
 def test_percentiles_come_with_their_n() -> None:
-    """Linear interpolation; a missing percentile is None, never 0."""
+    """Percentiles use linear interpolation. A missing one is None, never 0."""
     assert thresholds.quantiles(list(range(1, 102))) == {"n": 101, "p50": 51.0, "p99": 100.0}
     assert thresholds.quantiles([]) == {"n": 0, "p50": None, "p99": None}
 
 
 def test_injected_latency_is_mentioned() -> None:
-    """The stand-in's times include injected latency; a reader must not take them for the machine's."""
+    """The stand-in's times include injected latency. A reader must not take them for the machine's own."""
     assert "injected latency" in thresholds.judge_commits([5.0], LOCAL).message
     assert "injected latency" not in thresholds.judge_commits([5.0], POSTGRESQL).message

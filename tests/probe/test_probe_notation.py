@@ -96,7 +96,7 @@ def test_what_is_no_notation_is_refused_with_its_line(text: str, message: str) -
 
 
 def test_only_chooses_by_name_pattern_or_tag() -> None:
-    """A part of the name in any case, a pattern over all of it, or one tag."""
+    """A probe is chosen by a part of its name in any case, a pattern for the whole name, or a tag."""
     probes = load_probes()
 
     assert {"deadlock"} <= set(select(probes, "CROSSED updates")[0].tags)
@@ -107,7 +107,7 @@ def test_only_chooses_by_name_pattern_or_tag() -> None:
 
 
 def test_the_probes_cover_what_they_must() -> None:
-    """Each tag that stands for a part of the conflict matrix, the rules and the limits has its probes."""
+    """Each tag for a part of the conflict matrix, the rules and the limits has probes."""
     probes = load_probes()
     tags = Counter(tag for probe in probes for tag in probe.tags)
 
@@ -122,7 +122,7 @@ def test_the_probes_cover_what_they_must() -> None:
 
 
 def test_no_expectation_waits_and_every_conflict_has_two_sessions() -> None:
-    """Nothing waits on Aurora DSQL, and no session conflicts with itself."""
+    """On Aurora DSQL no statement waits, and no session conflicts with itself."""
     probes = load_probes()
 
     assert len(probes) > 20

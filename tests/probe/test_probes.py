@@ -74,13 +74,13 @@ def plain(dsn: str) -> Target:
 
 
 def deviations(probe: Probe, target: Target) -> list[tuple[str, str, str]]:
-    """The session, statement and answer of each step that was not answered as expected."""
+    """The session, statement and answer of each step with an unexpected answer."""
     played = play(probe, target, DEADLINE_S)
     assert played.refused == ""
     assert played.lacks is None
     assert played.observed
     return [
-        (each.step.session, each.step.sql, str(each.answer)) for each in played.observed if not each.holds
+        (step.step.session, step.step.sql, str(step.answer)) for step in played.observed if not step.holds
     ]
 
 
@@ -92,13 +92,13 @@ def test_the_stand_in_answers_as_aurora_dsql(target: Target, probe: Probe) -> No
 
 @pytest.mark.parametrize("probe", PROBES, ids=[probe.name for probe in PROBES])
 def test_the_endpoint_answers_as_aurora_dsql(endpoint_target: Target, probe: Probe) -> None:
-    """The same for a client that knows nothing of the stand-in: over TLS, with a token."""
+    """A client that does not know the stand-in gets the same answers, over TLS and with a token."""
     assert deviations(probe, endpoint_target) == []
 
 
 @pytest.mark.parametrize("probe", SHARED, ids=[probe.name for probe in SHARED])
 def test_what_is_said_to_be_postgresql_s_is(plain: Target, probe: Probe) -> None:
-    """An expectation whose source is PG holds on plain PostgreSQL: the expectation itself is tested here."""
+    """Every expectation whose source is PostgreSQL holds there. This tests the expectations themselves."""
     played = play(probe, plain, DEADLINE_S)
 
     assert [(each.step, each.answer) for each in played.observed if not each.holds] == []
@@ -189,7 +189,7 @@ def test_the_command_ends_well_where_all_is_as_expected() -> None:
     ],
 )
 def test_wrong_usage_is_said_before_anything_starts(words: list[str], message: str) -> None:
-    """One line that names the option."""
+    """The error is one line that names the option."""
     answer = CliRunner().invoke(command, words)
 
     assert message in str(answer.exception)

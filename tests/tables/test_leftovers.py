@@ -63,7 +63,7 @@ def test_a_run_that_may_go_on_has_not_ended(
     sessions: frozenset[str] | str | None,
     expected: RunStatus,
 ) -> None:
-    """Sessions or a process on this machine show that a run goes on; if neither is visible, it is unknown."""
+    """A run goes on if its sessions or process are visible. If they cannot be seen, its status is unknown."""
     maker = read(name_of(machine, 12345, began) + "_3")
     assert maker is not None
     known = frozenset({maker.run}) if sessions == "its" else sessions
@@ -94,16 +94,16 @@ def left(dsn: str) -> Iterator[dict[str, str]]:
 
 
 def states(names: dict[str, str], host: str) -> dict[str, str]:
-    found = {
-        each.maker.schema: each.run_status.value
-        for each in find_leftovers(start(parse_target(host)), BLOCKING)
+    statuses = {
+        leftover.maker.schema: leftover.run_status.value
+        for leftover in find_leftovers(start(parse_target(host)), BLOCKING)
     }
-    return {meaning: found[name] for meaning, name in names.items() if name in found}
+    return {meaning: statuses[name] for meaning, name in names.items() if name in statuses}
 
 
 @pytest.mark.parametrize("host", ["local:rtt=0,commit=0", "plain:rtt=0,commit=0"])
 def test_leftovers_are_told_from_runs_that_go_on(left: dict[str, str], host: str) -> None:
-    """On this machine processes count, elsewhere sessions. Schemas of others are not listed."""
+    """For runs of this machine processes count, for others sessions. Other schemas are not listed."""
     assert states(left, host) == {
         "running here": "running",
         "killed": "ended",
@@ -123,7 +123,7 @@ def test_clean_lists_first_and_removes_nothing_unasked(left: dict[str, str]) -> 
 
 
 def test_clean_removes_what_ended_and_nothing_else(left: dict[str, str], dsn: str) -> None:
-    """The schema of the killed run is dropped with its tables. The others stay, above all the user's."""
+    """The schema of the killed run is dropped with its tables. All others stay, including the user's."""
     answer = CliRunner().invoke(main, ["local", "clean", "--yes"])
 
     assert (answer.exit_code, set(states(left, "local"))) == (
@@ -139,17 +139,17 @@ def test_clean_removes_what_ended_and_nothing_else(left: dict[str, str], dsn: st
 def test_clean_with_unknown_spares_those_that_run(left: dict[str, str]) -> None:
     """--unknown removes more, but never the schema of a running run. JSON shows which were removed."""
     answer = CliRunner().invoke(main, ["clean", "-H", "plain:rtt=0,commit=0", "--unknown", "--yes", "--json"])
-    told = {each["schema"]: each for each in json.loads(answer.output)["schemas"]}
+    listed = {schema["schema"]: schema for schema in json.loads(answer.output)["schemas"]}
 
     assert answer.exit_code == 0
-    assert {meaning: told[name]["removed"] for meaning, name in left.items() if name in told} == {
+    assert {meaning: listed[name]["removed"] for meaning, name in left.items() if name in listed} == {
         "running here": False,
         "killed": True,
         "running elsewhere": False,
         "unknown": True,
     }
-    assert told[left["killed"]]["size_bytes"] > 0
-    assert told[left["running here"]]["pid"] == os.getpid()
+    assert listed[left["killed"]]["size_bytes"] > 0
+    assert listed[left["running here"]]["pid"] == os.getpid()
     assert set(states(left, "local")) == {"running here", "running elsewhere"}
 
 
@@ -171,12 +171,12 @@ def test_what_cannot_be_removed_is_a_line_each(
 
 
 def _url(dsn: str) -> str:
-    given = psycopg.conninfo.conninfo_to_dict(dsn)
-    return f"postgresql://{given['user']}@/{given['dbname']}?host={given['host']}&port={given['port']}"
+    parts = psycopg.conninfo.conninfo_to_dict(dsn)
+    return f"postgresql://{parts['user']}@/{parts['dbname']}?host={parts['host']}&port={parts['port']}"
 
 
 def test_a_session_bears_the_name_of_its_run(dsn: str, schema: str) -> None:
-    """Everybody who looks at the server can see which runs go on."""
+    """Everybody can see on the server which runs go on."""
     session = start(parse_target("local:rtt=0,commit=0")).connect(BLOCKING, schema)
     try:
         names = value(dsn, "SELECT array_agg(application_name) FROM pg_stat_activity")

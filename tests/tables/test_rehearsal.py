@@ -1,4 +1,4 @@
-"""The rehearsal: a scenario whose `run` writes other rows than its `draw` declares is found out."""
+"""The rehearsal: it finds scenarios whose `run` writes other rows than their `draw` declares."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HOSTS = [FULL_SPEED, "plain:rtt=0,commit=0"]
 pytestmark = pytest.mark.usefixtures("hotrow_home")
 
 
-def found(scenario: Scenario, host: str = FULL_SPEED) -> list[Finding]:
+def findings_of(scenario: Scenario, host: str = FULL_SPEED) -> list[Finding]:
     """The findings of a rehearsal of this scenario on new tables."""
     with staged(scenario, KEYS, host) as stage:
         return rehearse(scenario, stage.target, stage.run_schema.schema, BLOCKING, keys=KEYS, seed=1)
@@ -38,18 +38,18 @@ def found(scenario: Scenario, host: str = FULL_SPEED) -> list[Finding]:
 @pytest.mark.parametrize("host", HOSTS)
 def test_a_built_in_scenario_does_what_it_says(name: str, host: str) -> None:
     """There is no false alarm."""
-    assert found(ALL[name](), host) == []
+    assert findings_of(ALL[name](), host) == []
 
 
 @pytest.mark.parametrize(
     "turned", [{"balance": "row", "ids": "sequential"}, {"for_update": "on"}, {"guard": "read"}]
 )
 def test_a_built_in_scenario_does_so_with_other_knobs(turned: dict[str, str]) -> None:
-    """There is no false alarm on these targets either."""
+    """There is no false alarm with these knobs either."""
     kinds = [kind for kind in ALL.values() if set(turned) <= set(kind().knobs)]
 
     assert kinds
-    assert [found(kind(**turned)) for kind in kinds] == [[]] * len(kinds)
+    assert [findings_of(kind(**turned)) for kind in kinds] == [[]] * len(kinds)
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -64,8 +64,8 @@ def test_a_built_in_scenario_does_so_with_other_knobs(turned: dict[str, str]) ->
 def test_a_row_that_no_draw_declares_is_named(
     scenario: Scenario, row: str, statement: str, host: str
 ) -> None:
-    """The message has the number of transactions that touch it, and the statement."""
-    (finding,) = found(scenario, host)
+    """The message has the number of transactions that touch the row, and the statement."""
+    (finding,) = findings_of(scenario, host)
 
     assert finding.code == "writes_undeclared"
     assert f"mine writes {row} in 24 of 24 rehearsed transactions: {statement}" in finding.message
@@ -73,8 +73,8 @@ def test_a_row_that_no_draw_declares_is_named(
 
 
 def test_a_change_by_a_work_that_declares_nothing_is_named() -> None:
-    """Transactions share the row without a key."""
-    (finding,) = found(liars.Silent())
+    """The transactions of such a scenario share a row without declaring it."""
+    (finding,) = findings_of(liars.Silent())
 
     assert finding.code == "writes_undeclared"
     assert "UPDATE item" in finding.message
@@ -82,7 +82,7 @@ def test_a_change_by_a_work_that_declares_nothing_is_named() -> None:
 
 @pytest.mark.parametrize(("inserted", "findings"), [(False, 1), (True, 0)])
 def test_such_a_change_needs_no_other_transaction(inserted: bool, findings: int) -> None:
-    """One that declares nothing may insert a row and change that, and no row that was there before."""
+    """A transaction that declares nothing may change a row that it has inserted itself, but no other row."""
     touches = [Touch("item", ("1",), "UPDATE item", False)]
     if inserted:
         touches.insert(0, Touch("item", ("1",), "INSERT INTO item", True))
@@ -92,7 +92,7 @@ def test_such_a_change_needs_no_other_transaction(inserted: bool, findings: int)
 
 def test_a_declared_write_that_is_not_made_is_named() -> None:
     """The message has the declared and the actual writes."""
-    (finding,) = found(liars.Idle())
+    (finding,) = findings_of(liars.Idle())
 
     assert finding.code == "writes_not_made"
     assert "1 rows but declared 2 keys; fewer in 24 of 24" in finding.message
@@ -101,7 +101,7 @@ def test_a_declared_write_that_is_not_made_is_named() -> None:
 @pytest.mark.parametrize("scenario", [liars.Honest(), liars.Appends()])
 def test_what_is_honest_is_left_alone(scenario: Scenario) -> None:
     """This includes rows with new ids."""
-    assert found(scenario) == []
+    assert findings_of(scenario) == []
 
 
 def test_the_rehearsal_leaves_no_row_changed() -> None:
@@ -114,7 +114,7 @@ def test_the_rehearsal_leaves_no_row_changed() -> None:
 
 
 def test_it_is_known_what_the_rehearsal_is_at() -> None:
-    """The user who waits sees the method and the last or current statement."""
+    """A user who waits sees the method and the last or current statement."""
     seen = []
 
     class Looks(liars.Honest):
@@ -136,7 +136,7 @@ def test_it_is_known_what_the_rehearsal_is_at() -> None:
 
 
 def test_the_scenario_sees_its_own_columns_only() -> None:
-    """The added keys are removed from the result; the row count is unchanged."""
+    """The key columns that the rehearsal adds are removed from the result. The row count is unchanged."""
     scenario = liars.Honest()
     with staged(scenario, KEYS) as stage, stage.session() as session:
         observer = Observer(session, primary_keys(scenario.tables()))
@@ -153,7 +153,7 @@ def test_the_scenario_sees_its_own_columns_only() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scenario", "kind", "said"),
+    ("scenario", "kind", "message"),
     [
         (
             liars.Mistyped(),
@@ -170,20 +170,20 @@ def test_the_scenario_sees_its_own_columns_only() -> None:
     ],
 )
 def test_a_transaction_that_cannot_run_is_refused(
-    scenario: Scenario, kind: type[HotrowError], said: str
+    scenario: Scenario, kind: type[HotrowError], message: str
 ) -> None:
     """The error is one line with the cause and the location."""
     with pytest.raises(kind) as refused:
-        found(scenario)
+        findings_of(scenario)
 
-    start, _, end = said.partition(".*")
+    start, _, end = message.partition(".*")
     assert str(refused.value).startswith(start)
     assert end in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
-    ("drawn", "said"),
+    ("drawn", "message"),
     [
         (Work((), writes=(KEYS,)), "from 0 to 99"),
         (Work((), writes=(-1,)), "from 0 to 99"),
@@ -199,14 +199,14 @@ def test_a_transaction_that_cannot_run_is_refused(
         (None, "returned a NoneType"),
     ],
 )
-def test_a_work_that_cannot_be_is_refused(drawn: Any, said: str) -> None:
-    """Keys that do not exist or are repeated, and kinds that do not exist."""
+def test_an_impossible_work_is_refused(drawn: Any, message: str) -> None:
+    """Its keys or its kind do not exist, a key is repeated, or a value has the wrong type."""
 
     class Draws(liars.Honest):
         def draw(self, *_: Any) -> Any:
             return drawn
 
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=message):
         writes_what_it_draws(Draws(), KEYS, seed=1)
 
 
@@ -229,5 +229,5 @@ def test_the_closed_form_wants_every_drawn_key_declared(scenario: Scenario, expe
     ],
 )
 def test_primary_keys_are_read_from_the_tables_texts(table: str, expected: dict[str, list[str]]) -> None:
-    """The key has one column or several, quoted or not."""
+    """The key may have one or several columns, quoted or not."""
     assert primary_keys([table]) == expected

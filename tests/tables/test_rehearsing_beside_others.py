@@ -18,7 +18,7 @@ from scenarios.counter import Counter
 def test_a_work_that_conflicts_is_tried_again_later(
     conflicts: int, pauses: list[float] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Five tries at once all met the other run's changes; five in a second and a half outlast them."""
+    """Five tries without pauses all met the other run's changes; five tries over 1.5 s outlast them."""
     left, slept = [conflicts], []
 
     def once(*_: Any) -> str:

@@ -26,7 +26,7 @@ HASTE = Waiting(ready=BLOCKING.ready, sleep=lambda _: None)
 
 
 class Indexed(Counter):
-    """Counters with a second index."""
+    """A counter with a second index."""
 
     def tables(self) -> Sequence[str]:
         return [*super().tables(), "CREATE INDEX ASYNC by_value ON counter (value)"]
@@ -41,8 +41,8 @@ def target(dsn: str) -> Iterator[Target]:
 
 
 @pytest.fixture
-def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every statement of tables and seeds that was sent, in order."""
+def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """All statements sent to create and fill tables, in order."""
     statements: list[str] = []
     run = PostgresSession.run
 
@@ -59,8 +59,8 @@ def schemas(dsn: str) -> object:
     return value(dsn, f"SELECT count(*) FROM pg_namespace WHERE nspname = '{SCHEMA}'")  # noqa: S608 - ours
 
 
-def test_tables_are_built_read_and_dropped(target: Target, dsn: str, said: list[str]) -> None:
-    """7,000 rows are sent in three statements, as DSQL's limit requires, and the index job is waited for."""
+def test_tables_are_built_read_and_dropped(target: Target, dsn: str, statements: list[str]) -> None:
+    """DSQL's limit splits 7,000 rows into three statements. The build waits for the job of the index."""
     run_schema = RunSchema(target, SCHEMA, Indexed(), BLOCKING)
 
     run_schema.build(KEYS)
@@ -69,15 +69,15 @@ def test_tables_are_built_read_and_dropped(target: Target, dsn: str, said: list[
 
     assert state == {"total": 0}
     assert schemas(dsn) == 0
-    assert len([sql for sql in said if sql.startswith("INSERT")]) == 3
-    index = next(place for place, sql in enumerate(said) if "ASYNC" in sql)
-    assert said[index + 1].startswith("CALL sys.wait_for_job('")
+    assert len([sql for sql in statements if sql.startswith("INSERT")]) == 3
+    index = next(number for number, sql in enumerate(statements) if "ASYNC" in sql)
+    assert statements[index + 1].startswith("CALL sys.wait_for_job('")
 
 
 def test_a_schema_that_just_changed_is_waited_out(
     target: Target, dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """OC001 may occur at any statement of DDL, seed, check or drop; each is sent again."""
+    """OC001 may occur at any statement of DDL, seed, check or drop. The statement is then sent again."""
     refused: set[str] = set()
     run, execute = PostgresSession.run, PostgresSession.execute
 
@@ -136,12 +136,12 @@ def test_a_bar_shows_the_filling_where_it_is_wanted(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The bar is on standard error, and only on a terminal, which the environment simulates here."""
+    """The bar is on standard error and only on a terminal, which the environment variable simulates."""
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     run_schema = RunSchema(target, SCHEMA, Counter(), BLOCKING)
 
     run_schema.build(KEYS, progress=progress)
     run_schema.drop()
 
-    said = capsys.readouterr()
-    assert ("filling the tables" in said.err, said.out) == (shown, "")
+    output = capsys.readouterr()
+    assert ("filling the tables" in output.err, output.out) == (shown, "")

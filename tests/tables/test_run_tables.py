@@ -1,4 +1,4 @@
-"""The tables of a run: shared if knobs do not affect them, and judged even if a check crashes."""
+"""The tables of a run: shared by cells whose knobs do not affect them, and judged even if a check crashes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOTHING = Tally(committed=0, unknown=0)
 
 
 def iter_once() -> Iterator[int]:
-    """Values that can be read once."""
+    """An iterator, whose values can be read only once."""
     yield 1
 
 
@@ -43,7 +43,7 @@ class Crashing(Counter):
 
 
 class Blind(Counter):
-    """A counter that can be read twice only."""
+    """A counter whose state can be read only twice."""
 
     name = "blind"
     reads = 0
@@ -57,7 +57,7 @@ class Blind(Counter):
 
 @pytest.fixture
 def lay_out() -> Iterator[Callable[..., RunTables]]:
-    """Create tables for scenarios; they are dropped at the end."""
+    """A function that creates tables for scenarios; they are dropped at the end."""
     made: list[RunTables] = []
 
     def make(*scenarios: Scenario, receipts: bool = False) -> RunTables:
@@ -73,7 +73,7 @@ def lay_out() -> Iterator[Callable[..., RunTables]]:
 
 
 def test_cells_share_tables_where_these_are_alike(lay_out: Callable[..., RunTables]) -> None:
-    """One schema for each number of shards, whatever else differs."""
+    """There is one schema for each number of shards, whatever else differs."""
     tables = lay_out(Counter(shards=1), Counter(shards=4), Counter(shards=1))
 
     one, four, again = tables.schemas
@@ -91,7 +91,7 @@ def test_each_is_judged_on_its_own(lay_out: Callable[..., RunTables]) -> None:
 
 
 def test_a_cell_is_judged_by_what_changed_in_it(lay_out: Callable[..., RunTables]) -> None:
-    """The end of a cell is the beginning of the next one on the same tables."""
+    """The state at the end of a cell is that at the beginning of the next one on the same tables."""
     tables = lay_out(Counter(), Counter())
     _increment(tables.schemas[0])
 
@@ -100,7 +100,7 @@ def test_a_cell_is_judged_by_what_changed_in_it(lay_out: Callable[..., RunTables
 
 
 def test_a_check_that_crashes_has_found_nothing(lay_out: Callable[..., RunTables]) -> None:
-    """Its verdict is None, which is not a pass, and has the reason."""
+    """Its verdict is None, which does not count as passed, and has the reason."""
     (verdict,) = lay_out(Crashing()).judge(0, NOTHING)
 
     assert verdict.valid is None
@@ -118,7 +118,7 @@ class Forgetful(Counter):
 
 
 class Illegible(Counter):
-    """A counter that can never be read."""
+    """A counter whose state can never be read."""
 
     name = "illegible"
 
@@ -131,7 +131,7 @@ class Illegible(Counter):
 def test_what_cannot_run_is_refused_before_any_load(
     scenario: Scenario, method: str, lay_out: Callable[..., RunTables]
 ) -> None:
-    """The error is one line with the method, not a crash that leaves the run waiting."""
+    """The error is one line that names the method, not a crash that leaves the run waiting."""
     with pytest.raises(UsageError, match=rf"{scenario.name}: {method}\(\)"):
         lay_out(scenario)
 
@@ -144,7 +144,7 @@ def test_a_verdict_may_name_what_json_has_no_value_for() -> None:
 
 
 def test_a_reading_that_crashes_is_no_verdict_either(lay_out: Callable[..., RunTables]) -> None:
-    """Nor has a cell one whose beginning is not known; one that is prepared begins anew."""
+    """A cell without a known initial state has no verdict either. The next prepared cell starts afresh."""
     Blind.reads = 0
     tables = lay_out(Blind())
 
@@ -158,7 +158,7 @@ def test_a_reading_that_crashes_is_no_verdict_either(lay_out: Callable[..., RunT
 
 
 class Selective(Counter):
-    """A counter that is read as a knob says, which does not matter to its tables."""
+    """A counter with a knob that changes how its state is read, but not its tables."""
 
     name = "selective"
     sharp = Switch("see all that was counted")
@@ -176,7 +176,7 @@ class Selective(Counter):
 def test_each_cell_is_observed_with_its_own_knobs(
     order: Sequence[str], lay_out: Callable[..., RunTables]
 ) -> None:
-    """Before and after it, whichever comes first; a change between cells concerns neither cell."""
+    """The state is read before and after each cell. A change between two cells concerns neither."""
     tables = lay_out(*(Selective(sharp=sharp) for sharp in order))
     verdicts = []
     for cell in range(len(order)):
@@ -189,7 +189,7 @@ def test_each_cell_is_observed_with_its_own_knobs(
 
 
 def test_a_state_that_an_equal_scenario_read_is_not_read_again(lay_out: Callable[..., RunTables]) -> None:
-    """Except if a COMMIT in doubt may take effect later: it does not belong to the next cell."""
+    """It is read again if a COMMIT in doubt may still take effect: that does not belong to the next cell."""
     tables = lay_out(Counter(), Counter(), Counter(), receipts=True)
     for cell, tally in enumerate((NOTHING, Tally(0, unknown=1))):
         tables.prepare(cell)
@@ -213,7 +213,7 @@ def test_without_all_records_no_count_is_judged(lay_out: Callable[..., RunTables
 
 
 class Clumsy(Counter):
-    """A counter whose check changes what it is given."""
+    """A counter whose check modifies its arguments."""
 
     name = "clumsy"
 
@@ -223,7 +223,7 @@ class Clumsy(Counter):
 
 
 def test_a_check_may_change_what_it_is_given(lay_out: Callable[..., RunTables]) -> None:
-    """The next cell starts from the state that was read."""
+    """The next cell still starts from the state that was read."""
     tables = lay_out(Clumsy())
 
     assert [tables.judge(0, NOTHING)[0].valid for _ in range(2)] == [True, True]
@@ -242,7 +242,7 @@ def test_a_check_may_change_what_it_is_given(lay_out: Callable[..., RunTables]) 
 def test_what_cannot_be_compared_later_is_refused(
     state: Any, why: str, lay_out: Callable[..., RunTables]
 ) -> None:
-    """A state is values that stay as they are until the cell has ended."""
+    """A state must consist of values that do not change until the end of the cell."""
 
     class Fleeting(Counter):
         name = "fleeting"
@@ -261,7 +261,7 @@ def test_what_cannot_be_compared_later_is_refused(
 def test_a_scenario_that_wants_to_leave_is_refused(
     method: str, error: BaseException, lay_out: Callable[..., RunTables]
 ) -> None:
-    """It ends with one line, not with exit code 0."""
+    """The run ends with one line, not silently with exit code 0."""
 
     def leave(*_: Any) -> Any:
         raise error
@@ -273,7 +273,7 @@ def test_a_scenario_that_wants_to_leave_is_refused(
 
 
 def test_receipts_are_counted_even_where_the_check_crashes(lay_out: Callable[..., RunTables]) -> None:
-    """They do not depend on the scenario."""
+    """The check of receipts does not depend on the scenario."""
     verdicts = lay_out(Crashing(), receipts=True).judge(0, NOTHING)
 
     assert [verdict.valid for verdict in verdicts] == [None, True]
@@ -288,7 +288,7 @@ def _increment(schema: str) -> None:
 
 
 class Leaks(Counter):
-    """A counter that is also counted through a connection of its own, in no transaction of the run's."""
+    """A counter that also counts on a separate connection, outside the run's transactions."""
 
     name = "leaks"
     schema = ""
@@ -299,7 +299,7 @@ class Leaks(Counter):
 
 
 def test_a_write_past_the_transaction_is_refused_before_any_load(lay_out: Callable[..., RunTables]) -> None:
-    """What was rolled back leaves nothing to find; after an honest rehearsal the cells begin as they were."""
+    """After the rollback of the rehearsal nothing may have changed. An honest scenario passes its check."""
     honest, leaking = lay_out(Counter()), lay_out(Leaks())
     Leaks.schema = leaking.schemas[0]
     honest.rehearse(seed=1)

@@ -1,4 +1,4 @@
-"""The name of a run's schema: the facts in it, and other names that do not match."""
+"""The name of a run's schema: the facts it contains, and names of other schemas that do not match."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_new_name_tells_its_maker() -> None:
 
 @pytest.mark.parametrize("host", ["laptop", "Ünï.cödé", "...", "a" * 300, "Q'; DROP--"])
 def test_a_name_is_short_and_needs_no_quotes(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """63 characters at most, whatever the machine's name, process id and number of schemas."""
+    """It has at most 63 characters, whatever the machine's name, process id and number of schemas."""
     monkeypatch.setattr("socket.gethostname", lambda: host)
     monkeypatch.setattr("os.getpid", lambda: 4_194_304)
     name = f"{new_name()}_999"
@@ -36,7 +36,7 @@ def test_a_name_is_short_and_needs_no_quotes(host: str, monkeypatch: pytest.Monk
 
 
 def test_two_names_of_one_second_differ() -> None:
-    """Runs of one process and one second do not share a schema."""
+    """Two runs of the same process in the same second do not share a schema."""
     assert len({new_name() for _ in range(100)}) == 100
 
 

@@ -1,4 +1,4 @@
-"""The rehearsal says what it did not see: rejected kinds, unclear statements, chance that was not drawn."""
+"""The rehearsal reports what it cannot see: rejected kinds, unclear statements, random numbers in run()."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ pytestmark = pytest.mark.usefixtures("hotrow_home")
 COUNTED = "CREATE FUNCTION counted(bigint) RETURNS bigint LANGUAGE sql AS 'SELECT $1'"
 
 
-def found(scenario: Scenario, host: str = PLAIN) -> list[Finding]:
-    """What the rehearsal says of a scenario, on tables of its own."""
+def findings_of(scenario: Scenario, host: str = PLAIN) -> list[Finding]:
+    """The findings of a rehearsal of this scenario on new tables."""
     with staged(scenario, 100, host) as stage:
         return rehearse(scenario, stage.target, stage.run_schema.schema, BLOCKING, keys=100, seed=1)
 
 
 class Sends(liars.Honest):
-    """Sends a statement of its own after its update, and has a table of its own."""
+    """Sends another statement after its update, and has these tables in addition."""
 
     def __init__(self, sql: str, *tables: str) -> None:
         super().__init__()
@@ -70,8 +70,8 @@ class Sends(liars.Honest):
     ],
 )
 def test_a_statement_that_cannot_be_followed_is_named(sql: str, tables: tuple[str, ...]) -> None:
-    """Once, though each transaction sends it."""
-    (finding,) = found(Sends(sql, *tables))
+    """There is one finding, although each transaction sends the statement."""
+    (finding,) = findings_of(Sends(sql, *tables))
 
     assert finding.code == "not_rehearsed"
     assert f"mine: the rows that this writes or locks are unknown: {sql[:60]}" in finding.message
@@ -93,12 +93,12 @@ def test_a_statement_that_cannot_be_followed_is_named(sql: str, tables: tuple[st
     ],
 )
 def test_a_statement_that_only_reads_is_not(sql: str) -> None:
-    """No false alarm."""
-    assert found(Sends(sql)) == []
+    """There is no false alarm."""
+    assert findings_of(Sends(sql)) == []
 
 
 def test_a_table_of_another_schema_is_not_taken_for_ours() -> None:
-    """The rows of the two would be taken for the same; no key is said to be undeclared."""
+    """Their rows would be mixed up, so no key is reported as undeclared."""
     other = (
         "DROP SCHEMA IF EXISTS elsewhere CASCADE",
         "CREATE SCHEMA elsewhere",
@@ -106,8 +106,8 @@ def test_a_table_of_another_schema_is_not_taken_for_ours() -> None:
         "INSERT INTO elsewhere.item VALUES (1, 1)",
     )
     try:
-        written = found(Sends("UPDATE elsewhere.item SET value = 2 WHERE id = 1", *other))
-        locked = found(Sends("SELECT value FROM elsewhere.item WHERE id = 1 FOR UPDATE", *other))
+        written = findings_of(Sends("UPDATE elsewhere.item SET value = 2 WHERE id = 1", *other))
+        locked = findings_of(Sends("SELECT value FROM elsewhere.item WHERE id = 1 FOR UPDATE", *other))
     finally:
         with staged(liars.Honest(), 1, PLAIN) as stage:
             stage.sql("DROP SCHEMA elsewhere CASCADE")
@@ -130,22 +130,22 @@ def test_a_table_of_another_schema_is_not_taken_for_ours() -> None:
     ],
 )
 def test_what_reacts_to_a_change_is_found(statement: str, hides: bool) -> None:
-    """Among the statements that make the tables."""
+    """It is found among the statements that create the tables."""
     assert reacting([statement]) == ([statement] if hides else [])
 
 
 def test_what_reacts_to_a_change_is_named() -> None:
-    """With how many statements more there are that cannot be followed."""
+    """The message also has the number of other statements that cannot be followed."""
     table = "CREATE TABLE part (item bigint REFERENCES item ON DELETE CASCADE, id bigint PRIMARY KEY)"
 
-    (finding,) = found(Sends("TRUNCATE audit", table))
+    (finding,) = findings_of(Sends("TRUNCATE audit", table))
 
     assert f"{table[:60]}" in finding.message
     assert finding.message.endswith(" and 1 other statements")
 
 
 def test_functions_are_known_by_name() -> None:
-    """Of any schema, quoted or not; a table's name before a parenthesis is no call of one."""
+    """The name may have a schema and quotes. A table's name before a parenthesis is not a call."""
     names = routines([COUNTED, 'CREATE OR REPLACE PROCEDURE s."Mine"() AS $$ $$', "CREATE TABLE t (a int)"])
 
     assert names == {"counted", "Mine"}
@@ -155,7 +155,7 @@ def test_functions_are_known_by_name() -> None:
 
 
 class TwoKinds(liars.Honest):
-    """Two kinds, of which one is rare and always rejected."""
+    """A scenario of two kinds, one of which is rare and always rejected."""
 
     kinds = ("order", "refund")
     rare = 50
@@ -176,22 +176,22 @@ class TwoKinds(liars.Honest):
 
 
 def test_a_kind_that_was_always_rejected_is_named() -> None:
-    """Though another kind was not; and though it is so rare that it is not among the first."""
-    (finding,) = found(TwoKinds(), FULL_SPEED)
+    """It is named although the other kind was not rejected and it is too rare to be among the first."""
+    (finding,) = findings_of(TwoKinds(), FULL_SPEED)
 
     assert finding.code == "not_rehearsed"
     assert "each of the 3 rehearsed transactions of kind refund was rejected" in finding.message
 
 
 def test_a_scenario_that_always_rejects_is_named() -> None:
-    """Without kinds too."""
-    (finding,) = found(liars.Refuses(), FULL_SPEED)
+    """This also holds for a scenario without kinds."""
+    (finding,) = findings_of(liars.Refuses(), FULL_SPEED)
 
     assert "mine: each of the 24 rehearsed transactions was rejected" in finding.message
 
 
 def test_a_kind_that_is_never_drawn_is_not_waited_for() -> None:
-    """A knob may have turned it off."""
+    """A knob may have turned the kind off."""
     scenario = TwoKinds()
     scenario.rare = 10**9  # type: ignore[misc]
 
@@ -200,16 +200,16 @@ def test_a_kind_that_is_never_drawn_is_not_waited_for() -> None:
 
 
 @pytest.mark.parametrize("method", ["draw", "run"])
-@pytest.mark.parametrize("own", [random.random, np.random.random])
-def test_chance_of_its_own_is_named(method: str, own: Callable[[], float]) -> None:
-    """In draw() it makes a run unrepeatable, in run() a retry."""
+@pytest.mark.parametrize("generator", [random.random, np.random.random])
+def test_a_global_random_generator_is_named(method: str, generator: Callable[[], float]) -> None:
+    """Its use in draw() makes a run unrepeatable, and in run() a retry."""
     honest = getattr(liars.Honest, method)
 
-    def lucky(*given: Any) -> Any:
-        own()
-        return honest(*given)
+    def lucky(*arguments: Any) -> Any:
+        generator()
+        return honest(*arguments)
 
-    (finding,) = found(type("Lucky", (liars.Honest,), {method: lucky})(), FULL_SPEED)
+    (finding,) = findings_of(type("Lucky", (liars.Honest,), {method: lucky})(), FULL_SPEED)
 
     assert finding.code == "own_chance"
     assert (
@@ -217,14 +217,14 @@ def test_chance_of_its_own_is_named(method: str, own: Callable[[], float]) -> No
     )
 
 
-def test_chance_that_others_take_meanwhile_is_not_the_scenario_s(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While a statement waits for its answer, other users may run."""
+def test_random_numbers_of_other_users_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other users may run, and draw random numbers, while a statement waits for its answer."""
     execute = PostgresSession.execute
 
-    def busy(session: PostgresSession, *given: Any) -> Any:
-        random.random()  # noqa: S311 - whose chance it is does not matter
-        return execute(session, *given)
+    def busy(session: PostgresSession, *arguments: Any) -> Any:
+        random.random()  # noqa: S311 - for a test
+        return execute(session, *arguments)
 
     monkeypatch.setattr(PostgresSession, "execute", busy)
 
-    assert found(liars.Honest(), FULL_SPEED) == []
+    assert findings_of(liars.Honest(), FULL_SPEED) == []
