@@ -36,10 +36,10 @@ class Noting:
 
     def __init__(self, session: Any) -> None:
         self._session = session
-        self.said: dict[str, None] = {}
+        self.statements: dict[str, None] = {}
 
     def execute(self, sql: str, *parameters: Any) -> Result:
-        self.said[sql] = None
+        self.statements[sql] = None
         result: Result = self._session.execute(sql, *parameters)
         return result
 
@@ -64,7 +64,7 @@ def statements(scenario: Scenario) -> list[str]:
     scenario.observe(noting)
     session.close()
     run_schema.drop()
-    return [*scenario.tables(), *scenario.seed(KEYS), *noting.said]
+    return [*scenario.tables(), *scenario.seed(KEYS), *noting.statements]
 
 
 @pytest.fixture(scope="module")
@@ -85,22 +85,24 @@ def lint(sql: list[str]) -> list[str]:
     )
     files = json.loads(done.stdout)["files"]
     return [
-        f"{found['rule']}: {found['statement_preview']}" for file in files for found in file["diagnostics"]
+        f"{finding['rule']}: {finding['statement_preview']}"
+        for file in files
+        for finding in file["diagnostics"]
     ]
 
 
 def test_the_stand_in_s_rules_refuse_none(all_statements: dict[str, list[str]]) -> None:
     """The stand-in refuses what Aurora DSQL refuses, and it refuses no statement of a scenario."""
     assert REFUSED in rewrite("TRUNCATE account")
-    for name, said in all_statements.items():
-        assert len(said) >= 3, name
-        assert [sql for sql in said if REFUSED in rewrite(sql)] == []
+    for name, sqls in all_statements.items():
+        assert len(sqls) >= 3, name
+        assert [sql for sql in sqls if REFUSED in rewrite(sql)] == []
 
 
 def test_aws_s_linter_has_nothing_against_any(all_statements: dict[str, list[str]]) -> None:
     """The linter works: it finds an index without ASYNC."""
     assert lint(["CREATE INDEX i ON t (v)"]) == ["index_async: CREATE INDEX i ON t (v);"]
 
-    assert {name: lint(said) for name, said in all_statements.items()} == {name: [] for name in ALL} | {
+    assert {name: lint(sqls) for name, sqls in all_statements.items()} == {name: [] for name in ALL} | {
         "receipts": []
     }

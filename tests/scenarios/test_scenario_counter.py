@@ -27,10 +27,10 @@ def test_every_increment_is_counted(shards: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "found"),
+    ("wrong", "direction"),
     [("UPDATE counter SET value = value - 1", "lost"), ("UPDATE counter SET value = value + 1", "doubled")],
 )
-def test_a_wrong_counter_is_found(wrong: str, found: str) -> None:
+def test_a_wrong_counter_is_found(wrong: str, direction: str) -> None:
     """An increment that was undone counts as lost, one that was made twice as doubled."""
     with staged(Counter(), keys=1) as stage:
         before = stage.observe()
@@ -39,4 +39,4 @@ def test_a_wrong_counter_is_found(wrong: str, found: str) -> None:
         (verdict,) = stage.check(before, played.tally())
 
     assert verdict.valid is False
-    assert (verdict.count, verdict.details[found]) == (1, 1)
+    assert (verdict.count, verdict.details[direction]) == (1, 1)

@@ -75,13 +75,13 @@ def test_stock_that_vanished_is_found() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "found"),
+    ("wrong", "direction"),
     [
         ("DELETE FROM sale WHERE id = (SELECT id FROM sale ORDER BY id LIMIT 1)", "lost"),
         ("INSERT INTO sale SELECT gen_random_uuid(), item FROM sale LIMIT 1", "doubled"),
     ],
 )
-def test_a_sale_lost_or_doubled_is_found(wrong: str, found: str) -> None:
+def test_a_sale_lost_or_doubled_is_found(wrong: str, direction: str) -> None:
     """The count of sales is wrong, and stock and sales do not add up."""
     with staged(Inventory(), keys=5) as stage:
         before = stage.observe()
@@ -89,7 +89,7 @@ def test_a_sale_lost_or_doubled_is_found(wrong: str, found: str) -> None:
         stage.sql(wrong)
         once, _, adding = stage.check(before, played.tally())
 
-    assert (once.valid, once.count, once.details[found]) == (False, 1, 1)
+    assert (once.valid, once.count, once.details[direction]) == (False, 1, 1)
     assert (adding.valid, adding.count) == (False, 1)
 
 

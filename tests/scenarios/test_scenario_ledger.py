@@ -63,13 +63,13 @@ def test_a_time_ordered_id_carries_the_time_and_is_version_7() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "found"),
+    ("wrong", "direction"),
     [
         ("DELETE FROM entry WHERE id = (SELECT id FROM entry ORDER BY id LIMIT 1)", "lost"),
         ("INSERT INTO entry SELECT gen_random_uuid(), account, amount FROM entry LIMIT 1", "doubled"),
     ],
 )
-def test_an_entry_lost_or_doubled_is_found(wrong: str, found: str) -> None:
+def test_an_entry_lost_or_doubled_is_found(wrong: str, direction: str) -> None:
     """It counts as lost or as doubled."""
     with staged(Ledger()) as stage:
         before = stage.observe()
@@ -78,7 +78,7 @@ def test_an_entry_lost_or_doubled_is_found(wrong: str, found: str) -> None:
         (verdict,) = stage.check(before, played.tally())
 
     assert verdict.valid is False
-    assert (verdict.count, verdict.details[found]) == (1, 1)
+    assert (verdict.count, verdict.details[direction]) == (1, 1)
 
 
 def test_a_posting_of_unknown_outcome_may_be_there_or_not() -> None:

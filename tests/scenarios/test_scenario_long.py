@@ -48,10 +48,10 @@ def test_no_use_is_lost_under_contention() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "found"),
+    ("wrong", "direction"),
     [("UPDATE quota SET used = used - 2", "lost"), ("UPDATE quota SET used = used + 2", "doubled")],
 )
-def test_a_wrong_quota_is_found(wrong: str, found: str) -> None:
+def test_a_wrong_quota_is_found(wrong: str, direction: str) -> None:
     """Uses that are missing count as lost, uses that are counted twice as doubled."""
     with staged(Long(hold="0"), keys=1) as stage:
         before = stage.observe()
@@ -60,7 +60,7 @@ def test_a_wrong_quota_is_found(wrong: str, found: str) -> None:
         (verdict,) = stage.check(before, played.tally())
 
     assert verdict.valid is False
-    assert (verdict.count, verdict.details[found]) == (2, 2)
+    assert (verdict.count, verdict.details[direction]) == (2, 2)
 
 
 def test_an_unknown_outcome_may_be_either() -> None:

@@ -151,8 +151,8 @@ def test_unknown_orders_may_be_either_and_unknown_transfers_are_no_orders() -> N
     """The count allows for orders with an unknown outcome, and not for transfers."""
     nothing = {"balances": 0, "turnover": 0, "orders": 0, "wrong": []}
     tally = Tally(13, unknown=6, kinds=[Tally(10, unknown=1), Tally(3, unknown=5)])
-    found = [
+    verdicts = [
         Orders().check(nothing, nothing | {"orders": orders}, tally)[ONCE].valid for orders in range(9, 13)
     ]
 
-    assert found == [False, True, True, False]
+    assert verdicts == [False, True, True, False]

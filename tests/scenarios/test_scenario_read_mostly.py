@@ -71,8 +71,8 @@ def test_half_an_edit_that_is_left_is_found() -> None:
     assert whole.first == {"id": 3, "article": 0, "teaser": 1, "reader": None}
 
 
-@pytest.mark.parametrize(("step", "found"), [(-1, "lost"), (1, "doubled")])
-def test_an_edit_lost_or_doubled_is_found(step: int, found: str) -> None:
+@pytest.mark.parametrize(("step", "direction"), [(-1, "lost"), (1, "doubled")])
+def test_an_edit_lost_or_doubled_is_found(step: int, direction: str) -> None:
     """It counts as lost or as doubled, although article and teaser agree."""
     with staged(ReadMostly(reads=0), keys=4) as stage:
         before = stage.observe()
@@ -82,7 +82,7 @@ def test_an_edit_lost_or_doubled_is_found(step: int, found: str) -> None:
         whole, once = stage.check(before, played.tally(kinds=2))
 
     assert whole.valid is True
-    assert (once.valid, once.count, once.details[found]) == (False, 1, 1)
+    assert (once.valid, once.count, once.details[direction]) == (False, 1, 1)
 
 
 def test_an_edit_of_unknown_outcome_may_be_there_or_not() -> None:

@@ -58,8 +58,8 @@ def test_a_period_has_rows_of_its_own() -> None:
     assert {_period(now_s, 0.0) for now_s in (7.0, 1e9)} == {0}
 
 
-@pytest.mark.parametrize(("step", "found"), [(-1, "lost"), (1, "doubled")])
-def test_a_view_lost_or_doubled_is_found(step: int, found: str) -> None:
+@pytest.mark.parametrize(("step", "direction"), [(-1, "lost"), (1, "doubled")])
+def test_a_view_lost_or_doubled_is_found(step: int, direction: str) -> None:
     """It counts as lost or as doubled."""
     with staged(Upsert(period="0s"), keys=1) as stage:
         before = stage.observe()
@@ -68,7 +68,7 @@ def test_a_view_lost_or_doubled_is_found(step: int, found: str) -> None:
         (verdict,) = stage.check(before, played.tally())
 
     assert verdict.valid is False
-    assert (verdict.count, verdict.details[found]) == (1, 1)
+    assert (verdict.count, verdict.details[direction]) == (1, 1)
 
 
 def test_a_view_of_unknown_outcome_may_be_there_or_not() -> None:
