@@ -103,10 +103,10 @@ def test_the_summary_has_each_sort_with_its_text() -> None:
         ]
     )
     texts = [TEXT, {**TEXT, "message": "another"}, {**TEXT, "cell": 7, "sqlstate": ""}]
-    (found,) = summarise(type(run)(**{**_fields(run), "errors": texts}))["cells"]
+    (summarised,) = summarise(type(run)(**{**_fields(run), "errors": texts}))["cells"]
 
-    assert found["error_rate"]["value"] == pytest.approx(3 / 105)
-    first, second = found["errors"]
+    assert summarised["error_rate"]["value"] == pytest.approx(3 / 105)
+    first, second = summarised["errors"]
     assert (first["sqlstate"], first["outcome"], first["attempts"], first["others"]) == (
         "23505",
         "error",
@@ -123,9 +123,9 @@ def test_what_a_receipt_resolved_is_no_error_of_any_sort() -> None:
     """Such attempts are in `in_doubt`."""
     resolved = attempt(5_000, 5, Outcome.ERROR, sqlstate="08006")
     resolved["flags"] = Flag.FINAL | Flag.RESOLVED
-    (found,) = summarise(run_of([*steady_commits(100, 1.0), resolved]))["cells"]
+    (summarised,) = summarise(run_of([*steady_commits(100, 1.0), resolved]))["cells"]
 
-    assert found["errors"] == []
+    assert summarised["errors"] == []
 
 
 def test_the_console_and_the_page_show_them() -> None:
