@@ -119,7 +119,7 @@ def test_the_summary_has_each_sort_with_its_text() -> None:
     assert (second["sqlstate"], second["outcome"], second["message"]) == (None, "unknown", None)
 
 
-def test_what_a_receipt_resolved_is_no_error_of_any_sort() -> None:
+def test_an_attempt_that_a_receipt_resolved_is_no_error() -> None:
     """Such attempts are in `in_doubt`."""
     resolved = attempt(5_000, 5, Outcome.ERROR, sqlstate="08006")
     resolved["flags"] = Flag.FINAL | Flag.RESOLVED

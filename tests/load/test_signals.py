@@ -92,7 +92,7 @@ def test_a_second_signal_does_not_wait() -> None:
     assert "nothing is left" in err
 
 
-def test_what_is_ignored_stays_ignored() -> None:
+def test_an_ignored_signal_stays_ignored() -> None:
     """Under `nohup` SIGHUP is ignored."""
     ignoring = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + PROCESS
     process = subprocess.Popen(

@@ -255,7 +255,7 @@ def test_a_foreign_key_is_checked_for_a_role_that_sees_neither_table(
         client(f"DROP ROLE {schema}_app")
 
 
-def test_what_is_installed_over_an_older_text_keeps_the_tables(client: Client) -> None:
+def test_installing_over_an_older_text_keeps_the_tables(client: Client) -> None:
     """A newer SQL text rebuilds the tables and keeps their rows, as an update of hotrow does."""
     client("CREATE TABLE thing (id int PRIMARY KEY, name text)")
     client("INSERT INTO thing VALUES (1, 'a')")

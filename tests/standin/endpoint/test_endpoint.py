@@ -320,7 +320,7 @@ def test_a_newer_protocol_is_talked_down(endpoint: Endpoint, token: str) -> None
 
 
 @pytest.mark.parametrize("data", [b"!\0\0\0\4", b"Q\0\0\0\3", b"d\xff\xff\xff\xff", b"p\0\0\0\6x\0"])
-def test_a_client_that_is_in_and_breaks_the_protocol_is_told_so(
+def test_a_logged_in_client_that_breaks_the_protocol_gets_an_error(
     endpoint: Endpoint, token: str, data: bytes
 ) -> None:
     """The client gets FATAL 08P01, and then the connection ends."""

@@ -199,7 +199,7 @@ def test_a_statement_has_a_size_at_most(tls: ssl.SSLContext, backend: Path) -> N
         assert b"C54000\0" in read_all(client)
 
 
-def test_one_connection_too_many_is_told_so(tls: ssl.SSLContext, backend: Path) -> None:
+def test_one_connection_too_many_gets_an_error(tls: ssl.SSLContext, backend: Path) -> None:
     """The client gets 53300. When another client ends, there is room again."""
     with serving(tls, backend, Limits(connections=2)) as running:
         with (

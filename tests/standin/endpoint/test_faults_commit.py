@@ -25,7 +25,7 @@ def usable(connection: Connection) -> bool:
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("fault", "marker"), [("conflict", "OC000"), ("schema_conflict", "OC001")])
-def test_a_conflict_is_told_at_commit_and_nothing_is_kept(
+def test_a_conflict_is_reported_at_commit_and_nothing_is_kept(
     faulty: Faulty, way: Way, fault: str, marker: str
 ) -> None:
     """The client gets 40001 with the marker.

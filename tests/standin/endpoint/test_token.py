@@ -92,7 +92,7 @@ def test_tokens_for_something_else_are_denied_without_a_hint(wrong: dict[str, An
 @pytest.mark.parametrize(
     "token", ["", "secret", "localhost/?", "localhost/?Action=DbConnectAdmin", "é" * 100]
 )
-def test_what_is_no_token_is_denied(token: str) -> None:
+def test_a_text_that_is_no_token_is_denied(token: str) -> None:
     """Text that is no token gets the same answer."""
     assert denial(token).hint == ""
 
@@ -116,7 +116,7 @@ def test_no_byte_can_be_changed_left_out_or_added() -> None:
     assert {denial(each).sqlstate for each in altered} == {"28000"}
 
 
-def test_an_expired_token_is_told_so_as_aws_does() -> None:
+def test_an_expired_token_gets_the_hint_that_aws_gives() -> None:
     """The hint tells a client that a new token would help."""
     token = make(life_s=900)
     verify(token, CLUSTER, "admin", now() + timedelta(seconds=890))

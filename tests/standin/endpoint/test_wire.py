@@ -27,7 +27,7 @@ def test_a_startup_packet_is_read_as_it_was_built() -> None:
 @pytest.mark.parametrize(
     ("code", "request_type"), [(5678, Request.CANCEL), (5679, Request.TLS), (5680, Request.GSS)]
 )
-def test_requests_are_told_by_their_code(code: int, request_type: Request) -> None:
+def test_requests_are_recognised_by_their_code(code: int, request_type: Request) -> None:
     """Cancel, TLS and GSS requests come instead of a startup packet."""
     assert parse_first(struct.pack("!HH", 1234, code)).request is request_type
 
