@@ -11,7 +11,7 @@ from tests.support.commands import ROOT
 
 
 @pytest.mark.server
-def test_runs_that_are_killed_or_told_to_end() -> None:
+def test_runs_that_are_killed_or_terminated() -> None:
     """They end with documented exit codes, lose at most 1.3 s of records, and never give a false verdict."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.chaos", "--short"],

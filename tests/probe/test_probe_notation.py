@@ -87,7 +87,7 @@ def test_tables_of_one_file_serve_the_next() -> None:
         (f"{HEAD}a: SELECT 1 -> 1\n{HEAD}a: SELECT 1 -> 1", "two probes are named 'p'"),
     ],
 )
-def test_what_is_no_notation_is_refused_with_its_line(text: str, message: str) -> None:
+def test_a_wrong_notation_is_refused_with_its_line(text: str, message: str) -> None:
     """A typing error never gives a probe that tests less than it seems to."""
     with pytest.raises(UsageError) as refused:
         parse([("x.probes", text)])

@@ -97,11 +97,11 @@ def test_the_endpoint_answers_as_aurora_dsql(endpoint_target: Target, probe: Pro
 
 
 @pytest.mark.parametrize("probe", SHARED, ids=[probe.name for probe in SHARED])
-def test_what_is_said_to_be_postgresql_s_is(plain: Target, probe: Probe) -> None:
+def test_expectations_of_postgresql_hold_there(plain: Target, probe: Probe) -> None:
     """Every expectation whose source is PostgreSQL holds there. This tests the expectations themselves."""
     played = play(probe, plain, DEADLINE_S)
 
-    assert [(each.step, each.answer) for each in played.observed if not each.holds] == []
+    assert [(step.step, step.answer) for step in played.observed if not step.holds] == []
     assert played.refused == ""
 
 
@@ -113,7 +113,7 @@ def test_a_step_that_waits_is_seen_and_ended_cleanly(dsn: str, target: Target) -
     played = play(probe, target, deadline_s=0.3)
 
     assert played.difference is played.observed[3]
-    assert [each.answer.type if each.answer else None for each in played.observed[3:]] == [
+    assert [step.answer.type if step.answer else None for step in played.observed[3:]] == [
         AnswerType.WAITS,
         None,
     ]
@@ -137,7 +137,7 @@ def test_a_set_up_that_is_refused_is_shown_and_leaves_nothing(dsn: str, target: 
 
 def test_probes_played_at_once_do_not_meet(dsn: str, target: Target) -> None:
     """Each probe has its own schema."""
-    probe = next(each for each in PROBES if each.name == "disjoint writes both commit")
+    probe = next(probe for probe in PROBES if probe.name == "disjoint writes both commit")
     before = schemas_of_runs(dsn)
     held: list[bool] = []
     threads = [threading.Thread(target=lambda: held.append(play(probe, target).holds)) for _ in range(4)]
@@ -188,7 +188,7 @@ def test_the_command_ends_well_where_all_is_as_expected() -> None:
         (["--step-deadline", "2"], "--step-deadline"),
     ],
 )
-def test_wrong_usage_is_said_before_anything_starts(words: list[str], message: str) -> None:
+def test_wrong_usage_is_reported_before_anything_starts(words: list[str], message: str) -> None:
     """The error is one line that names the option."""
     answer = CliRunner().invoke(command, words)
 

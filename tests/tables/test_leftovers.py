@@ -102,7 +102,7 @@ def states(names: dict[str, str], host: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("host", ["local:rtt=0,commit=0", "plain:rtt=0,commit=0"])
-def test_leftovers_are_told_from_runs_that_go_on(left: dict[str, str], host: str) -> None:
+def test_leftovers_differ_from_runs_that_go_on(left: dict[str, str], host: str) -> None:
     """For runs of this machine processes count, for others sessions. Other schemas are not listed."""
     assert states(left, host) == {
         "running here": "running",
@@ -153,7 +153,7 @@ def test_clean_with_unknown_spares_those_that_run(left: dict[str, str]) -> None:
     assert set(states(left, "local")) == {"running here", "running elsewhere"}
 
 
-def test_what_cannot_be_removed_is_a_line_each(
+def test_a_schema_that_cannot_be_removed_is_reported(
     left: dict[str, str], monkeypatch: pytest.MonkeyPatch, dsn: str
 ) -> None:
     """Another user's schema stays. One line has the reason, and the exit code is 2."""

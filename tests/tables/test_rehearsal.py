@@ -113,7 +113,7 @@ def test_the_rehearsal_leaves_no_row_changed() -> None:
         assert stage.sql(sums).rows == [(0, 0)]
 
 
-def test_it_is_known_what_the_rehearsal_is_at() -> None:
+def test_the_rehearsal_shows_its_progress() -> None:
     """A user who waits sees the method and the last or current statement."""
     seen = []
 

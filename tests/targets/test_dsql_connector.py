@@ -186,7 +186,7 @@ def test_a_first_statement_that_is_refused_is_connecting_too(
         ("connection failed: SSL error: certificate verify failed", None),
     ],
 )
-def test_what_is_worth_another_try(text: str, cause: Cause | None) -> None:
+def test_only_passing_refusals_are_retried(text: str, cause: Cause | None) -> None:
     """Refusals that may pass by themselves are retried; those that only the user can fix are not."""
     assert cause_of(psycopg.OperationalError(f'connection to server at "h", port 1 failed: {text}')) == cause
 
@@ -227,7 +227,9 @@ def set_faults(offer: Offer) -> Iterator[Callable[..., None]]:
     put()
 
 
-def test_what_the_server_really_says_is_understood(cluster: Cluster, set_faults: Callable[..., None]) -> None:
+def test_the_messages_of_a_real_server_are_understood(
+    cluster: Cluster, set_faults: Callable[..., None]
+) -> None:
     """The messages of a cluster that wakes up and of an expired token are retried without an error."""
     set_faults(refuse=0.5, expire_token=0.5)
     connector = Connector(cluster, rng=random.Random(1))  # noqa: S311 - seeded

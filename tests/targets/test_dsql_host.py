@@ -95,7 +95,7 @@ def test_regions_and_label(host: str, regions: tuple[str, ...], label: str) -> N
         (f"{ONE}?connect_burst=many", "connect_burst=many"),
     ],
 )
-def test_what_cannot_be_is_refused(host: str, named: str) -> None:
+def test_an_impossible_host_is_refused(host: str, named: str) -> None:
     """The message is one line that names `--host` and what to change in it."""
     with pytest.raises(UsageError) as caught:
         parse_target(host)

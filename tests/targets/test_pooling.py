@@ -26,7 +26,7 @@ def names(messages: list[tuple[bytes, bytes]]) -> list[bytes]:
 
 
 def losing_statements(sqlstate: str) -> Callable[[Talk], None]:
-    """A server like PgBouncer 1.18 in transaction mode, where a prepared statement does not exist later."""
+    """A server like PgBouncer 1.18 in transaction mode: prepared statements are lost with the connection."""
 
     def behave(talk: Talk) -> None:
         talk.greet()
