@@ -61,8 +61,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> None:
-    """Show servers again, because fixtures of a module or of the process may have to stop some."""
-    _allow_servers(item.config, allowed=True)
+    """After a unit test: the fixtures of a module or of the whole process may have servers to stop.
+
+    After any other test the environment is that of its fixtures, which need it to stop what they started.
+    """
+    if item.get_closest_marker("unit"):
+        _allow_servers(item.config, allowed=True)
 
 
 def _allow_servers(config: pytest.Config, *, allowed: bool) -> None:

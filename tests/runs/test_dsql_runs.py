@@ -60,7 +60,7 @@ def connections(directory: Path) -> list[dict[str, Any]]:
 def test_users_are_divided_between_the_regions(offer: Offer, tmp_path: Path) -> None:
     """Two workers with three users each use two regions: three users per region, as each record says."""
     host = offer.host("localhost", "127.0.0.1")
-    words = ["-H", host, "-u", "6", "-r", "6", "-t", "3s", "--processes", "2", "--out", str(tmp_path)]
+    words = ["-H", host, "-u", "6", "-r", "6", "-t", "6s", "--processes", "2", "--out", str(tmp_path)]
     port = str(free_port())
 
     done = run(*TRANSFER, *words, "--master-port", port, "--master-bind-port", port)
