@@ -15,7 +15,6 @@ from analysis.summarise import summarise, write_summary
 from hotrow.errors import UsageError
 from hotrow.exit_codes import FINE, GATE_FAILED, INVARIANT_VIOLATED, NOT_USABLE, worst
 from hotrow.run.options import read_gates
-from reports.output.bundle import write_reports
 from reports.output.terminal import show
 from reports.words.series import cell_name
 from reports.words.side_by_side import merge
@@ -35,11 +34,11 @@ _MEANING = {
 }
 
 
-def finish_run(directory: Path, gates: Gates) -> int:
+def finish_run(directory: Path, gates: Gates, *, no_report: bool = False) -> int:
     """Summarise, judge and draw a run, print the findings, and return its exit code (docs/exit-codes.md)."""
     summary, code = _judged(summarise(read_run(directory)), gates)
     write_summary(directory, summary)
-    show(_console(), summary, write_reports(directory, summary))
+    show(_console(), summary, directory / "summary.json" if no_report else _draw(directory, summary))
     for line in (*_judgement(summary["gates"]), *_warnings(summary)):
         print(f"hotrow: {line}", file=sys.stderr)
     return code
@@ -73,7 +72,7 @@ def finish_side_by_side(
     summary = merge([summary for summary, _ in judgements])
     out.mkdir(parents=True, exist_ok=True)
     write_summary(out, summary)
-    show(_console(), summary, write_reports(out, summary))
+    show(_console(), summary, _draw(out, summary))
     for line in (*_judgement(summary["gates"]), *_warnings(summary)):
         print(f"hotrow: {line}", file=sys.stderr)
     return worst(code for _, code in judgements)
@@ -103,6 +102,13 @@ def check_run(directory: Path, limits: Mapping[str, Any], *, as_json: bool) -> i
         print(f"hotrow: {line}")
     print(_meaning(code, summary))
     return code
+
+
+def _draw(directory: Path, summary: Mapping[str, Any]) -> Path:
+    """Write the pictures and the page; the path of the page."""
+    from reports.output.bundle import write_reports  # noqa: PLC0415 - a second, which a summary alone need not take
+
+    return write_reports(directory, summary)
 
 
 def _gates(meta: Mapping[str, Any], limits: Mapping[str, Any]) -> Gates:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from hotrow.exit_codes import NOT_USABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -24,6 +26,26 @@ def listen(hear: Callable[[signal.Signals, FrameType | None], None]) -> None:
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda received, frame: hear(signal.Signals(received), frame))
+
+
+@contextmanager
+def signals_delayed() -> Iterator[None]:
+    """Deliver signals that come meanwhile at the end of the block; outside of the main thread do nothing."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pending: list[int] = []
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    heard = [number for number, handler in handlers.items() if callable(handler)]
+    for number in heard:
+        signal.signal(number, lambda received, _: pending.append(received))
+    try:
+        yield
+    finally:
+        for number in heard:
+            signal.signal(number, handlers[number])
+        for received in pending:
+            signal.raise_signal(received)
 
 
 def end_while_starting() -> None:

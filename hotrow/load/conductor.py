@@ -190,7 +190,8 @@ class Conductor:
     def _report(self, run: CurrentRun) -> None:
         from hotrow.finish import finish_run  # noqa: PLC0415 - drawing takes a second to import, and only the end draws
 
-        run.exit_codes.append(finish_run(run.directory, run.request.gates))
+        request = run.request
+        run.exit_codes.append(finish_run(run.directory, request.gates, no_report=request.no_report))
 
     def _note_fault(self, run: CurrentRun, error: HotrowError) -> None:
         """Report a fault, unless it has the same cause as one that was reported before."""

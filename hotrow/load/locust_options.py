@@ -22,6 +22,7 @@ from hotrow.run.options import (
     GATES,
     HOST,
     KEYS,
+    NO_REPORT,
     OPTIONS,
     OUT,
     PROGRESS,
@@ -61,6 +62,7 @@ class Request:
     out: Path
     think_s: float
     receipts: bool
+    no_report: bool
     gates: Gates
     progress: bool
     options: dict[str, Any]
@@ -161,6 +163,7 @@ def read_request(options: Namespace, scenario: Scenario) -> Request:
         out=values[OUT],
         think_s=values[THINK],
         receipts=bool(getattr(options, RECEIPTS.name)) or scenario.receipts,
+        no_report=bool(getattr(options, NO_REPORT.name)),
         gates=Gates(**read_gates(vars(options))),
         progress=bool(getattr(options, PROGRESS.name, False)),
         options={**_texts(options), **knobs},

@@ -298,6 +298,14 @@ OUT = Option(
     in_web_form=False,
     in_run_json=False,
 )
+NO_REPORT = Option(
+    "--no-report",
+    "End the run with summary.json alone, without pictures and page; hotrow report draws them later.",
+    _switch,
+    _RUN,
+    default=None,
+    in_run_json=False,
+)
 PROCESSES = Option(
     "--processes",
     "Number of worker processes that make the load. 0 makes it in the main process; -1 starts one worker per "
@@ -387,6 +395,7 @@ OPTIONS: tuple[Option[Any], ...] = (
     REPEATS,
     SEED,
     OUT,
+    NO_REPORT,
     PROCESSES,
     PROGRESS,
     PAGE_OUT,

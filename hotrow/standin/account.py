@@ -13,12 +13,13 @@ import re
 import stat
 import subprocess
 import tempfile
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hotrow.errors import TargetError
+from hotrow.interruption import signals_delayed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,30 +101,42 @@ def run_as(account: Account, command: Sequence[str | Path], *, text: str = "") -
     environment = {name: os.environ[name] for name in INHERITED_VARIABLES if name in os.environ}
     program = Path(command[0]).name
     # Files, not pipes: a pipe stays open for as long as any process that the command leaves running.
-    with tempfile.TemporaryFile() as standard_input, tempfile.TemporaryFile() as output:
+    with (
+        tempfile.TemporaryFile() as standard_input,
+        tempfile.TemporaryFile() as output,
+        ExitStack() as stack,
+    ):
         standard_input.write(text.encode())
         standard_input.seek(0)
         try:
-            completed = subprocess.run(  # noqa: S603 - our own commands, no shell input
-                [str(word) for word in command],
-                stdin=standard_input,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                cwd="/",
-                env={**environment, "LC_ALL": "C"},
-                start_new_session=True,
-                user=account.uid if account.foreign else None,
-                group=account.gid if account.foreign else None,
-                extra_groups=() if account.foreign else None,
-                timeout=_COMMAND_S,
-                check=False,
-            )
+            with signals_delayed():  # or a signal could end this process before it knows the new one
+                process = subprocess.Popen(  # noqa: S603 - our own commands, no shell input
+                    [str(word) for word in command],
+                    stdin=standard_input,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    cwd="/",
+                    env={**environment, "LC_ALL": "C"},
+                    start_new_session=True,
+                    user=account.uid if account.foreign else None,
+                    group=account.gid if account.foreign else None,
+                    extra_groups=() if account.foreign else None,
+                )
+                stack.callback(_end, process)
+            status = process.wait(_COMMAND_S)
         except subprocess.TimeoutExpired as error:
             raise TargetError(f"{program} did not end within {_COMMAND_S} s") from error
         except OSError as error:
             raise TargetError(f"cannot run {program}: {error.strerror or error}") from error
         output.seek(0)
-        return completed.returncode, output.read().decode(errors="replace")
+        return status, output.read().decode(errors="replace")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process that still runs."""
+    if process.poll() is None:
+        process.kill()
+        process.wait()
 
 
 _LEAVE_SCRIPT = ': >> "$3" && { "$1" -D "$2" < /dev/null >> "$3" 2>&1 & echo $!; }'

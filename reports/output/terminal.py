@@ -46,7 +46,7 @@ _SHORT = {UNUSABLE: "unusable", REJECTED: "rejected"}
 
 
 def show(console: Console, summary: Mapping[str, Any], report: Path) -> None:
-    """Print the table of cells, the headline, the verdict and the path of the report."""
+    """Print the table of cells, the headline, the verdict and the path of the page, or of the summary."""
     console.print(cell_table(summary, console.width))
     console.print(Text(ending(summary)))
     for line in details(summary):

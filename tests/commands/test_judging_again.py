@@ -28,7 +28,7 @@ def hotrow(*words: str) -> Result:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """No report is drawn."""
-    monkeypatch.setattr("hotrow.finish.write_reports", lambda directory, _summary: directory / "report.html")
+    monkeypatch.setattr("hotrow.finish._draw", lambda directory, _summary: directory / "report.html")
 
 
 def test_check_names_the_violated_check_its_count_and_the_first(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ SMOKE = {
 }
 """The options of the smoke runs that need others than `FOUR_USERS`."""
 QUICK = ["--headless", "-H", "local", "--warmup", "200ms", "--keys", "100", "--only-summary"]
+NO_REPORT = [*QUICK, "--no-report"]
 
 pytestmark = pytest.mark.usefixtures("hotrow_home")
 
@@ -47,7 +48,13 @@ def test_no_locustfile_hides_a_module() -> None:
 def test_locustfile(stem: str, tmp_path: Path) -> None:
     """A run of two seconds commits transactions, leaves every invariant valid, and exits with 0."""
     done = run(
-        "locust", "-f", f"locustfiles/{stem}.py", *QUICK, *SMOKE.get(stem, FOUR_USERS), "--out", str(tmp_path)
+        "locust",
+        "-f",
+        f"locustfiles/{stem}.py",
+        *NO_REPORT,
+        *SMOKE.get(stem, FOUR_USERS),
+        "--out",
+        str(tmp_path),
     )
 
     assert exit_code(done) == 0, done.stderr
@@ -60,7 +67,7 @@ def test_a_gate_that_fails_is_named_and_exits_1(tmp_path: Path) -> None:
     """On one hot row the conflict rate is far above 1 %, and the message names the gate."""
     words = ["-u", "8", "-r", "8", "-t", "3s", "--skew", "hot", "--max-conflict-rate", "0.01"]
 
-    done = run("locust", "-f", "locustfiles/transfer.py", *QUICK, *words, "--out", str(tmp_path))
+    done = run("locust", "-f", "locustfiles/transfer.py", *NO_REPORT, *words, "--out", str(tmp_path))
 
     assert done.returncode == 1, done.stderr
     assert "--max-conflict-rate" in done.stdout + done.stderr
@@ -70,7 +77,7 @@ def test_a_gate_that_holds_exits_0(tmp_path: Path) -> None:
     """A conflict rate cannot exceed 1.0."""
     words = ["-u", "8", "-r", "8", "-t", "3s", "--skew", "hot", "--max-conflict-rate", "1.0"]
 
-    done = run("locust", "-f", "locustfiles/transfer.py", *QUICK, *words, "--out", str(tmp_path))
+    done = run("locust", "-f", "locustfiles/transfer.py", *NO_REPORT, *words, "--out", str(tmp_path))
 
     assert exit_code(done) == 0, done.stderr
 
@@ -79,7 +86,7 @@ def test_workers_draw_different_keys(tmp_path: Path) -> None:
     """`--processes` forks after import; two workers must still not draw the same keys in the same order."""
     words = ["-u", "2", "-r", "2", "-t", "3s", "--keys", "10000", "--skew", "uniform", "--processes", "2"]
 
-    done = run("locust", "-f", "locustfiles/counter.py", *QUICK, *words, "--out", str(tmp_path))
+    done = run("locust", "-f", "locustfiles/counter.py", *NO_REPORT, *words, "--out", str(tmp_path))
 
     assert exit_code(done) == 0, done.stderr
     directory = only_run(tmp_path)
@@ -94,7 +101,7 @@ def test_users_that_think_do_not_start_in_step(tmp_path: Path) -> None:
     """Users who start together begin at different points of the think time. The seed fixes the spread."""
     words = ["-u", "8", "-r", "8", "-t", "4s", "--think", "2s", "--out", str(tmp_path)]
 
-    run("locust", "-f", "locustfiles/counter.py", *QUICK, *words)
+    run("locust", "-f", "locustfiles/counter.py", *NO_REPORT, *words)
 
     attempts = read_ledger(only_run(tmp_path)).attempts
     first_ns = np.array([attempts["started"][attempts["user"] == user].min() for user in range(8)])
@@ -105,7 +112,7 @@ def test_a_run_that_ended_before_all_users_had_started_is_not_usable(tmp_path: P
     """At one user per second four users have not started after two seconds, so there are no figures."""
     words = ["-u", "4", "-r", "1", "-t", "2s", "--out", str(tmp_path)]
 
-    done = run("locust", "-f", "locustfiles/counter.py", *QUICK, *words)
+    done = run("locust", "-f", "locustfiles/counter.py", *NO_REPORT, *words)
 
     assert done.returncode == 4, done.stderr
     assert summary_of(only_run(tmp_path))["cells"] == []
@@ -116,7 +123,7 @@ def test_a_run_that_ended_before_all_users_had_started_is_not_usable(tmp_path: P
 def test_a_sweep_that_gets_a_signal_ends_properly(sent: signal.Signals, tmp_path: Path) -> None:
     """The finished part is summarised, and the message says that cells are missing, without a traceback."""
     cells = ["--users", "2,4", "--duration", "60s", "--warmup", "100ms", "--keys", "100"]
-    process = start("hotrow", "sweep", "counter", *cells, "--out", str(tmp_path))
+    process = start("hotrow", "sweep", "counter", *cells, "--no-report", "--out", str(tmp_path))
     _wait_for_attempts(tmp_path, process.pid)
 
     process.send_signal(sent)
@@ -148,7 +155,7 @@ def test_a_run_whose_server_was_killed_is_summarised_and_not_usable(home: Path, 
     The gate on errors is open, because on a slow machine the two lost attempts are more than 1 % of all.
     """
     words = ["-u", "2", "-r", "2", "--max-error-rate", "1", "--out", str(tmp_path)]
-    process = start("locust", "-f", "locustfiles/counter.py", *QUICK, *words)
+    process = start("locust", "-f", "locustfiles/counter.py", *NO_REPORT, *words)
     _wait_for_attempts(tmp_path, process.pid)
     (postmaster,) = home.glob("local/*/data/postmaster.pid")
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 QUICK = [
     "--headless",
     "--only-summary",
+    "--no-report",
     "--warmup",
     "100ms",
     "--keys",
@@ -99,7 +100,7 @@ def test_a_sweep_counts_the_receipts_of_each_cell(tmp_path: Path) -> None:
     """The table keeps growing, and each cell is judged by the receipts it added."""
     cells = ["--skew", "hot:10", "--users", "1,2", "--duration", "1s", "--warmup", "100ms", "--keys", "50"]
 
-    done = run("hotrow", "sweep", "transfer", *cells, "--receipts", "--out", str(tmp_path))
+    done = run("hotrow", "sweep", "transfer", *cells, "--receipts", "--no-report", "--out", str(tmp_path))
 
     assert exit_code(done) == 0, done.stderr
     judged = [checks_of(cell) for cell in summary_of(only_run(tmp_path))["cells"]]

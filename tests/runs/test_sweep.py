@@ -122,7 +122,7 @@ def test_check_judges(swept: Path) -> None:
 def test_two_sweeps_at_the_same_time(tmp_path: Path) -> None:
     """Both work, each in a schema of its own. Neither sees the other's increments."""
     words = ["sweep", "counter", "--skew", "hot", "--users", "4", "--duration", "1500ms", "--warmup", "200ms"]
-    processes = [start("hotrow", *words, "--out", str(tmp_path / name)) for name in "ab"]
+    processes = [start("hotrow", *words, "--no-report", "--out", str(tmp_path / name)) for name in "ab"]
 
     ended = [finished(process) for process in processes]
 
@@ -130,3 +130,19 @@ def test_two_sweeps_at_the_same_time(tmp_path: Path) -> None:
     for name in "ab":
         (cell,) = summary_of(only_run(tmp_path / name))["cells"]
         assert cell["verdict"]["valid"] is True
+
+
+def test_a_run_without_a_report_can_be_drawn_later(tmp_path: Path) -> None:
+    """`--no-report` leaves summary.json and no picture; `hotrow report` draws them with the same figures."""
+    cells = ["--skew", "uniform", "--users", "2", "--duration", "500ms", "--warmup", "100ms"]
+
+    run("hotrow", "sweep", "counter", *cells, "--no-report", "--out", str(tmp_path))
+
+    directory = only_run(tmp_path)
+    names = {path.name for path in directory.iterdir()}
+    summary = summary_of(directory)
+    assert "summary.json" in names
+    assert not [name for name in names if name.endswith((".png", ".html"))]
+    run("hotrow", "report", str(directory))
+    assert (directory / "report.html").exists()
+    assert summary_of(directory) == summary

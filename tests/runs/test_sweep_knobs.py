@@ -81,7 +81,9 @@ def test_a_scenario_of_one_s_own(processes: str, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(MINE)
     words = ["--step", "5", "--skew", "uniform", *QUICK, "--processes", processes]
 
-    done = run("hotrow", "sweep", str(tmp_path / "mine.py"), *words, "--out", str(tmp_path / "out"))
+    done = run(
+        "hotrow", "sweep", str(tmp_path / "mine.py"), *words, "--no-report", "--out", str(tmp_path / "out")
+    )
 
     assert exit_code(done) == 0, done.stderr
     (cell,) = summary_of(only_run(tmp_path / "out"))["cells"]
@@ -107,7 +109,17 @@ def test_a_locustfile_has_the_knobs_as_options(tmp_path: Path) -> None:
         "--only-summary",
     ]
 
-    done = run("locust", "-f", "locustfiles/counter.py", *words, "--shards", "3", "--out", str(tmp_path))
+    done = run(
+        "locust",
+        "-f",
+        "locustfiles/counter.py",
+        *words,
+        "--shards",
+        "3",
+        "--no-report",
+        "--out",
+        str(tmp_path),
+    )
 
     assert exit_code(done) == 0, done.stderr
     directory = only_run(tmp_path)

@@ -25,7 +25,16 @@ def test_what_is_written_runs_under_locust(hotrow_home: Path, tmp_path: Path) ->
     words = ["--headless", "-H", "local", "-u", "2", "-r", "2", "-t", "1s", "--warmup", "100ms"]
 
     done = run(
-        "locust", "-f", str(path), *words, "--seats", "9000", "--only-summary", "--out", str(tmp_path / "r")
+        "locust",
+        "-f",
+        str(path),
+        *words,
+        "--seats",
+        "9000",
+        "--only-summary",
+        "--no-report",
+        "--out",
+        str(tmp_path / "r"),
     )
 
     assert exit_code(done) in {0, 4}, done.stderr
@@ -40,7 +49,17 @@ def test_what_is_written_runs_in_a_sweep(hotrow_home: Path, tmp_path: Path) -> N
     path = write_scenario("seat_booking", tmp_path)
     words = ["--users", "1", "--skew", "hot", "--duration", "300ms", "--warmup", "100ms"]
 
-    done = run("hotrow", "sweep", str(path), *words, "--seats", "7000,9000", "--out", str(tmp_path / "r"))
+    done = run(
+        "hotrow",
+        "sweep",
+        str(path),
+        *words,
+        "--seats",
+        "7000,9000",
+        "--no-report",
+        "--out",
+        str(tmp_path / "r"),
+    )
 
     assert exit_code(done) in {0, 4}, done.stderr
     cells = summary_of(only_run(tmp_path / "r"))["cells"]

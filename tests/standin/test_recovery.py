@@ -61,10 +61,11 @@ def test_a_start_that_is_interrupted_is_one_line(home: Path, monkeypatch: pytest
 
 def _pid_of_initdb(home: Path) -> int:
     """The process id that the slow initdb writes into its FIFO. Fails if there is none after a minute."""
-    descriptor = os.open(home / "started", os.O_RDWR)  # for writing too: then opening it does not block
+    descriptor = os.open(home / "started", os.O_RDONLY | os.O_NONBLOCK)  # does not wait for a writer
     try:
-        started, _, _ = select.select([descriptor], [], [], 60)
-        assert started, "initdb was not started"
+        poller = select.poll()
+        poller.register(descriptor, select.POLLHUP)
+        assert poller.poll(60_000), "initdb was not started"  # returns once the writer has closed it
         return int(os.read(descriptor, 100))
     finally:
         os.close(descriptor)
