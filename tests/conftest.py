@@ -1,9 +1,9 @@
 """Markers, the order of the tests, and the stand-in: one real embedded server per process that runs tests.
 
-Every test has one of three markers: `unit` (starts no server), `server` and `browser`. A test that uses one
-of the fixtures below gets `server`. A test that starts a server in another way, or drives a browser, says so
-itself. All others are unit tests. While one of them runs, no PostgreSQL can be found, so a test with the
-wrong marker fails.
+Every test has one of three markers: `unit` (starts no server and no command), `server` and `browser`. A test
+that uses one of the fixtures below gets `server`, and so does one whose module starts our own commands. A
+test that starts a server in another way, or drives a browser, says so itself. All others are unit tests.
+While one of them runs, no PostgreSQL can be found, so a test with the wrong marker fails.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
+from tests.support import commands
 from tests.support.local_home import new_home
 from tests.support.ordering import make_scheduler, rank
 
@@ -46,11 +47,17 @@ for number in (signal.SIGINT, signal.SIGHUP):
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give every test its marker, and begin with the slowest tests."""
     for item in items:
-        if SERVER_FIXTURES & set(getattr(item, "fixturenames", ())):
+        if SERVER_FIXTURES & set(getattr(item, "fixturenames", ())) or _starts_commands(item):
             item.add_marker(pytest.mark.server)
         elif not any(item.get_closest_marker(name) for name in ("server", "browser")):
             item.add_marker(pytest.mark.unit)
     items.sort(key=lambda item: rank(item.nodeid))
+
+
+def _starts_commands(item: pytest.Item) -> bool:
+    """Whether the module of a test imports what starts our commands."""
+    names = vars(getattr(item, "module", None) or object).values()
+    return any(value is commands.run or value is commands.start for value in names)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -9,7 +9,7 @@ import pytest
 
 from hotrow.errors import TargetError
 from hotrow.standin.server import ensure_up
-from tests.support.commands import run
+from tests.support import commands
 from tests.support.ordering import LONGEST_FIRST, SPREAD, rank, unit_of_work
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def test_a_unit_test_cannot_start_a_server(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(TargetError, match="HOTROW_PG_BIN"):
         ensure_up()
 
-    assert run("hotrow", "local", "up").returncode == 2
+    assert commands.run("hotrow", "local", "up").returncode == 2
     assert list(tmp_path.iterdir()) == []
 
 

@@ -19,6 +19,8 @@ from tests.support.commands import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.server  # the checks run in a process of their own
+
 FOLDER = ROOT / "tests" / "load" / "in_gevent"
 START = "import sys, hotrow.load, pytest; sys.exit(pytest.main(sys.argv[1:]))"
 

@@ -11,6 +11,8 @@ import pytest
 
 from tests.support.commands import ROOT
 
+pytestmark = pytest.mark.server  # each test starts a process
+
 PROCESS = """
 import sys, time
 import locust

@@ -23,12 +23,14 @@ SPREAD = (
 LONGEST_FIRST = (
     "tests/chaos/test_chaos.py",
     "tests/load/test_in_gevent.py",
+    "tests/reports/test_png.py",
     "tests/runs/",
     "tests/load/",
     "tests/scenario/test_new.py",
     "tests/standin/",
     "tests/doctor/",
     "tests/docs/",
+    "tests/reports/",
 )
 """Files and folders to start with, in this order; the rest follows. The last tests should be short."""
 
