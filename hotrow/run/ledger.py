@@ -12,7 +12,7 @@ import re
 import struct
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, BinaryIO, Unpack
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hotrow.attempt.record import AttemptFields
 
 MAGIC = b"HOTROW\r\n"
 """The first bytes of every attempts file. A transfer that treats it as text changes the line end."""
@@ -90,37 +89,54 @@ class LedgerWriter:
         """How many bytes are in memory and not in the file yet."""
         return len(self._pending)
 
-    def append(
-        self, *, user: int, cell: int, region: int = 0, begin_ns: float = 0.0, **fields: Unpack[AttemptFields]
+    def append(  # spelled out, not as `AttemptFields`: packing and unpacking a dictionary takes 1.4 us
+        self,
+        *,
+        user: int,
+        cell: int,
+        scheduled_ns: int,
+        started_ns: int,
+        body_ns: float,
+        commit_ns: float,
+        backoff_ns: float,
+        connect_ns: float,
+        transaction: int,
+        attempt: int,
+        key: int,
+        outcome: int,
+        marker: int,
+        sqlstate: str,
+        flags: int,
+        kind: int = 0,
+        region: int = 0,
+        begin_ns: float = 0.0,
     ) -> None:
-        """Append one attempt. It takes about 3 us.
+        """Append one attempt. It takes about 2 us.
 
-        Args:
-            user: number of the user within the worker.
-            cell: id of the cell.
-            region: index of the target's region.
-            begin_ns: time of BEGIN as a round trip of its own, which only old versions had.
-            fields: the other fields. Attempts of one transaction after number 65,535 all get this number.
+        The fields are those of `AttemptFields`, and beside them `user`, the number of the user within the
+        worker, `cell`, the id of the cell, and `region`, the index of the target's region. Attempts of one
+        transaction after number 65,535 all get this number. `begin_ns` is the time of BEGIN as a round trip
+        of its own, which only old versions had.
         """
         self._pending += _RECORD.pack(
-            fields["scheduled_ns"] - self._perf_ns,
-            fields["started_ns"] - self._perf_ns,
+            scheduled_ns - self._perf_ns,
+            started_ns - self._perf_ns,
             begin_ns,
-            fields["body_ns"],
-            fields["commit_ns"],
-            fields["backoff_ns"],
-            fields["connect_ns"],
-            fields["transaction"],
-            fields["key"],
+            body_ns,
+            commit_ns,
+            backoff_ns,
+            connect_ns,
+            transaction,
+            key,
             user,
             self._worker,
             cell,
-            min(fields["attempt"], _MAX_ATTEMPT),
-            fields["sqlstate"].encode("ascii", "replace"),
-            fields["outcome"],
-            fields["marker"],
-            fields["flags"],
-            fields.get("kind", 0),
+            min(attempt, _MAX_ATTEMPT),
+            sqlstate.encode("ascii", "replace"),
+            outcome,
+            marker,
+            flags,
+            kind,
             region,
         )
 
