@@ -58,13 +58,18 @@ def cell_table(summary: Mapping[str, Any], width: int) -> Table:
     """The table of cells, narrow enough for a console of 80 columns. Unusable cells are dimmed."""
     summary = with_gates(words.redact(summary))
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
-    limits = _LIMITS if width >= _WIDE and any(limit(cell) for cell in summary["cells"]) else ()
-    chosen = [*_settings(summary["cells"]), *_MEASURED, *_endings(summary["cells"]), *limits, _VERDICT]
+    chosen = console_columns(summary["cells"], wide=width >= _WIDE)
     for column in chosen:
         table.add_column(Text(column.head), justify="right" if column.numeric else "left", no_wrap=True)
     for cell in summary["cells"]:
         table.add_row(*(_written(column, cell) for column in chosen), style="" if cell["usable"] else "dim")
     return table
+
+
+def console_columns(cells: Sequence[Cell], *, wide: bool = True) -> list[ConsoleColumn]:
+    """The columns of the console's table, and of every other that has to be narrow."""
+    limits = _LIMITS if wide and any(limit(cell) for cell in cells) else ()
+    return [*_settings(cells), *_MEASURED, *_endings(cells), *limits, _VERDICT]
 
 
 def ending(summary: Mapping[str, Any]) -> str:
@@ -90,7 +95,7 @@ def details(summary: Mapping[str, Any]) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Column:
+class ConsoleColumn:
     """One column of the console's table: a head of one or two lines, and the text of each cell."""
 
     head: str
@@ -98,22 +103,22 @@ class _Column:
     numeric: bool = True
 
 
-def _settings(cells: Sequence[Cell]) -> list[_Column]:
+def _settings(cells: Sequence[Cell]) -> list[ConsoleColumn]:
     """Skew, D_eff, users and the other settings that vary, named as in the page's table."""
     return [
         part
         for column in setting_columns(cells)
         for part in (
-            _Column(column.head, column.text, column.numeric),
-            *([_Column("D_eff", _d_eff)] if column.head == "skew" else []),
+            ConsoleColumn(column.head, column.text, column.numeric),
+            *([ConsoleColumn("D_eff", _d_eff)] if column.head == "skew" else []),
         )
     ]
 
 
-def _endings(cells: Sequence[Cell]) -> list[_Column]:
+def _endings(cells: Sequence[Cell]) -> list[ConsoleColumn]:
     """The numbers of transactions that ended in each rare state; only states that some cell has."""
     return [
-        _Column(f"{state}\ntxns", partial(_ended, state))
+        ConsoleColumn(f"{state}\ntxns", partial(_ended, state))
         for state in RARE_ENDS
         if any(cell["transactions"][state] for cell in cells)
     ]
@@ -144,19 +149,19 @@ def _verdict(cell: Cell) -> str:
 
 
 _MEASURED = (
-    _Column("conflict\n%", lambda cell: _percent(cell["conflict_rate"]["value"])),
-    _Column("95 %\ninterval", _interval),
-    _Column("retry\nrate", lambda cell: fixed(cell["retry_rate"]["value"], 2)),
-    _Column("goodput\n/s", lambda cell: words.number(cell["goodput_per_s"]["value"])),
-    _Column("p50\nms", lambda cell: words.number(cell["latency_ms"]["p50"])),
-    _Column("p99\nms", lambda cell: words.number(cell["latency_ms"]["p99"])),
+    ConsoleColumn("conflict\n%", lambda cell: _percent(cell["conflict_rate"]["value"])),
+    ConsoleColumn("95 %\ninterval", _interval),
+    ConsoleColumn("retry\nrate", lambda cell: fixed(cell["retry_rate"]["value"], 2)),
+    ConsoleColumn("goodput\n/s", lambda cell: words.number(cell["goodput_per_s"]["value"])),
+    ConsoleColumn("p50\nms", lambda cell: words.number(cell["latency_ms"]["p50"])),
+    ConsoleColumn("p99\nms", lambda cell: words.number(cell["latency_ms"]["p99"])),
 )
-_LIMITS = (_Column("held back\nby", lambda cell: words.held_back(limit(cell)), numeric=False),)
+_LIMITS = (ConsoleColumn("held back\nby", lambda cell: words.held_back(limit(cell)), numeric=False),)
 _WIDE = 100
 """A console of fewer columns has no room for the limits."""
-_VERDICT = _Column("verdict", _verdict, numeric=False)
+_VERDICT = ConsoleColumn("verdict", _verdict, numeric=False)
 
 
-def _written(column: _Column, cell: Cell) -> Text:
+def _written(column: ConsoleColumn, cell: Cell) -> Text:
     text = column.text(cell)
     return Text(text, style=next((style for word, style in _STYLES.items() if word in text), ""))

@@ -42,6 +42,13 @@ def violations(summary: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
+def check_text(check: Mapping[str, Any]) -> str:
+    """In words, what a check of one cell found, or why it could not decide; empty if it holds."""
+    if check["valid"]:
+        return ""
+    return _violations(dict(check)) if check["valid"] is False else _reason(dict(check))
+
+
 def banners(summary: Mapping[str, Any]) -> tuple[Banner, ...]:
     """The banners of a run, worst first: correctness, gates that failed or prove little, unusable cells."""
     cells, gates = summary["cells"], summary.get("gates") or {}
