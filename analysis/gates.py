@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from analysis.fairness import is_uneven
 from hotrow.exit_codes import FINE, GATE_FAILED, INVARIANT_VIOLATED, NOT_USABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 MAX_ERROR_RATE = 0.01
 """Default limit of transactions failed / finished."""
@@ -38,9 +38,13 @@ class Gates:
     """Whether at least one cell must violate an invariant, for a run that shows what goes wrong."""
 
 
+Verdict = Literal["met", "doubtful", "failed", "not measured"]
+"""`doubtful`: met for a reason that proves little. `not measured`: no pass, but an unusable measurement."""
+
+
 @dataclass(frozen=True, slots=True)
-class Breach:
-    """One gate that a cell, or the run as a whole, did not pass. Its text is one line for a reader."""
+class GateCheck:
+    """One gate, and how one cell, or the whole run, did by it."""
 
     gate: str
     """The option, such as `--max-conflict-rate`."""
@@ -49,84 +53,60 @@ class Breach:
     limit: float | None
     """None if the option has no value."""
     measured: float | None
-    """None if the cell has no such value. That is not a pass, but a measurement that is not usable."""
+    """None if the cell has no such value."""
+    verdict: Verdict
     where: str
     """The cell or cells, in words."""
     why: str = ""
-    """The cause of the measured value, if known."""
+    """The cause of the measured value, or why it proves little, if known."""
 
     def __str__(self) -> str:
-        """Such as `--max-conflict-rate 0.1: 0.52 measured in cell 3 (counter, hot, 8 users, none)`."""
+        """Option, limit, verdict, measured value and cell in one line.
+
+        Such as `--max-conflict-rate 0.1: failed: 0.52 in cell 3 (counter, hot, 8 users, none)`.
+        """
+        verdict = "met" if self.verdict == "doubtful" else self.verdict
         if self.limit is None:
-            return f"{self.gate}: no violation was found in {self.where}"
-        measured = "nothing" if self.measured is None else f"{self.measured:.4g}"
-        text = f"{self.gate} {self.limit:g}: {measured} measured in {self.where}"
+            return f"{self.gate}: {verdict}: {self.where}"
+        if self.measured is None:
+            return f"{self.gate} {self.limit:g}: {verdict} in {self.where}"
+        text = f"{self.gate} {self.limit:g}: {verdict}: {self.measured:.4g} in {self.where}"
         return f"{text}: {self.why}" if self.why else text
 
     def as_json(self) -> dict[str, Any]:
-        """The entry of `gates.breaches` in summary.json."""
-        fields = {"gate": self.gate, "cell": self.cell, "limit": self.limit, "measured": self.measured}
-        return {**fields, "text": str(self)}
+        """The entry of `gates.checks` in summary.json."""
+        names = ("gate", "cell", "limit", "measured", "verdict")
+        return {**{name: getattr(self, name) for name in names}, "text": str(self)}
 
 
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """A gate that a cell passed for a reason that proves little."""
-
-    gate: str
-    cell: int
-    limit: float
-    measured: float
-    text: str
-    """One line for a reader, such as `--max-conflict-rate 0.1: met in cell 3 (…), but …`."""
-
-    def as_json(self) -> dict[str, Any]:
-        """The entry of `gates.doubts` in summary.json."""
-        return asdict(self)
-
-
-def judged(summary: Mapping[str, Any], gates: Gates, breaches: Sequence[Breach]) -> dict[str, Any]:
-    """`gates` of summary.json: the limits, the breached ones, and those that were met but prove little."""
+def judged(gates: Gates, checks: Sequence[GateCheck]) -> dict[str, Any]:
+    """`gates` of summary.json: the limits, every check, and of these the breached and the doubtful ones."""
     return {
         "limits": asdict(gates),
-        "breaches": [breach.as_json() for breach in breaches],
-        "doubts": [doubt.as_json() for doubt in doubts(summary, gates)],
+        "checks": [check.as_json() for check in checks],
+        "breaches": [check.as_json() for check in missed(checks)],
+        "doubts": [check.as_json() for check in checks if check.verdict == "doubtful"],
     }
 
 
-def check_gates(summary: Mapping[str, Any], gates: Gates) -> list[Breach]:
-    """Every gate that was not passed, cell by cell and then of the whole run; `summary` is summary.json."""
-    breaches = [
-        breach
-        for cell in summary["cells"]
-        for breach in (*_breaches(cell, gates), *_failures(cell, gates.max_error_rate))
-    ]
-    if gates.expect_violations and _is_known_right(summary):
-        breaches.append(Breach("--expect-violations", None, None, 0, "any cell"))
-    return breaches
+def missed(checks: Iterable[GateCheck]) -> list[GateCheck]:
+    """The checks that were not passed, those without a measured value among them."""
+    return [check for check in checks if check.verdict in {"failed", "not measured"}]
 
 
-def doubts(summary: Mapping[str, Any], gates: Gates) -> list[Doubt]:
-    """Every gate that was met only because a few users had nearly all commits and the others starved.
+def check_gates(summary: Mapping[str, Any], gates: Gates) -> list[GateCheck]:
+    """Check every gate that has a limit, cell by cell and then of the whole run.
 
-    Users who never commit do not conflict with those who do, and latency does not include them.
+    The error rate has a limit even if none was asked for. `summary` is summary.json.
     """
-    return [
-        Doubt(gate, cell["id"], limit, measured, _doubted(gate, limit, measured, cell))
+    checks = [
+        check
         for cell in summary["cells"]
-        if is_uneven(cell["fairness"], cell["transactions"]["committed"])
-        for gate, limit, measured, is_ceiling in _measured(cell, gates)
-        if limit is not None and measured is not None and _is_met(measured, limit, is_ceiling)
+        for check in (*_values(cell, gates), *_failures(cell, gates.max_error_rate))
     ]
-
-
-def _doubted(gate: str, limit: float, measured: float, cell: Mapping[str, Any]) -> str:
-    fairness = cell["fairness"]
-    return (
-        f"{gate} {limit:g}: met in {_where(cell)} ({measured:.4g}), but a few users had most of the commits "
-        f"(Jain's index {fairness['jain']:.2f}; the median user committed {fairness['commits_median']:g}, "
-        f"the luckiest {fairness['commits_max']:g})"
-    )
+    if gates.expect_violations:
+        checks += _violations(summary)
+    return checks
 
 
 def _measured(
@@ -141,35 +121,77 @@ def _measured(
     )
 
 
-def _is_met(measured: float, limit: float, is_ceiling: bool) -> bool:
-    return measured <= limit if is_ceiling else measured >= limit
+def _values(cell: Mapping[str, Any], gates: Gates) -> Iterator[GateCheck]:
+    """The gates on single values.
 
-
-def _breaches(cell: Mapping[str, Any], gates: Gates) -> Iterator[Breach]:
-    for gate, limit, measured, is_ceiling in _measured(cell, gates):
-        if limit is not None and (measured is None or not _is_met(measured, limit, is_ceiling)):
-            yield Breach(gate, cell["id"], limit, measured, _where(cell))
-
-
-def _failures(cell: Mapping[str, Any], max_error_rate: float | None) -> Iterator[Breach]:
-    """The breach of `--max-error-rate` by a cell, if any.
-
-    Without that option a cell in which no transaction finished passes, and errors of a `NEVER_RIGHT` class
-    do not.
+    One that is met is doubtful if a few users had nearly all commits and the others starved: users who never
+    commit do not conflict with those who do, and latency does not include them.
     """
-    rate = cell["error_rate"]["value"]
+    uneven = is_uneven(cell["fairness"], cell["transactions"]["committed"])
+    for gate, limit, measured, is_ceiling in _measured(cell, gates):
+        if limit is None:
+            continue
+        verdict: Verdict = _verdict(limit, measured, is_ceiling)
+        is_doubtful = uneven and verdict == "met"
+        yield GateCheck(
+            gate,
+            cell["id"],
+            limit,
+            measured,
+            "doubtful" if is_doubtful else verdict,
+            _where(cell),
+            _unevenness(cell["fairness"]) if is_doubtful else "",
+        )
+
+
+def _verdict(limit: float, measured: float | None, is_ceiling: bool) -> Verdict:
+    if measured is None:
+        return "not measured"
+    return "met" if (measured <= limit if is_ceiling else measured >= limit) else "failed"
+
+
+def _unevenness(fairness: Mapping[str, Any]) -> str:
+    return (
+        f"but a few users had most of the commits (Jain's index {fairness['jain']:.2f}; the median user "
+        f"committed {fairness['commits_median']:g}, the luckiest {fairness['commits_max']:g})"
+    )
+
+
+def _failures(cell: Mapping[str, Any], max_error_rate: float | None) -> Iterator[GateCheck]:
+    """The gate on errors.
+
+    Without `--max-error-rate`, a cell in which no transaction finished is not checked, and no error of a
+    `NEVER_RIGHT` class passes.
+    """
+    rate, is_asked_for = cell["error_rate"]["value"], max_error_rate is not None
     limit = MAX_ERROR_RATE if max_error_rate is None else max_error_rate
     errors = [error for error in cell["errors"] if error["outcome"] == "error"]
-    wrong = [
-        error for error in errors if max_error_rate is None and (error["sqlstate"] or "")[:2] in NEVER_RIGHT
-    ]
-    if rate is None and max_error_rate is not None:
-        yield Breach("--max-error-rate", cell["id"], limit, None, _where(cell))
+    wrong = [] if is_asked_for else [error for error in errors if _is_never_right(error)]
+    gate, number, where = "--max-error-rate", cell["id"], _where(cell)
+    if rate is None and is_asked_for:
+        yield GateCheck(gate, number, limit, None, "not measured", where)
     elif rate is not None and rate > limit:
-        yield Breach("--max-error-rate", cell["id"], limit, rate, _where(cell), _why(errors))
+        yield GateCheck(gate, number, limit, rate, "failed", where, _why(errors))
     elif wrong:
         share = sum(error["attempts"] for error in wrong) / cell["attempts"]["total"]
-        yield Breach("--max-error-rate", cell["id"], 0.0, share, _where(cell), _why(wrong))
+        yield GateCheck(gate, number, 0.0, share, "failed", where, _why(wrong))
+    elif rate is not None:
+        yield GateCheck(gate, number, limit, rate, "met", where)
+
+
+def _is_never_right(error: Mapping[str, Any]) -> bool:
+    return (error["sqlstate"] or "")[:2] in NEVER_RIGHT
+
+
+def _violations(summary: Mapping[str, Any]) -> list[GateCheck]:
+    """Whether a run that should show wrong data did; nothing if that is not known."""
+    number = sum(cell["verdict"]["valid"] is False for cell in summary["cells"])
+    if number:
+        cells = "1 cell has" if number == 1 else f"{number} cells have"
+        return [GateCheck("--expect-violations", None, None, number, "met", f"{cells} wrong data")]
+    if not _is_judged(summary):
+        return []
+    return [GateCheck("--expect-violations", None, None, 0, "failed", "no check found wrong data")]
 
 
 def _why(errors: Sequence[Mapping[str, Any]]) -> str:
@@ -191,26 +213,21 @@ def _where(cell: Mapping[str, Any]) -> str:
 
 
 def exit_code(
-    summary: Mapping[str, Any], breaches: Sequence[Breach], *, expect_violations: bool = False
+    summary: Mapping[str, Any], checks: Sequence[GateCheck], *, expect_violations: bool = False
 ) -> int:
     """The exit code of a run: the first of these that applies.
 
-    3: a check found wrong data, and that was not expected. 1: a gate was measured and not passed. 4: a cell
-    is not usable, was not measured or was not judged, a file is damaged, or a gate had nothing to measure.
-    0: none of these.
+    3: a check found wrong data, and that was not expected. 1: a gate failed. 4: a cell is not usable, was not
+    measured or was not judged, a file is damaged, or a gate had nothing to measure. 0: none of these.
     """
+    verdicts = {check.verdict for check in checks}
     if _is_violated(summary) and not expect_violations:
         return INVARIANT_VIOLATED
-    if any(breach.measured is not None for breach in breaches):
+    if "failed" in verdicts:
         return GATE_FAILED
-    if breaches or not _is_judged(summary) or not all(cell["usable"] for cell in summary["cells"]):
+    if "not measured" in verdicts or not _is_judged(summary):
         return NOT_USABLE
-    return FINE
-
-
-def _is_known_right(summary: Mapping[str, Any]) -> bool:
-    """Whether every planned cell was measured and checked, and none violates an invariant."""
-    return _is_judged(summary) and not _is_violated(summary)
+    return FINE if all(cell["usable"] for cell in summary["cells"]) else NOT_USABLE
 
 
 def _is_violated(summary: Mapping[str, Any]) -> bool:

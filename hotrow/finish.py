@@ -120,9 +120,9 @@ def _gates(meta: Mapping[str, Any], limits: Mapping[str, Any]) -> Gates:
 
 def _judged(summary: dict[str, Any], gates: Gates) -> tuple[dict[str, Any], int]:
     """The summary with `gates`, and the exit code."""
-    breaches = check_gates(summary, gates)
-    code = exit_code(summary, breaches, expect_violations=gates.expect_violations)
-    return {**summary, "gates": judged(summary, gates, breaches)}, code
+    checks = check_gates(summary, gates)
+    code = exit_code(summary, checks, expect_violations=gates.expect_violations)
+    return {**summary, "gates": judged(gates, checks)}, code
 
 
 def _judgement(gates: Mapping[str, Any]) -> list[str]:

@@ -66,7 +66,7 @@ def _gates(summaries: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict
             for name, summary, first in runs
             for entry in (summary.get("gates") or {}).get(field, ())
         ]
-        for field in ("breaches", "doubts")
+        for field in ("checks", "breaches", "doubts")
     }
     return {
         "limits": _joined_pairs((summary.get("gates") or {}).get("limits") for summary in summaries),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from analysis.gates import Breach, Gates, check_gates, exit_code
+from analysis.gates import GateCheck, Gates, check_gates, exit_code, missed
 from analysis.summarise import summarise
 from hotrow.attempt.record import Outcome
 from tests.support.measured import attempt, cell, run_of, steady_commits
@@ -31,7 +31,7 @@ def test_without_limits_nothing_is_breached() -> None:
     """Without gates there is no breach, and the exit code is 0."""
     summary = _summary()
 
-    assert check_gates(summary, Gates()) == []
+    assert missed(check_gates(summary, Gates())) == []
     assert exit_code(summary, []) == 0
 
 
@@ -47,7 +47,7 @@ def test_without_limits_nothing_is_breached() -> None:
 def test_each_gate_breaks_on_its_own_value(gates: Gates, gate: str, measured: float) -> None:
     """The breach has the option, the cell, the limit and the measured value; exit code 1."""
     summary = _summary()
-    (breach,) = check_gates(summary, gates)
+    (breach,) = missed(check_gates(summary, gates))
 
     assert (breach.gate, breach.cell) == (gate, 3)
     assert breach.measured == pytest.approx(measured, rel=1e-6)
@@ -58,25 +58,36 @@ def test_a_value_on_its_limit_passes() -> None:
     """`--max-conflict-rate 0.25` allows 0.25."""
     limits = Gates(max_conflict_rate=0.25, max_give_up_rate=0.25, max_p99_ms=10.001, min_goodput_per_s=150)
 
-    assert check_gates(_summary(), limits) == []
+    assert missed(check_gates(_summary(), limits)) == []
 
 
 def test_a_limit_of_zero_is_a_limit() -> None:
     """Zero is not "no limit"."""
-    assert len(check_gates(_summary(), Gates(max_conflict_rate=0.0, max_p99_ms=0.0))) == 2
+    assert len(missed(check_gates(_summary(), Gates(max_conflict_rate=0.0, max_p99_ms=0.0)))) == 2
 
 
 def test_a_breach_is_one_line_for_a_person() -> None:
     """The line has the option, the limit, the value and the cell."""
-    (breach,) = check_gates(_summary(), Gates(max_conflict_rate=0.1))
+    (breach,) = missed(check_gates(_summary(), Gates(max_conflict_rate=0.1)))
 
-    assert str(breach) == "--max-conflict-rate 0.1: 0.25 measured in cell 3 (counter, uniform, 2 users, none)"
+    assert str(breach) == "--max-conflict-rate 0.1: failed: 0.25 in cell 3 (counter, uniform, 2 users, none)"
+
+
+def test_a_gate_that_is_met_is_a_line_too() -> None:
+    """It gives the limit, the verdict and the measured value. The error rate has a limit by default."""
+    checks = check_gates(_summary(), Gates(max_conflict_rate=0.3))
+
+    assert [str(check) for check in checks] == [
+        "--max-conflict-rate 0.3: met: 0.25 in cell 3 (counter, uniform, 2 users, none)",
+        "--max-error-rate 0.01: met: 0 in cell 3 (counter, uniform, 2 users, none)",
+    ]
+    assert [check.verdict for check in checks] == ["met", "met"]
 
 
 def test_a_breach_names_the_knobs() -> None:
     """Cells that differ only in knobs are told apart."""
     turned = cell(3, knobs={"shards": 4, "for_update": "on"})
-    (breach,) = check_gates(summarise(run_of(steady_commits(150, 1.0, cell=3), cells=[turned])), _FAST)
+    (breach,) = missed(check_gates(summarise(run_of(steady_commits(150, 1.0, cell=3), cells=[turned])), _FAST))
 
     assert breach.where == "cell 3 (counter, shards 4, for update on, uniform, 1 user, none)"
 
@@ -84,10 +95,10 @@ def test_a_breach_names_the_knobs() -> None:
 def test_a_gate_with_nothing_to_measure_is_not_a_pass() -> None:
     """Without attempts the gate fails without a value, and the run is unusable."""
     summary = _empty()
-    (breach,) = check_gates(summary, Gates(max_p99_ms=100))
+    (breach,) = missed(check_gates(summary, Gates(max_p99_ms=100)))
 
     assert breach.measured is None
-    assert "nothing measured" in str(breach)
+    assert "--max-p99-ms 100: not measured in cell 3" in str(breach)
     assert exit_code(summary, [breach]) == 4
     assert exit_code(_summary(), [breach]) == 4
 
@@ -131,7 +142,7 @@ def test_missing_cells_exit_4() -> None:
 
 def test_wrong_data_comes_before_a_gate_and_a_gate_before_usability() -> None:
     """The priority is 3, 1, 4."""
-    measured = Breach("--max-p99-ms", 3, 1.0, 2.0, "")
+    measured = GateCheck("--max-p99-ms", 3, 1.0, 2.0, "failed", "")
 
     assert exit_code(_summary(checks=[False], health=[(0.99, 1.0)]), [measured]) == 3
     assert exit_code(_summary(health=[(0.99, 1.0)]), [measured]) == 1
@@ -146,7 +157,7 @@ def _cells(*checks: bool | None) -> dict[str, Any]:
 def test_an_expected_violation_is_no_failure() -> None:
     """The run was expected to show wrong data, and one of its cells did."""
     summary = _cells(True, False)
-    breaches = check_gates(summary, Gates(expect_violations=True))
+    breaches = missed(check_gates(summary, Gates(expect_violations=True)))
 
     assert (breaches, exit_code(summary, breaches, expect_violations=True)) == ([], 0)
     assert exit_code(summary, breaches) == 3
@@ -155,21 +166,21 @@ def test_an_expected_violation_is_no_failure() -> None:
 def test_an_expected_violation_that_did_not_come_exits_1() -> None:
     """Every check is right, so the expectation fails in one line."""
     summary = _cells(True, True)
-    (breach,) = check_gates(summary, Gates(expect_violations=True))
+    (breach,) = missed(check_gates(summary, Gates(expect_violations=True)))
 
-    assert str(breach) == "--expect-violations: no violation was found in any cell"
+    assert str(breach) == "--expect-violations: failed: no check found wrong data"
     assert exit_code(summary, [breach], expect_violations=True) == 1
-    assert check_gates(summary, Gates()) == []
+    assert missed(check_gates(summary, Gates())) == []
 
 
 def test_a_scenario_without_checks_violates_nothing() -> None:
     """It cannot show a violation, so the expectation fails."""
-    assert len(check_gates(_summary(checks=[]), Gates(expect_violations=True))) == 1
+    assert len(missed(check_gates(_summary(checks=[]), Gates(expect_violations=True)))) == 1
 
 
 def test_an_expected_violation_may_be_undecided() -> None:
     """With an undecided check or a missing cell the exit code is 4, because a violation is still possible."""
     for summary in (_cells(True, None), {**_cells(True), "warnings": [{"code": "cells_missing"}]}):
-        breaches = check_gates(summary, Gates(expect_violations=True))
+        breaches = missed(check_gates(summary, Gates(expect_violations=True)))
 
         assert (breaches, exit_code(summary, breaches, expect_violations=True)) == ([], 4)
