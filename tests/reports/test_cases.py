@@ -131,7 +131,7 @@ def test_markdown_has_verdict_gates_and_a_row_per_cell() -> None:
     """A reviewer sees at once what failed."""
     text = markdown(judged(gate("failed"), invalid=True), [])
 
-    assert "Invalid: 1 of 4 cells" in text.replace("\\", "")
+    assert "an invariant was violated in 1 of 4 cells" in text
     assert "--max-p99-ms 5: 7 measured" in text
     assert len([line for line in text.splitlines() if line.startswith("| ")]) == 2 + 4
 
