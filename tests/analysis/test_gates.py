@@ -87,7 +87,9 @@ def test_a_gate_that_is_met_is_a_line_too() -> None:
 def test_a_breach_names_the_knobs() -> None:
     """Cells that differ only in knobs are told apart."""
     turned = cell(3, knobs={"shards": 4, "for_update": "on"})
-    (breach,) = missed(check_gates(summarise(run_of(steady_commits(150, 1.0, cell=3), cells=[turned])), _FAST))
+    (breach,) = missed(
+        check_gates(summarise(run_of(steady_commits(150, 1.0, cell=3), cells=[turned])), _FAST)
+    )
 
     assert breach.where == "cell 3 (counter, shards 4, for update on, uniform, 1 user, none)"
 
