@@ -58,10 +58,10 @@ def page(summary: Mapping[str, Any], charts: Sequence[Chart], cost: Mapping[str,
             advice=facts.advice(summary),
             facts=facts.facts(summary),
             cost=_cost(cost),
-            colours=_colours(),
+            colours=theme(),
             style=_source("report.css"),
-            script=_source("report.js"),
-            plotly=Markup(get_plotlyjs()),  # noqa: S704 - Plotly's bundle; a test shows that it ends no script
+            script=_source("figures.js") + _source("report.js"),
+            plotly=Markup(plotly_script()),  # noqa: S704 - Plotly's bundle; a test shows that it ends no script
         )
     )
     return html
@@ -135,9 +135,19 @@ def _field(column: Column, cell: Cell) -> dict[str, Any]:
     }
 
 
-def _colours() -> dict[str, dict[str, str]]:
-    """The style sheet's custom properties for the palette, light and dark."""
+def theme() -> dict[str, dict[str, str]]:
+    """The custom properties of a page's style sheet and their colours, light and dark."""
     return {
-        mode: {f"c{index}": colour for index, colour in enumerate(colours)}
-        for mode, colours in (("light", palette.LIGHT), ("dark", palette.DARK))
+        "light": {**_hues(palette.LIGHT), **palette.PAGE_LIGHT},
+        "dark": {**_hues(palette.DARK), **palette.PAGE_DARK},
     }
+
+
+def _hues(colours: Sequence[str]) -> dict[str, str]:
+    return {f"c{index}": colour for index, colour in enumerate(colours)}
+
+
+def plotly_script() -> str:
+    """Plotly's own script, 4.7 MB."""
+    script: str = get_plotlyjs()
+    return script

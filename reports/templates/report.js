@@ -11,16 +11,6 @@
     })),
   }));
 
-  // "@name" and "@name/opacity" are custom properties of the style sheet, so light, dark and print share one figure.
-  const colour = (token) => {
-    const [name, opacity = "1"] = token.slice(1).split("/");
-    const hex = getComputedStyle(root).getPropertyValue("--" + name).trim();
-    const [r, g, b] = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
-    return `rgba(${r}, ${g}, ${b}, ${opacity})`;
-  };
-  const parsed = (json) =>
-    JSON.parse(json, (_, value) => (typeof value === "string" && /^@[a-z]+\d?(\/[.\d]+)?$/.test(value) ? colour(value) : value));
-
   // If some lines are off, the vertical axis fits the others. The panels of a chart share one scale.
   const fitted = (figures, log) => {
     const traces = figures.flatMap((figure) => figure.data.filter((trace) => trace.visible !== false));
@@ -31,7 +21,7 @@
   };
 
   const draw = (chart, width) => {
-    const figures = chart.panels.map(({ json }) => parsed(json));
+    const figures = chart.panels.map(({ json }) => figures.parsed(json));
     figures.forEach((figure) => figure.data.forEach((trace) => { trace.visible = !chart.off.has(trace.legendgroup); }));
     const log = figures[0].layout.yaxis.type === "log";
     const range = chart.off.size ? fitted(figures, log) : null;
