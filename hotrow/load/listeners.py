@@ -26,7 +26,7 @@ from hotrow.load.locust_options import check_host
 from hotrow.load.orphans import end_with_master
 from hotrow.load.run_maker import RunMaker
 from hotrow.load.signals import Ending
-from hotrow.load.web import guard
+from hotrow.load.web.guard import guard
 from hotrow.targets.target import Targets
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from locust.env import Environment
 import hotrow.load.sweep  # noqa: F401 - declares hotrow's options and those of a sweep
 from hotrow.load import ContentionUser
 from hotrow.load.hosts import Hosts, Scrubbing
-from hotrow.load.web import guard, is_below, is_loopback
+from hotrow.load.web.form import is_below
+from hotrow.load.web.guard import guard, is_loopback
 from scenarios import ALL
 
 if TYPE_CHECKING:

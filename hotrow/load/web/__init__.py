@@ -1,0 +1,1 @@
+"""Locust's web page as hotrow serves it: protected, with a checked start form."""
