@@ -38,13 +38,22 @@ def truncation(observations: NDArray[np.float64]) -> float | None:
     return float(cuts[int(np.argmin(errors))] / batches)
 
 
-def is_steady(starts_s: NDArray[np.float64], seconds: float) -> bool | None:
-    """Whether attempts that began at `starts_s` (float64[n], from 0 to `seconds`) had a settled rate.
+def transient(starts_s: NDArray[np.float64], seconds: float) -> float | None:
+    """The share of an interval that MSER-5 would drop from the rate of attempts, in [0, 0.6].
 
-    None if there are fewer attempts than bins: that is too few to decide.
+    None if there are fewer attempts than bins: that is too few to decide. `starts_s` is float64[n], from 0 to
+    `seconds`.
     """
     if len(starts_s) < BINS:
         return None
     counts, _ = np.histogram(starts_s, bins=BINS, range=(0.0, seconds))
-    cut = truncation(counts.astype(np.float64))
+    return truncation(counts.astype(np.float64))
+
+
+def is_steady(starts_s: NDArray[np.float64], seconds: float) -> bool | None:
+    """Whether attempts that began at `starts_s` (float64[n], from 0 to `seconds`) had a settled rate.
+
+    None if there are fewer attempts than bins.
+    """
+    cut = transient(starts_s, seconds)
     return None if cut is None else cut <= MAX_STEADY_CUT

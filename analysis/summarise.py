@@ -24,10 +24,13 @@ from analysis.error_counts import count_errors
 from analysis.expected import expect, lay_out
 from analysis.fairness import fairness
 from analysis.hot_keys import hot_keys
+from analysis.latency_curve import latency_curve
 from analysis.limits import limit
+from analysis.over_time import over_time
 from analysis.silence import silences
-from analysis.steady import is_steady
+from analysis.steady import is_steady, transient
 from analysis.tries import commit_on_attempt
+from analysis.user_time import user_time_s
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -41,6 +44,8 @@ FORMAT = 1
 """Version of summary.json. History: 1 — first format."""
 
 _SETTINGS = ("id", "scenario", "skew", "keys", "users", "retry", "redraw", "repeat")
+_ROWS = ("keys_per_transaction", "rows_per_key")
+"""What decides how many rows each transaction writes; runs of older versions may have neither."""
 _NOT_COPIED = ("schema", "packages", "cells")
 
 
@@ -117,11 +122,17 @@ def _summarise_cell(
     counts = counts_in(attempts, interval)
     client = read_client(run.health, cell["id"], interval)
     quiet = silences(attempts, interval, run.meta["think_s"], client)
+    starts_s = (counts.attempts["started"] - counts.interval.begin_ns) / 1e9
+    unsettled = transient(starts_s, interval.seconds)
     summary = {
         **{name: cell[name] for name in _SETTINGS},
         "knobs": cell.get("knobs", {}),
+        **{name: cell[name] for name in _ROWS if name in cell},
         "seconds": interval.seconds,
         **_measured(cell, counts, at_commit, run, quiet),
+        "user_time_s": user_time_s(attempts, interval, cell["users"], run.meta["think_s"]),
+        "unsettled_s": None if unsettled is None else unsettled * interval.seconds,
+        "over_time": over_time(attempts, counts),
         **summarise_regions(run.meta["target"], attempts, counts),
         **summarise_kinds(run.meta, attempts, counts),
         "errors": count_errors(counts, cell["id"], run.meta.get("kinds") or (), run.errors),
@@ -132,7 +143,7 @@ def _summarise_cell(
     findings = cell_findings.find_in_cell(
         summary,
         conflicts_at_commit=at_commit,
-        steady=_steady(counts),
+        steady=is_steady(starts_s, interval.seconds),
         closed=interval.closed,
         judged=cell["id"] in run.verdicts,
     )
@@ -163,6 +174,7 @@ def _measured(
         "in_doubt": count_in_doubt(counts),
         **rates.measure_rates(counts),
         **rates.measure_times(times),
+        "latency_curve": latency_curve(times.latency_ms),
         "commit_on_attempt": commit_on_attempt(counts),
         "fairness": fairness(counts, cell["users"]),
         "limit": held_back,
@@ -172,12 +184,6 @@ def _measured(
         ),
         "sqlstates": count_sqlstates(counts),
     }
-
-
-def _steady(counts: Counts) -> bool | None:
-    starts_s = (counts.attempts["started"] - counts.interval.begin_ns) / 1e9
-    seconds = counts.interval.seconds
-    return is_steady(starts_s[starts_s < seconds], seconds)
 
 
 def _verdict(checks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
