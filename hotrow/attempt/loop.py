@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from hotrow.attempt.body import run_body
 from hotrow.attempt.error_note import ABORTED, ErrorNote, masked_statement, note_of
 from hotrow.attempt.outcome import Phase, classify, commit_tag_outcome
-from hotrow.attempt.ports import NoteError, ignore_error
+from hotrow.attempt.ports import NoteError, NoteFailure, ignore_error, ignore_failure
 from hotrow.attempt.receipts import WRITE
 from hotrow.attempt.record import NO_KEY, RETRYABLE, Flag, Marker, Outcome
 from hotrow.errors import HotrowError, Rejected
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _NOTED = frozenset({Outcome.ERROR, Outcome.UNKNOWN})
 """Outcomes whose error texts are kept; the text of a conflict adds nothing."""
+_FAILED = RETRYABLE | {Outcome.ERROR}
+"""Last outcomes of transactions that gave up or failed."""
 _MAX_DRAWS = 100_000
 """How often fresh work is drawn to find one of the same kind. After that a retry keeps the work it has."""
 
@@ -124,6 +126,7 @@ class Client:
     receipts: Receipts | None = None
     """Without receipts (None) an unknown outcome stays unknown and ends the transaction."""
     note_error: NoteError = ignore_error
+    note_failure: NoteFailure = ignore_failure
     budget: Budget | None = field(init=False)
     """The budget for this user's retries in this cell; None if the policy has no budget."""
 
@@ -295,4 +298,12 @@ def _record(client: Client, work: Work, attempt: Attempt, position: Position, *,
     if attempt.note is not None and attempt.outcome in _NOTED:
         client.note_error(
             kind=work.kind, outcome=attempt.outcome, sqlstate=attempt.sqlstate, note=attempt.note
+        )
+    if final and attempt.outcome in _FAILED:
+        client.note_failure(
+            attempts=position.attempt,
+            outcome=attempt.outcome,
+            sqlstate=attempt.sqlstate,
+            marker=attempt.marker,
+            note=attempt.note,
         )

@@ -8,7 +8,7 @@ from hotrow.scenario import Session
 
 if TYPE_CHECKING:
     from hotrow.attempt.error_note import ErrorNote
-    from hotrow.attempt.record import AttemptFields, Outcome
+    from hotrow.attempt.record import AttemptFields, Marker, Outcome
 
 
 class Failure(Protocol):
@@ -91,6 +91,22 @@ class NoteError(Protocol):
 
 def ignore_error(*, kind: int, outcome: Outcome, sqlstate: str, note: ErrorNote) -> None:
     """Keep no texts of errors."""
+
+
+class NoteFailure(Protocol):
+    """The sink for transactions that gave up or failed."""
+
+    def __call__(
+        self, *, attempts: int, outcome: Outcome, sqlstate: str, marker: Marker, note: ErrorNote | None
+    ) -> None:
+        """Note the last of the transaction's attempts; a give-up has no note."""
+        ...
+
+
+def ignore_failure(
+    *, attempts: int, outcome: Outcome, sqlstate: str, marker: Marker, note: ErrorNote | None
+) -> None:
+    """Note nothing."""
 
 
 class Connections(Protocol):

@@ -21,6 +21,7 @@ from gevent.lock import RLock
 from hotrow.console import report_error
 from hotrow.errors import HotrowError, RunError, in_a_line
 from hotrow.load.health import Health
+from hotrow.load.locust_statistics import FailureTexts
 from hotrow.run.clock import RunClock
 from hotrow.run.error_log import ErrorLog
 from hotrow.run.ledger import LedgerWriter
@@ -83,6 +84,7 @@ class Board:
         self.worker = 0
         self.ledger: LedgerWriter | None = None
         self.errors: ErrorLog | None = None
+        self.failure_texts = FailureTexts()
         self.in_flight = 0
         self.ready = 0
         self.leaving: str | None = None
@@ -235,6 +237,7 @@ class Board:
         self._prepare_to_connect(self.target)
         directory = Path(self.setup.directory)
         self._transactions, self._records = 0, 0
+        self.failure_texts = FailureTexts()
         self._clock = RunClock.start()
         self.ledger = LedgerWriter(
             directory, self.worker, wall_ns=self._clock.wall_ns, perf_ns=self._clock.perf_ns

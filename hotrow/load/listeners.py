@@ -18,7 +18,7 @@ from hotrow.console import take_over as take_over_output
 from hotrow.errors import HotrowError, in_a_line
 from hotrow.exit_codes import ERROR, FINE
 from hotrow.interruption import end_while_starting
-from hotrow.load import locust_exit, locust_time
+from hotrow.load import locust_exit, locust_statistics, locust_time
 from hotrow.load.board import Board
 from hotrow.load.channel import MODE
 from hotrow.load.conductor import Conductor
@@ -44,6 +44,7 @@ _WORKER_PATIENCE_S = 10.0
 
 _EXIT = locust_exit.take_over()
 locust_time.take_over()
+locust_statistics.take_over()
 
 
 class RunContext:

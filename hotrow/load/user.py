@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import gevent
 import numpy as np
@@ -19,6 +19,7 @@ from hotrow.attempt.retry import parse_retry
 from hotrow.keys.skew import KeySource, load_skew
 from hotrow.load import listeners
 from hotrow.load.gevent_waiting import COOPERATIVE
+from hotrow.load.locust_statistics import TransactionFailed, row_name
 from hotrow.load.locustfile_scenario import declare_knobs_of, locustfile_scenario
 from hotrow.targets.connection import UserConnection
 
@@ -37,10 +38,6 @@ _RECONNECT_PAUSE_S = 0.2
 
 It lies between transactions, so it is part of no latency. After any other error the user goes on at once.
 """
-
-
-class TransactionFailed(Exception):  # noqa: N818 - the name appears in Locust's failure table
-    """Reported to Locust for a transaction that gave up or failed; retried conflicts are no failures."""
 
 
 class ContentionUser(User):
@@ -66,6 +63,8 @@ class ContentionUser(User):
         self._client: Client | None = None
         self._is_ready = False
         self._cell: Cell | None = None
+        self._failure = ""
+        """The text of the last transaction that gave up or failed."""
 
     def wait_time(self) -> float:
         """Think time between two transactions, in seconds."""
@@ -180,6 +179,7 @@ class ContentionUser(User):
             pause=self._pause,
             receipts=self._receipts(rng) if setup.receipts else None,
             note_error=partial(errors.note, cell=cell.id),
+            note_failure=self._note_failure,
         )
 
     def _receipts(self, rng: np.random.Generator) -> Receipts:
@@ -191,6 +191,9 @@ class ContentionUser(User):
             time_limit=lambda seconds: gevent.Timeout(seconds, TimeoutError("no answer")),
         )
 
+    def _note_failure(self, **fields: Any) -> None:
+        self._failure = self._board.failure_texts.text(**fields)
+
     def _report_to_locust(self, scenario: str, outcome: Outcome | None, elapsed_ms: float) -> None:
         """Fire one event per transaction; none if it was cut off or its outcome is unknown."""
         if outcome is None or outcome is Outcome.UNKNOWN:
@@ -198,9 +201,9 @@ class ContentionUser(User):
         succeeded = outcome in {Outcome.COMMITTED, Outcome.REJECTED}
         self.environment.events.request.fire(
             request_type="transaction",
-            name=scenario,
+            name=row_name(scenario),
             response_time=elapsed_ms,
             response_length=0,
-            exception=None if succeeded else TransactionFailed(outcome.name.lower()),
+            exception=None if succeeded else TransactionFailed(self._failure),
             context=self.context(),
         )

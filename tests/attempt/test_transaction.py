@@ -76,6 +76,19 @@ def test_giving_up_is_final() -> None:
 
     assert run.go() is Outcome.CONFLICT
     assert run.column("flags") == [0, 0, Flag.FINAL]
+    ((attempts, outcome, sqlstate),) = [
+        (failure["attempts"], failure["outcome"], failure["sqlstate"]) for failure in run.failures
+    ]
+    assert (attempts, outcome, sqlstate) == (3, Outcome.CONFLICT, "40001")
+
+
+def test_a_commit_and_a_conflict_that_is_tried_again_are_no_failures() -> None:
+    """Only the end of a transaction counts."""
+    run = Run([CONFLICT, CONFLICT, "COMMIT"])
+
+    run.go()
+
+    assert run.failures == []
 
 
 def test_backoff_is_waited_and_recorded() -> None:

@@ -151,7 +151,7 @@ class FakeConnections:
 
 @dataclass
 class Run:
-    """A client on fakes, with its records, pauses and error notes."""
+    """A client on fakes, with its records, pauses, error notes and failures."""
 
     commits: list[str | BaseException]
     retry: str = "immediate:max=3"
@@ -165,6 +165,7 @@ class Run:
     records: list[dict[str, Any]] = field(default_factory=list)
     pauses: list[float] = field(default_factory=list)
     notes: list[dict[str, Any]] = field(default_factory=list)
+    failures: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.session = FakeSession(self.commits, self.lookups or [])
@@ -191,6 +192,7 @@ class Run:
             pause=self._pause,
             receipts=None if self.lookups is None else self._receipts(ticks),
             note_error=lambda **fields: self.notes.append(fields),
+            note_failure=lambda **fields: self.failures.append(fields),
         )
 
     def _receipts(self, ticks: Iterator[int]) -> Receipts:

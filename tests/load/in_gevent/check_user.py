@@ -9,7 +9,8 @@ import gevent
 import numpy as np
 import pytest
 
-from hotrow.attempt.record import Outcome
+from hotrow.attempt.error_note import ErrorNote
+from hotrow.attempt.record import Marker, Outcome
 from hotrow.load import user as user_module
 from hotrow.load.board import TO_MASTER, TO_WORKERS, Board
 from hotrow.load.user import ContentionUser
@@ -19,6 +20,25 @@ from tests.load.in_gevent.fakes import Runner, cells, setup_message, until
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+ENDS: dict[Any, dict[str, Any]] = {
+    Outcome.CONFLICT: {
+        "attempts": 3,
+        "outcome": Outcome.CONFLICT,
+        "sqlstate": "40001",
+        "marker": Marker.OC000,
+        "note": None,
+    },
+    Outcome.ERROR: {
+        "attempts": 1,
+        "outcome": Outcome.ERROR,
+        "sqlstate": "42P01",
+        "marker": Marker.NONE,
+        "note": ErrorNote("no such table", None, None),
+    },
+}
+"""What the loop notes about a transaction that ends so."""
 
 
 class Clock:
@@ -100,6 +120,8 @@ class Crowd:
         self.clock.now_s += self.takes_s
         if isinstance(self.outcome, BaseException):
             raise self.outcome
+        if self.outcome in ENDS:
+            client.note_failure(**ENDS[self.outcome])
         return self.outcome
 
     def _pause(self, seconds: float) -> bool:
@@ -140,8 +162,8 @@ def test_without_a_run_a_user_connects_nowhere(crowd: Crowd) -> None:
     [
         (Outcome.COMMITTED, ""),
         (Outcome.REJECTED, ""),
-        (Outcome.CONFLICT, "conflict"),
-        (Outcome.ERROR, "error"),
+        (Outcome.CONFLICT, "gave up after 3 attempts: 40001 OC000"),
+        (Outcome.ERROR, "42P01: no such table"),
     ],
 )
 def test_locust_gets_an_event_for_each_transaction(crowd: Crowd, outcome: Outcome, failure: str) -> None:
@@ -154,7 +176,7 @@ def test_locust_gets_an_event_for_each_transaction(crowd: Crowd, outcome: Outcom
     user.transaction()
 
     (event,) = crowd.events
-    assert (event["name"], event["request_type"]) == ("counter", "transaction")
+    assert (event["name"], event["request_type"]) == ("counter: transactions", "transaction")
     assert event["response_time"] == pytest.approx(25.0)
     assert str(event["exception"] or "") == failure
     assert crowd.board.in_flight == 0
