@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.text import Text
 
 from analysis.gates import Gates, check_gates, exit_code, judged
 from analysis.reading import read_run
@@ -15,17 +19,18 @@ from analysis.summarise import summarise, write_summary
 from hotrow.errors import UsageError
 from hotrow.exit_codes import FINE, GATE_FAILED, INVARIANT_VIOLATED, NOT_USABLE, worst
 from hotrow.run.options import read_gates
+from reports.output.github import workflow_commands
+from reports.output.markdown import markdown
 from reports.output.terminal import show
+from reports.words.gate_lines import gate_lines
 from reports.words.series import cell_name
 from reports.words.side_by_side import merge
 from reports.words.verdict_lines import violations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
-_MAX_GATE_LINES = 20
-"""Lines about gates on the console: a sweep has many cells."""
+_STYLES = {"met": "green", "doubtful": "yellow", "failed": "bold red", "not measured": "bold red"}
 _MEANING = {
     FINE: "fine",
     GATE_FAILED: "a gate failed",
@@ -34,28 +39,42 @@ _MEANING = {
 }
 
 
-def finish_run(directory: Path, gates: Gates, *, no_report: bool = False) -> int:
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """Where a run's findings go, besides its files."""
+
+    github: bool = False
+    """Also as annotations, and in the summary of the job, of GitHub Actions."""
+    stdout_is_data: bool = False
+    """Standard output belongs to a program that reads it, so that all text goes to standard error."""
+
+
+def finish_run(
+    directory: Path, gates: Gates, telling: Telling | None = None, *, no_report: bool = False
+) -> int:
     """Summarise, judge and draw a run, print the findings, and return its exit code (docs/exit-codes.md)."""
     summary, code = _judged(summarise(read_run(directory)), gates)
     write_summary(directory, summary)
-    show(_console(), summary, directory / "summary.json" if no_report else _draw(directory, summary))
-    for line in (*_judgement(summary["gates"]), *_warnings(summary)):
-        print(f"hotrow: {line}", file=sys.stderr)
+    page = directory / "summary.json" if no_report else _draw(directory, summary)
+    _tell(summary, page, telling or Telling())
     return code
 
 
-def report_run(directory: Path, limits: Mapping[str, Any]) -> int:
+def report_run(directory: Path, limits: Mapping[str, Any], telling: Telling | None = None) -> int:
     """`finish_run` with the gates that the run was made with; `limits` (texts by option) replace them.
 
     Raises:
         RunError: the directory is not a run.
         UsageError: a gate has a limit that it does not take.
     """
-    return finish_run(directory, _gates(read_run(directory).meta, limits))
+    return finish_run(directory, _gates(read_run(directory).meta, limits), telling)
 
 
 def finish_side_by_side(
-    directories: Sequence[Path], out: Path, limits: Mapping[str, Any] | None = None
+    directories: Sequence[Path],
+    out: Path,
+    limits: Mapping[str, Any] | None = None,
+    telling: Telling | None = None,
 ) -> int:
     """Draw several runs of one scenario on one page in `out`, print the findings, return the worst exit code.
 
@@ -72,13 +91,13 @@ def finish_side_by_side(
     summary = merge([summary for summary, _ in judgements])
     out.mkdir(parents=True, exist_ok=True)
     write_summary(out, summary)
-    show(_console(), summary, _draw(out, summary))
-    for line in (*_judgement(summary["gates"]), *_warnings(summary)):
-        print(f"hotrow: {line}", file=sys.stderr)
+    _tell(summary, _draw(out, summary), telling or Telling())
     return worst(code for _, code in judgements)
 
 
-def check_run(directory: Path, limits: Mapping[str, Any], *, as_json: bool) -> int:
+def check_run(
+    directory: Path, limits: Mapping[str, Any], *, as_json: bool, telling: Telling | None = None
+) -> int:
     """Judge a run by its own gates, and return its exit code (docs/exit-codes.md).
 
     `limits` (texts by option) replace the run's own limits.
@@ -89,19 +108,49 @@ def check_run(directory: Path, limits: Mapping[str, Any], *, as_json: bool) -> i
     """
     run = read_run(directory)
     summary, code = _judged(summarise(run), _gates(run.meta, limits))
+    if telling is not None and telling.github:
+        _tell_github(summary)
     if as_json:
         findings = {"violations": _violations(summary), "warnings": _warnings(summary)}
         print(json.dumps({"exit_code": code, **summary["gates"], **findings}, indent=2))
         return code
-    lines = (
-        *(f"violated: {line}" for line in violations(summary)),
-        *_judgement(summary["gates"]),
-        *(_warnings(summary) if code == NOT_USABLE else ()),
-    )
-    for line in lines:
-        print(f"hotrow: {line}")
-    print(_meaning(code, summary))
+    lines = [Text(f"hotrow: violated: {line}", style="bold red") for line in violations(summary)]
+    lines += _judgement(summary["gates"])
+    lines += [Text(f"hotrow: {line}") for line in (_warnings(summary) if code == NOT_USABLE else ())]
+    _print(Console(), [*lines, Text(_meaning(code, summary))])
     return code
+
+
+def _tell(summary: Mapping[str, Any], page: Path, telling: Telling) -> None:
+    """Print the findings: the table on standard output, gates and warnings on standard error."""
+    show(_console(telling), summary, page)
+    warnings = [Text(f"hotrow: {line}") for line in _warnings(summary)]
+    _print(Console(stderr=True), [*_judgement(summary["gates"]), *warnings])
+    if telling.github:
+        _tell_github(summary, page.parent)
+
+
+def _print(console: Console, lines: Sequence[Text]) -> None:
+    for line in lines:
+        console.print(line, soft_wrap=True)
+
+
+def _tell_github(summary: Mapping[str, Any], directory: Path | None = None) -> None:
+    """Print annotations, and append the findings to the summary of the job, if GitHub has named its file.
+
+    Annotations go to standard error, which GitHub reads too, because standard output may be JSON.
+    """
+    for line in workflow_commands(summary):
+        print(line, file=sys.stderr)
+    file = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not file:
+        return
+    charts = sorted(path.name for path in directory.glob("*.png")) if directory is not None else []
+    try:
+        with Path(file).open("a", encoding="utf-8") as job_summary:
+            job_summary.write(markdown(summary, charts) + "\n")
+    except OSError as error:
+        print(f"hotrow: GITHUB_STEP_SUMMARY: cannot be written ({error.strerror})", file=sys.stderr)
 
 
 def _draw(directory: Path, summary: Mapping[str, Any]) -> Path:
@@ -125,11 +174,9 @@ def _judged(summary: dict[str, Any], gates: Gates) -> tuple[dict[str, Any], int]
     return {**summary, "gates": judged(gates, checks)}, code
 
 
-def _judgement(gates: Mapping[str, Any]) -> list[str]:
-    """One line per gate that failed, then per gate that passed but says little: at most 20 lines."""
-    lines = [finding["text"] for finding in (*gates["breaches"], *gates["doubts"])]
-    more = len(lines) - _MAX_GATE_LINES
-    return [*lines[:_MAX_GATE_LINES], *([f"and {more} more gates; summary.json has all"] if more > 0 else [])]
+def _judgement(gates: Mapping[str, Any]) -> list[Text]:
+    """The lines about gates; on a terminal, those that failed are red."""
+    return [Text(f"hotrow: {line.text}", style=_STYLES[line.verdict]) for line in gate_lines(gates)]
 
 
 def _violations(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -164,7 +211,7 @@ def _warnings(summary: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _console() -> Console:
+def _console(telling: Telling) -> Console:
     """The user's console; lines of 120 characters if the output goes to a file."""
-    console = Console()
-    return console if console.is_terminal else Console(width=120)
+    console = Console(stderr=telling.stdout_is_data)
+    return console if console.is_terminal else Console(width=120, stderr=telling.stdout_is_data)

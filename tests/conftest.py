@@ -36,6 +36,7 @@ PG_BIN = os.environ.get("HOTROW_PG_BIN")
 HOME = pytest.StashKey[str]()
 """The home of this process's stand-in, as soon as a test has used it."""
 
+os.environ.pop("GITHUB_ACTIONS", None)  # or every run of a test would annotate the job that runs the tests
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of commands would compile the same modules again
 
 for number in (signal.SIGINT, signal.SIGHUP):

@@ -9,15 +9,15 @@ from typing import Any
 import click
 
 from hotrow.commands.click_options import click_options
-from hotrow.run.options import Where
+from hotrow.run.options import Where, is_for_github
 
 
 @click.command(short_help="Judge a run by its gates, with an exit code.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click_options(Where.CHECK)
 @click.option("--json", "as_json", is_flag=True, help="Print the judgement as JSON.")
-def check(run: Path, as_json: bool, **limits: Any) -> None:
-    """Judge RUN by its gates: print what failed, and exit with the code that says so.
+def check(run: Path, as_json: bool, github: bool, **limits: Any) -> None:
+    """Judge RUN by its gates: print each gate, and exit with the code that says so.
 
     RUN is the directory of a run. It is judged by the gates that it was run with; a gate that is given here
     replaces the run's.
@@ -34,6 +34,7 @@ def check(run: Path, as_json: bool, **limits: Any) -> None:
     Example:
       hotrow check results/20261123T071500Z-transfer --max-conflict-rate 0.10
     """  # noqa: D301 - \b keeps click from joining the lines
-    from hotrow.finish import check_run  # noqa: PLC0415 - see main.py
+    from hotrow.finish import Telling, check_run  # noqa: PLC0415 - see main.py
 
-    sys.exit(check_run(run, limits, as_json=as_json))
+    telling = Telling(github=is_for_github(asked=github), stdout_is_data=as_json)
+    sys.exit(check_run(run, limits, as_json=as_json, telling=telling))

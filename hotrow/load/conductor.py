@@ -188,10 +188,13 @@ class Conductor:
         run.event_writer.write("clock", offsets=[offset.as_json() for offset in self._workers.offsets])
 
     def _report(self, run: CurrentRun) -> None:
-        from hotrow.finish import finish_run  # noqa: PLC0415 - drawing takes a second to import, and only the end draws
+        from hotrow.finish import Telling, finish_run  # noqa: PLC0415 - drawing takes a second to import, and only the end draws
 
         request = run.request
-        run.exit_codes.append(finish_run(run.directory, request.gates, no_report=request.no_report))
+        as_json = bool(getattr(self._environment.parsed_options, "json", False))
+        telling = Telling(github=request.github, stdout_is_data=as_json)
+        code = finish_run(run.directory, request.gates, telling, no_report=request.no_report)
+        run.exit_codes.append(code)
 
     def _note_fault(self, run: CurrentRun, error: HotrowError) -> None:
         """Report a fault, unless it has the same cause as one that was reported before."""

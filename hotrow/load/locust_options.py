@@ -20,6 +20,7 @@ from hotrow.knob import knobs_of
 from hotrow.run.options import (
     DURATION,
     GATES,
+    GITHUB,
     HOST,
     KEYS,
     NO_REPORT,
@@ -36,6 +37,7 @@ from hotrow.run.options import (
     USERS,
     WARMUP,
     Where,
+    is_for_github,
     options_of,
     read_gates,
 )
@@ -63,6 +65,7 @@ class Request:
     think_s: float
     receipts: bool
     no_report: bool
+    github: bool
     gates: Gates
     progress: bool
     options: dict[str, Any]
@@ -164,6 +167,7 @@ def read_request(options: Namespace, scenario: Scenario) -> Request:
         think_s=values[THINK],
         receipts=bool(getattr(options, RECEIPTS.name)) or scenario.receipts,
         no_report=bool(getattr(options, NO_REPORT.name)),
+        github=is_for_github(asked=bool(getattr(options, GITHUB.name, False))),
         gates=Gates(**read_gates(vars(options))),
         progress=bool(getattr(options, PROGRESS.name, False)),
         options={**_texts(options), **knobs},

@@ -8,6 +8,7 @@ The knobs of a scenario are options too. The scenario declares them (`hotrow.kno
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from enum import Flag, auto
 from pathlib import Path
@@ -371,6 +372,17 @@ EXPECT_VIOLATIONS = Option(
     _GATE,
     default=None,
 )
+GITHUB = Option(
+    "--github",
+    "Print annotations for GitHub Actions, and append the findings to the summary of the job. On by itself "
+    "if GITHUB_ACTIONS is true.",
+    _switch,
+    _GATE,
+    default=None,
+    in_environment=False,
+    in_web_form=False,
+    in_run_json=False,
+)
 PAGE_OUT = Option(
     "--out",
     "Directory for the page of several runs. If it is not given, it is made beside the first run.",
@@ -405,6 +417,7 @@ OPTIONS: tuple[Option[Any], ...] = (
     MAX_P99_MS,
     MIN_GOODPUT,
     EXPECT_VIOLATIONS,
+    GITHUB,
 )
 """Every option, in the order of help texts."""
 GATES: Mapping[str, Option[float]] = MappingProxyType(
@@ -422,6 +435,11 @@ GATES: Mapping[str, Option[float]] = MappingProxyType(
 def options_of(where: Where) -> tuple[Option[Any], ...]:
     """The options that can be given at any of these, in the order of help texts."""
     return tuple(option for option in OPTIONS if option.where & where)
+
+
+def is_for_github(*, asked: bool) -> bool:
+    """Whether findings also go to GitHub Actions: if asked for by `--github`, or if it runs the process."""
+    return asked or os.environ.get("GITHUB_ACTIONS") == "true"
 
 
 def read_gates(values: Mapping[str, Any]) -> dict[str, Any]:

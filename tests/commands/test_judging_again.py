@@ -10,7 +10,6 @@ from click.testing import CliRunner
 
 from hotrow.commands.main import main
 from hotrow.commands.sweep import sweep
-from hotrow.finish import _judgement
 from tests.support.run_files import violated, write_run
 
 if TYPE_CHECKING:
@@ -73,16 +72,6 @@ def test_a_run_is_judged_by_its_own_gates_again(
     run = write_run(tmp_path / "run", options=GATED)
 
     assert hotrow(command, str(run), *options).exit_code == code
-
-
-def test_a_sweep_of_many_cells_does_not_fill_the_console() -> None:
-    """Twenty gates are named, and the others are counted."""
-    gates = [{"text": f"gate {number}"} for number in range(30)]
-
-    lines = _judgement({"breaches": gates[:25], "doubts": gates[25:]})
-
-    assert len(lines) == 21
-    assert lines[-1] == "and 10 more gates; summary.json has all"
 
 
 @pytest.mark.usefixtures("undrawn")
