@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,6 +60,9 @@ def summarise(run: Run) -> dict[str, Any]:
         "format": FORMAT,
         "run": {name: value for name, value in run.meta.items() if name not in _NOT_COPIED},
         "torn_bytes": run.torn_bytes,
+        "planned_cells": len(run.cells),
+        "workers": len(run.health) or None,
+        "ended_utc": _ended_utc(run),
         **count_connections(run),
         "cells": cells if _declares_its_writes(run) else [_without_limit(cell) for cell in cells],
         "warnings": [*run.rehearsal, *(finding.as_json() for finding in findings)],
@@ -78,6 +82,14 @@ def _summarise_cells(run: Run) -> tuple[list[dict[str, Any]], dict[int, str]]:
         except BrokenEquationError as error:
             broken[cell["id"]] = str(error)
     return cells, broken
+
+
+def _ended_utc(run: Run) -> str | None:
+    """When the last measured interval ended; None if nothing was measured."""
+    last_ns = max((interval.end_ns for interval in run.intervals.values()), default=None)
+    return (
+        None if last_ns is None else datetime.fromtimestamp(last_ns / 1e9, UTC).isoformat(timespec="seconds")
+    )
 
 
 def _declares_its_writes(run: Run) -> bool:

@@ -15,7 +15,9 @@ from hotrow.load.progress import Progress
 from hotrow.run import directory as rundir
 from hotrow.run.clock import RunClock
 from hotrow.run.plan import Cell, plan_cells
+from hotrow.run.reproduction import reproduction
 from hotrow.tables import schema_name
+from hotrow.tables.returning import primary_keys
 from hotrow.tables.run_tables import RunTables
 from hotrow.targets.target import Targets, check_reachable, start
 
@@ -77,6 +79,8 @@ class RunMaker:
             seed=request.seed,
             think_s=request.think_s,
             options=request.options,
+            tables=sorted(primary_keys(scenario.tables())),
+            reproduce=self._reproduction(request),
         )
         self._prepare(tables, request, event_writer)
         return CurrentRun(
@@ -136,6 +140,17 @@ class RunMaker:
         options = self._environment.parsed_options
         assert options is not None  # noqa: S101 - Locust parsed its command line before it fired `init`
         return read_request(options, self._scenario())
+
+    def _reproduction(self, request: Request) -> str:
+        """The command that makes this run again."""
+        started = self._environment.parsed_options
+        return reproduction(
+            request.options,
+            host=self._host(),
+            scenario=self._chosen(),
+            locustfile=getattr(started, "locustfile", None),
+            processes=getattr(started, "processes", None),
+        )
 
     def _scenario(self) -> Scenario:
         return locustfile_scenario(self._environment.user_classes, self._chosen())

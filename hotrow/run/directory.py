@@ -15,6 +15,7 @@ from hotrow.attempt.record import ATTEMPT, FORMAT
 from hotrow.errors import UsageError
 from hotrow.keys.skew import keep_skews, parse_skews
 from hotrow.masking import show_word
+from hotrow.run.machine import describe_machine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,10 +67,13 @@ def write_run_json(
     seed: int,
     think_s: float,
     options: Mapping[str, Any],
+    tables: Sequence[str],
+    reproduce: str,
 ) -> None:
     """Write run.json, once, before the load starts.
 
-    `target` describes the database, and `options` are the options as the user set them, both without secrets.
+    `target` describes the database, `options` are the options as the user set them, `tables` are the names of
+    the scenario's tables, and `reproduce` is the command that makes the run again. None of them has secrets.
     """
     keep_skews(directory, parse_skews(settings.skews))
     description = {
@@ -78,9 +82,12 @@ def write_run_json(
         "started_utc": datetime.now(UTC).isoformat(timespec="seconds"),
         "git_revision": _git_revision(),
         "command": _command(sys.orig_argv),
+        "reproduce": reproduce,
+        "machine": describe_machine(),
         "seed": seed,
         "scenario": scenario.name,
         "kinds": list(scenario.kinds),
+        "tables": list(tables),
         "loop": "closed",
         "think_s": think_s,
         "target": dict(target),

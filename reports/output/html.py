@@ -47,7 +47,7 @@ def page(summary: Mapping[str, Any], charts: Sequence[Chart], cost: Mapping[str,
         .render(
             title=headline(summary),
             settings=settings(run, cells) if cells else [str(run["target"]["label"]), str(run["scenario"])],
-            banners=banners(summary) if cells else (),
+            banners=banners(summary),
             sentences=further_sentences(summary),
             terms=facts.terms(run),
             charts=[_chart(chart) for chart in charts],
@@ -60,7 +60,7 @@ def page(summary: Mapping[str, Any], charts: Sequence[Chart], cost: Mapping[str,
             cost=_cost(cost),
             colours=theme(),
             style=_source("report.css"),
-            script=_source("figures.js") + _source("report.js"),
+            script=_source("figures.js") + _source("report.js") + _source("tables.js"),
             plotly=Markup(plotly_script()),  # noqa: S704 - Plotly's bundle; a test shows that it ends no script
         )
     )
@@ -88,7 +88,12 @@ def _chart(chart: Chart) -> dict[str, Any]:
         "chart": chart,
         "panels": [(panel.title, interactive.figure(chart, panel)) for panel in chart.panels],
         "legend": [
-            (line.label, interactive.css_name(line.tint), interactive.symbol(line.tint))
+            (
+                line.label,
+                interactive.escape(line.label),
+                interactive.css_name(line.tint),
+                interactive.symbol(line.tint),
+            )
             for line in _named(chart)
         ],
         "settings": chart.footer[0],

@@ -45,7 +45,7 @@ _TEXT_POSITIONS = {
 
 def figure(chart: Chart, panel: Panel) -> Figure:
     """One panel as a Plotly figure: `data` and `layout`."""
-    behind = [*(_band(band) for band in panel.bands), *(_front(points) for points in panel.fronts)]
+    behind = [*(_band(band) for band in panel.bands), *(_front(points, panel) for points in panel.fronts)]
     lines = [trace for line in panel.lines for trace in _line(line, chart)]
     return {"data": behind + lines, "layout": _layout(chart)}
 
@@ -158,9 +158,11 @@ def _notes(line: Line) -> list[Figure]:
     ]
 
 
-def _front(points: Sequence[tuple[float, float]]) -> Figure:
-    """Rings about the points of a Pareto front, joined. They belong to no line, so they stay visible."""
+def _front(points: Sequence[tuple[float, float]], panel: Panel) -> Figure:
+    """Rings about the points of a Pareto front, joined. `customdata` has the line that each belongs to."""
+    owners = {point: escape(line.label) for line in panel.lines for point in zip(line.x, line.y, strict=True)}
     return {
+        "customdata": [owners.get(point, "") for point in points],
         "type": "scatter",
         "mode": "lines+markers",
         "x": [x for x, _ in points],

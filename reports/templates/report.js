@@ -1,9 +1,11 @@
 "use strict";
+// The charts of the report: drawn as they come into view, the rest when the browser has time.
 (() => {
   const root = document.documentElement;
   const charts = [...document.querySelectorAll(".chart")].map((node) => ({
     node,
     off: new Set(),
+    drawn: false,
     panels: [...node.querySelectorAll(".panel")].map((panel) => ({
       panel,
       div: panel.querySelector(".plot"),
@@ -11,66 +13,98 @@
     })),
   }));
 
-  // If some lines are off, the vertical axis fits the others. The panels of a chart share one scale.
-  const fitted = (figures, log) => {
-    const traces = figures.flatMap((figure) => figure.data.filter((trace) => trace.visible !== false));
-    const ys = traces.flatMap((trace) => trace.y).filter((y) => y !== null && (!log || y > 0));
-    if (!ys.length) return null;
-    const [low, high] = [Math.min(...ys), Math.max(...ys)];
-    return log ? [Math.log10(low / 1.25), Math.log10(high * 1.25)] : [0, high * 1.1 || 1];
+  // Of a trace whose points belong to several lines (the rings of a front), the points of lines that are off are left out.
+  const without = (trace, off) => {
+    if (!trace.customdata) return { ...trace, visible: !off.has(trace.legendgroup) };
+    const kept = trace.customdata.map((line, at) => [line, at]).filter(([line]) => !off.has(line)).map(([, at]) => at);
+    return { ...trace, x: kept.map((at) => trace.x[at]), y: kept.map((at) => trace.y[at]), customdata: kept.map((at) => trace.customdata[at]) };
+  };
+
+  const ends = (trace) => {
+    const { array = [], arrayminus = [] } = trace.error_y || {};
+    return trace.y.flatMap((y, at) => (y === null ? [] : [y - (arrayminus[at] || 0), y, y + (array[at] || 0)]));
+  };
+
+  // If lines are off, an axis fits what is left of all panels, which share it. It never shows more than it did.
+  const fit = (axis, values) => {
+    const log = axis.type === "log";
+    const present = values.filter((value) => value !== null && (!log || value > 0)).map((value) => (log ? Math.log10(value) : value));
+    if (!present.length) return;
+    const [first, last] = axis.range;
+    const [low, high] = [Math.min(...present), Math.max(...present)];
+    const [before, after] = log ? [0.09, 0.09] : first < 0 ? [0.6, 0.6] : [low - first, 0.08 * (high - first)];
+    axis.range = [Math.max(first, low - before), Math.min(last, high + after || last)];
+    const place = (tick) => (log ? Math.log10(tick) : tick);
+    const seen = axis.tickvals.filter((tick) => place(tick) >= axis.range[0] && place(tick) <= axis.range[1]);
+    if (seen.length < 3 && first >= 0) Object.assign(axis, { tickmode: "auto", nticks: 6 });
+  };
+
+  const refit = (all) => {
+    const traces = all.flatMap(({ data }) => data).filter((trace) => trace.visible !== false);
+    if (!traces.every((trace) => trace.type === "scatter")) return;
+    all.forEach(({ layout }) => {
+      fit(layout.xaxis, traces.flatMap((trace) => trace.x));
+      fit(layout.yaxis, traces.flatMap(ends));
+    });
   };
 
   const draw = (chart, width) => {
-    const figures = chart.panels.map(({ json }) => figures.parsed(json));
-    figures.forEach((figure) => figure.data.forEach((trace) => { trace.visible = !chart.off.has(trace.legendgroup); }));
-    const log = figures[0].layout.yaxis.type === "log";
-    const range = chart.off.size ? fitted(figures, log) : null;
-    figures.forEach((figure, index) => { chart.panels[index].panel.hidden = figure.data.every((trace) => !trace.visible); });
-    figures.forEach(({ data, layout }, index) => {
+    const all = chart.panels.map(({ json }) => figures.parsed(json));
+    all.forEach((one) => { one.data = one.data.map((trace) => without(trace, chart.off)); });
+    if (chart.off.size) refit(all);
+    all.forEach(({ data, layout }, index) => {
+      const { panel, div } = chart.panels[index];
+      panel.hidden = data.every((trace) => trace.visible === false || (trace.customdata && !trace.x.length));
       layout.font.family = getComputedStyle(document.body).fontFamily;
       layout.hoverlabel.font.family = layout.font.family;
-      if (range) Object.assign(layout.yaxis, { range }, log ? {} : { tickmode: "auto", nticks: 6 });
       const many = chart.panels.length > 1;
       if (width) Object.assign(layout, many ? { width: width / 2 - 8, height: 210 } : { width, height: 300 });
       else layout.autosize = true;
-      Plotly.react(chart.panels[index].div, data, layout, { displayModeBar: false, responsive: !width });
+      Plotly.react(div, data, layout, { displayModeBar: false, responsive: !width });
     });
+    chart.drawn = true;
   };
   const drawAll = (width) => charts.forEach((chart) => draw(chart, width));
+  const redraw = () => charts.filter((chart) => chart.drawn).forEach((chart) => draw(chart));
 
   // A press on a name in any key removes that line from every chart, or puts it back.
   const buttons = [...document.querySelectorAll(".key button")];
   const press = (name) => {
     const shown = buttons.find((button) => button.dataset.line === name).getAttribute("aria-pressed") === "true";
     buttons.filter((button) => button.dataset.line === name).forEach((button) => button.setAttribute("aria-pressed", String(!shown)));
-    charts.forEach((chart) => { shown ? chart.off.add(name) : chart.off.delete(name); draw(chart); });
+    charts.forEach((chart) => { shown ? chart.off.add(name) : chart.off.delete(name); });
+    redraw();
   };
   buttons.forEach((button) => button.addEventListener("click", () => press(button.dataset.line)));
 
-  // Absent values stay last in both sort orders.
-  const compare = (a, b) => (a !== "" && b !== "" && !isNaN(a) && !isNaN(b) ? a - b : a.localeCompare(b));
-  const sort = (head, column) => {
-    const up = head.getAttribute("aria-sort") !== "ascending";
-    const body = head.closest("table").tBodies[0];
-    const value = (row) => row.cells[column].dataset.value;
-    const rows = [...body.rows].sort((a, b) => (value(a) === "") - (value(b) === "") || (up ? 1 : -1) * compare(value(a), value(b)));
-    [...head.parentNode.cells].forEach((other) => other.removeAttribute("aria-sort"));
-    head.setAttribute("aria-sort", up ? "ascending" : "descending");
-    body.append(...rows);
+  const seen = new IntersectionObserver((entries) => {
+    entries.filter(({ isIntersecting }) => isIntersecting).forEach(({ target }) => {
+      seen.unobserve(target);
+      const chart = charts.find(({ node }) => node === target);
+      if (!chart.drawn) draw(chart);
+    });
+  }, { rootMargin: "300px" });
+  charts.forEach(({ node }) => seen.observe(node));
+  const idle = window.requestIdleCallback || ((then) => setTimeout(then, 50));
+  const drawRest = () => {
+    const next = charts.find(({ drawn }) => !drawn);
+    if (!next) return;
+    draw(next);
+    idle(drawRest);
   };
-  document.querySelectorAll("thead th button").forEach((button) => {
-    const head = button.parentNode;
-    button.addEventListener("click", () => sort(head, head.cellIndex));
-  });
+  idle(drawRest);
 
-  if (innerWidth < 600) document.querySelector(".terms").open = false; // charts first on a phone
-
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawAll());
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  let closed = [];
   addEventListener("beforeprint", () => {
     root.dataset.theme = "light";
-    document.querySelectorAll("details").forEach((details) => { details.open = true; });
+    closed = [...document.querySelectorAll("details.terms:not([open])")];
+    closed.forEach((details) => { details.open = true; });
     drawAll(680);
   });
-  addEventListener("afterprint", () => { delete root.dataset.theme; drawAll(); });
-  drawAll();
+  addEventListener("afterprint", () => {
+    delete root.dataset.theme;
+    closed.forEach((details) => { details.open = false; });
+    drawAll();
+  });
 })();

@@ -85,6 +85,9 @@ def facts(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         "loop": f"{run['loop']}, think time {words.plain(run.get('think_s') or 0)} s",
         "seed": run.get("seed"),
         "started": run.get("started_utc"),
+        "ended": summary.get("ended_utc"),
+        **_machine(run.get("machine") or {}),
+        "client": _client(summary),
         "git revision": run.get("git_revision"),
         "command": run.get("command"),
         "options": _pairs(run.get("options")),
@@ -94,6 +97,42 @@ def facts(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         "torn tail": f"{words.count(summary['torn_bytes'])} bytes ignored" if summary["torn_bytes"] else None,
     }
     return [(name, str(value)) for name, value in known.items() if value not in {None, ""}]
+
+
+def _machine(machine: Mapping[str, Any]) -> dict[str, str]:
+    """The facts about the machine that made the load. Merged runs have texts instead of numbers."""
+    memory = machine.get("memory_bytes")
+    parts = [
+        machine.get("processor") or machine.get("architecture"),
+        f"{machine['cores']} cores" if machine.get("cores") else None,
+        f"{memory / 2**30:.1f} GiB of memory" if isinstance(memory, int | float) else None,
+    ]
+    return {
+        "machine": ", ".join(str(part) for part in parts if part),
+        "operating system": str(machine.get("system") or ""),
+        "Python": str(machine.get("python") or ""),
+    }
+
+
+def _client(summary: Mapping[str, Any]) -> str:
+    """How many processes made the load, and how busy and how late they were in their worst cell."""
+    loads = [cell.get("client") or {} for cell in summary["cells"]]
+    workers = summary.get("workers")
+    most = {
+        name: max((load[name] for load in loads if load.get(name) is not None), default=None)
+        for name in ("cpu", "machine_cpu", "lag_ms_p99")
+    }
+    parts = [
+        f"{workers} process{'' if workers == 1 else 'es'}" if workers else "",
+        f"the busiest used up to {words.share(most['cpu'])} of a core" if most["cpu"] is not None else "",
+        f"the machine was busy to {words.share(most['machine_cpu'])}"
+        if most["machine_cpu"] is not None
+        else "",
+        f"events were late by up to {words.milliseconds(most['lag_ms_p99'])} (p99)"
+        if most["lag_ms_p99"] is not None
+        else "",
+    ]
+    return ", ".join(part for part in parts if part)
 
 
 def _target(run: Mapping[str, Any]) -> dict[str, str]:

@@ -46,6 +46,9 @@ def merge(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "format": summaries[0]["format"],
         "run": _run([summary["run"] for summary in summaries], names),
         "torn_bytes": sum(summary["torn_bytes"] for summary in summaries),
+        "planned_cells": _sum_if_known([summary.get("planned_cells") for summary in summaries]),
+        "workers": _joined([summary.get("workers") for summary in summaries]),
+        "ended_utc": _joined([summary.get("ended_utc") for summary in summaries]),
         "cells": [{**cell, "id": number} for number, cell in enumerate(cells)],
         "warnings": [
             {**warning, "message": f"{name}: {warning['message']}"}
@@ -137,17 +140,21 @@ def _parts(label: str) -> list[str]:
 def _run(runs: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, Any]:
     targets = [{**run["target"], "name": name} for run, name in zip(runs, names, strict=True)]
     joined = {name: _joined([run.get(name) for run in runs]) for name in runs[0] if name not in _NOT_JOINED}
-    pairs = {name: _joined_pairs([run.get(name) for run in runs]) for name in ("options", "packages")}
+    pairs = {name: _joined_pairs([run.get(name) for run in runs]) for name in _PAIRS}
+    commands = dict.fromkeys(str(run["reproduce"]) for run in runs if run.get("reproduce"))
     return {
         **joined,
         **pairs,
+        "reproduce": "\n".join(commands),
+        "tables": _same([run.get("tables") for run in runs]) or [],
         "format": runs[0].get("format", 1),
         "target": _target(targets),
         "targets": targets,
     }
 
 
-_NOT_JOINED = frozenset({"format", "target", "options", "packages"})
+_PAIRS = ("options", "packages", "machine")
+_NOT_JOINED = frozenset({"format", "target", "reproduce", "tables", *_PAIRS})
 """Facts of a run that are not joined as texts."""
 
 
@@ -171,6 +178,11 @@ def _joined(values: Sequence[Any]) -> Any:
     if same is not None or all(value is None for value in values):
         return same
     return " / ".join(dict.fromkeys(words.ABSENT if value is None else str(value) for value in values))
+
+
+def _sum_if_known(values: Sequence[int | None]) -> int | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
 
 
 def _same(values: Sequence[Any]) -> Any:

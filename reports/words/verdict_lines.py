@@ -18,8 +18,16 @@ _MAX_NAMED = 5
 _MAX_VALUES = 6
 _MAX_CHARACTERS = 48
 
-Severity = Literal["valid", "invalid", "unchecked", "unusable", "failed", "doubtful"]
-_ORDER: tuple[Severity, ...] = ("invalid", "failed", "unchecked", "valid", "doubtful", "unusable")
+Severity = Literal["valid", "invalid", "unchecked", "unusable", "failed", "doubtful", "interrupted"]
+_ORDER: tuple[Severity, ...] = (
+    "invalid",
+    "failed",
+    "unchecked",
+    "valid",
+    "interrupted",
+    "doubtful",
+    "unusable",
+)
 Check = dict[str, Any]
 
 
@@ -53,6 +61,7 @@ def banners(summary: Mapping[str, Any]) -> tuple[Banner, ...]:
     """The banners of a run, worst first: correctness, gates that failed or prove little, unusable cells."""
     cells, gates = summary["cells"], summary.get("gates") or {}
     unsorted = (
+        *_interrupted(summary),
         *_verdict(cells, failed=bool(gates.get("breaches"))),
         *_failed(gates.get("breaches") or ()),
         *_doubtful(gates.get("doubts") or ()),
@@ -66,6 +75,21 @@ def with_gates(summary: Mapping[str, Any]) -> dict[str, Any]:
     """The summary with `gate_failed` in each cell: whether the cell did not pass one of its gates."""
     failed = {breach["cell"] for breach in (summary.get("gates") or {}).get("breaches", ())}
     return {**summary, "cells": [{**cell, "gate_failed": cell["id"] in failed} for cell in summary["cells"]]}
+
+
+def _interrupted(summary: Mapping[str, Any]) -> tuple[Banner, ...]:
+    """A run that ended before all planned cells were measured; the cell that was cut short is named."""
+    cells, planned = summary["cells"], summary.get("planned_cells")
+    cut = [cell for cell in cells if any(warning["code"] == "interrupted" for warning in cell["warnings"])]
+    missing = any(warning["code"] == "cells_missing" for warning in summary["warnings"])
+    if not cut and not missing:
+        return ()
+    whole = len(cells) - len(cut)
+    of = "" if planned is None else f" of {words.counted(planned, 'cell')}"
+    text = f"Interrupted after {whole:,}{of}: " if of else "Interrupted: "
+    text += "the others were not measured to their end." if cells else "nothing was measured."
+    details = [f"{cell_name(cell, cells)}: cut short after {cell['seconds']:.1f} s" for cell in cut]
+    return (Banner("interrupted", text, _limited(details), _limited(details)),)
 
 
 def _unusable(cells: Sequence[Cell]) -> tuple[Banner, ...]:

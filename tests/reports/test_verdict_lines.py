@@ -122,3 +122,30 @@ def test_a_key_with_few_conflicts_is_not_listed() -> None:
         ]
 
     assert [row.key for row in hot_keys(summary)] == ["3"]
+
+
+def test_a_run_that_was_cut_short_says_after_how_many_cells() -> None:
+    """Of three planned cells one is whole, one was cut short and one is missing."""
+    summary = {**judged({**CHECK, "valid": True}), "planned_cells": 3}
+    summary["cells"][1]["warnings"] = [{"code": "interrupted", "message": "by SIGTERM", "advice": ""}]
+
+    (banner,) = [banner for banner in banners(summary) if banner.severity == "interrupted"]
+
+    assert banner.text == "Interrupted after 1 of 3 cells: the others were not measured to their end."
+    assert banner.details == ("hot, 8 users: cut short after 8.0 s",)
+    assert banner.text in console_of(summary)
+
+
+def test_a_run_that_measured_nothing_says_so() -> None:
+    """The page and the console have the same sentence."""
+    summary = {**sample_summary(), "cells": [], "planned_cells": 24}
+
+    assert "Interrupted after 0 of 24 cells: nothing was measured." in html.page(summary, [])
+    assert "Interrupted after 0 of 24 cells: nothing was measured." in console_of(summary)
+
+
+def test_a_whole_run_is_not_interrupted() -> None:
+    """Every planned cell was measured to its end."""
+    summary = {**judged({**CHECK, "valid": True}), "warnings": [], "planned_cells": 2}
+
+    assert all(banner.severity != "interrupted" for banner in banners(summary))

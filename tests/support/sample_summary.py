@@ -66,6 +66,9 @@ def sample_summary(
         "format": 1,
         "run": _run(scenario, conflicts, seed, regions),
         "torn_bytes": 0,
+        "planned_cells": len(cells) + 2,
+        "workers": 1,
+        "ended_utc": "2026-03-14T09:31:20Z",
         "cells": cells,
         "warnings": [
             {
@@ -257,6 +260,16 @@ def _run(scenario: str, conflicts: str, seed: int, regions: Sequence[str]) -> di
         "started_utc": "2026-03-14T09:26:53Z",
         "git_revision": "5f1d2c9",
         "command": "hotrow sweep counter --skew uniform,zipf:0.8,zipf:1.2,hot --users 1,2,4,8,16,32",
+        "reproduce": "hotrow sweep counter -H local --skew hot --users 1,2,4,8,16,32",
+        "machine": {
+            "python": "CPython 3.13.1",
+            "system": "Linux 6.12",
+            "architecture": "x86_64",
+            "processor": "Some Processor",
+            "cores": 8,
+            "memory_bytes": 2**34,
+        },
+        "tables": ["counter"],
         "seed": seed,
         "scenario": scenario,
         "loop": "closed",
