@@ -27,6 +27,7 @@ from hotrow.attempt.retry import parse_retry
 from hotrow.errors import UsageError
 from hotrow.keys import MAX_KEYS
 from hotrow.keys.skew import MAX_KEYS_DRAWN, is_spelled_right
+from hotrow.run.gate_rules import MAX_RULES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,6 +96,7 @@ RUN = record(
         "kinds": list_of(text, _MAX_PARTS),
         "tables": list_of(text, _MAX_PARTS),
         "options": map_of(plain),
+        "gates": list_of(map_of(anything), MAX_RULES),
         "packages": map_of(text),
     },
 )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from analysis.fairness import is_uneven
 from hotrow.exit_codes import FINE, GATE_FAILED, INVARIANT_VIOLATED, NOT_USABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from hotrow.run.gate_rules import Rule
 
 MAX_ERROR_RATE = 0.01
 """Default limit of transactions failed / finished."""
@@ -36,6 +39,8 @@ class Gates:
     """Committed transactions per second."""
     expect_violations: bool = False
     """Whether at least one cell must violate an invariant, for a run that shows what goes wrong."""
+    rules: tuple[Rule, ...] = ()
+    """Limits for some cells only. A cell must also keep the limits above."""
 
 
 Verdict = Literal["met", "doubtful", "failed", "not measured"]
@@ -47,7 +52,7 @@ class GateCheck:
     """One gate, and how one cell, or the whole run, did by it."""
 
     gate: str
-    """The option, such as `--max-conflict-rate`."""
+    """The option, such as `--max-conflict-rate`, or rule and limit, such as `gate 2: max_conflict_rate`."""
     cell: int | None
     """The cell's id; None if the gate is the whole run's."""
     limit: float | None
@@ -81,8 +86,10 @@ class GateCheck:
 
 def judged(gates: Gates, checks: Sequence[GateCheck]) -> dict[str, Any]:
     """`gates` of summary.json: the limits, every check, and of these the breached and the doubtful ones."""
+    limits = asdict(replace(gates, rules=()))
     return {
-        "limits": asdict(gates),
+        "limits": {name: limit for name, limit in limits.items() if name != "rules"},
+        "rules": [rule.as_json() for rule in gates.rules],
         "checks": [check.as_json() for check in checks],
         "breaches": [check.as_json() for check in missed(checks)],
         "doubts": [check.as_json() for check in checks if check.verdict == "doubtful"],
@@ -99,52 +106,114 @@ def check_gates(summary: Mapping[str, Any], gates: Gates) -> list[GateCheck]:
 
     The error rate has a limit even if none was asked for. `summary` is summary.json.
     """
-    checks = [
-        check
-        for cell in summary["cells"]
-        for check in (*_values(cell, gates), *_failures(cell, gates.max_error_rate))
-    ]
+    checks = [check for cell in summary["cells"] for check in _checks(cell, gates)]
     if gates.expect_violations:
         checks += _violations(summary)
     return checks
 
 
-def _measured(
-    cell: Mapping[str, Any], gates: Gates
-) -> tuple[tuple[str, float | None, float | None, bool], ...]:
-    """(option, limit, measured value, whether the limit is an upper one) of each gate on a single value."""
-    return (
-        ("--max-conflict-rate", gates.max_conflict_rate, cell["conflict_rate"]["value"], True),
-        ("--max-give-up-rate", gates.max_give_up_rate, cell["give_up_rate"]["value"], True),
-        ("--max-p99-ms", gates.max_p99_ms, cell["latency_ms"]["p99"], True),
-        ("--min-goodput", gates.min_goodput_per_s, cell["goodput_per_s"]["value"], False),
-    )
+def _checks(cell: Mapping[str, Any], gates: Gates) -> Iterator[GateCheck]:
+    """Every gate on one cell: those for all cells, then the rules that match it.
+
+    A rule with a limit of errors for all kinds of transaction replaces the limit that holds by default.
+    """
+    whole = _Part(cell, cell, _where(cell))
+    rules = [rule for rule in gates.rules if rule.matches(cell)]
+    yield from _values(whole, _limits(gates), _option)
+    if gates.max_error_rate is not None or not any(_replaces_default(rule) for rule in rules):
+        yield from _failures(whole, "--max-error-rate", gates.max_error_rate)
+    for rule in rules:
+        part = whole if rule.kind is None else _of_kind(cell, rule.kind)
+        name = partial("gate {}: {}".format, rule.number)
+        yield from _values(part, rule.limits, name)
+        if "max_error_rate" in rule.limits:
+            yield from _failures(part, name("max_error_rate"), rule.limits["max_error_rate"])
 
 
-def _values(cell: Mapping[str, Any], gates: Gates) -> Iterator[GateCheck]:
+def _replaces_default(rule: Rule) -> bool:
+    return rule.kind is None and "max_error_rate" in rule.limits
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _limits(gates: Gates) -> dict[str, float | None]:
+    """By name, as in a rule: the limits for all cells on single values."""
+    return {
+        "max_conflict_rate": gates.max_conflict_rate,
+        "max_give_up_rate": gates.max_give_up_rate,
+        "max_p99_ms": gates.max_p99_ms,
+        "min_goodput": gates.min_goodput_per_s,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What a gate judges: a cell, or its transactions of one kind."""
+
+    cell: Mapping[str, Any]
+    values: Mapping[str, Any]
+    """The cell, or the entry of its `kinds`; empty if it has no such kind."""
+    where: str
+    kind: str | None = None
+
+    def errors(self) -> list[Mapping[str, Any]]:
+        """The errors of these transactions."""
+        return [
+            error
+            for error in self.cell["errors"]
+            if error["outcome"] == "error" and self.kind in {None, error["kind"]}
+        ]
+
+    def measured(self, name: str, field: str) -> float | None:
+        """A value in summary.json; None if there is none."""
+        value: float | None = (self.values.get(name) or {}).get(field)
+        return value
+
+
+def _of_kind(cell: Mapping[str, Any], kind: str) -> _Part:
+    values: Mapping[str, Any] = next((part for part in cell.get("kinds", ()) if part["name"] == kind), {})
+    return _Part(cell, values, f"{_where(cell)}, kind {kind}", kind)
+
+
+_VALUES = (
+    ("max_conflict_rate", "conflict_rate", "value"),
+    ("max_give_up_rate", "give_up_rate", "value"),
+    ("max_p99_ms", "latency_ms", "p99"),
+    ("min_goodput", "goodput_per_s", "value"),
+)
+"""Name of the limit, and where the measured value is in a cell, for each gate on a single value."""
+
+
+def _values(
+    part: _Part, limits: Mapping[str, float | None], naming: Callable[[str], str]
+) -> Iterator[GateCheck]:
     """The gates on single values.
 
     One that is met is doubtful if a few users had nearly all commits and the others starved: users who never
     commit do not conflict with those who do, and latency does not include them.
     """
+    cell = part.cell
     uneven = is_uneven(cell["fairness"], cell["transactions"]["committed"])
-    for gate, limit, measured, is_ceiling in _measured(cell, gates):
+    for name, field, value in _VALUES:
+        limit, measured = limits.get(name), part.measured(field, value)
         if limit is None:
             continue
-        verdict: Verdict = _verdict(limit, measured, is_ceiling)
+        verdict: Verdict = _verdict(limit, measured, is_ceiling=name.startswith("max"))
         is_doubtful = uneven and verdict == "met"
         yield GateCheck(
-            gate,
+            naming(name),
             cell["id"],
             limit,
             measured,
             "doubtful" if is_doubtful else verdict,
-            _where(cell),
+            part.where,
             _unevenness(cell["fairness"]) if is_doubtful else "",
         )
 
 
-def _verdict(limit: float, measured: float | None, is_ceiling: bool) -> Verdict:
+def _verdict(limit: float, measured: float | None, *, is_ceiling: bool) -> Verdict:
     if measured is None:
         return "not measured"
     return "met" if (measured <= limit if is_ceiling else measured >= limit) else "failed"
@@ -157,23 +226,23 @@ def _unevenness(fairness: Mapping[str, Any]) -> str:
     )
 
 
-def _failures(cell: Mapping[str, Any], max_error_rate: float | None) -> Iterator[GateCheck]:
+def _failures(part: _Part, gate: str, max_error_rate: float | None) -> Iterator[GateCheck]:
     """The gate on errors.
 
-    Without `--max-error-rate`, a cell in which no transaction finished is not checked, and no error of a
-    `NEVER_RIGHT` class passes.
+    Without a limit, a cell in which no transaction finished is not checked, and no error of a `NEVER_RIGHT`
+    class passes.
     """
-    rate, is_asked_for = cell["error_rate"]["value"], max_error_rate is not None
+    rate, is_asked_for = part.measured("error_rate", "value"), max_error_rate is not None
     limit = MAX_ERROR_RATE if max_error_rate is None else max_error_rate
-    errors = [error for error in cell["errors"] if error["outcome"] == "error"]
+    errors = part.errors()
     wrong = [] if is_asked_for else [error for error in errors if _is_never_right(error)]
-    gate, number, where = "--max-error-rate", cell["id"], _where(cell)
+    number, where = part.cell["id"], part.where
     if rate is None and is_asked_for:
         yield GateCheck(gate, number, limit, None, "not measured", where)
     elif rate is not None and rate > limit:
         yield GateCheck(gate, number, limit, rate, "failed", where, _why(errors))
     elif wrong:
-        share = sum(error["attempts"] for error in wrong) / cell["attempts"]["total"]
+        share = sum(error["attempts"] for error in wrong) / part.cell["attempts"]["total"]
         yield GateCheck(gate, number, 0.0, share, "failed", where, _why(wrong))
     elif rate is not None:
         yield GateCheck(gate, number, limit, rate, "met", where)

@@ -18,7 +18,8 @@ from analysis.reading import read_run
 from analysis.summarise import summarise, write_summary
 from hotrow.errors import UsageError
 from hotrow.exit_codes import FINE, GATE_FAILED, INVARIANT_VIOLATED, NOT_USABLE, worst
-from hotrow.run.options import read_gates
+from hotrow.run.gate_rules import refuse_idle
+from hotrow.run.options import GATES_FILE, read_gates
 from reports.output.github import workflow_commands
 from reports.output.markdown import markdown
 from reports.output.terminal import show
@@ -161,10 +162,18 @@ def _draw(directory: Path, summary: Mapping[str, Any]) -> Path:
 
 
 def _gates(meta: Mapping[str, Any], limits: Mapping[str, Any]) -> Gates:
-    """The gates in a run's own options; `limits` replace them."""
+    """The gates in a run's own options; `limits` replace them.
+
+    Raises:
+        UsageError: a limit is not valid, or a new rule matches no cell of the run.
+    """
     options = meta.get("options")
     texts = options if isinstance(options, Mapping) else {}
-    return Gates(**read_gates({**texts, **{name: value for name, value in limits.items() if value}}))
+    given = {name: value for name, value in limits.items() if value}
+    gates = Gates(**read_gates({**texts, **given}, meta.get("gates")))
+    if GATES_FILE.name in given:
+        refuse_idle(GATES_FILE.flag, gates.rules, meta["cells"], meta.get("kinds") or ())
+    return gates
 
 
 def _judged(summary: dict[str, Any], gates: Gates) -> tuple[dict[str, Any], int]:

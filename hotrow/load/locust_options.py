@@ -69,7 +69,7 @@ class Request:
     gates: Gates
     progress: bool
     options: dict[str, Any]
-    """The texts of the options, for run.json."""
+    """The texts of the options, for run.json; `gates` has the rules."""
 
 
 class CheckedText(Action):

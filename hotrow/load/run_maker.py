@@ -14,6 +14,8 @@ from hotrow.load.locustfile_scenario import locustfile_scenario
 from hotrow.load.progress import Progress
 from hotrow.run import directory as rundir
 from hotrow.run.clock import RunClock
+from hotrow.run.gate_rules import refuse_idle
+from hotrow.run.options import GATES_FILE
 from hotrow.run.plan import Cell, plan_cells
 from hotrow.run.reproduction import reproduction
 from hotrow.tables import schema_name
@@ -81,6 +83,7 @@ class RunMaker:
             options=request.options,
             tables=sorted(primary_keys(scenario.tables())),
             reproduce=self._reproduction(request),
+            gate_rules=request.gates.rules,
         )
         self._prepare(tables, request, event_writer)
         return CurrentRun(
@@ -162,7 +165,9 @@ class RunMaker:
     def _plan(self) -> tuple[Scenario, Request, tuple[Cell, ...]]:
         """The scenario, request and cells by the current options, checked."""
         scenario, request = self._scenario(), self.request()
-        return scenario, request, plan_cells(request.settings, scenario, request.seed)
+        cells = plan_cells(request.settings, scenario, request.seed)
+        refuse_idle(GATES_FILE.flag, request.gates.rules, [cell.as_json() for cell in cells], scenario.kinds)
+        return scenario, request, cells
 
     def _host(self) -> str:
         return self._hosts.real(self._environment.host or "local")

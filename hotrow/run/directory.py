@@ -20,6 +20,7 @@ from hotrow.run.machine import describe_machine
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from hotrow.run.gate_rules import Rule
     from hotrow.run.plan import Cell, Settings
     from hotrow.scenario import Scenario
 
@@ -69,6 +70,7 @@ def write_run_json(
     options: Mapping[str, Any],
     tables: Sequence[str],
     reproduce: str,
+    gate_rules: Sequence[Rule] = (),
 ) -> None:
     """Write run.json, once, before the load starts.
 
@@ -92,6 +94,7 @@ def write_run_json(
         "think_s": think_s,
         "target": dict(target),
         "options": dict(options),
+        "gates": [rule.as_json() for rule in gate_rules],
         "packages": {name: version(name) for name in _PACKAGES},
         "cells": [cell.as_json() for cell in cells],
     }

@@ -21,6 +21,8 @@ from hotrow.units import as_typed, parse_duration_s, read_list, read_number, rea
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from hotrow.run.gate_rules import Rule
+
 Value = TypeVar("Value")
 
 
@@ -194,6 +196,17 @@ def _switch(flag: str, text: str) -> bool:
     raise UsageError(f"{flag} {as_typed(text)}: takes no value")
 
 
+def _rules(flag: str, text: str) -> tuple[Rule, ...]:
+    from hotrow.run.gate_rules import read_rules  # noqa: PLC0415 - the same
+
+    return read_rules(flag, _text(flag, text), _limit_readers())
+
+
+def _limit_readers() -> dict[str, Callable[[str, str], float]]:
+    """By name of a limit in a file of gates: its reader."""
+    return {option.name: option.reader for option in GATES.values()}
+
+
 HOST = Option(
     "--host",
     "The database: local, local:rtt=2ms,commit=5ms, plain, dsql://… or postgresql://… Give it several times "
@@ -365,6 +378,16 @@ MIN_GOODPUT = Option(
     _GATE,
     metavar="NUMBER",
 )
+GATES_FILE = Option(
+    "--gates",
+    "A TOML file with gates for some cells only, selected by skew, users, keys, retry policy, knob or kind "
+    "of transaction (docs/gates.md).",
+    _rules,
+    _GATE,
+    metavar="FILE",
+    in_web_form=False,
+    in_run_json=False,
+)
 EXPECT_VIOLATIONS = Option(
     "--expect-violations",
     "Gate: exit with 0 if a check finds wrong data, and with 1 if none does.",
@@ -416,6 +439,7 @@ OPTIONS: tuple[Option[Any], ...] = (
     MAX_ERROR_RATE,
     MAX_P99_MS,
     MIN_GOODPUT,
+    GATES_FILE,
     EXPECT_VIOLATIONS,
     GITHUB,
 )
@@ -442,16 +466,28 @@ def is_for_github(*, asked: bool) -> bool:
     return asked or os.environ.get("GITHUB_ACTIONS") == "true"
 
 
-def read_gates(values: Mapping[str, Any]) -> dict[str, Any]:
+def read_gates(values: Mapping[str, Any], kept: object = None) -> dict[str, Any]:
     """The fields of `analysis.gates.Gates`, from texts by option name, such as `options` in run.json.
 
     A text that is empty or absent is no limit: run.json and the web form have it for gates that were not set.
+    `kept` are the rules of `gates` in run.json; the file of `--gates`, if there is one, replaces them.
 
     Raises:
         UsageError: a text is no limit. NaN and infinity are none.
     """
     limits = {field: _limit(option, values.get(option.name)) for field, option in GATES.items()}
-    return {**limits, "expect_violations": bool(values.get(EXPECT_VIOLATIONS.name))}
+    rules = _rules_of(values.get(GATES_FILE.name), kept)
+    return {**limits, "expect_violations": bool(values.get(EXPECT_VIOLATIONS.name)), "rules": rules}
+
+
+def _rules_of(file: object, kept: object) -> tuple[Rule, ...]:
+    if file:
+        return GATES_FILE.read(str(file))
+    if not kept:
+        return ()
+    from hotrow.run.gate_rules import parse_rules  # noqa: PLC0415 - the same
+
+    return parse_rules("run.json", kept, _limit_readers())
 
 
 def _limit(option: Option[float], text: object) -> float | None:

@@ -172,4 +172,5 @@ def test_a_gate_without_a_text_is_no_limit(absent: str | None) -> None:
         "max_p99_ms": None,
         "min_goodput_per_s": 5.0,
         "expect_violations": False,
+        "rules": (),
     }

@@ -20,6 +20,7 @@ def write_run(
     directory: Path,
     *,
     options: Mapping[str, Any] | None = None,
+    gates: Sequence[Mapping[str, Any]] = (),
     committed: int = 150,
     conflicts: int = 50,
     errors: Sequence[str] = (),
@@ -37,6 +38,7 @@ def write_run(
     description = {
         **meta,
         "options": dict(options or {}),
+        "gates": list(gates),
         "target": {**target, **facts},
         "cells": [cell(skew=skew)],
     }
