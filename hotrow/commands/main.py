@@ -15,6 +15,7 @@ from hotrow.commands.check import check
 from hotrow.commands.clean import clean
 from hotrow.commands.cost import cost
 from hotrow.commands.doctor import doctor
+from hotrow.commands.export import export
 from hotrow.commands.local import local
 from hotrow.commands.new import new
 from hotrow.commands.probe import probe
@@ -84,5 +85,5 @@ def main() -> None:
     """  # noqa: D301 - \b keeps click from joining the lines
 
 
-for _command in (report, check, cost, scenarios, new, sweep, doctor, clean, local, probe):
+for _command in (report, check, export, cost, scenarios, new, sweep, doctor, clean, local, probe):
     main.add_command(_command)

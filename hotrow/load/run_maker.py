@@ -147,8 +147,9 @@ class RunMaker:
     def _reproduction(self, request: Request) -> str:
         """The command that makes this run again."""
         started = self._environment.parsed_options
+        file = getattr(started, GATES_FILE.name, "")  # run.json has its tables, the command its path
         return reproduction(
-            request.options,
+            {**request.options, GATES_FILE.name: file},
             host=self._host(),
             scenario=self._chosen(),
             locustfile=getattr(started, "locustfile", None),

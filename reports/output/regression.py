@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reports.words import wording as words
-from reports.words.series import cell_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -76,11 +75,21 @@ def _measured(
     for cell in summary["cells"]:
         if not cell["usable"]:
             continue
-        name = f"{cell['scenario']}: {cell_name(cell, summary['cells'])}"
+        name = _benchmark(cell)
         for measure in MEASURES:
             estimate = measure.estimate(cell)
             if estimate["value"] is not None:
                 yield name, measure, estimate
+
+
+def _benchmark(cell: Cell) -> str:
+    """The name of a cell with all its settings, so that another sweep does not change it."""
+    knobs = [f"{name.replace('_', ' ')} {value}" for name, value in (cell.get("knobs") or {}).items()]
+    repeat = [f"repeat {cell['repeat']}"] if cell["repeat"] > 1 else []
+    redraw = ["redrawn"] if cell["redraw"] else []
+    users = words.counted(cell["users"], "user")
+    settings = [*knobs, cell["skew"], f"{cell['keys']} keys", users, cell["retry"], *redraw, *repeat]
+    return f"{cell['scenario']}: {', '.join(settings)}"
 
 
 def _range(estimate: Mapping[str, float | None]) -> dict[str, str]:

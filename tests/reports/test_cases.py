@@ -14,7 +14,7 @@ from reports.output.junit import junit
 from reports.output.markdown import MAX_BYTES, markdown
 from reports.output.regression import bencher, github_action_benchmark
 from reports.words.cases import cases
-from tests.support.sample_summary import sample_summary
+from tests.support.sample_summary import RETRY, sample_summary
 
 HOSTILE = "<script>alert('x')</script>\n::error::`|]]>\x00\ud800 & %0A"
 
@@ -159,7 +159,7 @@ def test_bencher_has_every_usable_cell_with_its_bounds() -> None:
     summary = judged()
     found = bencher(summary)
     cell = summary["cells"][1]
-    metric = found["counter: uniform, 8 users"]["conflict-rate"]
+    metric = found[f"counter: uniform, 1000 keys, 8 users, {RETRY}"]["conflict-rate"]
 
     assert len(found) == 3
     assert metric["value"] == cell["conflict_rate"]["value"]

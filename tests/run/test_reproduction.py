@@ -45,6 +45,11 @@ def test_a_locustfile_runs_without_its_web_page() -> None:
     )
 
 
+def test_a_file_of_gates_is_an_option_like_any_other() -> None:
+    """run.json has its tables; the command has its path."""
+    assert command({**LOCUST, "gates": "ci/gates.toml"}).endswith(" -t 90s --gates ci/gates.toml")
+
+
 def test_the_host_has_no_user_password_and_query() -> None:
     """The command is shown on a page that people send to each other."""
     text = command(SWEEP, host="postgresql://app:hunter2@db.example:5432/shop?sslpassword=hunter3")
