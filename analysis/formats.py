@@ -106,6 +106,7 @@ _FINDING = record({"code": text, "message": text, "advice": text})
 
 EVENTS: Mapping[str, Shape] = MappingProxyType(
     {
+        "added": record({"added": CELL}),
         "begin": record({"cell": whole(), "begin_ns": _TIME_NS}),
         "window": record(
             {"cell": whole(), "begin_ns": _TIME_NS, "end_ns": _TIME_NS},

@@ -103,8 +103,9 @@ def read_run(directory: Path) -> Run:
     """
     meta = _read_meta(directory)
     ledger = read_ledger(directory)
-    ids = {cell["id"] for cell in meta["cells"]}
     lines = read_events(directory)
+    meta["cells"] += _added_cells(meta["cells"], lines.objects)
+    ids = {cell["id"] for cell in meta["cells"]}
     events = _up_to_seal([event for event in lines.objects if _is_event(event, ids)])
     offsets = offsets_in(events)
     align(ledger.attempts, offsets)
@@ -165,6 +166,21 @@ def _read_meta(directory: Path) -> dict[str, Any]:
     if len({cell["id"] for cell in meta["cells"]}) < len(meta["cells"]):
         raise RunError(f"{path}: is damaged: two of its cells have the same id")
     return meta
+
+
+def _added_cells(
+    cells: Sequence[Mapping[str, Any]], events: Iterable[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """The cells that were added during the run, on the web page. Each has the next number."""
+    added: list[Mapping[str, Any]] = []
+    for event in events:
+        if event.get("event") == EVENT:
+            break
+        if event.get("event") != "added" or event_fault(event) is not None:
+            continue
+        if event["added"]["id"] == len(cells) + len(added):
+            added.append(event["added"])
+    return added
 
 
 def _up_to_seal(events: list[dict[str, Any]]) -> list[dict[str, Any]]:

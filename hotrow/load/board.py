@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -218,6 +218,8 @@ class Board:
     def _carry_out(self, data: dict[str, Any]) -> None:
         if data["setup"] is not None:
             self._begin(data["setup"])
+        if data.get("added") is not None:
+            self._add_cell(*data["added"])
         if data["end"]:
             self.close()
             self._ended = True
@@ -245,6 +247,13 @@ class Board:
         self.errors = ErrorLog(directory, self.worker)
         self._health = Health(
             directory, self.worker, self._clock, each_second=self._flush, connections=self._connections
+        )
+
+    def _add_cell(self, cell: dict[str, Any], schema: str) -> None:
+        """Take a cell into the setup that the person at the web page asked for during the run."""
+        assert self.setup is not None  # noqa: S101 - the master sends the setup first
+        self.setup = replace(
+            self.setup, cells=(*self.setup.cells, Cell(**cell)), schemas=(*self.setup.schemas, schema)
         )
 
     def _prepare_to_connect(self, target: Target) -> None:

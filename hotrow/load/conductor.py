@@ -7,6 +7,7 @@ sends Locust messages to the board of every worker; a run with one process sends
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,17 +15,19 @@ import gevent
 from gevent.lock import RLock
 from locust import events
 
-from hotrow.console import report_error
-from hotrow.errors import HotrowError, RunError, in_a_line
+from hotrow.errors import HotrowError, RunError, UsageError, in_a_line
 from hotrow.exit_codes import ERROR, NOT_USABLE, worst
 from hotrow.load.board import DRAIN_TIMEOUT_S
 from hotrow.load.cell_verdicts import judge, read_attempts
+from hotrow.load.edit import edited_cell
+from hotrow.load.notices import Notices
 from hotrow.load.run_maker import RunMaker, drop
 from hotrow.load.workers import Trouble, Workers
 from hotrow.run.seal import write_seal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from locust.env import Environment
 
@@ -52,7 +55,11 @@ class Conductor:
         runner: Any,
         maker: RunMaker,
         run_time_s: float | None = None,
+        notices: Notices | None = None,
     ) -> None:
+        self.notices = notices or Notices()
+        self.ended: list[Path] = []
+        """The directories of the runs that have ended, the last one at the end."""
         self._environment = environment
         self._maker = maker
         self._runner = runner
@@ -60,11 +67,13 @@ class Conductor:
         self._workers = Workers(runner)
         self._ending = RLock()
         self._run: CurrentRun | None = None
+        self._prepared: CurrentRun | None = None
         self._beginning: gevent.Greenlet | None = None
         self._walk: gevent.Greenlet | None = None
         self._watch: gevent.Greenlet | None = None
         self._timer: gevent.Greenlet | None = None
         self._walked = False
+        self._stopping = False
         self._finishing = False
         self._quitting = False
         events.spawning_complete.add_listener(self._on_spawning_complete)
@@ -76,24 +85,68 @@ class Conductor:
             return self._maker.request().settings.levels[0]
         return None if self._walked else self._run.wanted_users
 
+    @property
+    def is_running(self) -> bool:
+        """Whether a run is in progress; it may be ending."""
+        return self._run is not None
+
+    @property
+    def state(self) -> tuple[str, str]:
+        """What is going on (`idle`, `preparing`, `running` or `ending`), and the step of the preparation."""
+        if self._beginning is not None:
+            return "preparing", self._maker.doing
+        if self._finishing or (self._run is not None and self._stopping):
+            return "ending", ""
+        return ("idle" if self._run is None else "running"), ""
+
+    def prepare(self, run_time_s: float | None) -> None:
+        """Make the directory and the tables of the next run, before Locust starts anything for it.
+
+        Raises:
+            HotrowError: an option is not valid, the target refuses, or the last run has not ended.
+        """
+        if self._run is not None or self._finishing or self._beginning is not None:
+            raise UsageError(f"another run is {self.state[0]}: wait for its end, or stop it")
+        if self._runner.worker_count < 1:
+            raise UsageError("no worker process has joined yet: wait for one")
+        self.notices.clear()
+        self._drop_prepared()
+        self._run_time_s = run_time_s
+        with self._beginning_here():
+            self._prepared = self._maker.make()
+
+    @contextmanager
+    def _beginning_here(self) -> Iterator[None]:
+        """Let a signal end the greenlet that begins a run."""
+        self._quitting = False
+        self._beginning = gevent.getcurrent()
+        try:
+            yield
+        finally:
+            self._beginning = None
+
+    def _drop_prepared(self) -> None:
+        """Drop the tables of a run that was prepared and never began."""
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None:
+            drop(prepared.tables)
+
     def begin(self) -> None:
-        """Make the directory and the tables, send the setup to the workers, and start the cells.
+        """Make the run unless it is prepared, send the setup to the workers, and start the cells.
 
         Raises:
             HotrowError: an option is not valid (the web form may have changed it), or the target refuses.
         """
-        self._quitting = False
         self._environment.process_exit_code = ERROR  # until the run has ended
-        self._beginning = gevent.getcurrent()
         # Locust's own timer would also count the filling of the tables. It has read the option already.
         if self._run_time_s is not None and self._environment.parsed_options is not None:
             self._environment.parsed_options.run_time = self._run_time_s
-        try:
-            run = self._maker.make()
+        run, self._prepared = self._prepared, None
+        with self._beginning_here():
+            run = run or self._maker.make()
             self._tell_workers(run)
-        finally:
-            self._beginning = None
         self._run = run
+        self._stopping = False
         self._watch = gevent.spawn(self._watch_workers, run)
         if self._environment.shape_class is None:
             self._open_cell(run, run.cells[0])
@@ -112,6 +165,42 @@ class Conductor:
             drop(run.tables)
             raise
 
+    def edit(self) -> bool:
+        """Apply options that were changed during the run; return whether that opened another cell.
+
+        The open cell is closed and judged, so that nothing measured is lost. The next cell has the tables of
+        this one; it is measured when Locust has started or stopped the users, or at once if their number is
+        the same.
+
+        Raises:
+            UsageError: there is no open cell, or a changed option holds for the whole run.
+        """
+        run = self._run
+        if self._environment.shape_class is not None:
+            raise UsageError("a sweep cannot be edited: its cells are planned; stop it and start another")
+        if run is None or self._stopping:
+            raise UsageError("the run is ending: start another one")
+        cell = edited_cell(run, *self._maker.wanted())
+        if cell is None:
+            return False
+        with self._ending:
+            self._stop_walking()
+            if self._run is not run or run.open_cell is None or run.closing:
+                raise UsageError("the run is ending: start another one")
+            self._change_cell(run, run.open_cell, cell)
+        return True
+
+    def _change_cell(self, run: CurrentRun, old: Cell, new: Cell) -> None:
+        try:
+            self._close_cell(run)
+            run.add(old, new)
+            self._open_cell(run, new, schema=run.tables.schemas[new.id])
+        except Exception as error:
+            self.abandon(error)
+            raise in_a_line(error) from error
+        if new.users == old.users:
+            self._walk = gevent.spawn(self._begin_interval, run)
+
     def abandon(self, error: Exception) -> None:
         """End a run that cannot begin or go on: report why, keep the measurements, and stop Locust.
 
@@ -126,7 +215,7 @@ class Conductor:
         run = self._run
         if self._finishing or self._quitting:
             text = f"{signal_name} while the report is drawn: a second signal ends the process at once"
-            report_error(RunError(text))
+            self.notices.tell(RunError(text))
         elif run is not None and (run.closing or self._has_no_end()):
             self._quit(entirely=True)
         elif run is not None:
@@ -147,6 +236,7 @@ class Conductor:
     def stop(self) -> None:
         """End the open cell: shut the gate, let attempts in flight end, and record the verdict."""
         with self._ending:
+            self._stopping = True
             self._stop_walking()
             run = self._run
             if run is None or run.open_cell is None or run.closing:
@@ -161,6 +251,7 @@ class Conductor:
     def finish(self) -> None:
         """End the run: drop its tables, write summary and reports, check the gates, set the exit code."""
         with self._ending:
+            self._drop_prepared()
             run, self._run = self._run, None
             if run is None:
                 return
@@ -171,6 +262,7 @@ class Conductor:
                 except Exception as error:  # noqa: BLE001 - the measurements are on the disk, and a report can be drawn later
                     self._note_fault(run, in_a_line(error))
             self._environment.process_exit_code = worst(run.exit_codes)
+            self.ended.append(run.directory)
             self._finishing = False
 
     def _end_workers(self, run: CurrentRun) -> None:
@@ -200,12 +292,12 @@ class Conductor:
         """Report a fault, unless it has the same cause as one that was reported before."""
         run.exit_codes.append(error.exit_code)
         if not any(_root_cause(error) in message for message in run.reported):
-            report_error(error)
+            self.notices.tell(error)
             run.reported.append(str(error))
 
     def _end_early(self, trouble: Trouble, *, entirely: bool = False) -> None:
         """Report the reason, close the open cell as one that was cut short, and stop Locust."""
-        report_error(RunError(trouble.reason))
+        self.notices.tell(RunError(trouble.reason))
         run = self._run
         if run is None:
             self._environment.process_exit_code = trouble.exit_code
@@ -298,12 +390,13 @@ class Conductor:
         except Exception as error:  # noqa: BLE001 - the same
             self.abandon(error)
 
-    def _open_cell(self, run: CurrentRun, cell: Cell) -> None:
+    def _open_cell(self, run: CurrentRun, cell: Cell, *, schema: str | None = None) -> None:
+        """Open a cell. If it was added during the run, `schema` has its tables."""
         run.tables.prepare(cell.id)
         run.progress.cell_opened(cell)
         run.open_cell = cell
         run.begin_ns = None
-        self._workers.broadcast(cell=cell.id)
+        self._workers.broadcast(cell=cell.id, added=None if schema is None else (cell, schema))
 
     def _warm_up(self, run: CurrentRun) -> None:
         """Let the open cell warm up, then begin its interval. The event tells it even after a crash."""

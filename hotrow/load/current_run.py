@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import gevent
 
 from hotrow.errors import RunError
+from hotrow.keys.skew import keep_skews, parse_skews
 from hotrow.run.ledger import append_event
 
 if TYPE_CHECKING:
@@ -84,6 +85,18 @@ class CurrentRun:
     """Exit codes of the faults so far; the run ends with the worst of them."""
     reported: list[str] = field(default_factory=list)
     """The messages about faults that the user has seen."""
+
+    def add(self, like: Cell, cell: Cell) -> None:
+        """Add a cell with the tables of another, before it opens. The event tells readers of the run.
+
+        Raises:
+            RunError: the event, or the weights of a `file:` skew, cannot be written.
+        """
+        keep_skews(self.directory, parse_skews((cell.skew,)))
+        self.event_writer.write("added", added=cell.as_json())
+        self.tables.add(like.id)
+        self.cells = (*self.cells, cell)
+        self.users = cell.users
 
     @property
     def directory(self) -> Path:

@@ -26,6 +26,7 @@ from hotrow.load.locust_options import check_host
 from hotrow.load.orphans import end_with_master
 from hotrow.load.run_maker import RunMaker
 from hotrow.load.signals import Ending
+from hotrow.load.web.checked_start import take_over_start
 from hotrow.load.web.guard import guard
 from hotrow.targets.target import Targets
 
@@ -100,6 +101,8 @@ def _prepare(environment: Environment, runner: Any) -> None:
     conductor = Conductor(environment, runner, maker, _take_run_time(options) if by_itself else None)
     ending = Ending(conductor.interrupt, conductor.what_is_left)
     environment.hotrow = RunContext(board, conductor, ending)  # type: ignore[attr-defined]
+    if environment.web_ui is not None:
+        take_over_start(environment, hosts, conductor)
     ending.install()
     maker.refuse_what_cannot_run()
 

@@ -14,6 +14,8 @@ from hotrow.attempt.record import Marker, Outcome
 if TYPE_CHECKING:
     from hotrow.attempt.error_note import ErrorNote
 
+ROW_TYPE = "transaction"
+"""The type of our rows in Locust's tables."""
 MAX_TEXTS = 40
 """How many different texts a worker may have before they get shorter: Locust keeps each for ever."""
 _ANY = "failed in yet another way: summary.json counts every error"
@@ -82,5 +84,6 @@ def bucket(response_time_ms: float) -> float:
 
 
 def take_over() -> None:
-    """Replace the buckets of Locust's percentiles."""
+    """Replace the buckets of Locust's percentiles, and make room for the type of our rows on the console."""
+    locust.stats.STATS_TYPE_WIDTH = len(ROW_TYPE)
     locust.stats.bucket_response_time = bucket  # type: ignore[assignment]  # Locust annotates whole numbers

@@ -156,6 +156,11 @@ class RunMaker:
             processes=getattr(started, "processes", None),
         )
 
+    def wanted(self) -> tuple[Request, Cell]:
+        """The current request and its first cell, checked as for a new run. Raises UsageError."""
+        _, request, cells = self._plan()
+        return request, cells[0]
+
     def _scenario(self) -> Scenario:
         return locustfile_scenario(self._environment.user_classes, self._chosen())
 

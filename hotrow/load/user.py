@@ -19,7 +19,7 @@ from hotrow.attempt.retry import parse_retry
 from hotrow.keys.skew import KeySource, load_skew
 from hotrow.load import listeners
 from hotrow.load.gevent_waiting import COOPERATIVE
-from hotrow.load.locust_statistics import TransactionFailed, row_name
+from hotrow.load.locust_statistics import ROW_TYPE, TransactionFailed, row_name
 from hotrow.load.locustfile_scenario import declare_knobs_of, locustfile_scenario
 from hotrow.targets.connection import UserConnection
 
@@ -200,7 +200,7 @@ class ContentionUser(User):
             return
         succeeded = outcome in {Outcome.COMMITTED, Outcome.REJECTED}
         self.environment.events.request.fire(
-            request_type="transaction",
+            request_type=ROW_TYPE,
             name=row_name(scenario),
             response_time=elapsed_ms,
             response_length=0,

@@ -16,6 +16,7 @@ from hotrow.run.clock import Offset, RunClock, estimate
 
 if TYPE_CHECKING:
     from hotrow.load.board import Setup
+    from hotrow.run.plan import Cell
 
 MAX_SILENCE_S = 20.0
 """After this time without a message a worker counts as lost; if it only stopped for a while, it returns."""
@@ -54,14 +55,25 @@ class Workers:
         self._begun_at = self._sequence + 1
         self.broadcast(setup=setup)
 
-    def broadcast(self, *, setup: Setup | None = None, cell: int | None = None, end: bool = False) -> None:
-        """Send every worker the open cell, if any, or the end of the run."""
+    def broadcast(
+        self,
+        *,
+        setup: Setup | None = None,
+        cell: int | None = None,
+        end: bool = False,
+        added: tuple[Cell, str] | None = None,
+    ) -> None:
+        """Send every worker the open cell, if any, or the end of the run.
+
+        `added` is a cell that the setup does not have, with the schema of its tables.
+        """
         self._sequence += 1
         self._runner.send_message(
             TO_WORKERS,
             {
                 "sequence": self._sequence,
                 "setup": None if setup is None else setup.as_message(),
+                "added": None if added is None else [added[0].as_json(), added[1]],
                 "open": cell,
                 "end": end,
                 "sent_ns": self._clock.now_ns(),

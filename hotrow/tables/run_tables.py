@@ -82,6 +82,11 @@ class RunTables:
         """The schema of each cell."""
         return tuple(run_schema.schema for run_schema in self._schema_of_cell)
 
+    def add(self, like: int) -> None:
+        """Add a cell with the scenario and the tables of this one, after the last cell."""
+        self._scenarios = [*self._scenarios, self._scenarios[like]]
+        self._schema_of_cell.append(self._schema_of_cell[like])
+
     def build(self, *, progress: bool) -> None:
         """Create and fill all tables, and read the states from which the checks start.
 

@@ -1,4 +1,7 @@
-"""The check of the start form of Locust's web page: the fields that it may set, and their values."""
+"""The start form of Locust's web page: the fields that it may set, and their values.
+
+Locust lets a POST set any option of the command line. Here the form can set only the fields that it shows.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from locust import argument_parser
-from werkzeug.datastructures import ImmutableMultiDict
+from locust.util.timespan import parse_timespan
 
 from hotrow.errors import UsageError
 from hotrow.load.hosts import HIDDEN, Hosts
 from hotrow.load.locust_options import check_form, is_sweep
+from hotrow.units import as_typed, decimal_number, whole_number
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from locust.env import Environment
     from locust.web import WebUI
-    from werkzeug.datastructures import MultiDict
 
-_COMMON = frozenset({"user_count", "spawn_rate", "host", "run_time", "profile"})
+LOAD = frozenset({"user_count", "spawn_rate", "run_time"})
+"""The fields of Locust's form that a shape decides."""
+_COMMON = LOAD | {"host", "profile"}
 """The fields of Locust's form for every locustfile."""
 _PICKED = frozenset({"user_classes", "shape_class"})
 """Further fields with `--class-picker`."""
@@ -33,31 +40,47 @@ class Form:
         picked = _PICKED if web_ui.userclass_picker_is_active else frozenset()
         self._fields = _COMMON | picked | set(argument_parser.ui_extra_args_dict())
 
-    def checked(self, form: MultiDict[str, str]) -> ImmutableMultiDict[str, str]:
-        """The same form, with the password in its host hidden.
+    def checked(self, fields: Mapping[str, str]) -> dict[str, Any]:
+        """The values of the options that the form sets, by their names in Locust's parsed options.
+
+        A password in the host is hidden. Fields that Locust or a shape sets are left out.
 
         Raises:
-            UsageError: the form sets something that it may not set.
+            UsageError: the form sets something that it may not set, or a value that an option does not take.
         """
-        unknown = sorted(set(form) - self._fields)
+        unknown = sorted(set(fields) - self._fields)
         if unknown:
             raise UsageError(f"{unknown[0][:40]!r} cannot be set here; set it on the command line")
+        if self._environment.shape_class is None and not {"user_count", "spawn_rate"} <= set(fields):
+            raise UsageError("the form has no number of users, or no number of users that start per second")
         for name in ("skew", "scenario"):
-            if name in form and form[name] != self._started_with.get(name):
-                self._check_paths(name, form[name])
-        check_form(form, in_sweep=is_sweep(self._environment.parsed_options))
-        return ImmutableMultiDict(
-            [
-                (name, self._shown(value) if name == "host" else value)
-                for name, value in form.items(multi=True)
-            ]
-        )
+            if name in fields and fields[name] != self._started_with.get(name):
+                self._check_paths(name, fields[name])
+        check_form(fields, in_sweep=is_sweep(self._environment.parsed_options))
+        values = [self._value(name, text) for name, text in fields.items() if self._is_ours(name)]
+        return dict(values)
+
+    def _is_ours(self, name: str) -> bool:
+        """Whether a field is set here, and not by Locust or by a shape."""
+        if name in LOAD:
+            return self._environment.shape_class is None
+        return name == "host" or isinstance(self._started_with.get(name), str | bool)
+
+    def _value(self, name: str, text: str) -> tuple[str, Any]:
+        if name == "host":
+            return name, self._shown(text)
+        if name in _READERS:
+            option, reader = _READERS[name]
+            return option, reader(text)
+        if isinstance(self._started_with.get(name), bool):
+            return name, text == "true"
+        return name, text
 
     def _shown(self, host: str) -> str:
         host = host.replace("<", "").replace(">", "")  # as Locust does
         if HIDDEN in host and not self._hosts.knows(host):
             raise UsageError(
-                "host: its password is hidden; enter the whole host again, or leave it unchanged"
+                "--host: its password is hidden; enter the whole host again, or leave it unchanged"
             )
         return self._hosts.shown(host)
 
@@ -65,12 +88,46 @@ class Form:
         if name == "scenario":
             user_classes = self._environment.user_classes
             if not any(text in (getattr(one, "scenarios", None) or ()) for one in user_classes):
-                raise UsageError("scenario: only built-in ones here; pass a file on the command line")
+                raise UsageError("--scenario: only built-in ones here; pass a file on the command line")
             return
         for skew in text.split(",") if is_sweep(self._environment.parsed_options) else [text]:
             name, _, path = skew.strip().partition(":")
             if name == "file" and not is_below(Path(path), Path.cwd()):
-                raise UsageError("skew file: only files below the working directory here")
+                raise UsageError("--skew file: only files below the working directory here")
+
+
+def _users(text: str) -> int:
+    users = whole_number(text)
+    if users is None or users < 1:
+        raise UsageError(f"--users {as_typed(text)}: must be a whole number from 1")
+    return users
+
+
+def _spawn_rate(text: str) -> float:
+    rate = decimal_number(text)
+    if rate is None or not 0 < rate < float("inf"):
+        raise UsageError(f"--spawn-rate {as_typed(text)}: must be a number of users per second above 0")
+    return rate
+
+
+def _run_time(text: str) -> float | None:
+    if not text.strip():
+        return None
+    try:
+        seconds: float = parse_timespan(text)
+    except ValueError:
+        seconds = 0.0
+    if seconds <= 0:
+        raise UsageError(f"--run-time {as_typed(text)}: must be a time such as 20s, 3m or 1h30m")
+    return seconds
+
+
+_READERS: dict[str, tuple[str, Any]] = {
+    "user_count": ("num_users", _users),
+    "spawn_rate": ("spawn_rate", _spawn_rate),
+    "run_time": ("run_time", _run_time),
+}
+"""The fields that Locust reads itself: the name of the option, and the reader."""
 
 
 def is_below(path: Path, folder: Path) -> bool:

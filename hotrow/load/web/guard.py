@@ -1,25 +1,22 @@
 """The protection of Locust's web page: who may use it, and hidden passwords.
 
-Locust serves the page on all interfaces and to scripts of every web page, and a POST can set any option of
-the command line. Here it is served on 127.0.0.1 unless `--web-host` says otherwise. Requests that another
-page makes in the user's browser are refused. The form can set only the fields that it shows.
+Locust serves the page on all interfaces and to scripts of every web page. Here it is served on 127.0.0.1
+unless `--web-host` says otherwise. Requests that another page makes in the user's browser are refused.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import logging
-from functools import wraps
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from flask import abort, jsonify, make_response, request
+from flask import abort, make_response, request
 from locust import events
 
 from hotrow.console import report_error
 from hotrow.errors import UsageError
 from hotrow.load.hosts import Hosts, Scrubbing
-from hotrow.load.web.form import Form
 
 if TYPE_CHECKING:
     from flask import Response
@@ -52,11 +49,11 @@ def guard(environment: Environment) -> Hosts:
         for handler in logging.getLogger(name).handlers:
             handler.addFilter(Scrubbing(hosts))
     if environment.web_ui is not None:
-        _guard_page(environment, environment.web_ui, hosts)
+        _guard_page(environment.web_ui, hosts)
     return hosts
 
 
-def _guard_page(environment: Environment, web_ui: WebUI, hosts: Hosts) -> None:
+def _guard_page(web_ui: WebUI, hosts: Hosts) -> None:
     app = web_ui.app
     assert app is not None  # noqa: S101 - Locust makes it with the page
     web_ui.update_template_args()
@@ -79,23 +76,11 @@ def _guard_page(environment: Environment, web_ui: WebUI, hosts: Hosts) -> None:
         return response
 
     app.after_request_funcs.setdefault(None, []).insert(0, protect)
-    form = Form(environment, web_ui, hosts)
-    start = app.view_functions["locust.swarm"]
-
-    @web_ui.auth_required_if_enabled
-    @wraps(start)
-    def checked_start() -> Any:
-        try:
-            request.form = form.checked(request.form)
-        except UsageError as error:
-            return jsonify({"success": False, "message": str(error), "host": environment.host})
-        return start()
 
     @web_ui.auth_required_if_enabled
     def refuse_users() -> Response:
         return make_response("hotrow: users are edited in the locustfile, not here", 403)
 
-    app.view_functions["locust.swarm"] = checked_start
     app.view_functions["locust.update_user"] = refuse_users
 
 

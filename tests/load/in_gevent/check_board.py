@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -282,3 +283,16 @@ def test_messages_are_handled_one_at_a_time(
 
     assert board.ledger is None
     assert len(read_ledger(tmp_path).attempts) == 0
+
+
+def test_a_cell_that_was_added_opens_with_its_tables(runner: Runner, board: Board) -> None:
+    """The person at the web page has edited the run; the setup that users read has the new cell."""
+    (cell,) = cells()
+    added = replace(cell, id=1, users=9)
+    runner.send_message(TO_WORKERS, message(3))
+
+    runner.send_message(TO_WORKERS, message(4, added=[added.as_json(), "s1"], open=1))
+
+    assert board.wait_for_cell() == added
+    assert board.setup is not None
+    assert board.setup.schemas == ("s", "s1")

@@ -7,14 +7,18 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
+import gevent
 import pytest
 from flask_login import UserMixin
 from locust import argument_parser, log
 from locust.env import Environment
 
 import hotrow.load.sweep  # noqa: F401 - declares hotrow's options and those of a sweep
+from hotrow.errors import HotrowError, TargetError, UsageError
 from hotrow.load import ContentionUser
 from hotrow.load.hosts import Hosts, Scrubbing
+from hotrow.load.notices import Notices
+from hotrow.load.web.checked_start import take_over_start
 from hotrow.load.web.form import is_below
 from hotrow.load.web.guard import guard, is_loopback
 from scenarios import ALL
@@ -39,10 +43,36 @@ class SweepUser(ContentionUser):
     scenarios = ALL
 
 
+class Leader:
+    """Stands in for the conductor: notes what it is asked for, or refuses with `refusal`."""
+
+    def __init__(self) -> None:
+        self.notices = Notices()
+        self.is_running = False
+        self.changes = True
+        self.refusal: HotrowError | None = None
+        self.prepared: list[float | None] = []
+        self.edits = 0
+
+    def prepare(self, run_time_s: float | None) -> None:
+        self.prepared.append(run_time_s)
+        if self.refusal is not None:
+            raise self.refusal
+
+    def edit(self) -> bool:
+        self.edits += 1
+        if self.refusal is not None:
+            raise self.refusal
+        return self.changes
+
+
 class Page:
     """A guarded page, and the environment behind it."""
 
-    def __init__(self, environment: Environment, hosts: Hosts) -> None:
+    def __init__(self, environment: Environment, hosts: Hosts, leader: Leader) -> None:
+        self.leader = leader
+        self.starts: list[tuple[Any, ...]] = []
+        """The users and rates with which Locust was started."""
         assert environment.web_ui is not None
         assert environment.web_ui.app is not None
         self.environment = environment
@@ -66,9 +96,14 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Page]:
         options: Namespace = argument_parser.parse_options()
         environment = Environment(user_classes=[SweepUser], host=options.host, parsed_options=options)
         runner = environment.create_local_runner()
-        monkeypatch.setattr(runner, "start", lambda *_, **__: None)
+        starts: list[tuple[Any, ...]] = []
+        monkeypatch.setattr(runner, "start", lambda *words, **_: starts.append(words))
         environment.create_web_ui(host=options.web_host, port=0, delayed_start=True, web_login=login)
-        return Page(environment, guard(environment))
+        hosts, leader = guard(environment), Leader()
+        take_over_start(environment, hosts, leader)
+        page = Page(environment, hosts, leader)
+        page.starts = starts
+        return page
 
     return make
 
@@ -184,6 +219,87 @@ def test_a_field_is_read_before_anything_starts(
 
     assert answer["success"] is taken
     assert taken or "must be" in answer["message"] or "is not a duration" in answer["message"]
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("user_count", "0"),
+        ("user_count", "many"),
+        ("spawn_rate", "nan"),
+        ("spawn_rate", "0"),
+        ("run_time", "soon"),
+    ],
+)
+def test_the_load_is_read_too(field: str, text: str, open_page: Callable[..., Page]) -> None:
+    """Locust itself would start without users, or with a rate that never ends."""
+    page = open_page()
+
+    answer = page.start(**{field: text})
+
+    assert answer["success"] is False
+    assert answer["message"].startswith("--")
+    assert (page.leader.prepared, page.starts) == ([], [])
+
+
+def test_the_run_is_prepared_before_locust_starts(open_page: Callable[..., Page]) -> None:
+    """The run's time counts from its load, so Locust's own timer, which counts from the POST, gets none."""
+    page = open_page()
+
+    answer = page.start(run_time="5s", user_count="3", spawn_rate="2")
+    gevent.sleep(0)
+
+    assert answer["success"] is True
+    assert (page.leader.prepared, page.starts) == ([5], [(3, 2.0)])
+    assert "run_time" not in answer
+
+
+def test_a_refused_start_starts_nothing(
+    open_page: Callable[..., Page], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The page gets the line of the console, and the options are as they were before."""
+    page = open_page("--skew", "hot")
+    page.leader.refusal = TargetError("127.0.0.1:1 cannot be reached")
+
+    answer = page.start(skew="uniform")
+    gevent.sleep(0)
+
+    assert (answer["success"], answer["message"]) == (False, "127.0.0.1:1 cannot be reached")
+    assert page.starts == []
+    assert page.leader.notices.lines == ["127.0.0.1:1 cannot be reached"]
+    assert "hotrow: 127.0.0.1:1 cannot be reached\n" in capsys.readouterr().err
+    assert vars(page.environment.parsed_options or object)["skew"] == "hot"
+
+
+@pytest.mark.parametrize(
+    ("changes", "users", "starts"), [(True, "7", [(7, 1.0)]), (True, "0", []), (False, "7", [])]
+)
+def test_an_edit_changes_the_run(
+    changes: bool, users: str, starts: list[tuple[int, float]], open_page: Callable[..., Page]
+) -> None:
+    """Locust is asked for users only if their number changes: it would begin the interval again."""
+    page = open_page()
+    assert page.environment.runner is not None
+    page.environment.runner.target_user_count = 2
+    page.leader.is_running, page.leader.changes = True, changes
+
+    answer = page.start(user_count=users if users != "0" else "2")
+    gevent.sleep(0)
+
+    assert answer["success"] is True
+    assert (page.leader.prepared, page.leader.edits, page.starts) == ([], 1, starts)
+
+
+def test_a_refused_edit_changes_nothing(open_page: Callable[..., Page]) -> None:
+    """The run goes on as before, and the page shows why."""
+    page = open_page()
+    page.leader.is_running, page.leader.refusal = True, UsageError("--keys 9: cannot change during a run")
+
+    answer = page.start(keys="9")
+
+    assert answer["message"] == "--keys 9: cannot change during a run"
+    assert vars(page.environment.parsed_options or object)["keys"] == "10000"
+    assert page.starts == []
 
 
 def test_a_scenario_s_file_cannot_be_named(open_page: Callable[..., Page], tmp_path: Path) -> None:

@@ -100,13 +100,18 @@ class Runner:
 class FakeTables:
     """Tables that note every call; judging them raises `error`, if it is set."""
 
-    schemas = ("s", "s", "s")
+    schemas: tuple[str, ...] = ("s", "s", "s")
 
     def __init__(self) -> None:
         self.judged: list[tuple[int, Tally, bool]] = []
         self.read: list[tuple[str, int]] = []
         self.dropped = 0
+        self.like: list[int] = []
         self.error: Exception | None = None
+
+    def add(self, like: int) -> None:
+        self.like.append(like)
+        self.schemas = (*self.schemas, self.schemas[like])
 
     def prepare(self, cell: int) -> None:
         self.read.append(("before", cell))
@@ -139,7 +144,7 @@ def open_run(directory: Path, planned: tuple[Cell, ...]) -> CurrentRun:
     return CurrentRun(
         scenario=Counter(),
         request=SimpleNamespace(  # type: ignore[arg-type]  # the part that a conductor reads
-            gates=None, seed=1, think_s=0.0, receipts=False
+            gates=None, seed=1, think_s=0.0, receipts=False, no_report=False, options={"keys": "10"}
         ),
         cells=planned,
         event_writer=EventWriter(directory),
@@ -157,9 +162,16 @@ class ReadyMaker(RunMaker):
     def __init__(self, run: CurrentRun, environment: Any) -> None:
         super().__init__(environment, Targets(), Hosts())
         self.run = run
+        self.made = 0
+        self.wish: tuple[Any, Cell] = (run.request, run.cells[0])
+        """The request and the cell that the options describe now."""
 
     def make(self) -> CurrentRun:
+        self.made += 1
         return self.run
+
+    def wanted(self) -> tuple[Any, Cell]:
+        return self.wish
 
 
 class Led(Conductor):
