@@ -1,7 +1,7 @@
 """The `hotrow` command: its commands have a file each, and import what they need when they run.
 
-`sweep` imports Locust, which patches the standard library and must be imported before psycopg. The other
-commands do not import Locust.
+`sweep` and `locust` import Locust, which patches the standard library and must be imported before psycopg.
+The other commands do not import Locust.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from hotrow.commands.cost import cost
 from hotrow.commands.doctor import doctor
 from hotrow.commands.export import export
 from hotrow.commands.local import local
+from hotrow.commands.locust import locust
 from hotrow.commands.new import new
 from hotrow.commands.probe import probe
 from hotrow.commands.report import report
@@ -85,5 +86,5 @@ def main() -> None:
     """  # noqa: D301 - \b keeps click from joining the lines
 
 
-for _command in (report, check, export, cost, scenarios, new, sweep, doctor, clean, local, probe):
+for _command in (report, check, export, cost, scenarios, new, sweep, locust, doctor, clean, local, probe):
     main.add_command(_command)
