@@ -10,23 +10,22 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from reports.charts.footer import settings
+from reports.output import page_parts as parts
 from reports.output import palette
-from reports.output import plotly_figures as interactive
-from reports.words import dpu_lines as costs
 from reports.words import facts
 from reports.words import wording as words
-from reports.words.cell_table import Column, columns
+from reports.words.cell_table import columns
 from reports.words.error_lines import error_rows
 from reports.words.hot_key_table import hot_keys
 from reports.words.sentences import further_sentences, headline
 from reports.words.verdict_lines import banners, with_gates
+from reports.words.verdict_table import verdict_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from reports.charts.marks import Chart, Line
-    from reports.words.wording import Cell
+    from reports.charts.marks import Chart
 
 
 def write(
@@ -39,7 +38,8 @@ def write(
 
 def page(summary: Mapping[str, Any], charts: Sequence[Chart], cost: Mapping[str, Any] | None = None) -> str:
     """The page as HTML, with every text of the summary escaped and every secret withheld."""
-    summary = with_gates(words.redact(summary))
+    kept = words.redact(summary)
+    summary = with_gates(kept)
     run, cells = summary["run"], summary["cells"]
     html: str = (
         _environment()
@@ -48,16 +48,19 @@ def page(summary: Mapping[str, Any], charts: Sequence[Chart], cost: Mapping[str,
             title=headline(summary),
             settings=settings(run, cells) if cells else [str(run["target"]["label"]), str(run["scenario"])],
             banners=banners(summary),
+            verdicts=verdict_rows(summary),
             sentences=further_sentences(summary),
             terms=facts.terms(run),
-            charts=[_chart(chart) for chart in charts],
+            charts=[parts.chart(chart) for chart in charts],
             heads=columns(cells) if cells else [],
-            rows=_rows(cells) if cells else [],
+            rows=parts.rows(cells) if cells else [],
             errors=error_rows(summary),
             hot_keys=hot_keys(summary),
-            advice=facts.advice(summary),
+            warnings=facts.advice(summary),
+            commands=str(run.get("reproduce") or run.get("command") or ""),
+            downloads=parts.downloads(kept),
             facts=facts.facts(summary),
-            cost=_cost(cost),
+            cost=parts.cost(cost),
             colours=theme(),
             style=_source("report.css"),
             script=_source("figures.js") + _source("report.js") + _source("tables.js"),
@@ -80,64 +83,6 @@ def _environment() -> Environment:
 def _source(name: str) -> Markup:
     """One of hotrow's files beside the template, put into the page as it is."""
     return Markup((resources.files("reports") / "templates" / name).read_text("utf-8"))  # noqa: S704 - ours
-
-
-def _chart(chart: Chart) -> dict[str, Any]:
-    """The template's values for a chart; its panels are JSON that the page's script draws."""
-    return {
-        "chart": chart,
-        "panels": [(panel.title, interactive.figure(chart, panel)) for panel in chart.panels],
-        "legend": [
-            (
-                line.label,
-                interactive.escape(line.label),
-                interactive.css_name(line.tint),
-                interactive.symbol(line.tint),
-            )
-            for line in _named(chart)
-        ],
-        "settings": chart.footer[0],
-    }
-
-
-def _cost(cost: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """The template's values for a cost.json; None if there is none."""
-    if cost is None:
-        return None
-    shown = words.redact(cost)
-    return {"facts": costs.facts(shown), "notes": costs.notes(shown)}
-
-
-def _named(chart: Chart) -> list[Line]:
-    """The lines that the key must name, because neither a panel's title nor a tick names them."""
-    lines = {line.label: line for line in reversed(chart.panels[0].lines)}
-    has_names = chart.x.scale == "names" or (len(lines) == 1 and len(chart.panels) > 1)
-    return [] if has_names else list(reversed(lines.values()))
-
-
-def _rows(cells: Sequence[Cell]) -> list[dict[str, Any]]:
-    shown = columns(cells)
-    return [
-        {
-            "css_class": "unusable"
-            if not cell["usable"]
-            else "wrong"
-            if cell["verdict"]["valid"] is False
-            else "",
-            "fields": [_field(column, cell) for column in shown],
-        }
-        for cell in cells
-    ]
-
-
-def _field(column: Column, cell: Cell) -> dict[str, Any]:
-    value = column.value(cell)
-    return {
-        "text": column.text(cell),
-        "below": column.below(cell) if column.below else "",
-        "value": "" if value is None else value,
-        "numeric": column.numeric,
-    }
 
 
 def theme() -> dict[str, dict[str, str]]:

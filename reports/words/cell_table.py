@@ -35,20 +35,29 @@ class Column:
     numeric: bool = True
     below: Callable[[Cell], str] | None = None
     """A small line below the text: the 95 % interval of an estimate, the D_eff of a skew."""
+    tilted: bool = False
+    """Whether its head is written upwards, to save room: its figures are seldom more than a digit."""
 
 
 def columns(cells: Sequence[Cell]) -> list[Column]:
-    """The columns for these cells: the settings that vary, then the measured figures."""
-    known = any(jain(cell) is not None for cell in cells)
+    """The columns for these cells: the settings that vary, verdict, the main figures, and then the others."""
+    fair = any(jain(cell) is not None for cell in cells)
+    limited = any(limit(cell) for cell in cells)
     return [
         *setting_columns(cells),
-        *_rates(),
-        *_endings(cells),
-        *_work(),
-        *_times(),
-        *(_fairness() if known else []),
-        *(_limit() if any(limit(cell) for cell in cells) else []),
-        *_judgement(),
+        _judgement(),
+        _estimate("conflict rate", "%", "conflict_rate", percent),
+        _estimate("goodput", "/s", "goodput_per_s", lambda value: fixed(value, 1)),
+        _quantile("p99"),
+        _ended("gave_up"),
+        *([_limit()] if limited else []),
+        *(replace(_ended(state), tilted=True) for state in RARE_ENDS),
+        _quantile("p50"),
+        _estimate("retry rate", "", "retry_rate", lambda value: fixed(value, 3)),
+        _attempts(),
+        _number("wasted", "%", lambda cell: cell["wasted_share"], percent),
+        _number("closed form", "%", lambda cell: cell["predicted"]["conflict_rate"], percent),
+        *([_fairness()] if fair else []),
     ]
 
 
@@ -79,7 +88,9 @@ def _setting(name: str, cells: Sequence[Cell]) -> Column:
     if name == "retry":
         return replace(
             _text("retry", lambda cell: short[str(cell["retry"])]),
-            below=lambda cell: str(cell["retry"]).removeprefix(short[str(cell["retry"])]).lstrip(":"),
+            below=lambda cell: (
+                str(cell["retry"]).removeprefix(short[str(cell["retry"])]).lstrip(":").replace(",", ", ")
+            ),
         )
     if name == "redraw":
         return _text("on retry", lambda cell: setting_words(cell, name, short).removesuffix(" on retry"))
@@ -105,32 +116,15 @@ def _skew() -> Column:
     )
 
 
-def _rates() -> list[Column]:
-    return [
-        _estimate("conflict rate", "%", "conflict_rate", percent),
-        _number("closed form", "%", lambda cell: cell["predicted"]["conflict_rate"], percent),
-        _estimate("retry rate", "", "retry_rate", lambda value: fixed(value, 3)),
-    ]
-
-
-def _endings(cells: Sequence[Cell]) -> list[Column]:
-    """The numbers of transactions that did not commit, by state; rare states only if some cell has them."""
-    rare = [state for state in RARE_ENDS if any(cell["transactions"][state] for cell in cells)]
-    return [_whole(state.replace("_", " "), partial(_transactions, state)) for state in ("gave_up", *rare)]
+def _ended(state: str) -> Column:
+    """The number of transactions that ended in this state."""
+    return _whole(state.replace("_", " "), partial(_transactions, state))
 
 
 def _transactions(state: str, cell: Cell) -> int:
     """How many transactions ended in this state."""
     count: int = cell["transactions"][state]
     return count
-
-
-def _work() -> list[Column]:
-    return [
-        _estimate("goodput", "/s", "goodput_per_s", lambda value: fixed(value, 1)),
-        _attempts(),
-        _number("wasted", "%", lambda cell: cell["wasted_share"], percent),
-    ]
 
 
 def _attempts() -> Column:
@@ -143,28 +137,30 @@ def _attempts() -> Column:
     )
 
 
-def _times() -> list[Column]:
-    def quantile(name: str) -> Column:
-        return _number(name, "ms", lambda cell: cell["latency_ms"][name], lambda v: fixed(v, 2))
-
-    return [quantile("p50"), quantile("p99")]
+def _quantile(name: str) -> Column:
+    """A quantile of the latency of committed transactions."""
+    return _number(name, "ms", lambda cell: cell["latency_ms"][name], lambda value: fixed(value, 2))
 
 
-def _fairness() -> list[Column]:
-    return [
-        _number("Jain's index", "", jain, lambda value: fixed(value, 3)),
-        _number("most / median commits", "", max_over_median, words.number),
-    ]
+def _fairness() -> Column:
+    """Jain's index, and the commits of the luckiest user / those of the median user."""
+    index = _number("Jain's index", "", jain, lambda value: fixed(value, 3))
+    return replace(
+        index,
+        below=lambda cell: (
+            "" if max_over_median(cell) is None else f"most {words.number(max_over_median(cell))} : 1"
+        ),
+    )
 
 
-def _limit() -> list[Column]:
+def _limit() -> Column:
     """The limit of goodput; see `limit` in docs/summary.md."""
-    return [_text("held back by", lambda cell: words.held_back(limit(cell)))]
+    return _text("held back by", lambda cell: words.held_back(limit(cell)))
 
 
-def _judgement() -> list[Column]:
+def _judgement() -> Column:
     verdict = _text("verdict", lambda cell: verdict_word(cell["verdict"]["valid"]))
-    return [replace(verdict, below=lambda cell: ", ".join(marks(cell)))]
+    return replace(verdict, below=lambda cell: ", ".join(marks(cell)))
 
 
 def marks(cell: Cell) -> list[str]:
@@ -210,5 +206,5 @@ def _estimate(head: str, unit: str, name: str, write: Callable[[float | None], s
         unit,
         lambda cell: write(cell[name]["value"]),
         lambda cell: cell[name]["value"],
-        below=lambda cell: words.interval(cell[name], write),
+        below=lambda cell: words.interval(cell[name], write).replace(" to ", words.ABSENT),
     )

@@ -30,6 +30,8 @@ _WRITERS: Mapping[str, Callable[[float | None], str]] = MappingProxyType(
         "--min-goodput": words.per_second,
     }
 )
+_FIRST: Mapping[Status, str] = MappingProxyType({"failed": "worst", "doubtful": "one", "passed": "nearest"})
+"""What the cell is that a row names."""
 _FLOOR = "--min-"
 """Gates whose names begin so have a lower limit."""
 
@@ -84,7 +86,14 @@ def _invariant(name: str, found: Sequence[tuple[Cell, Check]], names: Mapping[in
     verdict = {"failed": "violated", "unknown": "undecided", "passed": "held"}[status]
     held = words.counted(total, "violation") if not open_ or wrong else words.ABSENT
     ids = wrong or open_ or [cell["id"] for cell, _ in found]
-    return VerdictRow(status, verdict, name, "0 violations", held, _where(ids, len(found), names, verdict))
+    return VerdictRow(
+        status,
+        verdict,
+        name,
+        "0 violations",
+        held,
+        _where(ids, len(found), names, "unknown" if status == "passed" else status),
+    )
 
 
 def _gate(gate: str, limit: float | None, checks: Sequence[Check], names: Mapping[int, str]) -> VerdictRow:
@@ -101,7 +110,7 @@ def _gate(gate: str, limit: float | None, checks: Sequence[Check], names: Mappin
         gate,
         write(limit),
         write(worst["measured"]),
-        _where(ids, len(checks), names, verdict) if ids else str(worst["text"]),
+        _where(ids, len(checks), names, status) if ids else str(worst["text"]),
     )
 
 
@@ -114,14 +123,10 @@ def _worst(gate: str, checks: Sequence[Check]) -> Check:
     )
 
 
-def _where(ids: Sequence[int], total: int, names: Mapping[int, str], verdict: str) -> str:
-    """The first cell, and how many of all have this verdict: `hot, 8 users; failed in 3 of 24 cells`."""
+def _where(ids: Sequence[int], total: int, names: Mapping[int, str], status: Status) -> str:
+    """In how many cells this verdict holds, and the first of them: `3 of 24 cells; worst: hot, 8 users`."""
     first = names.get(ids[0], words.ABSENT)
     if total == 1:
         return first
-    share = f"all {words.counted(total, 'cell')}" if len(ids) == total else f"{len(ids)} of {total:,} cells"
-    return (
-        f"{verdict} in {share}"
-        if verdict == "held"
-        else f"{first}; {verdict.removesuffix(', but')} in {share}"
-    )
+    count = f"all {words.counted(total, 'cell')}" if len(ids) == total else f"{len(ids)} of {total:,} cells"
+    return f"{count}; {_FIRST[status]}: {first}" if status in _FIRST else count

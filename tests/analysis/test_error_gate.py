@@ -153,18 +153,15 @@ def test_the_headline_says_that_transactions_failed(errors: int, mentioned: bool
     assert headline(summary).endswith("of transactions failed with errors.") is mentioned
 
 
-def test_the_table_has_a_column_for_each_end_that_occurs() -> None:
-    """Failed, unknown and rejected transactions have columns only if they occur."""
-    summary = sample_summary(skews=("hot",), users=(2, 8))
-    ends = ("failed", "unknown", "rejected")
-    for state in ends:
-        summary["cells"][0]["transactions"][state] = 0
-    without = [column.head for column in columns(summary["cells"][:1])]
-    for state in ends:
-        summary["cells"][0]["transactions"][state] = 3
+def test_the_page_s_table_has_a_column_for_each_end() -> None:
+    """Failed, unknown and rejected transactions have columns even if there are none: 0 is a result."""
+    heads = [column.head for column in columns(sample_summary(skews=("hot",), users=(2, 8))["cells"])]
 
-    assert not set(ends) & set(without)
-    assert [column.head for column in columns(summary["cells"]) if column.head in ends] == list(ends)
+    assert [head for head in heads if head in {"failed", "unknown", "rejected"}] == [
+        "failed",
+        "unknown",
+        "rejected",
+    ]
 
 
 def test_errors_of_the_same_sort_in_several_cells_are_one_row() -> None:

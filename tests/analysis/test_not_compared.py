@@ -44,7 +44,7 @@ def test_it_is_marked() -> None:
     summary = sold_out(32)
     cell = summary["cells"][-1]
 
-    verdict = columns(summary["cells"])[-1]
+    (verdict,) = [column for column in columns(summary["cells"]) if column.head == "verdict"]
     assert verdict.below is not None
     assert verdict.below(cell) == "mostly rejected"
     assert list(cell_table(summary, 80).columns[-1].cells)[-1].plain == "rejected"  # type: ignore[union-attr]

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from reports.charts.all_charts import charts
 from reports.output import html
-from tests.support.browser import visit
+from tests.support.browser import NARROW, overflow_px, violations, visit
 from tests.support.sample_summary import sample_summary
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from playwright.sync_api import Browser, Page
 
     from tests.support.browser import Visit
@@ -29,13 +30,48 @@ UNDRAWN = ".plot:not(:has(.main-svg))"
 HOT = "hot  (D_eff 1)"
 
 
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The address of a report on disk."""
-    summary = sample_summary(invalid=True, full=True)
-    path: Path = tmp_path_factory.mktemp("report") / "report.html"
+HOSTILE = "<script>document.title='hit'</script><img src=x onerror=\"document.title='hit'\">"
+
+
+def gate(cell: int, measured: float, verdict: str) -> dict[str, Any]:
+    text = f"--max-conflict-rate 0.5: {verdict}"
+    return {
+        "gate": "--max-conflict-rate",
+        "cell": cell,
+        "limit": 0.5,
+        "measured": measured,
+        "verdict": verdict,
+        "text": text,
+    }
+
+
+def report(summary: dict[str, Any], path: Path) -> str:
+    """Write a report; its address."""
     html.write(summary, charts(summary), path)
     return path.as_uri()
+
+
+@pytest.fixture(scope="module")
+def summary() -> dict[str, Any]:
+    """A run with a failed gate, errors, hot keys, an invalid cell and one that is not usable."""
+    sample = sample_summary(
+        invalid=True, full=True, skews=("uniform", "zipf:1.2", "hot"), users=(1, 2, 8, 32)
+    )
+    gates = [gate(0, 0.01, "met"), gate(10, 0.9, "failed")]
+    sample["gates"] = {"limits": {}, "checks": gates, "breaches": gates[1:], "doubts": []}
+    sample["cells"][3]["errors"] = [error("duplicate key value violates unique constraint")]
+    return sample
+
+
+def error(message: str) -> dict[str, Any]:
+    where = {"kind": None, "statement": f"SELECT $1 -- {message}", "place": "mine.py:34"}
+    return {"outcome": "error", "sqlstate": "23505", "attempts": 52, "message": message, "others": 0, **where}
+
+
+@pytest.fixture(scope="module")
+def url(summary: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of a report on disk."""
+    return report(summary, tmp_path_factory.mktemp("report") / "report.html")
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +149,99 @@ def test_a_press_on_a_heading_sorts_and_a_second_one_turns_the_order(opened: Vis
     assert numbers == sorted(numbers)
     assert [float(text) for text in down if text] == numbers[::-1]
     assert (up[-1], down[-1]) == ("", "")
+
+
+def test_axe_finds_no_defect_in_light(opened: Visit) -> None:
+    """Nothing of level moderate or above."""
+    assert violations(opened.page) == []
+
+
+def test_axe_finds_no_defect_in_dark_on_a_phone(browser: Browser, url: str) -> None:
+    """Nor on a narrow page, which needs no horizontal scrolling."""
+    seen = visit(browser, url, width=NARROW, dark=True)
+    wait_until_drawn(seen.page)
+
+    assert violations(seen.page) == []
+    assert overflow_px(seen.page) == 0
+    assert seen.errors == []
+
+
+def test_the_values_of_a_chart_are_reached_with_the_keyboard(opened: Visit) -> None:
+    """Enter on the summary opens a table with the values that hovering shows."""
+    values = opened.page.locator("#conflict-rate details.values")
+
+    values.locator("summary").focus()
+    opened.page.keyboard.press("Enter")
+
+    assert values.locator("td", has_text=HOT).first.is_visible()
+    opened.page.keyboard.press("Enter")
+
+
+def test_hovering_shows_a_value(opened: Visit) -> None:
+    """It has the line, the value and its interval."""
+    point = opened.page.locator("#conflict-rate .points path").last
+    point.scroll_into_view_if_needed()
+    box = point.bounding_box()
+    assert box is not None
+
+    opened.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+
+    hover = opened.page.locator("#conflict-rate .hoverlayer")
+    hover.locator("text", has_text="closed form").first.wait_for(timeout=5000)
+
+
+def test_the_command_and_the_table_are_copied(browser: Browser, url: str, summary: dict[str, Any]) -> None:
+    """The command as it is, the table as CSV with numbers that are not rounded."""
+    seen = visit(browser, url, permissions=["clipboard-read", "clipboard-write"])
+
+    def copied(name: str) -> str:
+        seen.page.get_by_role("button", name=name, exact=True).click()
+        seen.page.locator("#told", has_text="Copied").wait_for()
+        return str(seen.page.evaluate("navigator.clipboard.readText()"))
+
+    assert copied("Copy") == summary["run"]["reproduce"]
+    head, first, *_ = csv.reader(io.StringIO(copied("Copy as CSV")))
+    row = dict(zip(head, first, strict=True))
+    assert row["skew"] == "uniform"
+    assert float(row["goodput /s"]) == summary["cells"][0]["goodput_per_s"]["value"]
+
+
+def test_summary_and_cells_are_downloaded_from_the_page_itself(
+    opened: Visit, url: str, summary: dict[str, Any]
+) -> None:
+    """They are whole, and no request is made."""
+
+    def downloaded(name: str) -> str:
+        with opened.page.expect_download() as download:
+            opened.page.get_by_role("link", name=name).click()
+        assert download.value.suggested_filename == name
+        return Path(download.value.path()).read_text("utf-8")
+
+    assert json.loads(downloaded("summary.json")) == summary
+    assert len(list(csv.DictReader(io.StringIO(downloaded("cells.csv"))))) == len(summary["cells"])
+    assert opened.requests == [url]
+
+
+def test_a_script_in_a_name_does_nothing(browser: Browser, tmp_path: Path) -> None:
+    """In a scenario, a skew, a knob, an error, a gate, a warning and a command."""
+    hostile = sample_summary(
+        scenario=HOSTILE, users=(1, 8), skews=("hot",), knobs=({"mode": HOSTILE}, {"mode": "b"}), full=True
+    )
+    hostile["run"] |= {"reproduce": f"hotrow sweep {HOSTILE}", "command": HOSTILE, "tables": [HOSTILE]}
+    hostile["warnings"] = [{"code": HOSTILE, "message": HOSTILE, "advice": HOSTILE}]
+    for cell in hostile["cells"]:
+        cell["errors"] = [error(HOSTILE)]
+        cell["verdict"]["checks"] = [{"name": HOSTILE, "valid": False, "count": 1, "details": {"a": HOSTILE}}]
+    gates = [{**gate(0, 0.9, "failed"), "gate": HOSTILE, "text": HOSTILE}]
+    hostile["gates"] = {"limits": {}, "checks": gates, "breaches": gates, "doubts": []}
+
+    seen = visit(browser, report(hostile, tmp_path / "report.html"))
+    wait_until_drawn(seen.page)
+    title = seen.page.title()
+    for chip in seen.page.locator("#goodput .key button").all():
+        chip.click()
+
+    assert title == seen.page.title()
+    assert title.startswith("hotrow: ")
+    assert seen.page.locator("img").count() == 0
+    assert seen.errors == []

@@ -93,9 +93,9 @@ def test_the_page_has_their_table_and_the_console_a_line() -> None:
     summary = sample_summary(skews=("zipf:1.2",), users=(2, 8, 16), full=True)
     older = sample_summary(skews=("zipf:1.2",), users=(2, 8))
 
-    assert 'id="hot-keys"' in html.page(summary, charts(summary))
+    assert 'id="hottest-keys"' in html.page(summary, charts(summary))
     assert "at zipf:1.2, 8 users: key 0 " in console_of(summary)
-    assert 'id="hot-keys"' not in html.page(older, charts(older))
+    assert 'id="hottest-keys"' not in html.page(older, charts(older))
     assert "hottest key" not in console_of(older)
 
 
