@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.keysets import key_sets
-from analysis.model import Loop, predict
+from analysis.model import Loop, go_on, predict
 from analysis.timing import spread
 from hotrow.attempt.record import Outcome
 from hotrow.attempt.retry import parse_retry
 from hotrow.errors import RunError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from analysis.counts import Counts
     from analysis.keysets import KeySets
@@ -49,28 +49,32 @@ def lay_out(cell: Mapping[str, Any], skews: Mapping[str, Skew]) -> Table | None:
 def expect(
     cell: Mapping[str, Any], table: Table | None, counts: Counts, times: Timing, think_s: float
 ) -> dict[str, float | None]:
-    """Predicted conflict rate and goodput.
-
-    Both are None if the closed form does not hold, or if skew, conflict window or cycle are unknown.
-    """
+    """Predicted conflict rate and goodput of a cell, from all of its attempts. See `expect_of`."""
+    rejected = np.count_nonzero(counts.attempts["outcome"] == Outcome.REJECTED)
+    few_rejected = rejected <= MAX_REJECTED_SHARE * len(counts.attempts)
     loop = _loop(cell["users"], counts, times, think_s)
+    return expect_of(cell, table, loop if few_rejected else None)
+
+
+def expect_of(
+    cell: Mapping[str, Any], table: Table | None, loop: Loop | None, *, pause: Callable[[], None] = go_on
+) -> dict[str, float | None]:
+    """Predicted conflict rate and goodput of a cell whose users ran this loop.
+
+    Both are None if the closed form does not hold, or if skew, conflict window or cycle are unknown. It holds
+    if transactions write exactly what they draw, and nearly all of their attempts reach COMMIT. `pause` is
+    called often, for a caller that has other things to do meanwhile.
+    """
     policy = parse_retry(cell["retry"])
     # Give-ups of a budget depend on other transactions; in the model they depend on the policy alone.
-    if table is None or loop is None or policy.name == "budget" or not _holds(cell, counts):
+    if table is None or loop is None or policy.name == "budget" or not cell.get("closed_form", True):
         return dict(ABSENT)
     sets = _row_sets(table, cell["keys_per_transaction"], cell.get("rows_per_key", 1))
     with np.errstate(all="ignore"):  # a key that is certain to be drawn leaves the others 0 / 0
-        predicted = predict(sets, loop, policy, redraw=cell["redraw"])
+        predicted = predict(sets, loop, policy, redraw=cell["redraw"], pause=pause)
     if not math.isfinite(predicted.conflict_rate) or not math.isfinite(predicted.goodput_per_s):
         return dict(ABSENT)
     return {"conflict_rate": predicted.conflict_rate, "goodput_per_s": predicted.goodput_per_s}
-
-
-def _holds(cell: Mapping[str, Any], counts: Counts) -> bool:
-    """Whether transactions write exactly what they draw, and nearly all of their attempts reach COMMIT."""
-    rejected = np.count_nonzero(counts.attempts["outcome"] == Outcome.REJECTED)
-    few_rejected = rejected <= MAX_REJECTED_SHARE * len(counts.attempts)
-    return bool(cell.get("closed_form", True) and few_rejected)
 
 
 def _row_sets(table: Table, keys_per_transaction: int, rows_per_key: int) -> KeySets:

@@ -124,8 +124,14 @@ def survival(starts: Floats, spread: Floats) -> Floats:
     return np.asarray(np.minimum(1.0, 1.0 / (starts[..., 0] * wait)))
 
 
-def predict(sets: KeySets, loop: Loop, policy: Policy, *, redraw: bool) -> Prediction:
-    """Conflict rate and goodput of one cell.
+def go_on() -> None:
+    """Make no pause."""
+
+
+def predict(
+    sets: KeySets, loop: Loop, policy: Policy, *, redraw: bool, pause: Callable[[], None] = go_on
+) -> Prediction:
+    """Conflict rate and goodput of one cell. Before each round of its iteration it calls `pause`.
 
     If one key is in every write set and the winner is back within a conflict window (Z < R), the winner
     usually wins again, and `_captured` holds. Otherwise `_mean_field` holds.
@@ -135,8 +141,8 @@ def predict(sets: KeySets, loop: Loop, policy: Policy, *, redraw: bool) -> Predi
         return _prediction(loop, 0.0, loop.window_s + loop.outside_s + loop.think_s)
     one_key = sets.counts.sum() == 1
     if one_key and loop.outside_s + loop.think_s < loop.window_s:
-        return _captured(loop, restarts)
-    return _mean_field(sets, loop, restarts, redraw=redraw)
+        return _captured(loop, restarts, pause)
+    return _mean_field(sets, loop, restarts, pause, redraw=redraw)
 
 
 def _prediction(loop: Loop, conflict: float, cycle_s: float) -> Prediction:
@@ -145,7 +151,9 @@ def _prediction(loop: Loop, conflict: float, cycle_s: float) -> Prediction:
     return Prediction(rate, attempts_per_s, attempts_per_s * (loop.reach - rate))
 
 
-def _mean_field(sets: KeySets, loop: Loop, restarts: Restarts, *, redraw: bool) -> Prediction:
+def _mean_field(
+    sets: KeySets, loop: Loop, restarts: Restarts, pause: Callable[[], None], *, redraw: bool
+) -> Prediction:
     """The prediction if each user meets the average of the others: the fixed point of the keys' survivals.
 
     Without retries, for one key and a constant window: P = sum p_i * m p_i / (1 + m p_i) with
@@ -173,11 +181,11 @@ def _mean_field(sets: KeySets, loop: Loop, restarts: Restarts, *, redraw: bool) 
         rivals = (loop.users - 1) * loop.reach * loop.window_s / cycle_s
         return survival(rivals * sets.load(weights, survive), loop.spread)
 
-    _, conflict, cycle_s = averages(_fixed_point(again, np.ones(sets.mass.shape[-1])))
+    _, conflict, cycle_s = averages(_fixed_point(again, np.ones(sets.mass.shape[-1]), pause))
     return _prediction(loop, conflict, cycle_s)
 
 
-def _captured(loop: Loop, restarts: Restarts) -> Prediction:
+def _captured(loop: Loop, restarts: Restarts, pause: Callable[[], None]) -> Prediction:
     """The prediction if one row is in every write set and Z < R: the last winner is back before most losers.
 
     The other N - 1 users form a pool whose attempts begin at rate r = (N - 1) / (R + outside + D), where D is
@@ -208,16 +216,17 @@ def _captured(loop: Loop, restarts: Restarts) -> Prediction:
         delay_s = restarts.waits_s(fails) / (restarts.tries(fails) * fails)
         return np.array([(loop.users - 1) * loop.reach / (loop.window_s + loop.outside_s + delay_s)])
 
-    rate = float(_fixed_point(again, np.ones(1) / loop.window_s)[0])
+    rate = float(_fixed_point(again, np.ones(1) / loop.window_s, pause)[0])
     commit_s, _ = race(rate)
     losers = rate * commit_s
     return _prediction(loop, losers / (1.0 + losers), loop.users * commit_s / (1.0 + losers))
 
 
-def _fixed_point(again: Callable[[Floats], Floats], first: Floats) -> Floats:
+def _fixed_point(again: Callable[[Floats], Floats], first: Floats, pause: Callable[[], None]) -> Floats:
     """The fixed point of `again`: damped iteration until the relative change is below 1e-10."""
     values = first
     for _ in range(_ROUNDS):
+        pause()
         new_values = again(values)
         if np.max(np.abs(new_values - values) / np.maximum(values, _TINY)) < _TOLERANCE:
             return new_values

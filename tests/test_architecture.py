@@ -44,6 +44,7 @@ ARROWS: Mapping[str, set[str]] = MappingProxyType(
             "hotrow.scenario",
             "hotrow.tables",
             "hotrow.targets",
+            "reports",
         },
         "hotrow.commands": {
             LEAVES,

@@ -21,6 +21,7 @@ from gevent.lock import RLock
 from hotrow.console import report_error
 from hotrow.errors import HotrowError, RunError, in_a_line
 from hotrow.load.health import Health
+from hotrow.load.live.sending import Digests
 from hotrow.load.locust_statistics import FailureTexts
 from hotrow.run.clock import RunClock
 from hotrow.run.error_log import ErrorLog
@@ -58,6 +59,8 @@ class Setup:
     cells: tuple[Cell, ...]
     workers: int = 1
     """The number of processes with users; limits for all users are divided by it."""
+    watched: bool = False
+    """Whether workers send digests for the Contention tab."""
 
     def as_message(self) -> dict[str, Any]:
         """The setup as plain data for Locust's messages."""
@@ -71,6 +74,7 @@ class Setup:
             "receipts": self.receipts,
             "cells": [cell.as_json() for cell in self.cells],
             "workers": self.workers,
+            "watched": self.watched,
         }
 
 
@@ -94,6 +98,7 @@ class Board:
         self._targets = targets or Targets()
         self._users_of_region: list[int] = []
         self._health: Health | None = None
+        self._digests = Digests(runner)
         self._clock = RunClock.start()
         self._unwritten_since_s: float | None = None
         self._records = 0
@@ -196,6 +201,7 @@ class Board:
             self._health = None
         if self.ledger is not None:
             ledger, self.ledger = self.ledger, None
+            self._digests.end()
             try:
                 ledger.close()
             except RunError as error:
@@ -244,6 +250,9 @@ class Board:
         self.ledger = LedgerWriter(
             directory, self.worker, wall_ns=self._clock.wall_ns, perf_ns=self._clock.perf_ns
         )
+        if self.setup.watched:
+            at_commit = self.target.conflicts == "commit"
+            self._digests.begin(self.ledger, self._clock, self.worker, at_commit=at_commit)
         self.errors = ErrorLog(directory, self.worker)
         self._health = Health(
             directory, self.worker, self._clock, each_second=self._flush, connections=self._connections
@@ -299,6 +308,7 @@ class Board:
         """
         if self.ledger is None:
             return True
+        self._digests.send()
         try:
             self.ledger.flush()
         except RunError as error:

@@ -20,6 +20,7 @@ from hotrow.exit_codes import ERROR, NOT_USABLE, worst
 from hotrow.load.board import DRAIN_TIMEOUT_S
 from hotrow.load.cell_verdicts import judge, read_attempts
 from hotrow.load.edit import edited_cell
+from hotrow.load.live.spectator import Spectator
 from hotrow.load.notices import Notices
 from hotrow.load.run_maker import RunMaker, drop
 from hotrow.load.workers import Trouble, Workers
@@ -56,6 +57,8 @@ class Conductor:
         maker: RunMaker,
         run_time_s: float | None = None,
         notices: Notices | None = None,
+        *,
+        spectator: Spectator | None = None,
     ) -> None:
         self.notices = notices or Notices()
         self.ended: list[Path] = []
@@ -65,6 +68,7 @@ class Conductor:
         self._runner = runner
         self._run_time_s = run_time_s
         self._workers = Workers(runner)
+        self._spectator = spectator or Spectator(runner, is_on=False)
         self._ending = RLock()
         self._run: CurrentRun | None = None
         self._prepared: CurrentRun | None = None
@@ -144,6 +148,7 @@ class Conductor:
         run, self._prepared = self._prepared, None
         with self._beginning_here():
             run = run or self._maker.make()
+            self._spectator.run_begun(run, max(self._runner.worker_count, 1), self._run_time_s)
             self._tell_workers(run)
         self._run = run
         self._stopping = False
@@ -263,6 +268,7 @@ class Conductor:
                     self._note_fault(run, in_a_line(error))
             self._environment.process_exit_code = worst(run.exit_codes)
             self.ended.append(run.directory)
+            self._spectator.run_ended()
             self._finishing = False
 
     def _end_workers(self, run: CurrentRun) -> None:
@@ -394,6 +400,7 @@ class Conductor:
         """Open a cell. If it was added during the run, `schema` has its tables."""
         run.tables.prepare(cell.id)
         run.progress.cell_opened(cell)
+        self._spectator.cell_opened(cell, run.users)
         run.open_cell = cell
         run.begin_ns = None
         self._workers.broadcast(cell=cell.id, added=None if schema is None else (cell, schema))
@@ -407,6 +414,7 @@ class Conductor:
         begin_ns = run.clock.now_ns()
         run.event_writer.write("begin", cell=run.open_cell.id, begin_ns=begin_ns)
         run.begin_ns = begin_ns
+        self._spectator.interval_begun(run.open_cell, run.users, begin_ns)
 
     def _close_cell(self, run: CurrentRun) -> None:
         run.closing = True
@@ -423,12 +431,14 @@ class Conductor:
         self._workers.broadcast()
         # If the users were not all connected, or the warm-up had not ended, the interval is empty.
         begin_ns = end_ns if run.begin_ns is None else run.begin_ns
+        self._spectator.cell_ends(cell, begin_ns, end_ns)
         cut_short = {} if run.cut_short is None else {"interrupted": run.cut_short}
         run.event_writer.write(
             "window", cell=cell.id, begin_ns=begin_ns, end_ns=end_ns, users=run.users, **cut_short
         )
         if not _comes_true(self._workers.has_drained, DRAIN_TIMEOUT_S):
             raise NotWholeError(f"attempts in flight did not end within {DRAIN_TIMEOUT_S:.0f} s: not judged")
+        self._spectator.cell_closed()
         attempts = read_attempts(run, self._workers)
         judge(run, self._workers, cell, attempts)
         run.progress.cell_closed(cell, attempts, begin_ns, end_ns)

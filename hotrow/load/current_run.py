@@ -14,6 +14,7 @@ from hotrow.keys.skew import keep_skews, parse_skews
 from hotrow.run.ledger import append_event
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from hotrow.load.locust_options import Request
@@ -74,6 +75,8 @@ class CurrentRun:
     """The number of users of the open cell."""
     wanted_users: int
     """The number of users that a sweep needs next."""
+    target: Mapping[str, Any] = field(default_factory=dict)
+    """The target, as described in run.json."""
     open_cell: Cell | None = None
     closing: bool = False
     """Whether a cell is being closed and judged."""

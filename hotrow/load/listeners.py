@@ -22,6 +22,8 @@ from hotrow.load import locust_exit, locust_statistics, locust_time
 from hotrow.load.board import Board
 from hotrow.load.channel import MODE
 from hotrow.load.conductor import Conductor
+from hotrow.load.live.routes import serve
+from hotrow.load.live.spectator import Spectator
 from hotrow.load.locust_options import check_host
 from hotrow.load.orphans import end_with_master
 from hotrow.load.run_maker import RunMaker
@@ -98,7 +100,11 @@ def _prepare(environment: Environment, runner: Any) -> None:
     by_itself = bool(getattr(options, "headless", False) or getattr(options, "autostart", False))
     environment.process_exit_code = ERROR if by_itself else FINE
     maker = RunMaker(environment, targets, hosts)
-    conductor = Conductor(environment, runner, maker, _take_run_time(options) if by_itself else None)
+    spectator = Spectator(runner, is_on=environment.web_ui is not None)
+    if environment.web_ui is not None:
+        serve(environment.web_ui, spectator)
+    run_time_s = _take_run_time(options) if by_itself else None
+    conductor = Conductor(environment, runner, maker, run_time_s, spectator=spectator)
     ending = Ending(conductor.interrupt, conductor.what_is_left)
     environment.hotrow = RunContext(board, conductor, ending)  # type: ignore[attr-defined]
     if environment.web_ui is not None:

@@ -72,11 +72,12 @@ class RunMaker:
         tables = self._lay_out(target, scenario, request, cells)
         self.directory = rundir.make_directory(request.out, scenario.name)
         event_writer = EventWriter(self.directory)
+        description = target.description(server_version)
         rundir.write_run_json(
             event_writer.directory,
             scenario=scenario,
             cells=cells,
-            target=target.description(server_version),
+            target=description,
             settings=request.settings,
             seed=request.seed,
             think_s=request.think_s,
@@ -96,6 +97,7 @@ class RunMaker:
             clock=RunClock.start(),
             users=cells[0].users,
             wanted_users=cells[0].users,
+            target=description,
         )
 
     def setup(self, run: CurrentRun, workers: int) -> Setup:
@@ -110,6 +112,7 @@ class RunMaker:
             receipts=run.request.receipts,
             cells=run.cells,
             workers=workers,
+            watched=self._environment.web_ui is not None,
         )
 
     def _lay_out(

@@ -89,6 +89,14 @@ class LedgerWriter:
         """How many bytes are in memory and not in the file yet."""
         return len(self._pending)
 
+    def latest(self, count: int) -> NDArray[np.void]:
+        """A copy of the last `count` attempts that were appended; they must still be in memory.
+
+        Their times are in ns since `perf_ns`.
+        """
+        length = count * ATTEMPT.itemsize
+        return np.frombuffer(bytes(self._pending[len(self._pending) - length :]), dtype=ATTEMPT)
+
     def append(  # spelled out, not as `AttemptFields`: packing and unpacking a dictionary takes 1.4 us
         self,
         *,

@@ -80,9 +80,13 @@ def _environment() -> Environment:
     )
 
 
+def source(name: str) -> str:
+    """The text of one of the files beside the template, which pages contain as it is."""
+    return (resources.files("reports") / "templates" / name).read_text("utf-8")
+
+
 def _source(name: str) -> Markup:
-    """One of hotrow's files beside the template, put into the page as it is."""
-    return Markup((resources.files("reports") / "templates" / name).read_text("utf-8"))  # noqa: S704 - ours
+    return Markup(source(name))  # noqa: S704 - ours
 
 
 def theme() -> dict[str, dict[str, str]]:

@@ -70,7 +70,7 @@ def _guard_page(web_ui: WebUI, hosts: Hosts) -> None:
         """Runs last on a response, because flask-cors opens it to every web page."""
         for name in [name for name in response.headers.keys() if name.startswith("Access-Control-")]:  # noqa: SIM118
             del response.headers[name]
-        response.headers.update(_HEADERS)
+        response.headers.update({**_HEADERS, **dict(response.headers)})
         if response.mimetype in _TEXTS and not response.direct_passthrough:
             response.set_data(hosts.scrub(response.get_data(as_text=True)))
         return response

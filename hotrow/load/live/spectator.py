@@ -1,0 +1,162 @@
+"""Follows a run in the process that leads it, for the Contention tab."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import gevent
+
+from hotrow.load.live.digest import row_from_message
+from hotrow.load.live.history import History
+from hotrow.load.live.sending import DIGEST, INTERVAL
+from hotrow.run.clock import RunClock
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from hotrow.keys.skew import Table
+    from hotrow.load.current_run import CurrentRun
+    from hotrow.run.plan import Cell
+
+_S = 1e9
+FIRST_FORECAST_S = 2.0
+"""How long a cell is measured before its first forecast; each further one comes after twice the time."""
+
+
+@dataclass(eq=False, slots=True)
+class Watched:
+    """The run that is shown: the last one that began."""
+
+    directory: Path
+    scenario: str
+    target: Mapping[str, Any]
+    """The target, as described in run.json."""
+    cells: tuple[Cell, ...]
+    think_s: float
+    began_s: float
+    run_time_s: float | None
+    """When Locust's timer ends the run; None if it has none."""
+    history: History
+    cell: Cell | None = None
+    """The open cell, or the one that was open last."""
+    opened: dict[int, Cell] = field(default_factory=dict)
+    """The cells so far, by their ids."""
+    tables: dict[int, Table | None] = field(default_factory=dict)
+    """By cell id: its skew, laid out over its keys."""
+    forecasts: dict[int, Mapping[str, float | None]] = field(default_factory=dict)
+    """By cell id: the last forecast."""
+    forecast_at_s: dict[int, float] = field(default_factory=dict)
+    """By cell id: how long the cell had been measured when its last forecast was begun."""
+    ended_s: float | None = None
+
+
+class Spectator:
+    """Takes note of what the conductor does and of the digests; `watched` is the run that is shown.
+
+    Without a web UI it does nothing, and the workers make no digests.
+    """
+
+    def __init__(self, runner: Any, *, is_on: bool) -> None:
+        self._runner = runner
+        self._is_on = is_on
+        self._clock = RunClock.start()
+        self._intervals = 0
+        self._forecasting: gevent.Greenlet | None = None
+        self.watched: Watched | None = None
+        if is_on:
+            runner.register_message(DIGEST, self._hear)
+
+    def now_s(self) -> float:
+        """Seconds since 1970 (UTC), by the clock of the run."""
+        return self._clock.now_ns() / _S
+
+    def run_begun(self, run: CurrentRun, workers: int, run_time_s: float | None) -> None:
+        """A run has its tables, and its workers are about to begin."""
+        if not self._is_on:
+            return
+        self._clock = run.clock
+        self.watched = Watched(
+            directory=run.directory,
+            scenario=run.scenario.name,
+            target=run.target,
+            cells=run.cells,
+            think_s=run.request.think_s,
+            began_s=self.now_s(),
+            run_time_s=run_time_s,
+            history=History(workers),
+        )
+
+    def cell_opened(self, cell: Cell, users: int) -> None:
+        """A cell is open; its measured interval has not begun."""
+        watched = self.watched
+        if watched is None:
+            return
+        watched.cell = watched.opened[cell.id] = cell
+        watched.history.open_cell(cell.id, users, self.now_s())
+
+    def interval_begun(self, cell: Cell, users: int, begin_ns: int) -> None:
+        """The measured interval of the open cell has begun, or has begun again."""
+        if self.watched is None:
+            return
+        self._intervals += 1
+        self._runner.send_message(INTERVAL, {"cell": cell.id, "number": self._intervals})
+        self.watched.history.begin_interval(cell.id, self._intervals, users, begin_ns / _S)
+
+    def cell_ends(self, cell: Cell, begin_ns: int, end_ns: int) -> None:
+        """No attempt begins any more in the open cell."""
+        if self.watched is not None:
+            self.watched.history.end_cell(cell.id, begin_ns / _S, end_ns / _S)
+
+    def cell_closed(self) -> None:
+        """All attempts of the cell have ended, and their digests have come."""
+        if self.watched is not None:
+            self.watched.history.close_cell()
+
+    def run_ended(self) -> None:
+        """The run has ended; it is shown until the next one begins."""
+        if self.watched is not None:
+            self.watched.history.close_cell()
+            self.watched.ended_s = self.now_s()
+
+    def table(self, cell: Cell) -> Table | None:
+        """The skew of a cell, laid out over its keys; None if it cannot be read."""
+        assert self.watched is not None  # noqa: S101 - a cell is one of a run
+        if cell.id not in self.watched.tables:
+            from analysis.expected import lay_out  # noqa: PLC0415 - only if someone looks
+            from hotrow.errors import HotrowError  # noqa: PLC0415 - the same
+            from hotrow.keys.skew import load_skew  # noqa: PLC0415 - the same
+
+            try:
+                skew = load_skew(cell.skew, self.watched.directory)
+                self.watched.tables[cell.id] = lay_out(cell.as_json(), {cell.skew: skew})
+            except HotrowError:
+                self.watched.tables[cell.id] = None
+        return self.watched.tables[cell.id]
+
+    def update_forecast(self) -> None:
+        """Make a new forecast for a cell in the background, if one is due."""
+        watched = self.watched
+        if watched is None or (self._forecasting is not None and not self._forecasting.ready()):
+            return
+        for cell, span in watched.history.spans.items():
+            seconds, last_s = watched.history.measured_s(cell), watched.forecast_at_s.get(cell, 0.0)
+            if seconds > last_s and (span.closed_s or seconds >= max(2 * last_s, FIRST_FORECAST_S)):
+                watched.forecast_at_s[cell] = seconds
+                self._forecasting = gevent.spawn(self._forecast, watched, cell)
+                return
+
+    def _forecast(self, watched: Watched, number: int) -> None:
+        from hotrow.load.live.forecast import forecast  # noqa: PLC0415 - only if someone looks
+
+        cell, span = watched.opened[number], watched.history.spans[number]
+        table = self.table(cell) if watched.target.get("conflicts") == "commit" else None
+        facts = {**cell.as_json(), "users": span.users}
+        watched.forecasts[number] = forecast(facts, table, span.total, watched.think_s)
+
+    def _hear(self, msg: Any, **_: Any) -> None:
+        if self.watched is not None and self.watched.ended_s is None:
+            data = msg.data
+            until = min(data["until"], int(self.now_s()))
+            self.watched.history.hear(data["worker"], until, map(row_from_message, data["rows"]))
