@@ -24,6 +24,7 @@ from reports.output.github import workflow_commands
 from reports.output.markdown import markdown
 from reports.output.terminal import show
 from reports.words.gate_lines import gate_lines
+from reports.words.sentences import further_sentences, headline
 from reports.words.series import cell_name
 from reports.words.side_by_side import merge
 from reports.words.verdict_lines import violations
@@ -122,6 +123,19 @@ def check_run(
     return code
 
 
+def findings(summary: Mapping[str, Any], code: int) -> dict[str, Any]:
+    """What a finished run found, in lines for another page; `code` is its exit code."""
+    return {
+        "exit_code": code,
+        "verdict": _meaning(code, summary),
+        "headline": headline(summary),
+        "sentences": list(further_sentences(summary)),
+        "violations": list(violations(summary)),
+        "gates": [{"verdict": line.verdict, "text": line.text} for line in gate_lines(summary["gates"])],
+        "warnings": _warnings(summary),
+    }
+
+
 def _tell(summary: Mapping[str, Any], page: Path, telling: Telling) -> None:
     """Print the findings: the table on standard output, gates and warnings on standard error."""
     show(_console(telling), summary, page)
@@ -202,7 +216,7 @@ def _violations(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _meaning(code: int, summary: Mapping[str, Any]) -> str:
     """The exit code in words."""
     expected = code == FINE and summary["gates"]["limits"]["expect_violations"]
-    return "fine: wrong data was found, as expected" if expected else _MEANING[code]
+    return "fine: wrong data was found, as expected" if expected else _MEANING.get(code, "an error")
 
 
 def _warnings(summary: Mapping[str, Any]) -> list[str]:

@@ -19,6 +19,7 @@ from hotrow.errors import HotrowError, RunError, UsageError, in_a_line
 from hotrow.exit_codes import ERROR, NOT_USABLE, worst
 from hotrow.load.board import DRAIN_TIMEOUT_S
 from hotrow.load.cell_verdicts import judge, read_attempts
+from hotrow.load.current_run import EndedRun
 from hotrow.load.edit import edited_cell
 from hotrow.load.live.spectator import Spectator
 from hotrow.load.notices import Notices
@@ -28,7 +29,6 @@ from hotrow.run.seal import write_seal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from locust.env import Environment
 
@@ -61,8 +61,8 @@ class Conductor:
         spectator: Spectator | None = None,
     ) -> None:
         self.notices = notices or Notices()
-        self.ended: list[Path] = []
-        """The directories of the runs that have ended, the last one at the end."""
+        self.ended: list[EndedRun] = []
+        """The runs that have ended, the last one at the end."""
         self._environment = environment
         self._maker = maker
         self._runner = runner
@@ -267,7 +267,7 @@ class Conductor:
                 except Exception as error:  # noqa: BLE001 - the measurements are on the disk, and a report can be drawn later
                     self._note_fault(run, in_a_line(error))
             self._environment.process_exit_code = worst(run.exit_codes)
-            self.ended.append(run.directory)
+            self.ended.append(EndedRun(run.directory, worst(run.exit_codes)))
             self._spectator.run_ended()
             self._finishing = False
 

@@ -60,6 +60,14 @@ class EventWriter:
                 return
 
 
+@dataclass(frozen=True, slots=True)
+class EndedRun:
+    """A run of this process that has ended."""
+
+    directory: Path
+    exit_code: int
+
+
 @dataclass(slots=True)
 class CurrentRun:
     """The run in progress: its request, cells, directory and tables, and the open cell."""

@@ -30,6 +30,7 @@ from hotrow.load.run_maker import RunMaker
 from hotrow.load.signals import Ending
 from hotrow.load.web.checked_start import take_over_start
 from hotrow.load.web.guard import guard
+from hotrow.load.web.page import add_page
 from hotrow.targets.target import Targets
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ def _prepare(environment: Environment, runner: Any) -> None:
     environment.hotrow = RunContext(board, conductor, ending)  # type: ignore[attr-defined]
     if environment.web_ui is not None:
         take_over_start(environment, hosts, conductor)
+        add_page(environment.web_ui, conductor)
     ending.install()
     maker.refuse_what_cannot_run()
 

@@ -1,0 +1,96 @@
+"""What hotrow adds to Locust's page: a script and its style, the state of the run, files of ended runs."""
+
+from __future__ import annotations
+
+from importlib.resources import as_file, files
+from typing import TYPE_CHECKING, Any, Protocol
+
+from flask import Blueprint, abort, jsonify, request, send_file
+
+from hotrow.load.web.ended_runs import described, find
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from flask import Response
+    from locust.web import WebUI
+
+    from hotrow.load.current_run import EndedRun
+    from hotrow.load.notices import Notices
+
+NAME = "hotrow"
+_HEAD = f'<link rel="stylesheet" href="./{NAME}/page.css"><script src="./{NAME}/page.js"></script></head>'
+_FILES = ("page.css", "page.js")
+
+
+class Shown(Protocol):
+    """The part of a conductor that the page shows."""
+
+    notices: Notices
+
+    @property
+    def ended(self) -> Sequence[EndedRun]:
+        """The runs that have ended, the last one at the end."""
+        ...
+
+    @property
+    def state(self) -> tuple[str, str]:
+        """What is going on, and the step of the preparation."""
+        ...
+
+
+def add_page(web_ui: WebUI, shown: Shown) -> None:
+    """Add the routes, behind the login if there is one, and the script to Locust's own page."""
+    assert web_ui.app is not None  # noqa: S101 - Locust makes it with the page
+    base = web_ui.app.blueprints["locust"].url_prefix or ""
+    pages = Blueprint(NAME, __name__, url_prefix=f"{base}/{NAME}")
+
+    @pages.get("/<file>")
+    @web_ui.auth_required_if_enabled
+    def own(file: str) -> Response:
+        if file not in _FILES:
+            abort(404)
+        with as_file(files("hotrow.load.web") / "static" / file) as path:
+            return send_file(path, max_age=0)
+
+    @pages.get("/state")
+    @web_ui.auth_required_if_enabled
+    def state() -> Response:
+        return jsonify(state_of(shown))
+
+    @pages.get("/runs/<run>/<file>")
+    @web_ui.auth_required_if_enabled
+    def run_file(run: str, file: str) -> Response:
+        return _sent(find(shown.ended, run, file))
+
+    @pages.get("/last/<file>")
+    @web_ui.auth_required_if_enabled
+    def last_file(file: str) -> Response:
+        return _sent(find(shown.ended, shown.ended[-1].directory.name, file) if shown.ended else None)
+
+    web_ui.app.register_blueprint(pages)
+    web_ui.template_args["extended_csv_files"] = [
+        *web_ui.template_args.get("extended_csv_files", ()),
+        {"href": f"./{NAME}/last/report.html?download=1", "title": "Download hotrow report"},
+        {"href": f"./{NAME}/last/summary.json?download=1", "title": "Download hotrow summary.json"},
+    ]
+
+    @web_ui.app.after_request
+    def add_script(response: Response) -> Response:
+        if request.endpoint == "locust.index" and response.mimetype == "text/html":
+            response.set_data(response.get_data(as_text=True).replace("</head>", _HEAD, 1))
+        return response
+
+
+def _sent(path: Path | None) -> Response:
+    if path is None:
+        abort(404, "hotrow: this server has ended no run with such a file")
+    return send_file(path.resolve(), as_attachment="download" in request.args, max_age=0)
+
+
+def state_of(shown: Shown) -> dict[str, Any]:
+    """The state of the run, the lines about it, and the findings of the last run that has ended."""
+    phase, step = shown.state
+    last = described(shown.ended[-1]) if shown.ended else None
+    return {"phase": phase, "step": step, "notices": shown.notices.lines, "last": last}
