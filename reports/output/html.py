@@ -17,6 +17,7 @@ from reports.words import wording as words
 from reports.words.cell_table import columns
 from reports.words.error_lines import error_rows
 from reports.words.hot_key_table import hot_keys
+from reports.words.recommendations import recommendations
 from reports.words.sentences import further_sentences, headline
 from reports.words.verdict_lines import banners, with_gates
 from reports.words.verdict_table import verdict_rows
@@ -50,6 +51,7 @@ def page(summary: Mapping[str, Any], charts: Sequence[Chart], cost: Mapping[str,
             banners=banners(summary),
             verdicts=verdict_rows(summary),
             sentences=further_sentences(summary),
+            recommendations=recommendations(summary),
             terms=facts.terms(run),
             charts=[parts.chart(chart) for chart in charts],
             heads=columns(cells) if cells else [],

@@ -47,7 +47,7 @@ def hot_keys(summary: Mapping[str, Any]) -> tuple[HotKey, ...]:
             attempts=words.count(hot["attempts"]),
         )
         for cell in _hottest_cells(cells)[:_MAX_CELLS]
-        for rank, hot in enumerate(_known(cell)[:_MAX_KEYS])
+        for rank, hot in enumerate(known_keys(cell)[:_MAX_KEYS])
     )
 
 
@@ -57,22 +57,22 @@ def hottest_line(summary: Mapping[str, Any]) -> str:
     hottest = [cell for cell in _hottest_cells(cells) if cell["d_eff"] is None or cell["d_eff"] > 1]
     if not hottest:
         return ""
-    shares = [f"key {hot['key']} {words.share(hot['share'])}" for hot in _known(hottest[0])[:_MAX_KEYS]]
+    shares = [f"key {hot['key']} {words.share(hot['share'])}" for hot in known_keys(hottest[0])[:_MAX_KEYS]]
     return f"Conflicts by hottest key written, at {cell_name(hottest[0], cells)}: {', '.join(shares)}."
+
+
+def known_keys(cell: Cell) -> list[Any]:
+    """The keys of a cell that have enough conflicts for a meaningful share."""
+    if _conflicts(cell) < _MIN_CELL_CONFLICTS:
+        return []
+    return [hot for hot in cell.get("hot_keys") or () if hot["conflicts"] >= _MIN_KEY_CONFLICTS]
 
 
 def _hottest_cells(cells: Sequence[Cell]) -> list[Cell]:
     """Each line's comparable cell with the most conflicts, if some of its keys have enough conflicts."""
     comparable = [cell for cell in cells if is_comparable(cell)]
     worst = [max(line.cells, key=_conflicts) for line in series(comparable)] if comparable else []
-    return sorted((cell for cell in worst if _known(cell)), key=_conflicts, reverse=True)
-
-
-def _known(cell: Cell) -> list[Any]:
-    """The keys of a cell that have enough conflicts for a meaningful share."""
-    if _conflicts(cell) < _MIN_CELL_CONFLICTS:
-        return []
-    return [hot for hot in cell.get("hot_keys") or () if hot["conflicts"] >= _MIN_KEY_CONFLICTS]
+    return sorted((cell for cell in worst if known_keys(cell)), key=_conflicts, reverse=True)
 
 
 def _conflicts(cell: Cell) -> int:
