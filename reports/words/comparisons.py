@@ -46,6 +46,8 @@ _LIMITS = MappingProxyType(
 """What holds goodput back, and the meaning of its share."""
 _MAX_LIMIT_LINES = 4
 """One sentence describes no more lines than this."""
+_MAX_NAMED_TARGETS = 3
+"""A headline names the targets if there are no more than this."""
 _MAX_FAIR_ADVANTAGE = 3.0
 """A sentence reports the luckiest user with more than this many times the commits of the median user."""
 
@@ -66,13 +68,45 @@ def spread(lines: Sequence[Series], *, locks: bool) -> str:
     return f"On {words.skew_words(lines[-1].cells[0])}, {result} at {words.users(users)}." if values else ""
 
 
+def target_headline(lines: Sequence[Series], run: Mapping[str, Any]) -> str:
+    """What happened on each target on one skew, in a few words; with many targets, the range over them."""
+    users = _shared(lines)
+    where = words.skew_words(lines[-1].cells[0])
+    if users is None:
+        return f"On {where}, the targets were measured with different numbers of users."
+    by_name = _by_target(lines)
+    where += f" with {words.users(users)}"
+    if len(by_name) > _MAX_NAMED_TARGETS:
+        rates = _range(lines, users, conflict_rate, words.share)
+        return f"On {where}, {rates or words.ABSENT} of attempts conflicted."
+    parts = [_briefly(name, of_target, users, run) for name, of_target in by_name.items()]
+    return f"On {where}: {'; '.join(parts)}."
+
+
+def _briefly(name: str, lines: Sequence[Series], users: int, run: Mapping[str, Any]) -> str:
+    """One target in a few words: its conflict rate, or if it waits for row locks, its p99."""
+    if targets.locks(run, lines[0].cells[0]):
+        return f"{name} waited up to {_ends(lines, users, attempt_ms_p99, words.milliseconds)} (p99)"
+    return f"{name} had {_ends(lines, users, conflict_rate, words.share)} conflicts"
+
+
+def _ends(lines: Sequence[Series], users: int, value: Value, write: Write) -> str:
+    """The lowest and the highest value over the lines, without their names."""
+    values = [value(middle(dict(by_level(line.cells))[users], value)) for line in lines]
+    present = sorted(one for one in values if one is not None)
+    return " to ".join(dict.fromkeys(map(write, (present[0], present[-1])))) if present else words.ABSENT
+
+
+def _by_target(lines: Sequence[Series]) -> dict[str, list[Series]]:
+    """The lines of each target, in the order of the lines."""
+    names = dict.fromkeys(str(line.cells[0]["target"]) for line in lines)
+    return {name: [line for line in lines if line.cells[0]["target"] == name] for name in names}
+
+
 def by_target(lines: Sequence[Series], run: Mapping[str, Any]) -> str:
     """The result of each target on one skew: conflicts, or latency if the target waits for row locks."""
     users = _shared(lines)
-    by_name = {
-        name: [line for line in lines if line.cells[0]["target"] == name]
-        for name in dict.fromkeys(str(line.cells[0]["target"]) for line in lines)
-    }
+    by_name = _by_target(lines)
     results = [f"{name}: {_one_target(of_target, users, run)}" for name, of_target in by_name.items()]
     where = words.skew_words(lines[-1].cells[0]) + (
         f" with {words.users(users)}" if users is not None else ""

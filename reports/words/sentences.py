@@ -39,7 +39,7 @@ def headline(summary: Mapping[str, Any]) -> str:
         return "No cell is usable. Read the warnings before you quote any figure."
     run, hottest = summary["run"], comparisons.hottest(series(usable))
     if "target" in varied(usable):
-        return comparisons.by_target(hottest, run)
+        return comparisons.target_headline(hottest, run)
     subject = targets.waiting(run)
     waits = (
         f" {subject} for row locks: the second writer continues or fails when the first one has ended."
@@ -55,8 +55,9 @@ def headline(summary: Mapping[str, Any]) -> str:
 def further_sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:
     """The sentences below the headline, in this order.
 
-    The most spread-out line; the policies and knobs on the hottest skew and what held goodput back; regions
-    and kinds; fairness; the fit of the closed form; give-ups; lost answers to COMMIT; replaced sessions.
+    The most spread-out line, or each target; the policies and knobs on the hottest skew and what held goodput
+    back; regions and kinds; fairness; the fit of the closed form; give-ups; lost answers to COMMIT; replaced
+    sessions.
     """
     usable = _comparable(summary)
     if not usable:
@@ -65,6 +66,9 @@ def further_sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:
     lines = series(usable)
     sentences = (
         "" if len(lines) == 1 or varied(usable) else _sentence(lines[0], summary["run"]),
+        comparisons.by_target(comparisons.hottest(lines), summary["run"])
+        if "target" in varied(usable)
+        else "",
         *choices(summary),
         comparisons.by_part(lines[-1], "regions", "region"),
         comparisons.by_part(_most_conflicting(comparisons.hottest(lines)), "kinds", "kind"),

@@ -86,7 +86,7 @@ def wait_until_drawn(page: Page) -> None:
     """Wait until every plot is there."""
     from playwright.sync_api import expect  # noqa: PLC0415 - only where there is a browser
 
-    expect(page.locator(UNDRAWN)).to_have_count(0)
+    expect(page.locator(UNDRAWN)).to_have_count(0, timeout=60_000)
 
 
 def layout(page: Page, chart: str, axis: str) -> list[float]:
@@ -187,7 +187,7 @@ def test_hovering_shows_a_value(opened: Visit) -> None:
     opened.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
 
     hover = opened.page.locator("#conflict-rate .hoverlayer")
-    hover.locator("text", has_text="closed form").first.wait_for(timeout=5000)
+    hover.locator("text", has_text="closed form").first.wait_for(timeout=30_000)
 
 
 def test_the_command_and_the_table_are_copied(browser: Browser, url: str, summary: dict[str, Any]) -> None:

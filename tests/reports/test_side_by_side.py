@@ -43,13 +43,41 @@ def test_every_chart_has_a_line_per_target(both: dict[str, Any]) -> None:
     assert not plain.predicted_x
 
 
-def test_the_headline_says_what_happened_on_each(both: dict[str, Any]) -> None:
+def test_the_headline_says_in_a_few_words_what_happened_on_each(both: dict[str, Any]) -> None:
     """One target conflicts and the other waits, at the highest level that is usable on both."""
-    sentence = headline(both)
+    assert headline(both) == (
+        "On one hot row with 8 users: local had 80.9 % conflicts; postgresql waited up to 73.5 ms (p99)."
+    )
+
+
+def test_the_first_sentence_has_the_figures_of_each(both: dict[str, Any]) -> None:
+    """It has conflict rates and times of attempts."""
+    sentence = further_sentences(both)[0]
 
     assert sentence.startswith("On one hot row with 8 users: local: 8")
     assert "of attempts conflicted, attempts took" in sentence
     assert "postgresql: 0 % of attempts conflicted, attempts waited: p50" in sentence
+
+
+def test_the_headline_of_many_targets_is_a_range() -> None:
+    """Their names would fill the page."""
+    many = [of("commit", seed=seed) for seed in range(5)]
+    for number, summary in enumerate(many):
+        summary["run"]["target"]["label"] = f"target {number}"
+
+    sentence = headline(merge(many))
+
+    assert len(sentence) < 120
+    assert sentence.startswith("On one hot row with 8 users, 8")
+
+
+def test_different_levels_are_named_as_such() -> None:
+    """There is nothing to compare."""
+    one, other = of("commit"), sample_summary(full=True, skews=("hot",), users=(3, 5), conflicts="locks")
+
+    assert headline(merge([one, other])) == (
+        "On one hot row, the targets were measured with different numbers of users."
+    )
 
 
 def test_waiting_has_a_chart_of_its_own(both: dict[str, Any]) -> None:
