@@ -21,6 +21,7 @@ from hotrow.exit_codes import FINE, GATE_FAILED, INVARIANT_VIOLATED, NOT_USABLE,
 from hotrow.run.gate_rules import refuse_idle
 from hotrow.run.options import GATES_FILE, read_gates
 from reports.output.github import workflow_commands
+from reports.output.junit import junit
 from reports.output.markdown import markdown
 from reports.output.terminal import show
 from reports.words.gate_lines import gate_lines
@@ -58,6 +59,7 @@ def finish_run(
     summary, code = _judged(summarise(read_run(directory)), gates)
     write_summary(directory, summary)
     page = directory / "summary.json" if no_report else _draw(directory, summary)
+    _write_verdicts(directory, summary)
     _tell(summary, page, telling or Telling())
     return code
 
@@ -93,7 +95,9 @@ def finish_side_by_side(
     summary = merge([summary for summary, _ in judgements])
     out.mkdir(parents=True, exist_ok=True)
     write_summary(out, summary)
-    _tell(summary, _draw(out, summary), telling or Telling())
+    page = _draw(out, summary)
+    _write_verdicts(out, summary)
+    _tell(summary, page, telling or Telling())
     return worst(code for _, code in judgements)
 
 
@@ -160,10 +164,9 @@ def _tell_github(summary: Mapping[str, Any], directory: Path | None = None) -> N
     file = os.environ.get("GITHUB_STEP_SUMMARY")
     if not file:
         return
-    charts = sorted(path.name for path in directory.glob("*.png")) if directory is not None else []
     try:
         with Path(file).open("a", encoding="utf-8") as job_summary:
-            job_summary.write(markdown(summary, charts) + "\n")
+            job_summary.write(markdown(summary, _pictures(directory)) + "\n")
     except OSError as error:
         print(f"hotrow: GITHUB_STEP_SUMMARY: cannot be written ({error.strerror})", file=sys.stderr)
 
@@ -173,6 +176,17 @@ def _draw(directory: Path, summary: Mapping[str, Any]) -> Path:
     from reports.output.bundle import write_reports  # noqa: PLC0415 - a second, which a summary alone need not take
 
     return write_reports(directory, summary)
+
+
+def _write_verdicts(directory: Path, summary: Mapping[str, Any]) -> None:
+    """Write junit.xml and summary.md, for CI systems and for a pull request."""
+    (directory / "junit.xml").write_text(junit(summary), encoding="utf-8")
+    (directory / "summary.md").write_text(markdown(summary, _pictures(directory)), encoding="utf-8")
+
+
+def _pictures(directory: Path | None) -> list[str]:
+    """The names of the pictures in a run's directory."""
+    return [] if directory is None else sorted(path.name for path in directory.glob("*.png"))
 
 
 def _gates(meta: Mapping[str, Any], limits: Mapping[str, Any]) -> Gates:

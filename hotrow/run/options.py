@@ -314,7 +314,7 @@ OUT = Option(
 )
 NO_REPORT = Option(
     "--no-report",
-    "End the run with summary.json alone, without pictures and page; hotrow report draws them later.",
+    "End the run without pictures and page; hotrow report draws them later.",
     _switch,
     _RUN,
     default=None,

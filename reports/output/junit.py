@@ -37,9 +37,8 @@ def junit(summary: Mapping[str, Any]) -> str:
     }
     suites = ET.Element("testsuites", {"name": "hotrow", **totals})
     label = _legal(f"{run['scenario']} on {run['target']['label']}")
-    suite = ET.SubElement(
-        suites, "testsuite", {"name": label, "timestamp": _legal(run["started_utc"]), **totals}
-    )
+    started = {"timestamp": _legal(run["started_utc"])} if run.get("started_utc") else {}
+    suite = ET.SubElement(suites, "testsuite", {"name": label, **started, **totals})
     for case in tests:
         _add(suite, case, _legal(run["scenario"]))
     ET.indent(suites)

@@ -235,8 +235,6 @@ def test_reports_are_written_side_by_side(tmp_path: Path) -> None:
     assert path == tmp_path / "report.html"
     assert {file.name for file in tmp_path.iterdir()} == {
         "report.html",
-        "junit.xml",
-        "summary.md",
         "contention.png",
         "conflict-rate.png",
         "retry-rate.png",
