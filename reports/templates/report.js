@@ -84,7 +84,6 @@
       if (!chart.drawn) draw(chart);
     });
   }, { rootMargin: "300px" });
-  charts.forEach(({ node }) => seen.observe(node));
   const idle = window.requestIdleCallback || ((then) => setTimeout(then, 50));
   const drawRest = () => {
     const next = charts.find(({ drawn }) => !drawn);
@@ -92,11 +91,22 @@
     draw(next);
     idle(drawRest);
   };
-  idle(drawRest);
+
+  // Plotly takes seconds to read on a busy machine. It is inert text until the page can be read and used.
+  let started = false;
+  const start = () => {
+    if (started) return;
+    started = true;
+    document.head.append(Object.assign(document.createElement("script"), { textContent: document.querySelector("#plotly").textContent }));
+    charts.forEach(({ node }) => seen.observe(node));
+    idle(drawRest);
+  };
+  addEventListener("load", () => setTimeout(start));
 
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   let closed = [];
   addEventListener("beforeprint", () => {
+    start();
     root.dataset.theme = "light";
     closed = [...document.querySelectorAll("details.terms:not([open])")];
     closed.forEach((details) => { details.open = true; });
