@@ -124,10 +124,14 @@ def _checks(cell: Mapping[str, Any], gates: Gates) -> Iterator[GateCheck]:
         yield from _failures(whole, "--max-error-rate", gates.max_error_rate)
     for rule in rules:
         part = whole if rule.kind is None else _of_kind(cell, rule.kind)
-        name = partial("gate {}: {}".format, rule.number)
+        name = partial("{}: {}".format, _title(rule))
         yield from _values(part, rule.limits, name)
         if "max_error_rate" in rule.limits:
             yield from _failures(part, name("max_error_rate"), rule.limits["max_error_rate"])
+
+
+def _title(rule: Rule) -> str:
+    return f"gate {rule.number}" if rule.kind is None else f"gate {rule.number}, kind {rule.kind}"
 
 
 def _replaces_default(rule: Rule) -> bool:
@@ -174,7 +178,7 @@ class _Part:
 
 def _of_kind(cell: Mapping[str, Any], kind: str) -> _Part:
     values: Mapping[str, Any] = next((part for part in cell.get("kinds", ()) if part["name"] == kind), {})
-    return _Part(cell, values, f"{_where(cell)}, kind {kind}", kind)
+    return _Part(cell, values, _where(cell), kind)
 
 
 _VALUES = (

@@ -81,13 +81,13 @@ def ending(summary: Mapping[str, Any]) -> str:
 def details(summary: Mapping[str, Any]) -> list[str]:
     """The lines below the paragraph, in this order.
 
-    Violations, reasons why checks could not decide, and gates; errors; the effect of policies and knobs on
-    goodput; the hottest keys.
+    Violations, and reasons why checks could not decide; errors; the effect of policies and knobs on goodput;
+    the hottest keys. The gates follow on standard error (`reports.words.gate_lines`).
     """
     summary = words.redact(summary)
     hottest = hottest_line(summary)
     return [
-        *(line for banner in banners(summary) for line in banner.explained),
+        *(line for banner in banners(summary) if banner.severity not in _GATES for line in banner.explained),
         *error_lines(summary),
         *choices(summary)[:1],
         *([hottest] if hottest else []),
@@ -157,6 +157,8 @@ _MEASURED = (
     ConsoleColumn("p99\nms", lambda cell: words.number(cell["latency_ms"]["p99"])),
 )
 _LIMITS = (ConsoleColumn("held back\nby", lambda cell: words.held_back(limit(cell)), numeric=False),)
+_GATES = {"failed", "doubtful"}
+"""Severities of banners about gates."""
 _WIDE = 100
 """A console of fewer columns has no room for the limits."""
 _VERDICT = ConsoleColumn("verdict", _verdict, numeric=False)

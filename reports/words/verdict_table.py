@@ -101,7 +101,7 @@ def _gate(gate: str, limit: float | None, checks: Sequence[Check], names: Mappin
     same = [check for check in checks if _STATUS[check["verdict"]] == status]
     worst = _worst(gate, same)
     verdict = "met, but" if status == "doubtful" else str(worst["verdict"])
-    write = _WRITERS.get(gate, words.number)
+    write = _WRITERS.get(_option(gate), words.number)
     ordered = [worst, *(check for check in same if check is not worst)]
     ids = [check["cell"] for check in ordered if check["cell"] is not None]
     return VerdictRow(
@@ -114,9 +114,14 @@ def _gate(gate: str, limit: float | None, checks: Sequence[Check], names: Mappin
     )
 
 
+def _option(gate: str) -> str:
+    """The option of a gate; one of a file, such as `gate 2: max_p99_ms`, has its limit at its end."""
+    return "--" + gate.rpartition(": ")[2].removeprefix("--").replace("_", "-")
+
+
 def _worst(gate: str, checks: Sequence[Check]) -> Check:
     """The check farthest on the wrong side, or nearest to it. Checks without a value come last."""
-    sign = -1.0 if gate.startswith(_FLOOR) else 1.0
+    sign = -1.0 if _option(gate).startswith(_FLOOR) else 1.0
     return max(
         checks,
         key=lambda check: float("-inf") if check["measured"] is None else sign * float(check["measured"]),

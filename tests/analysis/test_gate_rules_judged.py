@@ -78,7 +78,7 @@ def test_a_rule_judges_one_kind_of_transaction(limit: dict[str, float], kind: st
     ]
 
     assert (check.measured, check.verdict) == (measured, "met")
-    assert str(check).endswith(f", kind {kind}")
+    assert str(check).startswith(f"gate 1, kind {kind}: {next(iter(limit))} ")
 
 
 @pytest.mark.parametrize(("kind", "verdicts"), [(None, ["met"]), (1, ["failed", "met"])])
@@ -97,7 +97,7 @@ def test_a_kind_without_transactions_is_not_measured() -> None:
     summary = summarise(run_of(steady_commits(200, 1.0), kinds=("read", "write"), cells=[cell()]))
 
     assert [*lines(summary, gates({"kind": "write", "max_p99_ms": 5}))] == [
-        ("gate 1: max_p99_ms", 0, None, "not measured")
+        ("gate 1, kind write: max_p99_ms", 0, None, "not measured")
     ]
 
 

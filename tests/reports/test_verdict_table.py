@@ -6,6 +6,7 @@ from typing import Any
 
 from reports.charts.all_charts import charts
 from reports.output import html
+from reports.words import wording as words
 from reports.words.verdict_table import VerdictRow, verdict_rows
 from tests.support.sample_summary import sample_summary
 
@@ -110,3 +111,15 @@ def test_the_page_marks_a_failed_gate() -> None:
 
     assert '<tr class="failed"><th scope="row">--max-conflict-rate</th>' in text
     assert '<tr class="unusable">' in text or '<tr class="wrong">' in text
+
+
+def test_a_gate_of_a_file_has_the_units_and_the_worst_cell_of_its_limit() -> None:
+    """The lowest goodput is the worst; a share is in percent."""
+    floor = [
+        gate(cell, measured, "failed", "gate 1: min_goodput") for cell, measured in enumerate((0.4, 0.2))
+    ]
+    share = [gate(0, 0.25, "met", "gate 2, kind a: b: max_conflict_rate")]
+    rows = {row.name: row for row in verdict_rows(summary_of(None, None, gates=[*floor, *share]))}
+
+    assert rows["gate 1: min_goodput"].where == "all 2 cells; worst: hot, 2 users"
+    assert rows["gate 2, kind a: b: max_conflict_rate"].measured == words.share(0.25)
