@@ -26,13 +26,14 @@ MAX_BINS = 120
 """Bins of warm-up and measured interval together."""
 MIN_BINS = 8
 """Bins of the measured interval, if it has any."""
-COMMITS_PER_BIN = 25
+MIN_ATTEMPTS = 200
+COMMITS_PER_BIN = 100
 """Bins are so wide that they hold this many commits on average, or that only `MIN_BINS` are left."""
 _WIDTHS_S = tuple(mark * 10.0**power for power in range(-1, 6) for mark in (1, 2, 5))
 
 
 def over_time(attempts: NDArray[np.void], measured: Counts) -> dict[str, Any] | None:
-    """`over_time` of a cell; None if it has fewer than `MIN_BINS` times 25 attempts.
+    """`over_time` of a cell; None if it has fewer than `MIN_ATTEMPTS`.
 
     `begin_s` is the begin of the first bin, in seconds of the measured interval: negative in the warm-up. All
     bins last `bin_s` seconds, and the last one ends with the interval. An attempt counts in the bin in which
@@ -44,7 +45,7 @@ def over_time(attempts: NDArray[np.void], measured: Counts) -> dict[str, Any] | 
         measured: the counts of its measured interval.
     """
     interval = measured.interval
-    if len(measured.attempts) < MIN_BINS * COMMITS_PER_BIN:
+    if len(measured.attempts) < MIN_ATTEMPTS:
         return None
     warmup_s = _warmup_s(attempts, interval)
     bin_s = _bin_s(interval.seconds, warmup_s, int(np.count_nonzero(measured.committed)))

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reports.charts import footer, panels, scales, scatter
+from reports.charts import (
+    footer,
+    heatmap_chart,
+    knob_charts,
+    latency_chart,
+    over_time_charts,
+    panels,
+    rivals_chart,
+    scales,
+    scatter,
+    time_spent_chart,
+    tries_chart,
+)
 from reports.charts import part_lines as parts
-from reports.charts import tries_chart as tries
 from reports.charts.chart_specs import ChartSpec, chart_specs, locks
 from reports.charts.marks import Band, Chart, Line, Panel, Tint
 from reports.words import wording as words
@@ -20,15 +31,23 @@ if TYPE_CHECKING:
 
 _ORDER = (
     "conflict-rate",
+    "heatmap",
+    "conflict-rate-collapsed",
+    "knob",
     "retry-rate",
     "give-up-rate",
     "attempts-per-commit",
     "goodput",
     "latency",
+    "latency-distribution",
     "goodput-latency",
     "attempt-time",
     "fairness",
     "wasted-share",
+    "time-spent",
+    "attempts-over-time",
+    "conflict-rate-over-time",
+    "latency-over-time",
 )
 
 __all__ = ["Band", "Chart", "Line", "Panel", "Tint", "charts"]
@@ -56,13 +75,23 @@ def charts(summary: Mapping[str, Any]) -> list[Chart]:
         if split[spec.by]
     ]
     waits = locks(summary["run"])
-    others = [scatter.chart(groups, foot, waits), tries.chart(groups, foot, waits)]
+    others = (
+        scatter.chart(groups, foot, waits),
+        tries_chart.chart(groups, foot, waits),
+        heatmap_chart.chart(all_series, foot, waits),
+        latency_chart.chart(groups, foot, waits),
+        None if waits else rivals_chart.chart(all_series, foot),
+        time_spent_chart.chart(groups, foot, waits),
+        *knob_charts.charts(summary["cells"], foot, waits),
+        *over_time_charts.charts(all_series, summary["cells"], foot),
+    )
     return sorted([*drawn, *(chart for chart in others if chart)], key=_rank)
 
 
 def _rank(chart: Chart) -> int:
     """Charts by part have the rank of the chart that they split, and sorting keeps their order."""
-    return _ORDER.index(chart.name.partition("-by-")[0])
+    whole = chart.name.partition("-by-")[0]
+    return _ORDER.index("knob" if chart.name.startswith("knob-") else whole)
 
 
 def _chart(spec: ChartSpec, groups: Groups, foot: tuple[str, ...]) -> Chart:

@@ -10,7 +10,24 @@ if TYPE_CHECKING:
 
 Stroke = Literal["solid", "dotted", "faint"]
 Numbers = tuple[float | None, ...]
-Sign = Literal["point", "solid", "dotted", "dashed", "large", "small", "hollow", "repeat", "band", "front"]
+Sign = Literal[
+    "point",
+    "solid",
+    "dotted",
+    "dashed",
+    "large",
+    "small",
+    "hollow",
+    "repeat",
+    "band",
+    "front",
+    "warmup",
+    "unsettled",
+    "stalled",
+    "pale",
+]
+Period = Literal["warmup", "unsettled", "stalled"]
+"""A part of a cell's time: the warm-up, the part before the rate settled, a silence of the server."""
 Side = Literal["above", "right", "below", "left"]
 
 
@@ -47,6 +64,8 @@ class Line:
     """A remark on each point, for hover texts and `alt`; empty if there are none."""
     notes: tuple[Note, ...] = ()
     """Texts beside points, already clear of each other."""
+    dense: bool = False
+    """Whether it has so many points that each is drawn small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +91,49 @@ class Band:
 
 
 @dataclass(frozen=True, slots=True)
+class Shade:
+    """A period of the x axis that is shaded over the whole height."""
+
+    low: float
+    high: float
+    period: Period
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One part of every stack: tuples of equal length over x, each from `low` to `high`."""
+
+    label: str
+    x: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    pale: tuple[bool, ...]
+    """Which stacks are not usable or mostly rejected; they are drawn pale."""
+    tint: Tint | None
+    """None is grey, for the rest."""
+    remarks: tuple[str, ...]
+    """A text on each part, for hover texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One cell of a heatmap, at whole numbers x and y."""
+
+    x: int
+    y: int
+    text: str
+    """The value in a few characters."""
+    value: str
+    """The value with its unit."""
+    strength: float
+    """How strong its colour is, from 0 to 1."""
+    hollow: bool
+    """Not usable or mostly rejected: an outline without a filling."""
+    remark: str
+    """For hover texts."""
+
+
+@dataclass(frozen=True, slots=True)
 class Panel:
     """One pair of axes."""
 
@@ -80,6 +142,14 @@ class Panel:
     bands: tuple[Band, ...] = ()
     fronts: tuple[tuple[tuple[float, float], ...], ...] = ()
     """Pareto fronts: points (x, y) that no other point of their skew beats; drawn ringed and joined."""
+    curve: tuple[tuple[float, float], ...] = ()
+    """A closed form that belongs to all lines; drawn dashed in grey."""
+    shades: tuple[Shade, ...] = ()
+    bars: tuple[Bar, ...] = ()
+    """The parts of stacks, from the lowest up."""
+    tiles: tuple[Tile, ...] = ()
+    tint: Tint = Tint(0, 1)
+    """Of the tiles."""
 
 
 @dataclass(frozen=True, slots=True)

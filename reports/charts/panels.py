@@ -48,6 +48,19 @@ Groups = Sequence[tuple[str, tuple[Slot, ...]]]
 """Panels before they are drawn: the title and the slots of each."""
 
 
+def shared_level(groups: Groups) -> int | None:
+    """The highest concurrency level that all lines have; None if they share none."""
+    shared = set.intersection(
+        *({users for users, _ in by_level(slot.series.cells)} for _, group in groups for slot in group)
+    )
+    return max(shared, default=None)
+
+
+def at_level(slot: Slot, users: int, value: Value) -> Cell:
+    """The median repeat of a level that the series has."""
+    return middle(dict(by_level(slot.series.cells))[users], value)
+
+
 def slots(all_series: Sequence[Series]) -> Groups:
     """Series in titled panels: one panel, or one panel per skew if something else varies too."""
     skews = list(dict.fromkeys(line.cells[0]["skew"] for line in all_series))
@@ -128,36 +141,40 @@ def _skew_panel(skew: str, group: Sequence[Series]) -> tuple[str, tuple[Slot, ..
 
 def _line(slot: Slot, quantity: Quantity, position: int | None) -> Line:
     groups = by_level(slot.series.cells)
-    chosen = [middle(cells, quantity.choose or quantity.value) for _, cells in groups]
-    x = tuple(float(users if position is None else position) for users, _ in groups)
+    points = [(float(users if position is None else position), cells) for users, cells in groups]
+    drawn, chosen = line(slot.label, slot.tint, quantity, points)
+    return _with_prediction(drawn, [quantity.predicted(cell) for cell in chosen], named=position is not None)
+
+
+def line(
+    label: str, tint: Tint, quantity: Quantity, points: Sequence[tuple[float, Sequence[Cell]]]
+) -> tuple[Line, list[Cell]]:
+    """The line of a quantity over (x, repeats) without its closed form, and the cell of each point."""
+    chosen = [middle(cells, quantity.choose or quantity.value) for _, cells in points]
     intervals = [quantity.interval(cell) for cell in chosen]
-    line = Line(
-        label=slot.label,
-        x=x,
+    drawn = Line(
+        label=label,
+        x=tuple(x for x, _ in points),
         y=tuple(quantity.value(cell) for cell in chosen),
         low=tuple(low for low, _ in intervals),
         high=tuple(high for _, high in intervals),
         hollow=tuple(not is_comparable(cell) for cell in chosen),
-        tint=slot.tint,
+        tint=tint,
         stroke=quantity.stroke,
         meaning=quantity.meaning,
-        repeats=_repeats(groups, quantity.value, x),
+        repeats=_repeats(points, quantity.value),
         remarks=tuple(quantity.remark(cell) for cell in chosen) if quantity.remark else (),
     )
-    return _with_prediction(line, [quantity.predicted(cell) for cell in chosen], named=position is not None)
+    return drawn, chosen
 
 
 def _repeats(
-    groups: Sequence[tuple[int, Sequence[Cell]]], value: Value, x: Sequence[float]
+    points: Sequence[tuple[float, Sequence[Cell]]], value: Value
 ) -> tuple[tuple[float, float, bool], ...]:
-    if all(len(cells) == 1 for _, cells in groups):
+    if all(len(cells) == 1 for _, cells in points):
         return ()
-    points = [
-        (at, value(cell), not is_comparable(cell))
-        for at, (_, cells) in zip(x, groups, strict=True)
-        for cell in cells
-    ]
-    return tuple((at, y, hollow) for at, y, hollow in points if y is not None)
+    every = [(x, value(cell), not is_comparable(cell)) for x, cells in points for cell in cells]
+    return tuple((x, y, hollow) for x, y, hollow in every if y is not None)
 
 
 def _with_prediction(line: Line, predicted: list[float | None], *, named: bool) -> Line:

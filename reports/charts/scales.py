@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from reports.words import wording as words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-Scale = Literal["levels", "names", "linear", "log"]
-"""`levels`: concurrency, spaced by its logarithm; `names`: one position per line, from 0."""
+Scale = Literal["levels", "names", "categories", "linear", "log"]
+"""`levels`: concurrency, spaced by its logarithm; `names`: one position per line, from 0; `categories`: one
+position per setting, from 0."""
 
 Write = Callable[[float | None], str]
+Number = TypeVar("Number", int, float)
 
 _MAX_LEVELS = 14
 _MAX_STEPS = 6
@@ -25,6 +27,9 @@ _CROWDED = 2_000
 _MIN_TICKS = 3
 _WIDE = 10
 _HEADROOM = 1.1
+_FEW = 4
+_FAR = 4
+"""From this ratio of its ends on, the axis of a setting is logarithmic."""
 _NEARLY_FULL = 0.8
 """Above this share the axis goes to 100 %."""
 
@@ -54,6 +59,51 @@ def name_axis(names: Sequence[str], level: int) -> Axis:
     """An axis with one position per line, for runs of one concurrency level."""
     ticks = tuple((float(position), name) for position, name in enumerate(names))
     return Axis(f"at {words.users(level)}", "names", -0.6, len(names) - 0.4, ticks)
+
+
+def category_axis(label: str, names: Sequence[str]) -> Axis:
+    """An axis with one position per setting, for bars and for columns of tiles."""
+    ticks = tuple((float(position), name) for position, name in enumerate(names))
+    spare = max(0.0, (_FEW - len(names)) / 2)  # few bars are not as wide as the chart
+    return Axis(label, "categories", -0.55 - spare, len(names) - 0.45 + spare, ticks)
+
+
+def row_axis(names: Sequence[str]) -> Axis:
+    """An axis with one position per row of tiles, from the lowest up."""
+    ticks = tuple((float(position), name) for position, name in enumerate(names))
+    return Axis("", "categories", -0.55, len(names) - 0.45, ticks)
+
+
+def setting_axis(label: str, values: Sequence[float]) -> Axis:
+    """An axis for a setting that is a number, with its values as ticks; logarithmic if they are far apart."""
+    low, high = min(values), max(values)
+    names = tuple((value, words.number(value)) for value in values)
+    if low > 0 and high / low >= _FAR:
+        chosen = set(_thinned(values))
+        return Axis(
+            label, "levels", low / 1.2, high * 1.2, tuple(tick for tick in names if tick[0] in chosen)
+        )
+    margin = (high - low) * 0.06 or 1.0
+    if len(names) > _MAX_STEPS:
+        step = _step((high - low) / _MAX_STEPS)
+        names = tuple((at, _fixed(at, step)) for at in _multiples(high, step) if at >= low)
+    return Axis(label, "linear", low - margin, high + margin, names)
+
+
+def second_axis(label: str, low: float, high: float) -> Axis:
+    """A linear axis for seconds of the measured interval; `low` is negative if there is a warm-up."""
+    step = _step((high - low) / _MAX_STEPS)
+    ticks = [(at, _fixed(at, step)) for at in _multiples(high, step)]
+    before = [(-at, _fixed(-at, step)) for at in _multiples(-low, step) if at > 0]
+    margin = (high - low) * 0.015
+    return Axis(label, "linear", low - margin, high + margin, (*before[::-1], *ticks), _seconds)
+
+
+def ratio_axis(label: str, values: Iterable[float | None]) -> Axis:
+    """A logarithmic axis for numbers above 0, with ticks such as `0.01`."""
+    axis = _log_axis(label, values, lambda value: f"{value or 0:g}")
+    ticks = axis.ticks[:: 2 if len(axis.ticks) >= _MAX_STEPS else 1]
+    return replace(axis, ticks=ticks, write=words.number)
 
 
 def share_axis(label: str, values: Iterable[float | None]) -> Axis:
@@ -138,9 +188,13 @@ def _fixed(value: float, step: float) -> str:
     return f"{value:,.{decimals}f}"
 
 
-def _thinned(levels: Sequence[int]) -> list[int]:
+def _seconds(value: float | None) -> str:
+    return words.ABSENT if value is None else f"{value:.1f} s"
+
+
+def _thinned(levels: Sequence[Number]) -> list[Number]:
     """The levels whose texts do not touch: the last one, and each that is far enough before the next."""
-    kept: list[int] = []
+    kept: list[Number] = []
     apart = math.log2(levels[-1] / levels[0]) / _MAX_LEVELS if levels else 0.0
     for level in reversed(levels):
         if not kept or math.log2(kept[-1] / level) >= apart:

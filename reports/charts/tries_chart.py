@@ -8,7 +8,6 @@ from reports.charts import panels, scales
 from reports.charts.marks import Chart, Line, Panel
 from reports.words import wording as words
 from reports.words.metrics import is_comparable, tries_p99
-from reports.words.series import by_level, middle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +25,8 @@ def chart(groups: Groups, foot: tuple[str, ...], waits: str = "") -> Chart | Non
     `waits` is the subtitle's sentence about row locks. None if the summary has no such counts, or if no
     commit took a second attempt.
     """
-    users = _shared(groups)
-    if users is None:
+    users = panels.shared_level(groups)
+    if users is None or not _is_known(groups, users):
         return None
     drawn = tuple(Panel(title, tuple(_line(slot, users) for slot in group)) for title, group in groups)
     lines = [line for panel in drawn for line in panel.lines]
@@ -86,16 +85,12 @@ def _line(slot: Slot, users: int) -> Line:
 
 
 def _cell(slot: Slot, users: int) -> Cell:
-    return middle(dict(by_level(slot.series.cells))[users], tries_p99)
+    return panels.at_level(slot, users, tries_p99)
 
 
-def _shared(groups: Groups) -> int | None:
-    """The highest concurrency level that all lines have; None if no cell of that level has counts."""
-    slots = [slot for _, group in groups for slot in group]
-    shared = set.intersection(*({users for users, _ in by_level(slot.series.cells)} for slot in slots))
-    users = max(shared, default=None)
-    known = users is not None and any(_cell(slot, users).get("commit_on_attempt") for slot in slots)
-    return users if known else None
+def _is_known(groups: Groups, users: int) -> bool:
+    """Whether a cell of that level has counts."""
+    return any(_cell(slot, users).get("commit_on_attempt") for _, group in groups for slot in group)
 
 
 def _most(groups: Groups, users: int) -> str:

@@ -24,10 +24,24 @@ class ValuesTable:
 
 def values_table(chart: Chart) -> ValuesTable:
     """Every point of a chart, panel by panel and line by line; columns that say nothing are left out."""
-    heads = ("panel", "line", chart.x.label, chart.y.label, "95 % interval", "closed form", "remark")
-    rows = [row for panel in chart.panels for line in panel.lines for row in _rows(panel, line, chart)]
+    value = chart.y.label or "value"
+    heads = ("panel", "line", chart.x.label, value, "95 % interval", "closed form", "remark")
+    rows = [row for panel in chart.panels for row in _rows_of(panel, chart)]
     kept = [at for at in range(len(heads)) if at in {2, 3} or any(row[at] for row in rows)]
     return ValuesTable(tuple(heads[at] for at in kept), tuple(tuple(row[at] for at in kept) for row in rows))
+
+
+def _rows_of(panel: Panel, chart: Chart) -> Iterator[tuple[str, ...]]:
+    for line in panel.lines:
+        yield from _rows(panel, line, chart)
+    title = panel.title if len(chart.panels) > 1 else ""
+    for bar in panel.bars:
+        for x, low, high, pale in zip(bar.x, bar.low, bar.high, bar.pale, strict=True):
+            share = chart.y.write(round(high - low, 6))
+            yield title, bar.label, _place(chart.x, x), share, "", "", _hollow(pale)
+    for tile in panel.tiles:
+        row, column, remark = _place(chart.y, tile.y), _place(chart.x, tile.x), _hollow(tile.hollow)
+        yield title, row, column, tile.value, "", "", remark
 
 
 def _rows(panel: Panel, line: Line, chart: Chart) -> Iterator[tuple[str, ...]]:
@@ -45,8 +59,12 @@ def _rows(panel: Panel, line: Line, chart: Chart) -> Iterator[tuple[str, ...]]:
             write(y),
             "" if low is None or high is None else f"{write(low)} to {write(high)}",
             write(predicted[x]) if x in predicted else "",
-            ", ".join(part for part in (remark, "not comparable" if hollow else "") if part),
+            ", ".join(part for part in (remark, _hollow(hollow)) if part),
         )
+
+
+def _hollow(hollow: bool) -> str:
+    return "not comparable" if hollow else ""
 
 
 def _places(line: Line) -> list[float]:
@@ -56,4 +74,5 @@ def _places(line: Line) -> list[float]:
 
 def _place(axis: Axis, x: float) -> str:
     """A place on the x axis: a name, or a number as the axis writes it."""
-    return dict(axis.ticks).get(x, words.ABSENT) if axis.scale == "names" else axis.write(x)
+    is_named = axis.scale in {"names", "categories"}
+    return dict(axis.ticks).get(x, words.ABSENT) if is_named else axis.write(x)

@@ -7,6 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reports.charts.forms import named
+from reports.charts.marks import Bar
 from reports.charts.values_table import values_table
 from reports.output import plotly_figures as interactive
 from reports.words import dpu_lines as costs
@@ -35,15 +37,7 @@ def chart(chart: Chart) -> dict[str, Any]:
     return {
         "chart": chart,
         "panels": [(panel.title, interactive.figure(chart, panel)) for panel in chart.panels],
-        "legend": [
-            (
-                line.label,
-                interactive.escape(line.label),
-                interactive.css_name(line.tint),
-                interactive.symbol(line.tint),
-            )
-            for line in _named(chart)
-        ],
+        "legend": [_legend_entry(shown) for shown in _named(chart)],
         "values": values_table(chart),
         "settings": chart.footer[0],
     }
@@ -96,8 +90,17 @@ def _field(column: Column, cell: Cell) -> dict[str, Any]:
     }
 
 
-def _named(chart: Chart) -> list[Line]:
-    """The lines that the key must name, because neither a panel's title nor a tick names them."""
-    lines = {line.label: line for line in reversed(chart.panels[0].lines)}
-    has_names = chart.x.scale == "names" or (len(lines) == 1 and len(chart.panels) > 1)
-    return [] if has_names else list(reversed(lines.values()))
+def _named(chart: Chart) -> list[Line | Bar]:
+    """The lines and bars that the key must name, because neither a panel's title nor a tick names them."""
+    shown = named(chart)
+    has_names = chart.x.scale == "names" or (len(shown) == 1 and len(chart.panels) > 1)
+    return [] if has_names else shown
+
+
+def _legend_entry(shown: Line | Bar) -> tuple[str, str, str, str]:
+    """Name, group of the figure, colour's property and symbol of a line or of a part of the stacks."""
+    group = interactive.escape(shown.label)
+    if shown.tint is None:
+        return shown.label, group, "grid", "square"
+    symbol = "square" if isinstance(shown, Bar) else interactive.symbol(shown.tint)
+    return shown.label, group, interactive.css_name(shown.tint), symbol

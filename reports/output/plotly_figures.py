@@ -17,7 +17,7 @@ from reports.words import wording as words
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reports.charts.marks import Band, Chart, Line, Panel, Tint
+    from reports.charts.marks import Band, Bar, Chart, Line, Panel, Shade, Tile, Tint
     from reports.charts.scales import Axis
 
 Figure = dict[str, Any]
@@ -34,6 +34,13 @@ _SYMBOLS = (
 )
 _TRIANGLE = 1.35
 _NAME_WIDTH = 14
+_NAMED = {"names", "categories"}
+_PALE = 0.35
+_STRONG = 0.55
+"""From this strength on the text of a tile has the colour of the paper."""
+_STACKED = {"barmode": "stack"}
+_PERIODS = {"warmup": "@muted/0.14", "unsettled": "@c5/0.25", "stalled": "@c7/0.2"}
+"""The colour of a period."""
 _CLEAR_PX = 16
 _TEXT_POSITIONS = {
     "above": "top center",
@@ -47,7 +54,10 @@ def figure(chart: Chart, panel: Panel) -> Figure:
     """One panel as a Plotly figure: `data` and `layout`."""
     behind = [*(_band(band) for band in panel.bands), *(_front(points, panel) for points in panel.fronts)]
     lines = [trace for line in panel.lines for trace in _line(line, chart)]
-    return {"data": behind + lines, "layout": _layout(chart)}
+    stacks = [_bar(bar) for bar in panel.bars]
+    shapes = [*map(_shade, panel.shades), *(shape for tile in panel.tiles for shape in _outline(tile, panel))]
+    layout = {**_layout(chart), **({"shapes": shapes} if shapes else {}), **(_STACKED if stacks else {})}
+    return {"data": [*behind, *_curve(panel), *stacks, *_tiles(panel), *lines], "layout": layout}
 
 
 def css_name(tint: Tint) -> str:
@@ -58,6 +68,94 @@ def css_name(tint: Tint) -> str:
 def symbol(tint: Tint) -> str:
     """Plotly's name of a line's marker."""
     return _SYMBOLS[palette.shape(tint)]
+
+
+def _curve(panel: Panel) -> list[Figure]:
+    """The closed form of all lines. It belongs to none of them, so it stays visible."""
+    if not panel.curve:
+        return []
+    return [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x": [x for x, _ in panel.curve],
+            "y": [y for _, y in panel.curve],
+            "line": {"color": "@muted", "width": 1.6, "dash": "6px,4px"},
+            "hoverinfo": "skip",
+        }
+    ]
+
+
+def _shade(shade: Shade) -> Figure:
+    """A period, shaded over the whole height."""
+    return {
+        "type": "rect",
+        "yref": "paper",
+        "x0": shade.low,
+        "x1": shade.high,
+        "y0": 0,
+        "y1": 1,
+        "fillcolor": _PERIODS[shade.period],
+        "line": {"width": 0},
+        "layer": "below",
+    }
+
+
+def _bar(bar: Bar) -> Figure:
+    colour = "@grid" if bar.tint is None else f"@{css_name(bar.tint)}"
+    return {
+        "type": "bar",
+        "x": list(bar.x),
+        "y": [high - low for low, high in zip(bar.low, bar.high, strict=True)],
+        "width": 0.78,
+        "legendgroup": escape(bar.label),
+        "name": escape(bar.label),
+        "hovertext": [escape(text) for text in bar.remarks],
+        "hovertemplate": "%{hovertext}<extra></extra>",
+        "marker": {
+            "color": colour,
+            "opacity": [_PALE if is_pale else 1 for is_pale in bar.pale],
+            "line": {"width": 0.6, "color": "@paper"},
+        },
+    }
+
+
+def _tiles(panel: Panel) -> list[Figure]:
+    """The values of the tiles, with hover texts; their rectangles are shapes."""
+    if not panel.tiles:
+        return []
+    return [
+        {
+            "type": "scatter",
+            "mode": "text",
+            "x": [tile.x for tile in panel.tiles],
+            "y": [tile.y for tile in panel.tiles],
+            "text": [escape(tile.text) for tile in panel.tiles],
+            "textfont": {
+                "size": 11.5,
+                "color": ["@paper" if tile.strength > _STRONG else "@ink" for tile in panel.tiles],
+            },
+            "hovertext": [escape(tile.remark) for tile in panel.tiles],
+            "hovertemplate": "%{hovertext}<extra></extra>",
+        }
+    ]
+
+
+def _outline(tile: Tile, panel: Panel) -> list[Figure]:
+    """The rectangle of a tile: filled as strongly as its value is high, or an outline if hollow."""
+    colour = f"@{css_name(panel.tint)}"
+    return [
+        {
+            "type": "rect",
+            "x0": tile.x - 0.47,
+            "x1": tile.x + 0.47,
+            "y0": tile.y - 0.46,
+            "y1": tile.y + 0.46,
+            "fillcolor": f"{colour}/{0 if tile.hollow else round(tile.strength, 3)}",
+            "line": {"width": 1.3 if tile.hollow else 0, "color": colour},
+            "layer": "below",
+        }
+    ]
 
 
 def _line(line: Line, chart: Chart) -> list[Figure]:
@@ -79,15 +177,18 @@ def _measured(line: Line, chart: Chart) -> Figure:
         "hovertemplate": "%{text}<extra></extra>",
         "line": {
             "color": colour + faded,
-            "width": 1.2 if line.stroke == "faint" else 2.4,
+            "width": 1.2 if line.stroke == "faint" else 1.7 if line.dense else 2.4,
             "dash": "2px,3px" if line.stroke == "dotted" else "solid",
         },
         "marker": {
             "symbol": symbol(line.tint),
-            "size": (6 if line.stroke == "dotted" else 9) * _relative_size(line.tint),
+            "size": 3 if line.dense else (6 if line.stroke == "dotted" else 9) * _relative_size(line.tint),
             "opacity": 1,
             "color": ["@paper" if hollow else colour for hollow in line.hollow],
-            "line": {"width": [2 if hollow else 1 for hollow in line.hollow], "color": _edges(line, colour)},
+            "line": {
+                "width": [2 if hollow else 0 if line.dense else 1 for hollow in line.hollow],
+                "color": _edges(line, colour),
+            },
         },
         "error_y": _errors(line, colour),
         "connectgaps": False,
@@ -229,6 +330,7 @@ def _hovers(line: Line, chart: Chart) -> list[str]:
 
 def _layout(chart: Chart) -> Figure:
     named = chart.x.scale == "names"
+    closest = chart.x.scale in {"names", "categories"} or chart.scatter
     return {
         "xaxis": {
             **_axis(chart.x, chart.x.label),
@@ -238,16 +340,28 @@ def _layout(chart: Chart) -> Figure:
             "fixedrange": True,
             "unifiedhovertitle": {"text": f"{chart.x.label.partition(' (')[0]}: %{{x}}"},
         },
-        "yaxis": {**_axis(chart.y, ""), "zeroline": False, "automargin": True, "fixedrange": True},
-        "hovermode": "closest" if named or chart.scatter else "x unified",
+        "yaxis": {
+            **_axis(chart.y, ""),
+            "showgrid": chart.y.scale != "categories",
+            "zeroline": False,
+            "automargin": True,
+            "fixedrange": True,
+        },
+        "hovermode": "closest" if closest else "x unified",
         "showlegend": False,
         "paper_bgcolor": "@paper/0",
         "plot_bgcolor": "@paper/0",
         "font": {"color": "@muted", "size": 13},
         "hoverlabel": {"bgcolor": "@paper", "bordercolor": "@grid", "font": {"color": "@ink", "size": 13}},
         "margin": {"l": 8, "r": 14, "t": 12, "b": 68 if named else 50},
-        "height": 400 if len(chart.panels) == 1 else 270,
+        "height": _height(chart),
     }
+
+
+def _height(chart: Chart) -> int:
+    if chart.y.scale == "categories":
+        return 62 + 40 * len(chart.y.ticks)
+    return 400 if len(chart.panels) == 1 else 270
 
 
 def _axis(axis: Axis, title: str) -> Figure:
@@ -257,7 +371,7 @@ def _axis(axis: Axis, title: str) -> Figure:
         "type": "log" if logarithmic else "linear",
         "range": [log10(end) for end in ends] if logarithmic else ends,
         "tickvals": [place for place, _ in axis.ticks],
-        "ticktext": [_broken(name) if axis.scale == "names" else escape(name) for _, name in axis.ticks],
+        "ticktext": [_broken(name) if axis.scale in _NAMED else escape(name) for _, name in axis.ticks],
         "title": {"text": escape(title), "standoff": 10, "font": {"size": 13}},
         "gridcolor": "@grid",
         "ticks": "outside",

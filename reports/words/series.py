@@ -32,6 +32,11 @@ class Series:
     cells: tuple[Cell, ...]
     """Ordered by users, then by repeat."""
 
+    @property
+    def name(self) -> str:
+        """The label within a sentence."""
+        return " ".join(self.label.split())
+
 
 def series(cells: Sequence[Cell]) -> tuple[Series, ...]:
     """Group cells into lines: the most spread-out skew (largest D_eff) first, then by other settings.

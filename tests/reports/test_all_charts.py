@@ -14,10 +14,19 @@ def chart(name: str, **settings: object) -> Chart:
 
 
 def test_an_older_summary_has_the_charts_of_its_figures() -> None:
-    """Six charts in reading order, named after their files. A chart without figures is left out."""
+    """Eight charts in reading order, named after their files. A chart without figures is left out."""
     names = [chart.name for chart in charts(sample_summary())]
 
-    assert names == ["conflict-rate", "retry-rate", "goodput", "latency", "goodput-latency", "wasted-share"]
+    assert names == [
+        "conflict-rate",
+        "heatmap",
+        "conflict-rate-collapsed",
+        "retry-rate",
+        "goodput",
+        "latency",
+        "goodput-latency",
+        "wasted-share",
+    ]
 
 
 def test_a_full_summary_has_all_charts_in_reading_order() -> None:
@@ -26,14 +35,21 @@ def test_a_full_summary_has_all_charts_in_reading_order() -> None:
 
     assert names == [
         "conflict-rate",
+        "heatmap",
+        "conflict-rate-collapsed",
         "retry-rate",
         "give-up-rate",
         "attempts-per-commit",
         "goodput",
         "latency",
+        "latency-distribution",
         "goodput-latency",
         "fairness",
         "wasted-share",
+        "time-spent",
+        "attempts-over-time",
+        "conflict-rate-over-time",
+        "latency-over-time",
     ]
 
 
@@ -212,7 +228,8 @@ def test_repeats_are_never_averaged() -> None:
     eight = [cell for cell in summary["cells"] if cell["users"] == 8 and cell["skew"] == "zipf:1.2"]
     middle = sorted(eight, key=lambda cell: cell["latency_ms"]["p50"])[1]
 
-    line = next(line for line in charts(summary)[3].panels[0].lines if line.label.startswith("zipf"))
+    latency = next(chart for chart in charts(summary) if chart.name == "latency")
+    line = next(line for line in latency.panels[0].lines if line.label.startswith("zipf"))
 
     assert line.y[3] == middle["latency_ms"]["p50"]
     assert sorted(y for x, y, _ in line.repeats if x == 8) == sorted(

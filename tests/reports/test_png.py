@@ -15,6 +15,7 @@ from PIL import Image
 from reports.charts import forms
 from reports.charts.all_charts import Chart, charts
 from reports.output import palette, png
+from reports.output.png import OVERVIEW
 from tests.support.sample_summary import sample_summary
 
 if TYPE_CHECKING:
@@ -26,27 +27,61 @@ if TYPE_CHECKING:
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
-VARIANTS: dict[str, dict[str, Any]] = {
-    "four skews": {},
-    "one level": {"users": (8,)},
-    "one cell": {"users": (8,), "skews": ("hot",)},
-    "policies": {"users": (1, 4, 8), "retries": ("none", "full-jitter:base=10ms,cap=1s,max=10")},
-    "two regions": {"regions": ("us-east-1", "us-east-2")},
-    "two regions, one line": {"skews": ("hot",), "regions": ("us-east-1", "us-east-2")},
-    "three regions, one level": {"users": (8,), "regions": ("us-east-1", "us-east-2", "ap-northeast-1")},
-    "knobs, kinds and all figures": {
-        "skews": ("hot",),
-        "users": (1, 4, 16),
-        "knobs": ({"shards": 1}, {"shards": 4}),
-        "kinds": ("order", "transfer"),
-    },
-    "many lines": {
-        "skews": ("hot",),
-        "users": (1, 8),
-        "retries": ("none", "immediate", "fixed:delay=1ms", "fixed:delay=9ms", "aws-connector"),
-        "redraws": (False, True),
-    },
+BY_REGION = ("conflict-rate-by-region", "latency-by-region")
+VARIANTS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "four skews": ({"full": True}, ()),
+    "one level": (
+        {"users": (8,), "full": True},
+        ("conflict-rate", "latency", "goodput-latency", "time-spent", OVERVIEW),
+    ),
+    "one cell": (
+        {"users": (8,), "skews": ("hot",), "full": True},
+        ("conflict-rate", "attempts-per-commit", "time-spent", "attempts-over-time"),
+    ),
+    "policies": (
+        {"users": (1, 4, 8), "retries": ("none", "full-jitter:base=10ms,cap=1s,max=10")},
+        ("goodput", "goodput-latency", "heatmap", "conflict-rate-collapsed", OVERVIEW),
+    ),
+    "two regions": (
+        {"skews": ("uniform", "zipf:1.2", "hot"), "regions": ("us-east-1", "us-east-2")},
+        BY_REGION,
+    ),
+    "two regions, one line": (
+        {"skews": ("hot",), "regions": ("us-east-1", "us-east-2")},
+        (*BY_REGION, "goodput"),
+    ),
+    "three regions, one level": (
+        {"users": (8,), "regions": ("us-east-1", "us-east-2", "ap-northeast-1")},
+        BY_REGION,
+    ),
+    "knobs, kinds and all figures": (
+        {
+            "skews": ("hot",),
+            "users": (1, 4, 16),
+            "knobs": ({"shards": 1}, {"shards": 4}),
+            "kinds": ("order", "transfer"),
+        },
+        (
+            "goodput-by-kind",
+            "latency-by-kind",
+            "knob-shards-goodput",
+            "goodput-latency",
+            "fairness",
+            "time-spent",
+            "conflict-rate-over-time",
+        ),
+    ),
+    "many lines": (
+        {
+            "skews": ("hot",),
+            "users": (1, 8),
+            "retries": ("none", "immediate", "fixed:delay=1ms", "fixed:delay=9ms", "aws-connector"),
+            "redraws": (False, True),
+        },
+        ("conflict-rate", "goodput", "goodput-latency"),
+    ),
 }
+"""Settings of a sample, and the charts whose layout differs for them; no name means every chart."""
 
 
 def named(name: str, **settings: Any) -> Chart:
@@ -92,12 +127,11 @@ def touching(one: Bbox, other: Bbox) -> bool:
 
 def test_a_file_per_chart_and_an_overview(tmp_path: Path) -> None:
     """The files are PNGs, named after their charts, with the size from the layout."""
-    drawn = charts(sample_summary())
+    drawn = [named("conflict-rate"), named("wasted-share")]
 
     files = png.draw(drawn, tmp_path)
 
-    names = ["conflict-rate", "retry-rate", "goodput", "latency", "goodput-latency", "wasted-share"]
-    assert files == [tmp_path / f"{name}.png" for name in (*names, "contention")]
+    assert files == [tmp_path / f"{name}.png" for name in ("conflict-rate", "wasted-share", "contention")]
     form = forms.form(drawn[0], forms.width_in(drawn[0]))
     height = form.height + forms.notes_in(drawn[0].footer, form.width)
     with Image.open(files[0]) as image:
@@ -166,10 +200,13 @@ def test_a_panel_without_a_value_says_so() -> None:
 
 @pytest.fixture(scope="module", params=VARIANTS)
 def pictures(request: pytest.FixtureRequest) -> list[tuple[Figure, Pixels]]:
-    """Every picture of a run, drawn."""
-    drawn = charts(sample_summary(**VARIANTS[request.param]))
-    figures = [*(png.figure(chart) for chart in drawn), png.overview(drawn)]
-    return [(figure, pixels(figure)) for figure in figures]
+    """The pictures of a run, drawn."""
+    settings, names = VARIANTS[request.param]
+    drawn = charts(sample_summary(**settings))
+    chosen = [chart for chart in drawn if chart.name in names or not names]
+    overview = [png.overview(drawn)] if OVERVIEW in names or not names else []
+    assert {chart.name for chart in chosen} >= {*names} - {OVERVIEW}
+    return [(figure, pixels(figure)) for figure in (*map(png.figure, chosen), *overview)]
 
 
 def test_nothing_runs_off_the_picture(pictures: list[tuple[Figure, Pixels]]) -> None:

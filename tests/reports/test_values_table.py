@@ -44,3 +44,15 @@ def test_every_chart_has_such_a_table() -> None:
     summary = sample_summary(full=True, regions=("a", "b"), kinds=("order", "pay"))
 
     assert all(values_table(chart).rows for chart in charts(summary))
+
+
+def test_tiles_and_stacks_are_rows_too() -> None:
+    """With the names of their places and the whole value, which the picture shortens."""
+    summary = sample_summary(full=True, skews=("uniform", "hot"), users=(2, 32))
+    drawn = {chart.name: values_table(chart) for chart in charts(summary)}
+
+    heat, stacks = drawn["heatmap"], drawn["time-spent"]
+    assert heat.heads == ("panel", "line", "users", "value", "remark")
+    assert heat.rows[0][:3] == ("conflict rate in %", "uniform  (D_eff 1,000)", "2")
+    assert heat.rows[3][4] == stacks.rows[-1][4] == "not comparable"
+    assert stacks.rows[0][:3] == ("uniform  (D_eff 1,000)", "first attempts that committed", "2")

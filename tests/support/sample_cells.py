@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _MOST_TRIES = 11
+_SHARES = (1.0, 0.75, 0.5, 0.25, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
 
 
 def regions(cell: dict[str, Any], names: Sequence[str]) -> list[dict[str, Any]]:
@@ -68,7 +69,46 @@ def details(cell: dict[str, Any]) -> dict[str, Any]:
         "commit_on_attempt": _tries(transactions["committed"], rate, retried=cell["retry"] != "none"),
         "fairness": _fairness(transactions["committed"], cell["users"], rate),
         "hot_keys": _hot_keys(cell),
+        "keys_per_transaction": 1,
+        "user_time_s": _user_time_s(cell),
+        "unsettled_s": 0.55 * cell["seconds"],
+        "over_time": _over_time(cell),
+        "latency_curve": _latency_curve(cell["latency_ms"]),
     }
+
+
+def _user_time_s(cell: dict[str, Any]) -> dict[str, float]:
+    """The users' time: attempts by how they ended, backoff, and a rest."""
+    total = cell["users"] * cell["seconds"]
+    waited = cell["backoff_share"] * 0.95 * total
+    busy = 0.95 * total - waited
+    lost = (cell["wasted_share"] or 0.0) * busy
+    parts = {"first_attempts": 0.8 * (busy - lost), "later_attempts": 0.2 * (busy - lost), "conflicts": lost}
+    rest = dict.fromkeys(("rejected", "errors", "connecting", "think"), 0.0)
+    return {"total": total, **parts, **rest, "backoff": waited, "other": 0.05 * total}
+
+
+def _over_time(cell: dict[str, Any]) -> dict[str, Any]:
+    """The course in bins of half a second, two seconds of warm-up first; the rates swing by 5 %."""
+    bins, bin_s = round(cell["seconds"] / 0.5) + 4, 0.5
+    swings = [1 + 0.05 * math.sin(1.7 * number) for number in range(bins)]
+    attempts = [round(cell["attempts_per_s"] * bin_s * swing) for swing in swings]
+    rate, p99 = cell["conflict_rate"]["value"], cell["latency_ms"]["p99"]
+    conflicts = [round(rate * count) for count in attempts]
+    return {
+        "begin_s": -2.0,
+        "bin_s": bin_s,
+        "attempts": attempts,
+        "conflicts": conflicts,
+        "committed": [count - lost for count, lost in zip(attempts, conflicts, strict=True)],
+        "latency_ms_p99": [None if p99 is None else p99 * swing for swing in swings],
+    }
+
+
+def _latency_curve(times_ms: dict[str, Any]) -> list[list[float]]:
+    """A logarithmic straight line through p50 and p99."""
+    p50, p99 = times_ms["p50"], times_ms["p99"] or 2 * times_ms["p50"]
+    return [[share, p50 * (p99 / p50) ** (math.log10(0.5 / share) / math.log10(50))] for share in _SHARES]
 
 
 def violations(count: int) -> dict[str, Any]:

@@ -1,0 +1,161 @@
+"""The charts of conflict rate and goodput over a setting that is a number, such as a knob. Pure."""
+
+from __future__ import annotations
+
+from math import nan
+from typing import TYPE_CHECKING
+
+from reports.charts import panels, scales
+from reports.charts.marks import Chart, Panel, Tint
+from reports.charts.panels import Quantity
+from reports.words import wording as words
+from reports.words.metrics import conflict_rate, goodput_per_s, is_comparable
+from reports.words.series import knobs, levels, middle, setting, setting_words, short_retries, varied
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from reports.charts.scales import Axis
+    from reports.words.wording import Cell
+
+_SEVERAL = 2
+_MAX_LINES, _MAX_PANELS = 8, 8
+
+_Points = list[tuple[float, list["Cell"]]]
+_Lines = dict[str, dict[int, _Points]]
+"""By panel and by users: the cells of each value of the setting, ascending."""
+
+
+def charts(cells: Sequence[Cell], foot: tuple[str, ...], waits: str = "") -> Iterator[Chart]:
+    """Two charts per setting that is a number and varies: a line per level, a panel per other setting.
+
+    `waits` is the subtitle's sentence about row locks. A setting that would need more than eight panels is
+    left out.
+    """
+    for name in numeric(cells):
+        lines = _lines(name, cells)
+        if 1 <= len(lines) <= _MAX_PANELS:
+            yield _chart(name, lines, foot, "conflict-rate", waits)
+            yield _chart(name, lines, foot, "goodput", waits)
+
+
+def numeric(cells: Sequence[Cell]) -> list[str]:
+    """The knobs, and `keys`, that take several values, all of them numbers."""
+    names = [name for name in varied(cells) if name == "keys" or name in knobs(cells[0])]
+    return [name for name in names if all(_is_number(setting(cell, name)) for cell in cells)]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _lines(name: str, cells: Sequence[Cell]) -> _Lines:
+    """The lines of each panel. Lines with a single value of the setting are left out."""
+    others, retries = [other for other in varied(cells) if other != name], short_retries(cells)
+    shown = set(_spread(levels(cells)))
+    grouped: dict[str, dict[int, dict[float, list[Cell]]]] = {}
+    for cell in cells:
+        title = ", ".join([str(cell["skew"]), *(setting_words(cell, other, retries) for other in others)])
+        if cell["users"] in shown:
+            line = grouped.setdefault(title, {}).setdefault(int(cell["users"]), {})
+            line.setdefault(float(setting(cell, name) or 0), []).append(cell)
+    kept = {
+        title: {
+            users: sorted(points.items())
+            for users, points in sorted(lines.items())
+            if len(points) >= _SEVERAL
+        }
+        for title, lines in grouped.items()
+    }
+    return {title: lines for title, lines in kept.items() if lines}
+
+
+def _spread(users: Sequence[int]) -> Sequence[int]:
+    """At most eight levels, the first and the last among them."""
+    if len(users) <= _MAX_LINES:
+        return users
+    steps = _MAX_LINES - 1
+    return [users[round(step * (len(users) - 1) / steps)] for step in range(_MAX_LINES)]
+
+
+def _chart(name: str, lines: _Lines, foot: tuple[str, ...], which: str, waits: str) -> Chart:
+    noun = name.removeprefix("--")
+    title, value, axis = _WHICH[which]
+    quantity = Quantity(
+        value, interval=_interval("conflict_rate" if which == "conflict-rate" else "goodput_per_s")
+    )
+    tints = {
+        users: index
+        for index, users in enumerate(sorted({users for group in lines.values() for users in group}))
+    }
+    drawn = tuple(
+        Panel(
+            panel if len(lines) > 1 else "",
+            tuple(
+                panels.line(words.users(users), Tint(tints[users], len(tints)), quantity, points)[0]
+                for users, points in group.items()
+            ),
+        )
+        for panel, group in lines.items()
+    )
+    every = [line for panel in drawn for line in panel.lines]
+    found = _found(noun, lines, value, axis([]).write)
+    return Chart(
+        name=f"knob-{noun}-{which}",
+        title=f"{title} by {noun}",
+        subtitle=f"{_MEANING[which]} {found}{waits}".strip(),
+        footer=foot,
+        x=scales.setting_axis(noun, sorted({x for line in every for x in line.x})),
+        y=axis(panels.extent(every)),
+        panels=drawn,
+        key=panels.key(every, named=False, banded=False),
+        alt=f"{title} against {noun}. {found}".rstrip(),
+    )
+
+
+_MEANING: Mapping[str, str] = {
+    "conflict-rate": "Share of attempts that failed because another transaction had written the same row.",
+    "goodput": "Committed transactions per second.",
+}
+_WHICH: Mapping[str, tuple[str, Callable[[Cell], float | None], Callable[[Iterable[float | None]], Axis]]] = {
+    "conflict-rate": (
+        "Conflict rate",
+        conflict_rate,
+        lambda values: scales.share_axis("conflicts per attempt", values),
+    ),
+    "goodput": (
+        "Goodput",
+        goodput_per_s,
+        lambda values: scales.amount_axis("per second", values, words.per_second),
+    ),
+}
+
+
+def _interval(field: str) -> Callable[[Cell], tuple[float | None, float | None]]:
+    return lambda cell: (cell[field]["low"], cell[field]["high"])
+
+
+def _found(
+    noun: str, lines: _Lines, value: Callable[[Cell], float | None], write: Callable[[float | None], str]
+) -> str:
+    """What the setting changes at the highest level of the last panel, if the intervals are apart."""
+    panel, group = list(lines.items())[-1]
+    users, points = list(group.items())[-1]
+    (low, first), (high, last) = ((x, middle(cells, value)) for x, cells in (points[0], points[-1]))
+    field = "conflict_rate" if value is conflict_rate else "goodput_per_s"
+    if not (is_comparable(first) and is_comparable(last)) or None in {value(first), value(last)}:
+        return ""
+    where = f"With {panel} at {words.users(users)}"
+    if not _apart(first[field], last[field]):
+        return f"{where}, {noun} {words.number(low)} and {words.number(high)} do not differ clearly."
+    return (
+        f"{where}: {write(value(first))} with {noun} {words.number(low)}, {write(value(last))} with {noun} "
+        f"{words.number(high)}."
+    )
+
+
+def _apart(one: Mapping[str, float | None], other: Mapping[str, float | None]) -> bool:
+    """Whether two estimates have intervals that do not overlap."""
+    edges = (one["low"], one["high"], other["low"], other["high"])
+    low, high, other_low, other_high = (nan if edge is None else edge for edge in edges)
+    return high < other_low or other_high < low
