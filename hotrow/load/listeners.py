@@ -110,7 +110,7 @@ def _prepare(environment: Environment, runner: Any) -> None:
     environment.hotrow = RunContext(board, conductor, ending)  # type: ignore[attr-defined]
     if environment.web_ui is not None:
         take_over_start(environment, hosts, conductor)
-        add_page(environment.web_ui, conductor)
+        add_page(environment, conductor)
     ending.install()
     maker.refuse_what_cannot_run()
 

@@ -14,12 +14,14 @@ from flask import jsonify, request
 from werkzeug.datastructures import ImmutableMultiDict
 
 from hotrow.errors import in_a_line
+from hotrow.load.web.fields import field_of
 from hotrow.load.web.form import LOAD, Form
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from locust.env import Environment
+    from werkzeug.datastructures import MultiDict
 
     from hotrow.load.hosts import Hosts
     from hotrow.load.notices import Notices
@@ -53,13 +55,14 @@ def take_over_start(environment: Environment, hosts: Hosts, leader: Leader) -> N
     locusts_start = views["locust.swarm"]
 
     def start() -> Any:
-        values = form.checked(request.form)
+        fields = form.named(request.form)
+        values = form.checked(fields)
         with _options_set(environment, values):
             if not leader.is_running:
                 leader.prepare(environment.parsed_options and environment.parsed_options.run_time)
             elif not _edit(environment, leader, values):
                 return jsonify({"success": True, "message": "applied", "host": environment.host})
-        request.form = _for_locust(values, request.form)
+        request.form = _for_locust(values, fields)
         return locusts_start()
 
     @web_ui.auth_required_if_enabled
@@ -70,7 +73,9 @@ def take_over_start(environment: Environment, hosts: Hosts, leader: Leader) -> N
         except Exception as error:  # noqa: BLE001 - Locust would answer with a page that nobody sees
             refusal = in_a_line(error)
             leader.notices.tell(refusal)
-            return jsonify({"success": False, "message": hosts.scrub(str(refusal)), "host": environment.host})
+            line = hosts.scrub(str(refusal))
+            answer = {"success": False, "message": line, "field": field_of(line, environment)}
+            return jsonify({**answer, "host": environment.host})
 
     views["locust.swarm"] = checked_start
 
@@ -99,7 +104,7 @@ def _options_set(environment: Environment, values: dict[str, Any]) -> Iterator[N
         raise
 
 
-def _for_locust(values: dict[str, Any], fields: Any) -> ImmutableMultiDict[str, str]:
+def _for_locust(values: dict[str, Any], fields: MultiDict[str, str]) -> ImmutableMultiDict[str, str]:
     """The part of the form that Locust itself needs: the options are set, and the run's time is ours."""
     kept = [(name, text) for name, text in fields.items(multi=True) if name not in {*values, *LOAD}]
     load = {"user_count": values.get("num_users"), "spawn_rate": values.get("spawn_rate")}

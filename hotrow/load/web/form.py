@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from locust import argument_parser
 from locust.util.timespan import parse_timespan
+from werkzeug.datastructures import MultiDict
 
 from hotrow.errors import UsageError
+from hotrow.knob import knobs_of
 from hotrow.load.hosts import HIDDEN, Hosts
 from hotrow.load.locust_options import check_form, is_sweep
+from hotrow.load.web.fields import choosable
 from hotrow.units import as_typed, decimal_number, whole_number
 
 if TYPE_CHECKING:
@@ -38,7 +41,17 @@ class Form:
         self._hosts = hosts
         self._started_with: dict[str, Any] = dict(vars(environment.parsed_options or object))
         picked = _PICKED if web_ui.userclass_picker_is_active else frozenset()
-        self._fields = _COMMON | picked | set(argument_parser.ui_extra_args_dict())
+        self._knobs = {name: set(knobs_of(kind)) for name, kind in choosable(environment).items()}
+        every_knob = set().union(*self._knobs.values()) if is_sweep(environment.parsed_options) else set()
+        self._fields = _COMMON | picked | every_knob | set(argument_parser.ui_extra_args_dict())
+
+    def named(self, fields: MultiDict[str, str]) -> MultiDict[str, str]:
+        """The same fields by the names of the options.
+
+        Locust's page sends `max_p9_9ms` for `max_p99_ms`: it writes names in camel case and back.
+        """
+        names = {_letters(name): name for name in self._fields}
+        return MultiDict([(names.get(_letters(name), name), text) for name, text in fields.items(multi=True)])
 
     def checked(self, fields: Mapping[str, str]) -> dict[str, Any]:
         """The values of the options that the form sets, by their names in Locust's parsed options.
@@ -57,13 +70,23 @@ class Form:
             if name in fields and fields[name] != self._started_with.get(name):
                 self._check_paths(name, fields[name])
         check_form(fields, in_sweep=is_sweep(self._environment.parsed_options))
-        values = [self._value(name, text) for name, text in fields.items() if self._is_ours(name)]
-        return dict(values)
+        chosen = str(fields.get("scenario", getattr(self._environment.parsed_options, "scenario", "")))
+        values = [self._value(name, text) for name, text in fields.items() if self._is_ours(name, chosen)]
+        return {**self._defaults(chosen), **dict(values)}
 
-    def _is_ours(self, name: str) -> bool:
-        """Whether a field is set here, and not by Locust or by a shape."""
+    def _defaults(self, chosen: str) -> dict[str, str]:
+        """The defaults of another scenario's knobs: those of the last scenario may have the same names."""
+        if chosen == getattr(self._environment.parsed_options, "scenario", chosen):
+            return {}
+        kind = choosable(self._environment).get(chosen)
+        return {} if kind is None else {name: knob.default for name, knob in knobs_of(kind).items()}
+
+    def _is_ours(self, name: str, chosen: str) -> bool:
+        """Whether a field is set here, and not by Locust or by a shape; knobs only of the chosen scenario."""
         if name in LOAD:
             return self._environment.shape_class is None
+        if chosen in self._knobs and any(name in knobs for knobs in self._knobs.values()):
+            return name in self._knobs[chosen]
         return name == "host" or isinstance(self._started_with.get(name), str | bool)
 
     def _value(self, name: str, text: str) -> tuple[str, Any]:
@@ -94,6 +117,10 @@ class Form:
             name, _, path = skew.strip().partition(":")
             if name == "file" and not is_below(Path(path), Path.cwd()):
                 raise UsageError("--skew file: only files below the working directory here")
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, name)).lower()
 
 
 def _users(text: str) -> int:

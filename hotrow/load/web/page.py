@@ -8,20 +8,26 @@ from typing import TYPE_CHECKING, Any, Protocol
 from flask import Blueprint, abort, jsonify, request, send_file
 
 from hotrow.load.web.ended_runs import described, find
+from hotrow.load.web.extra_options import order_form
+from hotrow.load.web.fields import form_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from flask import Response
-    from locust.web import WebUI
+    from locust.env import Environment
 
     from hotrow.load.current_run import EndedRun
     from hotrow.load.notices import Notices
 
 NAME = "hotrow"
-_HEAD = f'<link rel="stylesheet" href="./{NAME}/page.css"><script src="./{NAME}/page.js"></script></head>'
-_FILES = ("page.css", "page.js")
+_FILES = ("page.css", "page.js", "form.css", "form.js")
+_STYLES = "".join(
+    f'<link rel="stylesheet" href="./{NAME}/{file}">' for file in _FILES if file.endswith("css")
+)
+_SCRIPTS = "".join(f'<script src="./{NAME}/{file}"></script>' for file in _FILES if file.endswith("js"))
+_HEAD = f"{_STYLES}{_SCRIPTS}</head>"
 
 
 class Shown(Protocol):
@@ -40,9 +46,11 @@ class Shown(Protocol):
         ...
 
 
-def add_page(web_ui: WebUI, shown: Shown) -> None:
-    """Add the routes, behind the login if there is one, and the script to Locust's own page."""
-    assert web_ui.app is not None  # noqa: S101 - Locust makes it with the page
+def add_page(environment: Environment, shown: Shown) -> None:
+    """Add the routes, behind the login if there is one, and the scripts to Locust's own page."""
+    web_ui = environment.web_ui
+    assert web_ui is not None and web_ui.app is not None  # noqa: S101, PT018 - the caller has a page
+    order_form(environment, web_ui)
     base = web_ui.app.blueprints["locust"].url_prefix or ""
     pages = Blueprint(NAME, __name__, url_prefix=f"{base}/{NAME}")
 
@@ -58,6 +66,11 @@ def add_page(web_ui: WebUI, shown: Shown) -> None:
     @web_ui.auth_required_if_enabled
     def state() -> Response:
         return jsonify(state_of(shown))
+
+    @pages.get("/form")
+    @web_ui.auth_required_if_enabled
+    def form() -> Response:
+        return jsonify(form_json(environment))
 
     @pages.get("/runs/<run>/<file>")
     @web_ui.auth_required_if_enabled

@@ -47,7 +47,7 @@ def open_page(monkeypatch: pytest.MonkeyPatch, shown: Shown) -> Callable[..., Fl
             host="127.0.0.1", port=0, delayed_start=True, web_login=login, web_base_path=base or None
         )
         guard(environment)
-        add_page(web_ui, shown)
+        add_page(environment, shown)
         assert web_ui.app is not None
         web_ui.app.secret_key = "x"  # noqa: S105 - of this test
         if login:
@@ -104,7 +104,7 @@ def test_the_state_has_the_findings_of_the_last_run(
     assert "conflict" in last["headline"]
     assert last["gates"][0]["verdict"] == "failed"
     assert "--max-conflict-rate 0.01" in last["gates"][0]["text"]
-    assert last["files"] == ["report.html", "summary.json", "goodput.png"]
+    assert last["files"] == ["report.html", "summary.json", "summary.md", "junit.xml", "goodput.png"]
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,17 @@ def test_the_fields_of_the_form_are_set(open_page: Callable[..., Page]) -> None:
     assert page.hosts.real(page.environment.host or "") == "local:rtt=0"
 
 
+def test_the_names_that_locust_s_page_sends_are_understood(open_page: Callable[..., Page]) -> None:
+    """It writes the names of fields in camel case and back, and makes another name of one with digits."""
+    page = open_page()
+
+    answer = page.start(max_p9_9ms="20", max_conflict_rate="0.5")
+
+    assert answer["success"] is True
+    options = vars(page.environment.parsed_options or object)
+    assert (options["max_p99_ms"], options["max_conflict_rate"]) == ("20", "0.5")
+
+
 @pytest.mark.parametrize(
     ("skew", "allowed"),
     [

@@ -56,7 +56,8 @@
 
   const noticed = (state) => {
     const key = `notices ${state.notices.join("\n")}`;
-    if (state.notices.length === 0 || key === dismissed) return [];
+    const inTheForm = [...document.querySelectorAll("form .MuiAlert-message")].some((alert) => alert.textContent === state.notices.at(-1));
+    if (state.notices.length === 0 || key === dismissed || inTheForm) return [];
     const title = { idle: "Not started, or ended early", running: "Not changed", preparing: "Note", ending: "Note" }[state.phase];
     return [dismissable("bad", key, title || "Note", list(state.notices.slice(-5).map((text) => line("", text))))];
   };

@@ -1,0 +1,54 @@
+"""hotrow's fields as Locust's own form needs them: in order, with their current values and with choices."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hotrow.load.locust_options import is_sweep
+from hotrow.load.web.fields import choosable, form_fields
+from hotrow.run.options import SCENARIO
+
+if TYPE_CHECKING:
+    from locust.env import Environment
+    from locust.web import WebUI
+
+_PLAIN = {"choices": None, "help_text": "", "is_multiple": False, "is_required": False, "is_secret": False}
+
+
+def order_form(environment: Environment, web_ui: WebUI) -> None:
+    """Let Locust's page have the fields in our order, with the values that the next run would have now.
+
+    Locust itself sorts them by name, and shows the values of the command line for ever: an edit would set
+    the options of the run back to them.
+    """
+    assert web_ui.app is not None  # noqa: S101 - Locust makes it with the page
+    web_ui.app.jinja_env.policies["json.dumps_kwargs"] = {"sort_keys": False}
+    update = web_ui.update_template_args
+
+    def update_in_order() -> None:
+        update()
+        web_ui.template_args["extra_options"] = extra_options(
+            environment, web_ui.template_args["extra_options"]
+        )
+
+    web_ui.update_template_args = update_in_order  # type: ignore[method-assign]
+
+
+def extra_options(environment: Environment, locusts: dict[str, Any]) -> dict[str, Any]:
+    """Locust's description of the fields, ordered; fields that are not ours stay at the end."""
+    options = vars(environment.parsed_options or object())
+    scenarios = choosable(environment)
+    ours = {}
+    for field in form_fields(environment):
+        known = locusts.get(field.name)
+        if known is None and not field.scenarios:
+            continue  # one of Locust's own fields, which are described elsewhere
+        value = options.get(field.name)
+        if value is None and field.scenarios:
+            value = str(scenarios[field.scenarios[0]]().knobs[field.name])
+        ours[field.name] = {**_PLAIN, **(known or {}), "default_value": value}
+    if is_sweep(environment.parsed_options):
+        current = str(options.get(SCENARIO.locust_name))
+        ours[SCENARIO.locust_name]["choices"] = list(dict.fromkeys([*scenarios, current]))
+    rest = {name: known for name, known in locusts.items() if name not in ours}
+    return {**ours, **rest}
