@@ -110,7 +110,7 @@ def hotrow_home(request: pytest.FixtureRequest) -> Iterator[Path]:
     yield home
     from hotrow.standin.server import down  # noqa: PLC0415 - psycopg only after the home is set
 
-    os.environ["HOTROW_HOME"] = str(home)  # a fixture of the last test may have put another back
+    _allow_servers(request.config, allowed=True)  # a fixture of the last test may have put others back
     down()
     shutil.rmtree(home, ignore_errors=True)
 

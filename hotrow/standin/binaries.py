@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,7 @@ def find_binaries() -> Binaries:
     named = os.environ.get("HOTROW_PG_BIN")
     if named:
         return _check_named(Path(named))
-    for binaries in (*_from_wheel(), *_from_path()):
+    for binaries in chain(_from_wheel(), _from_path()):
         if binaries.major >= MIN_MAJOR_VERSION:
             return binaries
     raise TargetError(
@@ -117,6 +118,8 @@ def _from_path() -> Iterator[Binaries]:
 def read_version(postgres: Path) -> str | None:
     """The version that a `postgres` program reports, for example "18.6"; None if it does not run."""
     try:
+        if not postgres.exists():
+            return None  # without a process for each folder of PATH
         completed = subprocess.run([postgres, "--version"], capture_output=True, check=False, timeout=30)  # noqa: S603 - only asks for the version
     except (OSError, subprocess.TimeoutExpired):
         return None
