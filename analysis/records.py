@@ -101,7 +101,10 @@ def find_lost(
             were known to be lost. Runs of older versions have neither.
     """
     lost: dict[int, list[str]] = {}
-    recounted = _recount(attempts)
+    committed, unknown = (
+        np.bincount(attempts["cell"][which], minlength=MAX_CELLS)
+        for which in (are_committed(attempts), are_unknown(attempts))
+    )
     for event in events:
         cell = event.get("cell")
         if cell is None:
@@ -111,7 +114,9 @@ def find_lost(
             losses = [_since(event["worker"], event.get("from_ns"), event["reason"])]
         elif event["event"] == "verdict":
             losses = _fewer(attempts, records, event.get("records") or {})
-            losses = losses or _differing(recounted[cell], event.get("acknowledged"))
+            losses = losses or _differing(
+                Acknowledged(int(committed[cell]), int(unknown[cell])), event.get("acknowledged")
+            )
         lost.setdefault(cell, []).extend(losses)
     return {cell: "; ".join(dict.fromkeys(losses)) for cell, losses in lost.items() if losses}
 
@@ -129,15 +134,6 @@ def _fewer(attempts: NDArray[np.void], records: Mapping[int, int], then: Mapping
 def _last_ns(attempts: NDArray[np.void], worker: int) -> int | None:
     started = attempts["started"][attempts["worker"] == worker]
     return int(started.max()) if len(started) else None
-
-
-def _recount(attempts: NDArray[np.void]) -> list[Acknowledged]:
-    """How many commits and unknown outcomes the records of each cell acknowledge, by cell id."""
-    committed, unknown = (
-        np.bincount(attempts["cell"][which], minlength=MAX_CELLS).tolist()
-        for which in (are_committed(attempts), are_unknown(attempts))
-    )
-    return [Acknowledged(*counts) for counts in zip(committed, unknown, strict=True)]
 
 
 def _differing(now: Acknowledged, then: Mapping[str, int] | None) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -36,14 +37,20 @@ def redact(value: Any) -> Any:
         for pattern, kept in _SECRET_TEXTS:
             value = pattern.sub(kept, value)
         return value
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {name: _redact_entry(name, inner) for name, inner in value.items()}
     return [redact(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _redact_entry(name: str, value: Any) -> Any:
-    hidden = value and not isinstance(value, Mapping | list) and _SECRET_NAME.search(str(name))
+    hidden = value and not isinstance(value, dict | list) and _names_a_secret(name)
     return "…" if hidden else redact(value)
+
+
+@lru_cache
+def _names_a_secret(name: str) -> bool:
+    """Whether an entry of this name holds a secret. A summary has many cells with the same few names."""
+    return _SECRET_NAME.search(str(name)) is not None
 
 
 def number(value: float | None, digits: int = 3) -> str:
