@@ -6,9 +6,7 @@ sends Locust messages to the board of every worker; a run with one process sends
 
 from __future__ import annotations
 
-import time
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -18,7 +16,7 @@ from locust import events
 from hotrow.errors import HotrowError, RunError, UsageError, in_a_line
 from hotrow.exit_codes import ERROR, NOT_USABLE, worst
 from hotrow.load.board import DRAIN_TIMEOUT_S
-from hotrow.load.cell_verdicts import judge, read_attempts
+from hotrow.load.cell_course import CellCourse, NotWholeError, comes_true
 from hotrow.load.current_run import EndedRun
 from hotrow.load.edit import edited_cell
 from hotrow.load.live.spectator import Spectator
@@ -28,23 +26,14 @@ from hotrow.load.workers import Trouble, Workers
 from hotrow.run.seal import write_seal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from locust.env import Environment
 
     from hotrow.load.current_run import CurrentRun
     from hotrow.run.plan import Cell
 
-READY_TIMEOUT_S = 120.0
-"""How long users may take to connect before a cell."""
-_POLL_INTERVAL_S = 0.02
 _WATCH_INTERVAL_S = 0.2
-
-
-class NotWholeError(RunError):
-    """Attempts did not end with their cell, or the database was lost before the cell was judged."""
-
-    exit_code = NOT_USABLE
 
 
 class Conductor:
@@ -69,6 +58,7 @@ class Conductor:
         self._run_time_s = run_time_s
         self._workers = Workers(runner)
         self._spectator = spectator or Spectator(runner, is_on=False)
+        self._course = CellCourse(self._workers, self._spectator)
         self._ending = RLock()
         self._run: CurrentRun | None = None
         self._prepared: CurrentRun | None = None
@@ -154,7 +144,7 @@ class Conductor:
         self._stopping = False
         self._watch = gevent.spawn(self._watch_workers, run)
         if self._environment.shape_class is None:
-            self._open_cell(run, run.cells[0])
+            self._course.open(run, run.cells[0])
             if self._run_time_s is not None:
                 self._timer = gevent.spawn_later(self._run_time_s, self._end_on_time)
         else:
@@ -197,9 +187,9 @@ class Conductor:
 
     def _change_cell(self, run: CurrentRun, old: Cell, new: Cell) -> None:
         try:
-            self._close_cell(run)
+            self._course.close(run)
             run.add(old, new)
-            self._open_cell(run, new, schema=run.tables.schemas[new.id])
+            self._course.open(run, new, schema=run.tables.schemas[new.id])
         except Exception as error:
             self.abandon(error)
             raise in_a_line(error) from error
@@ -249,7 +239,7 @@ class Conductor:
             if run.open_cell.duration_s is not None:
                 run.cut_short = run.cut_short or "stopped by hand"
             try:
-                self._close_cell(run)
+                self._course.close(run)
             except Exception as error:  # noqa: BLE001 - the run still ends, and the cell has no verdict
                 self._note_fault(run, in_a_line(error))
 
@@ -274,16 +264,12 @@ class Conductor:
     def _end_workers(self, run: CurrentRun) -> None:
         """Let every worker close its files, because the summary needs its last records and health lines."""
         self._workers.broadcast(end=True)
-        ended = _comes_true(self._workers.has_ended, DRAIN_TIMEOUT_S)
+        ended = comes_true(self._workers.has_ended, DRAIN_TIMEOUT_S)
         _kill(self._watch, self._timer)
-        self._note_clocks(run)
+        self._course.note_clocks(run)
         if not ended:
             raise NotWholeError(f"workers did not end within {DRAIN_TIMEOUT_S:.0f} s: records may be missing")
         write_seal(run.directory)
-
-    def _note_clocks(self, run: CurrentRun) -> None:
-        """Write the offsets of the workers' clocks: at the start too, in case the run is killed."""
-        run.event_writer.write("clock", offsets=[offset.as_json() for offset in self._workers.offsets])
 
     def _report(self, run: CurrentRun) -> None:
         from hotrow.finish import Telling, finish_run  # noqa: PLC0415 - drawing takes a second to import, and only the end draws
@@ -328,11 +314,12 @@ class Conductor:
             if beginning is not None and beginning is not gevent.getcurrent():
                 beginning.kill()  # it drops its tables
             self.stop()  # before Locust stops: Locust first reads its own source, and nothing runs for 50 ms
-            if web_ui is None or entirely:
-                self._runner.quit()
-            else:
+            if web_ui is not None and not entirely:
                 self._runner.stop()
-            if web_ui is not None and entirely:
+                self._quitting = False  # the page waits for the next run
+                return
+            self._runner.quit()
+            if web_ui is not None:
                 web_ui.stop()
 
         gevent.spawn(quit_locust)
@@ -371,11 +358,11 @@ class Conductor:
         try:
             for cell in run.cells:
                 run.wanted_users = run.users = cell.users
-                self._wait_for_users(cell.users)
-                self._open_cell(run, cell)
-                self._warm_up(run)
+                self._course.wait_for_users(cell.users)
+                self._course.open(run, cell)
+                self._course.warm_up(run)
                 gevent.sleep(cell.duration_s or 0.0)
-                self._close_cell(run)
+                self._course.close(run)
             self._walked = True
         except Exception as error:  # noqa: BLE001 - without this the run would never end
             self.abandon(error)
@@ -391,63 +378,10 @@ class Conductor:
     def _begin_interval(self, run: CurrentRun) -> None:
         """Begin the interval when the users are connected; Locust counts them when they are started."""
         try:
-            self._wait_for_users(run.users)
-            self._warm_up(run)
+            self._course.wait_for_users(run.users)
+            self._course.warm_up(run)
         except Exception as error:  # noqa: BLE001 - the same
             self.abandon(error)
-
-    def _open_cell(self, run: CurrentRun, cell: Cell, *, schema: str | None = None) -> None:
-        """Open a cell. If it was added during the run, `schema` has its tables."""
-        run.tables.prepare(cell.id)
-        run.progress.cell_opened(cell)
-        self._spectator.cell_opened(cell, run.users)
-        run.open_cell = cell
-        run.begin_ns = None
-        self._workers.broadcast(cell=cell.id, added=None if schema is None else (cell, schema))
-
-    def _warm_up(self, run: CurrentRun) -> None:
-        """Let the open cell warm up, then begin its interval. The event tells it even after a crash."""
-        assert run.open_cell is not None  # noqa: S101 - called for an open cell
-        gevent.sleep(run.open_cell.warmup_s)
-        if run.open_cell is run.cells[0]:
-            self._note_clocks(run)
-        begin_ns = run.clock.now_ns()
-        run.event_writer.write("begin", cell=run.open_cell.id, begin_ns=begin_ns)
-        run.begin_ns = begin_ns
-        self._spectator.interval_begun(run.open_cell, run.users, begin_ns)
-
-    def _close_cell(self, run: CurrentRun) -> None:
-        run.closing = True
-        try:
-            self._end_cell(run)
-        except HotrowError as error:
-            raise NotWholeError(str(error)) from error
-        finally:
-            run.open_cell, run.closing = None, False
-
-    def _end_cell(self, run: CurrentRun) -> None:
-        cell, end_ns = run.open_cell, run.clock.now_ns()
-        assert cell is not None  # noqa: S101 - callers close what they opened
-        self._workers.broadcast()
-        # If the users were not all connected, or the warm-up had not ended, the interval is empty.
-        begin_ns = end_ns if run.begin_ns is None else run.begin_ns
-        self._spectator.cell_ends(cell, begin_ns, end_ns)
-        cut_short = {} if run.cut_short is None else {"interrupted": run.cut_short}
-        run.event_writer.write(
-            "window", cell=cell.id, begin_ns=begin_ns, end_ns=end_ns, users=run.users, **cut_short
-        )
-        if not _comes_true(self._workers.has_drained, DRAIN_TIMEOUT_S):
-            raise NotWholeError(f"attempts in flight did not end within {DRAIN_TIMEOUT_S:.0f} s: not judged")
-        self._spectator.cell_closed()
-        attempts = read_attempts(run, self._workers)
-        judge(run, self._workers, cell, attempts)
-        run.progress.cell_closed(cell, attempts, begin_ns, end_ns)
-
-    def _wait_for_users(self, users: int) -> None:
-        """Wait until exactly this many users are connected. Raises RunError if that takes too long."""
-        if not _comes_true(partial(self._workers.has_ready, users), READY_TIMEOUT_S):
-            waited = f"waited {READY_TIMEOUT_S:.0f} s for {users} users to connect"
-            raise RunError(f"{waited}: the run is given up")
 
     def _is_headless(self) -> bool:
         return bool(getattr(self._environment.parsed_options, "headless", False))
@@ -464,16 +398,6 @@ def _root_cause(error: BaseException) -> str:
 def _drop_tables(run: CurrentRun) -> None:
     run.progress.close()
     drop(run.tables)
-
-
-def _comes_true(condition: Callable[[], bool], timeout_s: float) -> bool:
-    """Wait until the condition is true; return whether it came true in time."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        gevent.sleep(_POLL_INTERVAL_S)
-    return True
 
 
 def _kill(*greenlets: gevent.Greenlet | None) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import gevent
 import pytest
 
 from hotrow.errors import TargetError
-from hotrow.load import conductor as conductor_module
+from hotrow.load import cell_course
 from hotrow.load.board import TO_MASTER, TO_WORKERS
 from hotrow.load.workers import Trouble
 from hotrow.run.ledger import read_events
@@ -29,7 +30,7 @@ def _read_no_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
 
     from hotrow.attempt.record import ATTEMPT  # noqa: PLC0415 - the same
 
-    monkeypatch.setattr(conductor_module, "read_attempts", lambda _run, _workers: np.empty(0, ATTEMPT))
+    monkeypatch.setattr(cell_course, "read_attempts", lambda _run, _workers: np.empty(0, ATTEMPT))
 
 
 class Worker(Runner):
@@ -237,7 +238,7 @@ def test_a_walker_that_breaks_ends_the_run_with_2(tmp_path: Path, capsys: pytest
         del run
         raise ZeroDivisionError
 
-    conductor._warm_up = break_it  # type: ignore[method-assign]
+    conductor._course.warm_up = break_it  # type: ignore[method-assign]
     conductor.begin()
     ended(conductor)
 
@@ -303,7 +304,7 @@ def test_attempts_that_do_not_end_leave_the_cell_unjudged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A COMMIT that is under way may still succeed or fail, so the cell is not judged."""
-    monkeypatch.setattr(conductor_module, "DRAIN_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(cell_course, "DRAIN_TIMEOUT_S", 0.05)
     runner = Worker()
     run = open_run(tmp_path, cells(0.01))
     runner.overrides = {"drained": False}
@@ -361,3 +362,17 @@ def test_the_worst_of_two_exit_codes_stands(tmp_path: Path) -> None:
         codes.append(code(conductor))
 
     assert codes == [3, 4, 2, 1]
+
+
+def test_with_a_page_a_signal_after_a_run_ends_the_process(tmp_path: Path) -> None:
+    """The run ended by its time limit, and the page waits for the next one: no report is being drawn."""
+    conductor = led(open_run(tmp_path, cells()), run_time_s=0.01)
+    pages_stopped: list[bool] = []
+    conductor.environment.web_ui = SimpleNamespace(stop=lambda: pages_stopped.append(True))
+    conductor.environment.parsed_options.headless = False
+    ended(conductor)
+
+    conductor.interrupt("SIGINT")
+    until(lambda: bool(pages_stopped), "stopped")
+
+    assert code(conductor) == 0

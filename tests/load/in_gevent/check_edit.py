@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hotrow.errors import HotrowError, UsageError
-from hotrow.load import conductor as conductor_module
+from hotrow.load import cell_course
 from hotrow.load.board import TO_WORKERS
 from hotrow.load.edit import edited_cell
 from tests.load.in_gevent.check_conductor import Worker, events, led, tables_of
@@ -27,7 +27,7 @@ def _read_no_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
 
     from hotrow.attempt.record import ATTEMPT  # noqa: PLC0415 - the same
 
-    monkeypatch.setattr(conductor_module, "read_attempts", lambda _run, _workers: np.empty(0, ATTEMPT))
+    monkeypatch.setattr(cell_course, "read_attempts", lambda _run, _workers: np.empty(0, ATTEMPT))
 
 
 def measuring(run: CurrentRun) -> Led:
