@@ -138,8 +138,8 @@ class Conductor:
         run, self._prepared = self._prepared, None
         with self._beginning_here():
             run = run or self._maker.make()
-            self._spectator.run_begun(run, max(self._runner.worker_count, 1), self._run_time_s)
             self._tell_workers(run)
+        self._spectator.run_begun(run, self._workers, self._run_time_s)
         self._run = run
         self._stopping = False
         self._watch = gevent.spawn(self._watch_workers, run)

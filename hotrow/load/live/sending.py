@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hotrow.console import report_error
+from hotrow.errors import RunError, in_a_line
 from hotrow.load.live.digest import Digester
 
 if TYPE_CHECKING:
@@ -49,10 +51,15 @@ class Digests:
         now_ns, new = self._clock.now_ns(), ledger.appended - self._digested
         if not new and now_ns - self._sent_ns < _EVERY_NS:
             return
-        rows = digester.digest(ledger.latest(new))
+        records = ledger.latest(new)
         self._digested, self._sent_ns = self._digested + new, now_ns
-        message = {"worker": self._worker, "until": now_ns // _S, "rows": [row.as_message() for row in rows]}
-        self._runner.send_message(DIGEST, message)
+        try:
+            rows = [row.as_message() for row in digester.digest(records)]
+            message = {"worker": self._worker, "until": now_ns // _S, "rows": rows}
+            self._runner.send_message(DIGEST, message)
+        except Exception as error:  # noqa: BLE001 - a page that shows a run must never end its measurement
+            self._digester = None
+            report_error(RunError(f"the Contention tab shows nothing more of this run: {in_a_line(error)}"))
 
     def _on_interval(self, msg: Any, **_: Any) -> None:
         """Begin the measured interval of a cell; the attempts until now were its warm-up."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from hotrow.keys.skew import Table
     from hotrow.load.current_run import CurrentRun
+    from hotrow.load.workers import Workers
     from hotrow.run.plan import Cell
 
 _S = 1e9
@@ -39,6 +40,7 @@ class Watched:
     run_time_s: float | None
     """When Locust's timer ends the run; None if it has none."""
     history: History
+    workers: Workers
     cell: Cell | None = None
     """The open cell, or the one that was open last."""
     opened: dict[int, Cell] = field(default_factory=dict)
@@ -50,6 +52,11 @@ class Watched:
     forecast_at_s: dict[int, float] = field(default_factory=dict)
     """By cell id: how long the cell had been measured when its last forecast was begun."""
     ended_s: float | None = None
+
+    def ahead_s(self, worker: int) -> int:
+        """By how many whole seconds the clock of a worker is ahead of this process's."""
+        corrections = {one.worker: one.correction_ns for one in self.workers.offsets}
+        return round(corrections.get(worker, 0) / _S)
 
 
 class Spectator:
@@ -72,8 +79,8 @@ class Spectator:
         """Seconds since 1970 (UTC), by the clock of the run."""
         return self._clock.now_ns() / _S
 
-    def run_begun(self, run: CurrentRun, workers: int, run_time_s: float | None) -> None:
-        """A run has its tables, and its workers are about to begin."""
+    def run_begun(self, run: CurrentRun, workers: Workers, run_time_s: float | None) -> None:
+        """A run has its tables, and its workers are ready to begin."""
         if not self._is_on:
             return
         self._clock = run.clock
@@ -85,7 +92,8 @@ class Spectator:
             think_s=run.request.think_s,
             began_s=self.now_s(),
             run_time_s=run_time_s,
-            history=History(workers),
+            history=History(max(self._runner.worker_count, 1)),
+            workers=workers,
         )
 
     def cell_opened(self, cell: Cell, users: int) -> None:
@@ -156,7 +164,12 @@ class Spectator:
         watched.forecasts[number] = forecast(facts, table, span.total, watched.think_s)
 
     def _hear(self, msg: Any, **_: Any) -> None:
-        if self.watched is not None and self.watched.ended_s is None:
-            data = msg.data
-            until = min(data["until"], int(self.now_s()))
-            self.watched.history.hear(data["worker"], until, map(row_from_message, data["rows"]))
+        watched, data = self.watched, msg.data
+        if watched is None or watched.ended_s is not None:
+            return
+        ahead_s = watched.ahead_s(data["worker"])
+        rows = [row_from_message(row) for row in data["rows"]]
+        until = min(data["until"] - ahead_s, int(self.now_s()))
+        watched.history.hear(
+            data["worker"], until, [replace(row, second=row.second - ahead_s) for row in rows]
+        )

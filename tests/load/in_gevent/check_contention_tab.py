@@ -14,11 +14,15 @@ from locust.env import Environment
 
 from hotrow.attempt.record import Outcome
 from hotrow.load.board import TO_WORKERS, Board
+from hotrow.load.live.digest import Digester
 from hotrow.load.live.routes import serve
 from hotrow.load.live.sending import DIGEST, INTERVAL
 from hotrow.load.live.snapshot import seconds_left, snapshot
 from hotrow.load.live.spectator import Spectator
 from hotrow.load.web.guard import guard
+from hotrow.load.workers import Workers
+from hotrow.run.clock import Offset, RunClock
+from hotrow.run.ledger import read_ledger
 from tests.load.in_gevent.check_board import ATTEMPT, message
 from tests.load.in_gevent.fakes import Led, Runner, cells, open_run, setup_message, until
 
@@ -108,6 +112,42 @@ def test_the_last_attempts_are_sent_when_the_board_closes(tmp_path: Path) -> Non
     assert sent_attempts(runner) == 3
 
 
+def test_a_fault_in_a_digest_does_not_touch_the_measurement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The tab shows no more of the run, which says so once and goes on."""
+    runner = Runner()
+    board = watched_board(runner, tmp_path)
+    monkeypatch.setattr(Digester, "digest", lambda *_: 1 / 0)
+
+    append(board, 3)
+    flushed = board._flush()
+    append(board, 3)
+    board.close()
+
+    assert flushed
+    assert capsys.readouterr().err.count("the Contention tab shows nothing more of this run") == 1
+    assert len(read_ledger(tmp_path).attempts) == 6
+
+
+def test_the_clock_of_a_worker_that_is_ahead_is_corrected(run: CurrentRun) -> None:
+    """Its attempts count in the seconds of this process."""
+    spectator, board = watch(run, Runner())
+    assert spectator.watched is not None
+    spectator.watched.workers._offsets[0] = Offset(0, 3_600_000_000_000, 1_000)
+    board._clock = RunClock(board._clock.wall_ns + 3_600_000_000_000, board._clock.perf_ns)
+    assert board.ledger is not None
+    board._digests.begin(board.ledger, board._clock, 0, at_commit=True)
+    append(board, 5)
+    board._flush()
+
+    spectator.cell_closed()
+
+    (row,) = [row for digest in board._runner.sent[DIGEST] for row in digest["rows"]]  # type: ignore[attr-defined]
+    assert row["second"] > spectator.now_s() + 3_500
+    assert spectator.watched.history._complete <= spectator.now_s() + 1
+
+
 def test_a_run_that_nobody_can_watch_sends_nothing(tmp_path: Path) -> None:
     """A run without a web UI pays nothing for the tab."""
     runner = Runner()
@@ -131,7 +171,7 @@ def run(tmp_path: Path) -> CurrentRun:
 def watch(run: CurrentRun, runner: Runner) -> tuple[Spectator, Board]:
     """A spectator of a run whose first cell is open, and the board that sends to it."""
     spectator = Spectator(runner, is_on=True)
-    spectator.run_begun(run, 1, None)
+    spectator.run_begun(run, Workers(runner), None)
     board = watched_board(runner, run.directory)
     spectator.cell_opened(run.cells[0], 2)
     return spectator, board
