@@ -5,7 +5,9 @@
 One Locust process with a web page makes all runs, so that both kinds of run meet the same machine. A page is
 open during every second run: a client that asks for the figures as the page does, or with `--browser` a real
 headless Chromium on the same machine, which then also takes CPU of its own. Printed are the goodput and the
-CPU of the load process per attempt of each run, and the ratio of the medians. Times are in seconds.
+CPU of the load process per attempt of each run, and the ratio of the medians. On a busy machine these ratios
+are noise. So the CPU of the tab's own code in the load process is measured too, as a share of one core and
+of the process.
 """
 
 from __future__ import annotations
@@ -32,16 +34,32 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LOCUSTFILE = """
+import time
 from dataclasses import replace
 from flask import request
 from locust import events
 from hotrow.load import ContentionUser
+from hotrow.load.live import routes
+from hotrow.load.live.sending import Digests
 from hotrow.load.run_maker import RunMaker
 from scenarios.counter import Counter
 
 watched = [True]
 setup = RunMaker.setup
 RunMaker.setup = lambda *given: replace(setup(*given), watched=watched[0])
+spent = [0.0]
+
+def timed(function):
+    def call(*given, **named):
+        began = time.thread_time()
+        try:
+            return function(*given, **named)
+        finally:
+            spent[0] += time.thread_time() - began
+    return call
+
+Digests.send = timed(Digests.send)  # with a single process this includes what the master does
+routes.snapshot = timed(routes.snapshot)
 
 class CounterUser(ContentionUser):
     scenario = Counter()
@@ -52,6 +70,10 @@ def _on_init(environment, **_):
     def watch():
         watched[0] = request.form["on"] == "1"
         return "ok"
+
+    @environment.web_ui.app.get("/spent")
+    def spent_s():
+        return {"tab": spent[0], "process": time.process_time()}
 """
 
 
@@ -74,6 +96,8 @@ def main() -> None:
     for name in ("goodput_per_s", "cpu_us_per_attempt"):
         with_, without = (statistics.median(run[name] for run in results[on]) for on in (True, False))
         print(f"{name}: median with {with_:,.1f}, without {without:,.1f}, ratio {with_ / without:.3f}")
+    for name in ("tab_%_of_core", "tab_%_of_process"):
+        print(f"{name}: median {statistics.median(run[name] for run in results[True]):.2f}")
 
 
 def _line(run: dict[str, float]) -> str:
@@ -85,7 +109,10 @@ def _run(address: str, runs: Path, options: Any, *, watched: bool) -> dict[str, 
     _post(f"{address}/watched", on=int(watched))
     with _page(address, options.browser) if watched else ExitStack():
         _post(f"{address}/swarm", user_count=options.users, spawn_rate=options.users)
-        time.sleep(options.seconds + 2.0)
+        time.sleep(2.0)
+        before, began = _spent(address), time.monotonic()
+        time.sleep(options.seconds)
+        after, seconds = _spent(address), time.monotonic() - began
         _post(f"{address}/stop")
     (directory,) = set(runs.iterdir()) - known
     deadline = time.monotonic() + 60
@@ -96,7 +123,14 @@ def _run(address: str, runs: Path, options: Any, *, watched: bool) -> dict[str, 
     return {
         "goodput_per_s": cell["goodput_per_s"]["value"],
         "cpu_us_per_attempt": 1e6 * cpu_s / cell["attempts"]["total"],
+        "tab_%_of_core": 100 * (after["tab"] - before["tab"]) / seconds,
+        "tab_%_of_process": 100 * (after["tab"] - before["tab"]) / (after["process"] - before["process"]),
     }
+
+
+def _spent(address: str) -> dict[str, float]:
+    spent: dict[str, float] = json.loads(urllib.request.urlopen(f"{address}/spent").read())
+    return spent
 
 
 @contextmanager
@@ -163,9 +197,9 @@ def _locust(host: str) -> Iterator[tuple[str, Path]]:
         ]
         words += ["--web-port", str(port), "--out", "runs"]
         environment = {**os.environ, "HOTROW_HOME": str(home)}
-        binaries = Path(sys.executable).parent
+        binaries, quiet = Path(sys.executable).parent, subprocess.DEVNULL
         with subprocess.Popen(
-            [str(binaries / "locust"), *words], cwd=folder, env=environment, stderr=subprocess.DEVNULL
+            [str(binaries / "locust"), *words], cwd=folder, env=environment, stdout=quiet, stderr=quiet
         ) as process:
             try:
                 _wait_for(f"http://127.0.0.1:{port}/contention/data")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from importlib import resources
+from importlib import import_module, resources
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, abort, request
@@ -70,6 +70,7 @@ def serve(web_ui: WebUI, spectator: Spectator) -> None:
         return response
 
     content("plotly.js")  # imported now: during a run it would hold up the transactions of this process
+    import_module("hotrow.load.live.forecast")
 
 
 def _answer(name: str) -> Response:
