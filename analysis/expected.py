@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.keysets import key_sets
-from analysis.model import Loop, go_on, predict
+from analysis.model import FULL_EFFORT, Effort, Loop, predict
 from analysis.timing import spread
 from hotrow.attempt.record import Outcome
 from hotrow.attempt.retry import parse_retry
 from hotrow.errors import RunError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from analysis.counts import Counts
     from analysis.keysets import KeySets
@@ -57,13 +57,12 @@ def expect(
 
 
 def expect_of(
-    cell: Mapping[str, Any], table: Table | None, loop: Loop | None, *, pause: Callable[[], None] = go_on
+    cell: Mapping[str, Any], table: Table | None, loop: Loop | None, *, effort: Effort = FULL_EFFORT
 ) -> dict[str, float | None]:
     """Predicted conflict rate and goodput of a cell whose users ran this loop.
 
     Both are None if the closed form does not hold, or if skew, conflict window or cycle are unknown. It holds
-    if transactions write exactly what they draw, and nearly all of their attempts reach COMMIT. `pause` is
-    called often, for a caller that has other things to do meanwhile.
+    if transactions write exactly what they draw, and nearly all of their attempts reach COMMIT.
     """
     policy = parse_retry(cell["retry"])
     # Give-ups of a budget depend on other transactions; in the model they depend on the policy alone.
@@ -71,7 +70,7 @@ def expect_of(
         return dict(ABSENT)
     sets = _row_sets(table, cell["keys_per_transaction"], cell.get("rows_per_key", 1))
     with np.errstate(all="ignore"):  # a key that is certain to be drawn leaves the others 0 / 0
-        predicted = predict(sets, loop, policy, redraw=cell["redraw"], pause=pause)
+        predicted = predict(sets, loop, policy, redraw=cell["redraw"], effort=effort)
     if not math.isfinite(predicted.conflict_rate) or not math.isfinite(predicted.goodput_per_s):
         return dict(ABSENT)
     return {"conflict_rate": predicted.conflict_rate, "goodput_per_s": predicted.goodput_per_s}

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 _DELAYS = 24
 """Delays are listed for this many failures. Every usual cap is reached by then, so the last delay repeats."""
 _ROUNDS = 5_000
-_TOLERANCE = 1e-10
 _DAMPING = 0.3
 _TINY = 1e-9
 _STEPS = 2_000
@@ -53,6 +52,23 @@ class Loop:
     """Quantiles of the conflict window, ascending, divided by their mean: `[1]` is a constant window."""
     reach: float = 1.0
     """Share of attempts that reach COMMIT. The others are rejected by the business rule, or fail."""
+
+
+def go_on() -> None:
+    """Make no pause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How exactly the model's iteration goes on, and what it does before each round."""
+
+    tolerance: float = 1e-10
+    """It ends if no value changes by a larger share."""
+    pause: Callable[[], None] = go_on
+    """For a process that has other things to do meanwhile."""
+
+
+FULL_EFFORT = Effort()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +140,10 @@ def survival(starts: Floats, spread: Floats) -> Floats:
     return np.asarray(np.minimum(1.0, 1.0 / (starts[..., 0] * wait)))
 
 
-def go_on() -> None:
-    """Make no pause."""
-
-
 def predict(
-    sets: KeySets, loop: Loop, policy: Policy, *, redraw: bool, pause: Callable[[], None] = go_on
+    sets: KeySets, loop: Loop, policy: Policy, *, redraw: bool, effort: Effort = FULL_EFFORT
 ) -> Prediction:
-    """Conflict rate and goodput of one cell. Before each round of its iteration it calls `pause`.
+    """Conflict rate and goodput of one cell.
 
     If one key is in every write set and the winner is back within a conflict window (Z < R), the winner
     usually wins again, and `_captured` holds. Otherwise `_mean_field` holds.
@@ -141,8 +153,8 @@ def predict(
         return _prediction(loop, 0.0, loop.window_s + loop.outside_s + loop.think_s)
     one_key = sets.counts.sum() == 1
     if one_key and loop.outside_s + loop.think_s < loop.window_s:
-        return _captured(loop, restarts, pause)
-    return _mean_field(sets, loop, restarts, pause, redraw=redraw)
+        return _captured(loop, restarts, effort)
+    return _mean_field(sets, loop, restarts, effort, redraw=redraw)
 
 
 def _prediction(loop: Loop, conflict: float, cycle_s: float) -> Prediction:
@@ -151,9 +163,7 @@ def _prediction(loop: Loop, conflict: float, cycle_s: float) -> Prediction:
     return Prediction(rate, attempts_per_s, attempts_per_s * (loop.reach - rate))
 
 
-def _mean_field(
-    sets: KeySets, loop: Loop, restarts: Restarts, pause: Callable[[], None], *, redraw: bool
-) -> Prediction:
+def _mean_field(sets: KeySets, loop: Loop, restarts: Restarts, effort: Effort, *, redraw: bool) -> Prediction:
     """The prediction if each user meets the average of the others: the fixed point of the keys' survivals.
 
     Without retries, for one key and a constant window: P = sum p_i * m p_i / (1 + m p_i) with
@@ -181,11 +191,11 @@ def _mean_field(
         rivals = (loop.users - 1) * loop.reach * loop.window_s / cycle_s
         return survival(rivals * sets.load(weights, survive), loop.spread)
 
-    _, conflict, cycle_s = averages(_fixed_point(again, np.ones(sets.mass.shape[-1]), pause))
+    _, conflict, cycle_s = averages(_fixed_point(again, np.ones(sets.mass.shape[-1]), effort))
     return _prediction(loop, conflict, cycle_s)
 
 
-def _captured(loop: Loop, restarts: Restarts, pause: Callable[[], None]) -> Prediction:
+def _captured(loop: Loop, restarts: Restarts, effort: Effort) -> Prediction:
     """The prediction if one row is in every write set and Z < R: the last winner is back before most losers.
 
     The other N - 1 users form a pool whose attempts begin at rate r = (N - 1) / (R + outside + D), where D is
@@ -216,19 +226,19 @@ def _captured(loop: Loop, restarts: Restarts, pause: Callable[[], None]) -> Pred
         delay_s = restarts.waits_s(fails) / (restarts.tries(fails) * fails)
         return np.array([(loop.users - 1) * loop.reach / (loop.window_s + loop.outside_s + delay_s)])
 
-    rate = float(_fixed_point(again, np.ones(1) / loop.window_s, pause)[0])
+    rate = float(_fixed_point(again, np.ones(1) / loop.window_s, effort)[0])
     commit_s, _ = race(rate)
     losers = rate * commit_s
     return _prediction(loop, losers / (1.0 + losers), loop.users * commit_s / (1.0 + losers))
 
 
-def _fixed_point(again: Callable[[Floats], Floats], first: Floats, pause: Callable[[], None]) -> Floats:
-    """The fixed point of `again`: damped iteration until the relative change is below 1e-10."""
+def _fixed_point(again: Callable[[Floats], Floats], first: Floats, effort: Effort) -> Floats:
+    """The fixed point of `again`: damped iteration until the relative change is below the tolerance."""
     values = first
     for _ in range(_ROUNDS):
-        pause()
+        effort.pause()
         new_values = again(values)
-        if np.max(np.abs(new_values - values) / np.maximum(values, _TINY)) < _TOLERANCE:
+        if np.max(np.abs(new_values - values) / np.maximum(values, _TINY)) < effort.tolerance:
             return new_values
         values = (1.0 - _DAMPING) * values + _DAMPING * new_values
     return values

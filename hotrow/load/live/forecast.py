@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import gevent
 import numpy as np
 
 from analysis.expected import ABSENT, MAX_REJECTED_SHARE, expect_of
-from analysis.model import Loop
+from analysis.model import Effort, Loop
 from hotrow.load.live.frequencies import quantiles
 
 if TYPE_CHECKING:
@@ -21,8 +22,10 @@ MIN_ATTEMPTS = 100
 """Fewer attempts say too little about conflict window and cycle."""
 _QUANTILES = 8
 """How many quantiles describe the distribution of the conflict window; the summary takes 32."""
-_PAUSE_S = 0.002
-"""The pause between two rounds of the iteration, in which transactions go on."""
+_TOLERANCE = 1e-4
+"""Enough for a line on a chart, at a third of the rounds."""
+_REST = 4.0
+"""After each round transactions have this many times as long as the round took."""
 
 
 def forecast(
@@ -40,7 +43,9 @@ def forecast(
         return dict(ABSENT)
     if total["rejected"] > MAX_REJECTED_SHARE * total["attempts"]:
         return dict(ABSENT)
-    return expect_of(cell, table, loop_of(cell["users"], total, think_s), pause=_pause)
+    return expect_of(
+        cell, table, loop_of(cell["users"], total, think_s), effort=Effort(_TOLERANCE, Breather().pause)
+    )
 
 
 def loop_of(users: int, total: Sample, think_s: float) -> Loop | None:
@@ -63,5 +68,13 @@ def loop_of(users: int, total: Sample, think_s: float) -> Loop | None:
     )
 
 
-def _pause() -> None:
-    gevent.sleep(_PAUSE_S)
+class Breather:
+    """Pauses in a long calculation, in proportion to the time that it takes."""
+
+    def __init__(self) -> None:
+        self._since_s = time.perf_counter()
+
+    def pause(self) -> None:
+        """Let transactions go on for a multiple of the time since the last pause."""
+        gevent.sleep(_REST * (time.perf_counter() - self._since_s))
+        self._since_s = time.perf_counter()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _S = 1e9
 FIRST_FORECAST_S = 2.0
-"""How long a cell is measured before its first forecast; each further one comes after twice the time."""
+"""How long a cell is measured before its first forecast. Each further one is made after three times as long."""
 
 
 @dataclass(eq=False, slots=True)
@@ -150,7 +150,7 @@ class Spectator:
             return
         for cell, span in watched.history.spans.items():
             seconds, last_s = watched.history.measured_s(cell), watched.forecast_at_s.get(cell, 0.0)
-            if seconds > last_s and (span.closed_s or seconds >= max(2 * last_s, FIRST_FORECAST_S)):
+            if seconds > last_s and (span.closed_s or seconds >= max(3 * last_s, FIRST_FORECAST_S)):
                 watched.forecast_at_s[cell] = seconds
                 self._forecasting = gevent.spawn(self._forecast, watched, cell)
                 return
