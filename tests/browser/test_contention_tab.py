@@ -177,6 +177,7 @@ def _look_during(page: Page, frame: Frame, told: Story) -> None:
     plot = frame.locator(".plot").first
     plot.hover(position={"x": 200, "y": 60})
     told.lefts, told.marked = frame.evaluate(LEFTS), frame.evaluate(MARKED)
+    page.mouse.move(0, 0)
     frame.locator("#charts").press("ArrowRight")
     told.after_key = frame.evaluate(LEFTS)
     frame.locator("#pause").click()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _S = 1e9
 FIRST_FORECAST_S = 2.0
-"""How long a cell is measured before its first forecast. Each further one is made after three times as long."""
+"""How long a cell is measured before its first forecast; the next one comes after three times as long."""
 
 
 @dataclass(eq=False, slots=True)
