@@ -7,7 +7,7 @@ WORKERS ?= auto
 # Tests start hundreds of commands; without bytecode each would compile all modules again.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(WORKERS)
 
-.PHONY: setup demo test test-unit architecture chaos lint clean
+.PHONY: setup demo sample test test-unit architecture chaos lint clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -16,6 +16,10 @@ setup: $(READY)
 # cell may not be usable (exit code 4): the report says so, and the demo is none the worse for it.
 demo: $(READY)
 	$(BIN)/hotrow sweep transfer --skew uniform,zipf:0.8,zipf:0.99,hot --users 1,2,4,8,16,32 --duration 6s || [ $$? -eq 4 ]
+
+# docs/sample: a run of three minutes on the stand-in, its summary and two pictures. It needs a quiet machine.
+sample: $(READY)
+	$(BIN)/python bench/sample.py
 
 # All tests, in one worker more than there are cores (WORKERS=… chooses), each with a server of its own: on two cores
 # under five minutes. To run a single file in one process: .venv/bin/python -m pytest tests/keys/test_skew.py

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs
 
 from reports.charts.footer import settings
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reports.charts.marks import Chart
+
+_UNIT = re.compile(r"(?<=\d) (?=(?:%|ms|s)(?![\w]))")
+"""The space between a number and its unit."""
+_CODE = re.compile(r"`([^`]+)`")
 
 
 def write(
@@ -73,13 +78,21 @@ def page(summary: Mapping[str, Any], charts: Sequence[Chart], cost: Mapping[str,
 
 
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("reports"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["prose"] = _prose
+    return environment
+
+
+def _prose(text: str) -> Markup:
+    """A sentence as HTML: no line ends between a number and its unit, and names between ` are code."""
+    bound = _UNIT.sub("\N{NO-BREAK SPACE}", str(escape(text)))
+    return Markup(_CODE.sub(r"<code>\1</code>", bound))  # noqa: S704 - escaped above
 
 
 def source(name: str) -> str:

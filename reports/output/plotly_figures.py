@@ -42,6 +42,8 @@ _STACKED = {"barmode": "stack"}
 _PERIODS = {"warmup": "@muted/0.14", "unsettled": "@c5/0.25", "stalled": "@c7/0.2"}
 """The colour of a period."""
 _CLEAR_PX = 16
+_LABEL_LINE_PX = 17
+"""The height of a line of a label."""
 _TEXT_POSITIONS = {
     "above": "top center",
     "right": "middle right",
@@ -360,7 +362,8 @@ def _layout(chart: Chart) -> Figure:
 
 def _height(chart: Chart) -> int:
     if chart.y.scale == "categories":
-        return 62 + 40 * len(chart.y.ticks)
+        lines = max(_broken(name).count("<br>") + 1 for _, name in chart.y.ticks)
+        return 62 + max(40, _LABEL_LINE_PX * lines + 8) * len(chart.y.ticks)
     return 400 if len(chart.panels) == 1 else 270
 
 

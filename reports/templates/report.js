@@ -58,7 +58,7 @@
       layout.font.family = getComputedStyle(document.body).fontFamily;
       layout.hoverlabel.font.family = layout.font.family;
       const many = chart.panels.length > 1;
-      if (width) Object.assign(layout, many ? { width: width / 2 - 8, height: 210 } : { width, height: 300 });
+      if (width) Object.assign(layout, many ? { width: width / 2 - 8, height: layout.height > 270 ? layout.height : 210 } : { width, height: 300 });
       else layout.autosize = true;
       Plotly.react(div, data, layout, { displayModeBar: false, responsive: !width });
     });

@@ -25,6 +25,8 @@ SMOKE = {
     "write_skew": [*FOUR_USERS, "--for-update", "on"],
 }
 """The options of the smoke runs that need others than `FOUR_USERS`."""
+AGAIN = {"sweep": "hotrow sweep counter -H local "}
+"""How the command begins that makes the run again, if it is not Locust's."""
 QUICK = ["--headless", "-H", "local", "--warmup", "200ms", "--keys", "100", "--only-summary"]
 NO_REPORT = [*QUICK, "--no-report"]
 
@@ -46,7 +48,7 @@ def test_no_locustfile_hides_a_module() -> None:
 
 @pytest.mark.parametrize("stem", STEMS)
 def test_locustfile(stem: str, tmp_path: Path) -> None:
-    """A run of two seconds commits transactions, leaves every invariant valid, and exits with 0."""
+    """A run of two seconds commits transactions, leaves every invariant valid, and says how to repeat it."""
     done = run(
         "locust",
         "-f",
@@ -58,9 +60,13 @@ def test_locustfile(stem: str, tmp_path: Path) -> None:
     )
 
     assert exit_code(done) == 0, done.stderr
-    cells = summary_of(only_run(tmp_path))["cells"]
+    summary = summary_of(only_run(tmp_path))
+    cells = summary["cells"]
     assert all(cell["transactions"]["committed"] > 20 for cell in cells)
     assert [cell["verdict"]["valid"] for cell in cells] == [True] * len(cells)
+    assert summary["run"]["reproduce"].startswith(
+        AGAIN.get(stem, f"locust -f locustfiles/{stem}.py --headless ")
+    )
 
 
 def test_a_gate_that_fails_is_named_and_exits_1(tmp_path: Path) -> None:

@@ -178,6 +178,16 @@ def test_hostile_names_are_texts(sample: str) -> None:
     assert any(HOSTILE in shown for shown in hostile.texts["dd"])
 
 
+def test_no_line_ends_between_a_number_and_its_unit() -> None:
+    """The sentences are HTML, so a name in them is escaped before a table's name becomes code."""
+    text = str(html._prose("At 5 s, 84.0 % on `account` <b> in 5 steps"))
+
+    assert (
+        text
+        == "At 5\N{NO-BREAK SPACE}s, 84.0\N{NO-BREAK SPACE}% on <code>account</code> &lt;b&gt; in 5 steps"
+    )
+
+
 def test_plotly_texts_hold_no_tags() -> None:
     """Plotly reads some HTML in its texts, such as links, so names are escaped for it too."""
     summary = sample_summary(users=(1, 8))
