@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-HOUSE = read_house()
 ARROWS: Mapping[str, set[str]] = MappingProxyType(
     {
         LEAVES: set(),
@@ -67,28 +66,34 @@ ARROWS: Mapping[str, set[str]] = MappingProxyType(
 """By room: the rooms that it may import."""
 
 
+@pytest.fixture(scope="module")
+def house() -> House:
+    """The project's own."""
+    return read_house()
+
+
 @pytest.mark.parametrize("room", ARROWS)
-def test_a_room_imports_just_the_rooms_of_the_table(room: str) -> None:
+def test_a_room_imports_just_the_rooms_of_the_table(room: str, house: House) -> None:
     """An arrow that is missing in the table was not intended; one that only the table has is out of date."""
-    assert HOUSE.arrows[room] == ARROWS[room]
+    assert house.arrows[room] == ARROWS[room]
 
 
-def test_every_room_has_a_floor_and_a_line_in_the_table() -> None:
+def test_every_room_has_a_floor_and_a_line_in_the_table(house: House) -> None:
     """A new folder needs a floor and a line."""
-    rooms = {room_of(module) for module in HOUSE.modules}
+    rooms = {room_of(module) for module in house.modules}
 
     assert rooms == set(ARROWS) == {room for floor in FLOORS for room in floor}
 
 
-def test_no_arrow_runs_upwards() -> None:
+def test_no_arrow_runs_upwards(house: House) -> None:
     """Each room imports only rooms on floors below its own."""
-    assert HOUSE.upward() == []
+    assert house.upward() == []
 
 
-def test_no_circle() -> None:
+def test_no_circle(house: House) -> None:
     """Neither rooms nor modules import each other in a circle, not even for type checkers."""
-    assert circles(HOUSE.arrows) == []
-    assert circles(HOUSE.modules) == []
+    assert circles(house.arrows) == []
+    assert circles(house.modules) == []
 
 
 def test_a_circle_and_an_upward_arrow_would_be_found() -> None:
@@ -145,11 +150,11 @@ def test_importing_load_imports_nothing_that_draws() -> None:
     assert modules & {"matplotlib", "plotly", "scipy", "boto3", "sqlglot", "rich", "locust"} == {"locust"}
 
 
-def test_scenarios_know_only_what_a_user_s_scenario_may_know() -> None:
+def test_scenarios_know_only_what_a_user_s_scenario_may_know(house: House) -> None:
     """A scenario may import `hotrow.scenario`, `hotrow.knob` and `hotrow.errors`."""
     ours = {
         other
-        for module, imported in HOUSE.modules.items()
+        for module, imported in house.modules.items()
         if room_of(module) == "scenarios"
         for other in imported
         if not other.startswith("scenarios")
@@ -158,11 +163,11 @@ def test_scenarios_know_only_what_a_user_s_scenario_may_know() -> None:
     assert ours == {"hotrow.scenario", "hotrow.errors", "hotrow.knob"}
 
 
-def test_no_two_modules_have_one_name() -> None:
+def test_no_two_modules_have_one_name(house: House) -> None:
     """A name says which module is meant; only commands are named as what they do, and sessions as such."""
     names = Counter(
         module.rpartition(".")[2]
-        for module in HOUSE.modules
+        for module in house.modules
         if module.startswith(("hotrow.", "analysis.", "reports.")) and room_of(module) != "hotrow.commands"
     )
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
+import scipy
 
 from analysis.intervals import Estimate, design_effect, per_second, poisson, ratio, share, wilson
 
@@ -14,14 +14,14 @@ from analysis.intervals import Estimate, design_effect, per_second, poisson, rat
 @pytest.mark.parametrize(("hits", "trials"), [(0, 10), (1, 10), (5, 10), (10, 10), (37, 1_000)])
 def test_wilson_is_scipys_score_interval(hits: int, trials: int) -> None:
     """The Wilson interval equals scipy's for none, some and all successes."""
-    expected = stats.binomtest(hits, trials).proportion_ci(0.95, method="wilson")
+    expected = scipy.stats.binomtest(hits, trials).proportion_ci(0.95, method="wilson")
 
     assert wilson(hits, trials) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
 def test_wilson_of_none_and_all_touches_its_end_exactly() -> None:
     """No rounding leaves 1e-17 where the bound is 0 or 1; the other bound is z^2 / (n + z^2)."""
-    z2 = stats.norm.ppf(0.975) ** 2
+    z2 = scipy.stats.norm.ppf(0.975) ** 2
 
     assert wilson(0, 50) == (0.0, pytest.approx(z2 / (50 + z2)))
     assert wilson(50, 50) == (pytest.approx(50 / (50 + z2)), 1.0)
@@ -39,7 +39,7 @@ def test_poisson_interval_of_ten() -> None:
 
 def test_design_effect_by_hand() -> None:
     """Residuals -2, 0, 2 and variance 2 in three batches: 3/2 * 8 / 2 = 6, times (t_2 / z)^2 = 4.82."""
-    student = stats.t.ppf(0.975, 2) / stats.norm.ppf(0.975)
+    student = scipy.stats.t.ppf(0.975, 2) / scipy.stats.norm.ppf(0.975)
 
     assert design_effect(np.array([-2.0, 0.0, 2.0]), 2.0) == pytest.approx(6 * student**2)
 
@@ -117,7 +117,7 @@ def test_ratio_of_no_events_has_an_upper_end() -> None:
 def test_per_second_is_students_interval_of_the_batches() -> None:
     """Counts 8, 10, 12 over 3 s: mean 10 with scipy's t interval of the mean."""
     counts = np.array([8.0, 10.0, 12.0])
-    low, high = stats.t.interval(0.95, 2, loc=10, scale=stats.sem(counts))
+    low, high = scipy.stats.t.interval(0.95, 2, loc=10, scale=scipy.stats.sem(counts))
     estimate = per_second(counts, 3.0)
 
     assert estimate.value == 10.0

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import stats
+import scipy
 from scipy.integrate import quad
 
 from analysis.keysets import Draws, KeySets, Pairs, key_sets
@@ -27,7 +27,7 @@ def _sets(skew: str, keys: int, keys_per_transaction: int = 1) -> KeySets:
 
 def _gamma_spread(cv: float) -> np.ndarray[Any, np.dtype[np.float64]]:
     shape = cv**-2
-    quantiles = stats.gamma.ppf((np.arange(32) + 0.5) / 32, shape)
+    quantiles = scipy.stats.gamma.ppf((np.arange(32) + 0.5) / 32, shape)
     return quantiles / quantiles.mean()
 
 

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from scipy import stats
+import scipy
 
 from hotrow.errors import UsageError
 from hotrow.keys.skew import KeySource, Table, parse_skew
@@ -50,7 +50,7 @@ def test_distribution_of_pairs(tries: int, monkeypatch: pytest.MonkeyPatch) -> N
     codes = [int(first) * 5 + int(second) for first, second in drawn]
     expected = [p[i] * p[j] / (1 - p[i]) * len(drawn) for i, j in pairs]
 
-    assert stats.chisquare([codes.count(i * 5 + j) for i, j in pairs], expected).pvalue > P_VALUE
+    assert scipy.stats.chisquare([codes.count(i * 5 + j) for i, j in pairs], expected).pvalue > P_VALUE
 
 
 def test_single_draws_follow_the_skew() -> None:
@@ -60,7 +60,7 @@ def test_single_draws_follow_the_skew() -> None:
     ranks = table.rank_of([source.draw()[0] for _ in range(50_000)])
 
     assert source.count == 50
-    assert stats.chisquare(np.bincount(ranks), table.probabilities() * len(ranks)).pvalue > P_VALUE
+    assert scipy.stats.chisquare(np.bincount(ranks), table.probabilities() * len(ranks)).pvalue > P_VALUE
 
 
 def test_extreme_skew_does_not_hang() -> None:
@@ -89,7 +89,7 @@ def test_hot_with_two_keys() -> None:
     assert {first for first, _ in draws} == {hot}
     assert hot not in others
     counts = [others.count(key) for key in range(20) if key != hot]
-    assert stats.chisquare(counts).pvalue > P_VALUE
+    assert scipy.stats.chisquare(counts).pvalue > P_VALUE
 
 
 def test_seeds() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pytest
-from scipy import special, stats
+import scipy
 
 from hotrow.keys import zipf
 from hotrow.keys.ranks import scatter, weighted
@@ -43,7 +43,7 @@ def _p_value(ranks: NDArray[np.int64], p: NDArray[np.float64], top: int = 50) ->
     cut = min(top, len(p) - 1)
     counts = np.append(observed[:cut], observed[cut:].sum())
     expected = np.append(p[:cut], p[cut:].sum()) * len(ranks)
-    return float(stats.chisquare(counts, expected).pvalue)
+    return float(scipy.stats.chisquare(counts, expected).pvalue)
 
 
 def _gray_ranks(theta: float, keys: int, rng: np.random.Generator, size: int) -> NDArray[np.int64]:
@@ -102,7 +102,7 @@ def test_draws_beyond_the_table(theta: float) -> None:
     for hottest in (1, 1000):
         share = table.p_max * float((np.arange(1.0, hottest + 1) ** -theta).sum())
         drawn = int((ranks < hottest).sum())
-        assert stats.binomtest(drawn, len(ranks), min(share, 1.0)).pvalue > P_VALUE
+        assert scipy.stats.binomtest(drawn, len(ranks), min(share, 1.0)).pvalue > P_VALUE
 
 
 class _Fixed:
@@ -147,14 +147,16 @@ def test_edges_of_rejection_inversion(theta: float, first: int) -> None:
 @pytest.mark.parametrize("keys", [10_001, 10**9])
 def test_power_sum(theta: float, keys: int) -> None:
     """The sum of k^-theta equals the difference of two Hurwitz zeta functions."""
-    expected = special.zeta(theta, 1) - special.zeta(theta, keys + 1)
+    expected = scipy.special.zeta(theta, 1) - scipy.special.zeta(theta, keys + 1)
 
     assert zipf.power_sum(theta, keys) == pytest.approx(expected, rel=1e-12)
 
 
 def test_harmonic_sum() -> None:
     """If theta is 1, the sum is a harmonic number."""
-    assert zipf.power_sum(1.0, 10**9) == pytest.approx(special.digamma(10**9 + 1) + np.euler_gamma, rel=1e-12)
+    assert zipf.power_sum(1.0, 10**9) == pytest.approx(
+        scipy.special.digamma(10**9 + 1) + np.euler_gamma, rel=1e-12
+    )
 
 
 @pytest.mark.parametrize("theta", [0.5, 0.99, 1.0, 1.2, 3.0])
