@@ -67,6 +67,9 @@ def context_of(environment: Environment) -> RunContext:
 
 @events.init_command_line_parser.add_listener
 def _on_start_of_locust(**_: Any) -> None:
+    """When Locust makes its parser for the first time; its web page makes it again at every visit."""
+    if _EXIT.environment is not None:
+        return
     take_over_output()
     end_while_starting()
 

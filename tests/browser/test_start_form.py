@@ -83,7 +83,8 @@ def url(out: Path, hotrow_home: Path) -> Iterator[str]:  # noqa: ARG001 - the st
         yield address
     finally:
         process.send_signal(signal.SIGINT)
-        finished(process)
+        done = finished(process)
+    assert "while starting" not in done.stderr  # a visit of the page leaves the handlers of signals alone
 
 
 def _wait_for(address: str, process: subprocess.Popen[str]) -> None:

@@ -9,7 +9,9 @@ import gevent
 import locust.runners
 import locust.stats
 import pytest
+from locust import argument_parser
 
+from hotrow.load import listeners
 from hotrow.load.listeners import _serialize_stops
 from hotrow.load.locust_exit import LocustExit
 from hotrow.load.locust_time import LocustTime
@@ -77,3 +79,16 @@ def test_locust_s_runners_use_it() -> None:
     """Locust uses it for its shape, for message times and for heartbeats."""
     assert isinstance(locust.runners.time, LocustTime)
     assert isinstance(locust.stats.time, LocustTime)
+
+
+def test_a_visit_of_the_page_leaves_the_signals_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Locust's page makes the parser again at every visit; the handlers of the run must stay."""
+    calls: list[str] = []
+    monkeypatch.setattr(listeners, "end_while_starting", lambda: calls.append("starting"))
+    monkeypatch.setattr(listeners._EXIT, "environment", None)
+    argument_parser.get_parser()
+    at_the_start = list(calls)
+    monkeypatch.setattr(listeners._EXIT, "environment", SimpleNamespace())
+    argument_parser.get_parser()
+
+    assert (at_the_start, calls) == (["starting"], ["starting"])

@@ -120,6 +120,7 @@
       if (scenario) scenario.addEventListener("change", () => showKnobs(form, about, fields, chosen(), true));
     }
     for (const control of found.values()) if (control.disabled && boxOf(control)) boxOf(control).classList.add("hotrow-away");
+    for (const region of outer.querySelectorAll(".MuiAccordion-region")) region.setAttribute("role", "presentation");
     outer.classList.add("hotrow-form");
     outer.dataset.mode = (getComputedStyle(document.body).backgroundColor.match(/\d+/g) || [255]).map(Number)[0] > 127 ? "light" : "dark";
     form.addEventListener("input", () => clear(form));
