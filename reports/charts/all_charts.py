@@ -19,6 +19,7 @@ from reports.charts import (
 )
 from reports.charts import part_lines as parts
 from reports.charts.chart_specs import ChartSpec, chart_specs, locks
+from reports.charts.findings import finding
 from reports.charts.marks import Band, Chart, Line, Panel, Tint
 from reports.words import wording as words
 from reports.words.series import by_level, levels, middle, series
@@ -106,7 +107,7 @@ def _chart(spec: ChartSpec, groups: Groups, foot: tuple[str, ...]) -> Chart:
     return Chart(
         name=spec.name,
         title=spec.title,
-        subtitle=spec.subtitle,
+        subtitle=f"{spec.subtitle} {finding(spec.quantities[0], groups, spec.axis([]).write)}".rstrip(),
         footer=foot,
         x=_x_axis(groups[0][1], all_levels),
         y=spec.axis(panels.extent(lines)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import nan
 from typing import TYPE_CHECKING
 
 from reports.charts import panels, scales
@@ -142,20 +141,13 @@ def _found(
     panel, group = list(lines.items())[-1]
     users, points = list(group.items())[-1]
     (low, first), (high, last) = ((x, middle(cells, value)) for x, cells in (points[0], points[-1]))
-    field = "conflict_rate" if value is conflict_rate else "goodput_per_s"
     if not (is_comparable(first) and is_comparable(last)) or None in {value(first), value(last)}:
         return ""
     where = f"With {panel} at {words.users(users)}"
-    if not _apart(first[field], last[field]):
+    ends = _interval("conflict_rate" if value is conflict_rate else "goodput_per_s")
+    if not panels.differ(ends(first), ends(last)):
         return f"{where}, {noun} {words.number(low)} and {words.number(high)} do not differ clearly."
     return (
         f"{where}: {write(value(first))} with {noun} {words.number(low)}, {write(value(last))} with {noun} "
         f"{words.number(high)}."
     )
-
-
-def _apart(one: Mapping[str, float | None], other: Mapping[str, float | None]) -> bool:
-    """Whether two estimates have intervals that do not overlap."""
-    edges = (one["low"], one["high"], other["low"], other["high"])
-    low, high, other_low, other_high = (nan if edge is None else edge for edge in edges)
-    return high < other_low or other_high < low

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import nan
 from typing import TYPE_CHECKING
 
 from reports.charts.marks import Band, Line, Panel, Sign, Stroke, Tint
@@ -20,12 +21,16 @@ _HALF_WIDTH = 0.28
 """Half the width of a mark on a `names` axis, whose positions are 1 apart."""
 
 
+Interval = tuple[float | None, float | None]
+"""The ends of a 95 % interval; None if there is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Quantity:
     """The figure of each cell that a line shows."""
 
     value: Value
-    interval: Callable[[Cell], tuple[float | None, float | None]] = lambda _: (None, None)
+    interval: Callable[[Cell], Interval] = lambda _: (None, None)
     predicted: Value = lambda _: None
     stroke: Stroke = "solid"
     meaning: str = ""
@@ -115,6 +120,12 @@ def key(lines: Iterable[Line], *, named: bool, banded: bool) -> tuple[tuple[Sign
     if any(hollow for line in drawn for hollow in line.hollow):
         signs.append(("hollow", "not usable, or mostly rejected: see warnings"))
     return tuple(signs)
+
+
+def differ(one: Interval, other: Interval) -> bool:
+    """Whether two values differ clearly: their intervals do not overlap. Without intervals nobody knows."""
+    low, high, other_low, other_high = (nan if end is None else end for end in (*one, *other))
+    return high < other_low or other_high < low
 
 
 def extent(lines: Iterable[Line]) -> list[float | None]:

@@ -341,7 +341,9 @@ def _line(axes: Axes, line: Line) -> None:
     faded = 0.45 if line.predicted_x or thin else 1.0
     width = 1.2 if thin else 1.6 if line.dense else 2.2
     axes.plot(x, y, color=colour, linewidth=width, linestyle=style, alpha=faded, zorder=2.7)
-    axes.vlines(x, _floats(line.low), _floats(line.high), color=colour, linewidth=2.4, alpha=0.4, zorder=2.5)
+    if any(low is not None for low in line.low):
+        low, high = _floats(line.low), _floats(line.high)
+        axes.vlines(x, low, high, color=colour, linewidth=2.4, alpha=0.4, zorder=2.5)
     if line.predicted_x:
         axes.plot(
             line.predicted_x, line.predicted_y, color=colour, linewidth=1.4, linestyle=_DASHED, zorder=3
@@ -392,6 +394,8 @@ def _points(
     hollow: bool,
     size: float,
 ) -> None:
+    if not len(x):
+        return
     colour = _colour(line.tint)
     axes.scatter(
         x,
