@@ -26,7 +26,7 @@ from reports.output.markdown import markdown
 from reports.output.terminal import show
 from reports.words.gate_lines import gate_lines
 from reports.words.sentences import further_sentences, headline
-from reports.words.series import cell_name
+from reports.words.series import cell_names
 from reports.words.side_by_side import merge
 from reports.words.verdict_lines import violations
 
@@ -236,8 +236,9 @@ def _meaning(code: int, summary: Mapping[str, Any]) -> str:
 def _warnings(summary: Mapping[str, Any]) -> list[str]:
     """One line per kind of warning: the first cell that has it, and how many more cells have it."""
     messages: dict[str, list[str]] = {}
+    name_of = cell_names(summary["cells"])
     for cell in summary["cells"]:
-        name = cell_name(cell, summary["cells"])
+        name = name_of(cell)
         for warning in cell["warnings"]:
             messages.setdefault(warning["code"], []).append(f"{name}: {warning['message']}")
     for warning in summary["warnings"]:

@@ -46,6 +46,7 @@ class _Spec:
     name: str
     title: str
     subtitle: str
+    noun: str
     axis: Callable[[Iterable[float | None]], Axis]
     values: Callable[[_Course], list[float | None]]
     """The quantity of each bin."""
@@ -59,6 +60,7 @@ _SPECS = (
         "attempts-over-time",
         "Attempts and goodput over time",
         "",
+        "goodput",
         lambda values: scales.amount_axis("per second", values, words.per_second),
         lambda course: _per_second(course, "committed"),
         "goodput: committed transactions",
@@ -68,6 +70,7 @@ _SPECS = (
         "conflict-rate-over-time",
         "Conflict rate over time",
         "",
+        "the rate",
         lambda values: scales.share_axis("conflicts per attempt", values),
         _rates,
     ),
@@ -75,6 +78,7 @@ _SPECS = (
         "latency-over-time",
         "p99 latency over time",
         " A part of the time with fewer than 20 commits has no p99.",
+        "p99",
         lambda values: scales.time_axis("p99 latency (logarithmic)", values),
         lambda course: list(course["latency_ms_p99"]),
     ),
@@ -201,6 +205,6 @@ def _found(spec: _Spec, cell: Cell, name: str) -> str:
         return ""
     write = spec.axis([]).write
     cut = int(len(values) * _EDGE)
-    return (
-        f"{name}: {write(values[cut])} to {write(values[-1 - cut])} in most bins of {course['bin_s']:.3g} s."
-    )
+    low, high = write(values[cut]), write(values[-1 - cut])
+    span = low if low == high else f"{low} to {high}"
+    return f"With {name}, {spec.noun} was {span} in most bins of {course['bin_s']:.3g} s."

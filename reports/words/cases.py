@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from reports.words import wording as words
-from reports.words.series import cell_name
+from reports.words.series import cell_names
 from reports.words.verdict_lines import check_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from reports.words.wording import Cell
 
@@ -40,10 +40,10 @@ class Case:
 def cases(summary: Mapping[str, Any]) -> tuple[Case, ...]:
     """Every gate, invariant and measurement of a summary (format 1), in this order."""
     summary = words.redact(summary)
-    cells = summary["cells"]
+    cells, name_of = summary["cells"], cell_names(summary["cells"])
     return (
         *map(_gate, (summary.get("gates") or {}).get("checks", ())),
-        *(case for cell in cells for case in _invariants(cell, cells)),
+        *(case for cell in cells for case in _invariants(cell, name_of(cell))),
         *_measurements(summary),
     )
 
@@ -52,8 +52,7 @@ def _gate(check: Mapping[str, Any]) -> Case:
     return Case("gates", str(check["text"]), _GATE_STATUS[check["verdict"]], str(check["text"]))
 
 
-def _invariants(cell: Cell, cells: Sequence[Cell]) -> Iterator[Case]:
-    where = cell_name(cell, cells)
+def _invariants(cell: Cell, where: str) -> Iterator[Case]:
     for check in cell["verdict"]["checks"]:
         text = check_text(check)
         match check["valid"]:
@@ -69,9 +68,9 @@ def _invariants(cell: Cell, cells: Sequence[Cell]) -> Iterator[Case]:
 
 def _measurements(summary: Mapping[str, Any]) -> Iterator[Case]:
     """Whether each cell is usable, and whether all that was planned was measured."""
-    cells = summary["cells"]
+    cells, name_of = summary["cells"], cell_names(summary["cells"])
     for cell in cells:
-        where = cell_name(cell, cells)
+        where = name_of(cell)
         warnings = [f"{warning['code']}: {warning['message']}" for warning in cell["warnings"]]
         if cell["usable"]:
             yield Case("measurements", f"the measurement is usable: {where}", "passed")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from reports.words import side_by_side as targets
 from reports.words import wording as words
-from reports.words.series import cell_name
+from reports.words.series import cell_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,9 +66,9 @@ def terms(run: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def advice(summary: Mapping[str, Any]) -> list[Advice]:
     """The run's warnings, then those of its cells, grouped by their advice."""
-    cells = summary["cells"]
+    name_of = cell_names(summary["cells"])
     warnings = [(warning, "") for warning in summary["warnings"]]
-    warnings += [(warning, cell_name(cell, cells)) for cell in cells for warning in cell["warnings"]]
+    warnings += [(warning, name_of(cell)) for cell in summary["cells"] for warning in cell["warnings"]]
     groups: dict[tuple[str, str], list[str]] = {}
     for warning, cell in warnings:
         message = f"{cell}: {warning['message']}" if cell else warning["message"]

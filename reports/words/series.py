@@ -94,10 +94,20 @@ def setting_words(cell: Cell, name: str, retries: Mapping[str, str]) -> str:
 
 def cell_name(cell: Cell, cells: Sequence[Cell]) -> str:
     """A cell's name within its run: `hot, 8 users`, and the other settings that vary."""
-    retries = short_retries(cells)
-    varying = [setting_words(cell, name, retries) for name in varied(cells)]
-    repeat = [f"repeat {cell['repeat']}"] if any(other["repeat"] != cell["repeat"] for other in cells) else []
-    return ", ".join([str(cell["skew"]), words.users(cell["users"]), *varying, *repeat])
+    return cell_names(cells)(cell)
+
+
+def cell_names(cells: Sequence[Cell]) -> Callable[[Cell], str]:
+    """How the cells of a run are named, for callers that name many: what varies is found once."""
+    retries, names = short_retries(cells), varied(cells)
+    is_repeated = len({cell["repeat"] for cell in cells}) > 1
+
+    def name_of(cell: Cell) -> str:
+        varying = [setting_words(cell, name, retries) for name in names]
+        repeat = [f"repeat {cell['repeat']}"] if is_repeated else []
+        return ", ".join([str(cell["skew"]), words.users(cell["users"]), *varying, *repeat])
+
+    return name_of
 
 
 def levels(cells: Iterable[Cell]) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from reports.words import wording as words
-from reports.words.series import cell_name
+from reports.words.series import cell_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -55,7 +55,8 @@ def verdict_rows(summary: Mapping[str, Any]) -> tuple[VerdictRow, ...]:
     """Every invariant, then every gate; the worst verdicts first. Older summaries have no gates."""
     cells = summary["cells"]
     invariants = _grouped(((check["name"],), cell, check) for cell in cells for check in _checks(cell))
-    names = {cell["id"]: cell_name(cell, cells) for cell in cells}
+    name_of = cell_names(cells)
+    names = {cell["id"]: name_of(cell) for cell in cells}
     by_gate: dict[tuple[str, float | None], list[Check]] = {}
     for check in (summary.get("gates") or {}).get("checks", ()):
         by_gate.setdefault((check["gate"], check["limit"]), []).append(check)

@@ -39,7 +39,9 @@ def redact(value: Any) -> Any:
         return value
     if isinstance(value, dict):
         return {name: _redact_entry(name, inner) for name, inner in value.items()}
-    return [redact(inner) for inner in value] if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple):  # most lists of a summary hold numbers
+        return [redact(inner) if isinstance(inner, str | dict | list | tuple) else inner for inner in value]
+    return value
 
 
 def _redact_entry(name: str, value: Any) -> Any:

@@ -208,7 +208,7 @@ def test_the_latency_chart_says_that_waits_are_excluded() -> None:
     summary["cells"][1]["connect_ms"] = {"n": 1, "p50": 20.0, "p99": 20.0, "max": 20.0}
     with_waits = next(chart for chart in charts(summary) if chart.name == "latency").subtitle
 
-    assert with_waits == f"{without_waits} Waits for a new connection are excluded."
+    assert with_waits.replace(" Waits for a new connection are excluded.", "") == without_waits != with_waits
 
 
 def test_an_older_summary_is_still_drawn() -> None:
