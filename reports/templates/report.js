@@ -5,13 +5,15 @@
   const charts = [...document.querySelectorAll(".chart")].map((node) => ({
     node,
     off: new Set(),
-    drawn: false,
+    version: 0,
     panels: [...node.querySelectorAll(".panel")].map((panel) => ({
       panel,
       div: panel.querySelector(".plot"),
       json: panel.querySelector("script").textContent,
     })),
   }));
+
+  let started = false;
 
   // Of a trace whose points belong to several lines (the rings of a front), the points of lines that are off are left out.
   const without = (trace, off) => {
@@ -48,24 +50,62 @@
     });
   };
 
-  const draw = (chart, width) => {
+  const figuresOf = (chart, width) => {
     const all = chart.panels.map(({ json }) => figures.parsed(json));
     all.forEach((one) => { one.data = one.data.map((trace) => without(trace, chart.off)); });
     if (chart.off.size) refit(all);
-    all.forEach(({ data, layout }, index) => {
-      const { panel, div } = chart.panels[index];
-      panel.hidden = data.every((trace) => trace.visible === false || (trace.customdata && !trace.x.length));
+    all.forEach(({ layout }) => {
       layout.font.family = getComputedStyle(document.body).fontFamily;
       layout.hoverlabel.font.family = layout.font.family;
       const many = chart.panels.length > 1;
       if (width) Object.assign(layout, many ? { width: width / 2 - 8, height: layout.height > 270 ? layout.height : 210 } : { width, height: 300 });
       else layout.autosize = true;
-      Plotly.react(div, data, layout, { displayModeBar: false, responsive: !width });
     });
-    chart.drawn = true;
+    return all;
   };
-  const drawAll = (width) => charts.forEach((chart) => draw(chart, width));
-  const redraw = () => charts.filter((chart) => chart.drawn).forEach((chart) => draw(chart));
+
+  const show = ({ panel, div }, { data, layout }) => {
+    panel.hidden = data.every((trace) => trace.visible === false || (trace.customdata && !trace.x.length));
+    Plotly.react(div, data, layout, { displayModeBar: false, responsive: layout.autosize === true });
+  };
+
+  const drawAll = (width) => charts.forEach((chart) => {
+    chart.version += 1;
+    figuresOf(chart, width).forEach((figure, index) => show(chart.panels[index], figure));
+    chart.node.ariaBusy = "false";
+  });
+
+  // A panel takes tens of milliseconds, or more on a busy machine, so the page answers between any two.
+  const idle = window.requestIdleCallback || ((then) => setTimeout(then, 20));
+  const tasks = [];
+  let running = false;
+  const step = () => {
+    running = tasks.length > 0;
+    if (!running) return;
+    tasks.shift()();
+    idle(step, { timeout: 200 });
+  };
+  const draw = (chart, { first }) => {
+    const version = (chart.version += 1);
+    chart.node.ariaBusy = "true";
+    let all = null;
+    const ours = chart.panels.map((panel, index) => () => {
+      if (chart.version !== version) return;
+      all = all || figuresOf(chart);
+      show(panel, all[index]);
+      if (index === chart.panels.length - 1) chart.node.ariaBusy = "false";
+    });
+    first ? tasks.unshift(...ours) : tasks.push(...ours);
+    if (!running) {
+      running = true;
+      idle(step, { timeout: 200 });
+    }
+  };
+  const isSeen = ({ node }) => node.getBoundingClientRect().bottom > 0 && node.getBoundingClientRect().top < innerHeight;
+  const redraw = () => {
+    charts.filter((chart) => !isSeen(chart)).forEach((chart) => draw(chart, { first: false }));
+    charts.filter(isSeen).reverse().forEach((chart) => draw(chart, { first: true }));
+  };
 
   // A press on a name in any key removes that line from every chart, or puts it back.
   const buttons = [...document.querySelectorAll(".key button")];
@@ -73,37 +113,32 @@
     const shown = buttons.find((button) => button.dataset.line === name).getAttribute("aria-pressed") === "true";
     buttons.filter((button) => button.dataset.line === name).forEach((button) => button.setAttribute("aria-pressed", String(!shown)));
     charts.forEach((chart) => { shown ? chart.off.add(name) : chart.off.delete(name); });
-    redraw();
+    if (started) redraw();
   };
   buttons.forEach((button) => button.addEventListener("click", () => press(button.dataset.line)));
 
+  // A chart that comes into view before its turn is drawn next.
   const seen = new IntersectionObserver((entries) => {
     entries.filter(({ isIntersecting }) => isIntersecting).forEach(({ target }) => {
       seen.unobserve(target);
       const chart = charts.find(({ node }) => node === target);
-      if (!chart.drawn) draw(chart);
+      if (chart.node.ariaBusy === "true") draw(chart, { first: true });
     });
   }, { rootMargin: "300px" });
-  const idle = window.requestIdleCallback || ((then) => setTimeout(then, 50));
-  const drawRest = () => {
-    const next = charts.find(({ drawn }) => !drawn);
-    if (!next) return;
-    draw(next);
-    idle(drawRest);
-  };
 
   // Plotly takes seconds to read on a busy machine. It is inert text until the page can be read and used.
-  let started = false;
   const start = () => {
     if (started) return;
     started = true;
     document.head.append(Object.assign(document.createElement("script"), { textContent: document.querySelector("#plotly").textContent }));
-    charts.forEach(({ node }) => seen.observe(node));
-    idle(drawRest);
+    charts.forEach((chart) => {
+      draw(chart, { first: false });
+      seen.observe(chart.node);
+    });
   };
   addEventListener("load", () => setTimeout(start));
 
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { if (started) redraw(); });
   let closed = [];
   addEventListener("beforeprint", () => {
     start();

@@ -165,6 +165,12 @@ def _fit(cells: Sequence[Cell]) -> str:
         return ""
     worst = max(both, key=lambda cell: _difference(cell) or 0.0)
     points = [100 * (_difference(cell) or 0.0) for cell in both]
+    if len(both) == 1:
+        where = cell_name(worst, cells)
+        return (
+            f"The closed form differs from the measured conflict rate by {points[0]:.1f} percentage points "
+            f"(at {where})."
+        )
     return (
         f"The closed form differs from the measured conflict rate by up to {max(points):.1f} percentage "
         f"points (at {cell_name(worst, cells)}; median {median(points):.1f} over "

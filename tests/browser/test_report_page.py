@@ -26,7 +26,7 @@ VALUES_BELOW = """(button) => {
   const [rows, at] = [button.closest("table").tBodies[0].rows, button.parentNode.cellIndex];
   return [...rows].map((row) => row.cells[at].dataset.value);
 }"""
-UNDRAWN = ".plot:not(:has(.main-svg))"
+UNDRAWN = ".plot:not(:has(.main-svg)), .chart[aria-busy=true]"
 HOT = "hot  (D_eff 1)"
 
 
@@ -120,9 +120,11 @@ def test_a_line_that_is_off_takes_its_rings_and_both_axes_fit_the_rest(opened: V
     chip = page.locator(f"#{name} .key button", has_text="hot")
 
     chip.click()
+    wait_until_drawn(page)
     fitted = layout(page, name, "xaxis"), layout(page, name, "yaxis")
     left = [trace for trace in traces(page, name) if "customdata" in trace]
     chip.click()
+    wait_until_drawn(page)
 
     assert any(HOT in trace["customdata"] for trace in rings)
     assert not any(HOT in trace["customdata"] for trace in left)
