@@ -6,7 +6,7 @@ counts as complete after `PATIENCE_S`. Only complete seconds are shown.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +26,9 @@ RECENT_S = 10
 PATIENCE_S = 4
 """After this many seconds a second is complete, even if a worker has not sent its digest."""
 MAX_POINTS = 600
-"""With more points, neighbours of the same cell become one point."""
+"""With more points, neighbours of the same cell become one point. If that is not enough, the oldest go."""
+MAX_KEYS = 5_000
+"""The most keys whose conflicts a total counts; those with the fewest are forgotten."""
 _MIN_LENGTH_S = 0.3
 """A shorter part of a second gives no point: its rates are noise. Its attempts count in the totals."""
 
@@ -84,6 +86,8 @@ class History:
 
     def open_cell(self, cell: int, users: int, now_s: float) -> None:
         """A cell is open from now on; its attempts are its warm-up."""
+        for span in self.spans.values():
+            span.total = Sample(span.total.sums, window=span.total.window)  # as much as a forecast needs
         self.spans[cell] = Span(cell, users, now_s)
 
     def begin_interval(self, cell: int, number: int, users: int, now_s: float) -> None:
@@ -130,17 +134,18 @@ class History:
             spanning = {span.cell for span in latest if _meets(span, second)}
             for cell in sorted(spanning | rows.keys()):
                 self._note(second, cell, rows.get(cell, []))
+            if len(self.points) > MAX_POINTS:
+                self.points = joined(self.points)[-MAX_POINTS * 3 // 4 :]
+                self.epoch += 1
         self._complete = max(self._complete, end)
-        if len(self.points) > MAX_POINTS:
-            self.points = joined(self.points)
-            self.epoch += 1
 
     def _note(self, second: int, cell: int, rows: Sequence[Row]) -> None:
         span = self.spans.get(cell)
         if span is None:
             return
         measured = [row.sample for row in rows if span.interval and row.interval == span.interval]
-        span.total = add([span.total, *measured])
+        total = add([span.total, *measured])
+        span.total = replace(total, keys=total.keys.most(MAX_KEYS))
         begin_s = max(float(second), span.opened_s)
         end_s = min(float(second + 1), span.closed_s or float(second + 1))
         if end_s - begin_s < _MIN_LENGTH_S:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MAX_KEYS = 10
 """The most keys that are listed."""
+MAX_CELLS = 200
+"""The most cells that are marked on the charts, the last ones."""
 COLUMNS = (
     "conflict_rate",
     "attempts_per_s",
@@ -57,7 +59,7 @@ def snapshot(spectator: Spectator, known: tuple[str, int, int] = NOTHING_KNOWN) 
         "first": first,
         "columns": COLUMNS,
         "points": [_point(point, watched.began_s) for point in history.points[first:]],
-        "cells": [_span(span, watched) for span in history.spans.values()],
+        "cells": [_span(span, watched) for span in list(history.spans.values())[-MAX_CELLS:]],
     }
     cell = watched.cell
     if cell is None:

@@ -45,8 +45,8 @@ class Watched:
     """The open cell, or the one that was open last."""
     opened: dict[int, Cell] = field(default_factory=dict)
     """The cells so far, by their ids."""
-    tables: dict[int, Table | None] = field(default_factory=dict)
-    """By cell id: its skew, laid out over its keys."""
+    table: tuple[tuple[str, int], Table | None] | None = None
+    """((skew, keys), the skew laid out over the keys), of the last cell for which it was needed."""
     forecasts: dict[int, Mapping[str, float | None]] = field(default_factory=dict)
     """By cell id: the last forecast."""
     forecast_at_s: dict[int, float] = field(default_factory=dict)
@@ -131,17 +131,19 @@ class Spectator:
     def table(self, cell: Cell) -> Table | None:
         """The skew of a cell, laid out over its keys; None if it cannot be read."""
         assert self.watched is not None  # noqa: S101 - a cell is one of a run
-        if cell.id not in self.watched.tables:
+        point, known = (cell.skew, cell.keys), self.watched.table
+        if known is None or known[0] != point:
             from analysis.expected import lay_out  # noqa: PLC0415 - only if someone looks
             from hotrow.errors import HotrowError  # noqa: PLC0415 - the same
             from hotrow.keys.skew import load_skew  # noqa: PLC0415 - the same
 
             try:
                 skew = load_skew(cell.skew, self.watched.directory)
-                self.watched.tables[cell.id] = lay_out(cell.as_json(), {cell.skew: skew})
+                known = (point, lay_out(cell.as_json(), {cell.skew: skew}))
             except HotrowError:
-                self.watched.tables[cell.id] = None
-        return self.watched.tables[cell.id]
+                known = (point, None)
+            self.watched.table = known
+        return known[1]
 
     def update_forecast(self) -> None:
         """Make a new forecast for a cell in the background, if one is due."""

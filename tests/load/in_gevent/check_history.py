@@ -130,10 +130,34 @@ def test_the_history_is_bounded_and_loses_no_attempt(monkeypatch: pytest.MonkeyP
 
     history.hear(0, T + 64, [row(T + second, second) for second in range(64)])
 
-    assert len(history.points) <= 32
+    assert len(history.points) <= 10
     assert sum(attempts(history)) == sum(range(64))
     assert history.epoch > 0
     assert history.spans[0].total["attempts"] == sum(range(64))
+
+
+def test_of_too_many_cells_the_oldest_points_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Points of different cells are never joined."""
+    monkeypatch.setattr(history_module, "MAX_POINTS", 8)
+    history = History(1)
+    for cell in range(20):
+        history.open_cell(cell, 2, float(T + cell))
+        history.hear(0, T + cell + 1, [row(T + cell, 1, cell=cell)])
+        history.end_cell(cell, float(T + cell), T + cell + 1.0)
+
+    assert len(history.points) <= 8
+    assert history.points[-1].cell == 19
+
+
+def test_a_total_counts_the_keys_with_the_most_conflicts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a run over millions of keys stays cheap."""
+    monkeypatch.setattr(history_module, "MAX_KEYS", 2)
+    history = opened()
+    keys = Frequencies.of([7, 7, 7, 8, 8, 9])
+
+    history.hear(0, T + 1, [Row(0, T, 1, Sample(np.zeros(len(SUMS)), keys=keys))])
+
+    assert history.spans[0].total.keys.ranked(9) == [(7, 3), (8, 2)]
 
 
 def test_a_row_that_comes_too_late_counts_in_the_next_point() -> None:

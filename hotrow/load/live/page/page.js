@@ -1,8 +1,9 @@
 // The live page. Every text that comes from the run is put into the page as text, never as HTML.
 (() => {
-  const POLL_MS = 1000, IDLE_MS = 3000;
+  const POLL_MS = 2000, IDLE_MS = 3000;
   const MARGIN = { l: 58, r: 14, t: 8, b: 26 };
   const HEIGHT = 210;
+  const MOST_MARKS = 60;
   const root = document.documentElement;
   const $ = (id) => document.getElementById(id);
   const element = (name, parts = {}, ...children) => {
@@ -160,7 +161,7 @@
   };
 
   // Each cell begins at a line; its warm-up is shaded.
-  const marks = (end) => shown.cells.flatMap(({ opened, begun }) => [
+  const marks = (end) => shown.cells.slice(-MOST_MARKS).flatMap(({ opened, begun }) => [
     { type: "line", xref: "x", yref: "paper", x0: opened, x1: opened, y0: 0, y1: 1, line: { color: "@muted/0.7", width: 1 } },
     { type: "rect", xref: "x", yref: "paper", x0: opened, x1: begun === null ? Math.max(end, opened) : begun, y0: 0, y1: 1, fillcolor: "@muted/0.12", line: { width: 0 }, layer: "below" },
   ]);
