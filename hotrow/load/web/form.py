@@ -85,6 +85,8 @@ class Form:
         """Whether a field is set here, and not by Locust or by a shape; knobs only of the chosen scenario."""
         if name in LOAD:
             return self._environment.shape_class is None
+        if name in _PICKED or name == "profile":
+            return False
         if chosen in self._knobs and any(name in knobs for knobs in self._knobs.values()):
             return name in self._knobs[chosen]
         return name == "host" or isinstance(self._started_with.get(name), str | bool)

@@ -13,6 +13,7 @@ from locust import argument_parser
 from locust.env import Environment
 
 from analysis.gates import Gates
+from hotrow.errors import TargetError
 from hotrow.finish import finish_run
 from hotrow.load.current_run import EndedRun
 from hotrow.load.notices import Notices
@@ -39,9 +40,9 @@ def shown() -> Shown:
 def open_page(monkeypatch: pytest.MonkeyPatch, shown: Shown) -> Callable[..., FlaskClient]:
     """Makes a client of the page; no port is opened."""
 
-    def make(*, login: bool = False, base: str = "") -> FlaskClient:
+    def make(*, login: bool = False, base: str = "", host: str = "local") -> FlaskClient:
         monkeypatch.setattr(sys, "argv", ["locust"])
-        environment = Environment(host="local", parsed_options=argument_parser.parse_options())
+        environment = Environment(host=host, parsed_options=argument_parser.parse_options())
         environment.create_local_runner()
         web_ui = environment.create_web_ui(
             host="127.0.0.1", port=0, delayed_start=True, web_login=login, web_base_path=base or None
@@ -167,6 +168,18 @@ def test_the_login_comes_first(path: str, open_page: Callable[..., FlaskClient],
 
     assert answer.status_code == 302
     assert ended.directory.name not in answer.get_data(as_text=True)
+
+
+def test_no_route_shows_the_password(open_page: Callable[..., FlaskClient], shown: Shown) -> None:
+    """Neither as the value of the host nor in a line about the run."""
+    client = open_page(host="postgresql://ann:s3cret-word@db/shop")
+    shown.notices.tell(TargetError("cannot connect to postgresql://ann:s3cret-word@db/shop"))
+
+    texts = [client.get(f"/hotrow/{path}").get_data(as_text=True) for path in ("form", "state")]
+
+    assert "db/shop" in texts[0]
+    assert "cannot connect" in texts[1]
+    assert "s3cret-word" not in "".join(texts)
 
 
 def test_another_page_may_not_read(open_page: Callable[..., FlaskClient], ended: EndedRun) -> None:

@@ -154,6 +154,14 @@ def test_the_fields_of_the_form_are_set(open_page: Callable[..., Page]) -> None:
     assert page.hosts.real(page.environment.host or "") == "local:rtt=0"
 
 
+def test_a_profile_is_left_to_locust(open_page: Callable[..., Page]) -> None:
+    """It is the name under which Locust's own report files the run."""
+    page = open_page("--profile", "old")
+
+    assert page.start(profile="new")["success"] is True
+    assert page.environment.profile == "new"
+
+
 def test_the_names_that_locust_s_page_sends_are_understood(open_page: Callable[..., Page]) -> None:
     """It writes the names of fields in camel case and back, and makes another name of one with digits."""
     page = open_page()
