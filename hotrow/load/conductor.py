@@ -7,6 +7,7 @@ sends Locust messages to the board of every worker; a run with one process sends
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -70,6 +71,8 @@ class Conductor:
         self._stopping = False
         self._finishing = False
         self._quitting = False
+        self._leaving = False
+        """Whether a signal asked for the end of the process while a report is drawn."""
         events.spawning_complete.add_listener(self._on_spawning_complete)
 
     @property
@@ -209,6 +212,7 @@ class Conductor:
         """End the run because of a signal. A run without a time limit ends in this way."""
         run = self._run
         if self._finishing or self._quitting:
+            self._leaving = True
             text = f"{signal_name} while the report is drawn: a second signal ends the process at once"
             self.notices.tell(RunError(text))
         elif run is not None and (run.closing or self._has_no_end()):
@@ -260,6 +264,8 @@ class Conductor:
             self.ended.append(EndedRun(run.directory, worst(run.exit_codes)))
             self._spectator.run_ended()
             self._finishing = False
+            if self._leaving and self._environment.web_ui is not None:
+                self._quit(entirely=True)
 
     def _end_workers(self, run: CurrentRun) -> None:
         """Let every worker close its files, because the summary needs its last records and health lines."""
@@ -277,8 +283,10 @@ class Conductor:
         request = run.request
         as_json = bool(getattr(self._environment.parsed_options, "json", False))
         telling = Telling(github=request.github, stdout_is_data=as_json)
-        code = finish_run(run.directory, request.gates, telling, no_report=request.no_report)
-        run.exit_codes.append(code)
+        finish = partial(finish_run, run.directory, request.gates, telling, no_report=request.no_report)
+        # With a page it is drawn in a thread, so that the page answers meanwhile.
+        has_page = self._environment.web_ui is not None
+        run.exit_codes.append(gevent.get_hub().threadpool.apply(finish) if has_page else finish())
 
     def _note_fault(self, run: CurrentRun, error: HotrowError) -> None:
         """Report a fault, unless it has the same cause as one that was reported before."""

@@ -376,3 +376,26 @@ def test_with_a_page_a_signal_after_a_run_ends_the_process(tmp_path: Path) -> No
     until(lambda: bool(pages_stopped), "stopped")
 
     assert code(conductor) == 0
+
+
+def test_with_a_page_a_signal_while_the_report_is_drawn_ends_the_process_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The report is drawn to its end; the page, which would wait for another run, is left."""
+    conductor = led(open_run(tmp_path, cells()))
+    pages_stopped: list[list[Path]] = []
+    conductor.environment.web_ui = SimpleNamespace(stop=lambda: pages_stopped.append(conductor.reported))
+    conductor.environment.parsed_options.headless = False
+    report = conductor._report
+
+    def interrupted_report(run: CurrentRun) -> None:
+        conductor.interrupt("SIGINT")
+        report(run)
+
+    monkeypatch.setattr(conductor, "_report", interrupted_report)
+    conductor.stop()
+    conductor.finish()
+    until(lambda: bool(pages_stopped), "stopped")
+
+    assert pages_stopped == [[tmp_path]]
+    assert code(conductor) == 0
