@@ -42,8 +42,9 @@ def markdown(summary: Mapping[str, Any], charts: Sequence[str]) -> str:
         _escaped(ending(summary)),
         "",
     ]
-    gates = [case for case in cases(summary) if case.group == "gates"]
-    wrong = [case for case in cases(summary) if case.group != "gates" and case.status in {"failed", "error"}]
+    tests = cases(summary)
+    gates = [case for case in tests if case.group == "gates"]
+    wrong = [case for case in tests if case.group != "gates" and case.status in {"failed", "error"}]
     tail = ["", f"Charts beside this file: {', '.join(f'`{name}`' for name in charts)}."] if charts else []
     table = list(_table(summary))
     rows, left = table[2:], MAX_BYTES

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from reports.words import wording as words
 from reports.words.metrics import is_mostly_rejected
-from reports.words.series import cell_name
+from reports.words.series import cell_names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from reports.words.wording import Cell
 
@@ -45,9 +45,8 @@ class Banner:
 def violations(summary: Mapping[str, Any]) -> tuple[str, ...]:
     """One line per cell with wrong data: the checks, the number of violations, and the first of them."""
     cells = words.redact(summary["cells"])
-    return tuple(
-        _with_checks(cell, cells, valid=False) for cell in cells if cell["verdict"]["valid"] is False
-    )
+    name = cell_names(cells)
+    return tuple(_with_checks(cell, name, valid=False) for cell in cells if cell["verdict"]["valid"] is False)
 
 
 def check_text(check: Mapping[str, Any]) -> str:
@@ -84,11 +83,11 @@ def _interrupted(summary: Mapping[str, Any]) -> tuple[Banner, ...]:
     missing = any(warning["code"] == "cells_missing" for warning in summary["warnings"])
     if not cut and not missing:
         return ()
-    whole = len(cells) - len(cut)
+    name, whole = cell_names(cells), len(cells) - len(cut)
     of = "" if planned is None else f" of {words.counted(planned, 'cell')}"
     text = f"Interrupted after {whole:,}{of}: " if of else "Interrupted: "
     text += "the others were not measured to their end." if cells else "nothing was measured."
-    details = [f"{cell_name(cell, cells)}: cut short after {cell['seconds']:.1f} s" for cell in cut]
+    details = [f"{name(cell)}: cut short after {cell['seconds']:.1f} s" for cell in cut]
     return (Banner("interrupted", text, _limited(details), _limited(details)),)
 
 
@@ -101,7 +100,7 @@ def _unusable(cells: Sequence[Cell]) -> tuple[Banner, ...]:
         f"{_some(len(unusable), cells)} {_is(len(unusable))} not usable. {it_is} drawn hollow; do not quote "
         f"{it}. The warnings give the reasons."
     )
-    return (Banner("unusable", text, _limited([cell_name(cell, cells) for cell in unusable])),)
+    return (Banner("unusable", text, _limited(list(map(cell_names(cells), unusable)))),)
 
 
 def _rejected(cells: Sequence[Cell]) -> tuple[Banner, ...]:
@@ -114,7 +113,7 @@ def _rejected(cells: Sequence[Cell]) -> tuple[Banner, ...]:
         f"The business rule rejected most attempts in {_some(len(rejected), cells)}. {it_is} not compared "
         "with others."
     )
-    return (Banner("doubtful", text, _limited([cell_name(cell, cells) for cell in rejected])),)
+    return (Banner("doubtful", text, _limited(list(map(cell_names(cells), rejected)))),)
 
 
 def _failed(breaches: Sequence[Mapping[str, Any]]) -> tuple[Banner, ...]:
@@ -157,27 +156,28 @@ def _verdict(cells: Sequence[Cell], *, failed: bool) -> tuple[Banner, ...]:
 
 def _invalid(wrong: Sequence[Cell], cells: Sequence[Cell]) -> Banner:
     text = f"Invalid: an invariant was violated in {_some(len(wrong), cells)}."
-    details = _limited([_with_checks(cell, cells, valid=False) for cell in wrong])
+    name = cell_names(cells)
+    details = _limited([_with_checks(cell, name, valid=False) for cell in wrong])
     return Banner("invalid", text, details, details)
 
 
 def _unchecked(unchecked: Sequence[Cell], cells: Sequence[Cell]) -> Banner:
-    reasons = [cell for cell in unchecked if _check_results(cell, valid=None)]
-    explained = _limited([_with_checks(cell, cells, valid=None) for cell in reasons])
+    name, reasons = cell_names(cells), [cell for cell in unchecked if _check_results(cell, valid=None)]
+    explained = _limited([_with_checks(cell, name, valid=None) for cell in reasons])
     if len(unchecked) == len(cells):
         return Banner("unchecked", "Not checked: no cell has a verdict.", explained, explained)
     others = all(cell["verdict"]["valid"] is not False for cell in cells)
     has = "has" if len(unchecked) == 1 else "have"
     text = f"Not fully checked: {_some(len(unchecked), cells)} {has} no verdict"
     text += "; the others are valid." if others else "."
-    details = _limited([_with_checks(cell, cells, valid=None) for cell in unchecked])
+    details = _limited([_with_checks(cell, name, valid=None) for cell in unchecked])
     return Banner("unchecked", text, details, explained)
 
 
-def _with_checks(cell: Cell, cells: Sequence[Cell], *, valid: bool | None) -> str:
+def _with_checks(cell: Cell, name: Callable[[Cell], str], *, valid: bool | None) -> str:
     """A cell's name with the results of its checks that have this verdict."""
     results = "; ".join(_check_results(cell, valid=valid))
-    return f"{cell_name(cell, cells)}: {results}" if results else cell_name(cell, cells)
+    return f"{name(cell)}: {results}" if results else name(cell)
 
 
 def _check_results(cell: Cell, *, valid: bool | None) -> list[str]:
