@@ -54,11 +54,11 @@ def report(summary: dict[str, Any], path: Path) -> str:
 @pytest.fixture(scope="module")
 def summary() -> dict[str, Any]:
     """A run with a failed gate, errors, hot keys, an invalid cell and one that is not usable."""
-    sample = sample_summary(
-        invalid=True, full=True, skews=("uniform", "zipf:1.2", "hot"), users=(1, 2, 8, 32)
-    )
-    gates = [gate(0, 0.01, "met"), gate(10, 0.9, "failed")]
+    sample = sample_summary(invalid=True, full=True, skews=("uniform", "hot"), users=(1, 2, 8, 32))
+    gates = [gate(0, 0.01, "met"), gate(6, 0.9, "failed")]
     sample["gates"] = {"limits": {}, "checks": gates, "breaches": gates[1:], "doubts": []}
+    for cell in sample["cells"]:
+        cell["limit"] = {"name": "backoff", "hottest_row_busy": 0.6, "user_time": {"backoff": 0.704}}
     sample["cells"][3]["errors"] = [error("duplicate key value violates unique constraint")]
     return sample
 
@@ -77,7 +77,7 @@ def url(summary: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> st
 @pytest.fixture(scope="module")
 def opened(browser: Browser, url: str) -> Visit:
     """The report in a wide window, with all charts drawn."""
-    seen = visit(browser, url)
+    seen = visit(browser, url, permissions=["clipboard-read", "clipboard-write"])
     wait_until_drawn(seen.page)
     return seen
 
@@ -192,20 +192,50 @@ def test_hovering_shows_a_value(opened: Visit) -> None:
     hover.locator("text", has_text="closed form").first.wait_for(timeout=30_000)
 
 
-def test_the_command_and_the_table_are_copied(browser: Browser, url: str, summary: dict[str, Any]) -> None:
-    """The command as it is, the table as CSV with numbers that are not rounded."""
-    seen = visit(browser, url, permissions=["clipboard-read", "clipboard-write"])
+def copied(page: Page, name: str) -> str:
+    """The text that a button of this name copies."""
+    page.get_by_role("button", name=name, exact=True).click()
+    page.locator("#told", has_text="Copied").wait_for()
+    return str(page.evaluate("navigator.clipboard.readText()"))
 
-    def copied(name: str) -> str:
-        seen.page.get_by_role("button", name=name, exact=True).click()
-        seen.page.locator("#told", has_text="Copied").wait_for()
-        return str(seen.page.evaluate("navigator.clipboard.readText()"))
 
-    assert copied("Copy") == summary["run"]["reproduce"]
-    head, first, *_ = csv.reader(io.StringIO(copied("Copy as CSV")))
-    row = dict(zip(head, first, strict=True))
-    assert row["skew"] == "uniform"
-    assert float(row["goodput /s"]) == summary["cells"][0]["goodput_per_s"]["value"]
+def test_the_command_is_copied_as_it_is(opened: Visit, summary: dict[str, Any]) -> None:
+    """A reader pastes it into a terminal."""
+    assert copied(opened.page, "Copy") == summary["run"]["reproduce"]
+
+
+def test_the_table_is_copied_as_csv_with_numbers_that_are_not_rounded(
+    opened: Visit, summary: dict[str, Any]
+) -> None:
+    """In the order in which it is sorted, with the units in its heads."""
+    goodputs = {cell["goodput_per_s"]["value"] for cell in summary["cells"]}
+
+    rows = list(csv.DictReader(io.StringIO(copied(opened.page, "Copy as CSV"))))
+
+    assert {float(row["goodput /s"]) for row in rows} == goodputs
+    assert {row["skew"] for row in rows} == {"uniform", "hot"}
+    assert {row["held back by"] for row in rows} == {"backoff 70 %"}
+
+
+def test_the_table_of_cells_fits_a_laptop(opened: Visit) -> None:
+    """No column is beyond the right edge of a window of 1,280 px."""
+    width = "(table) => table.scrollWidth - table.parentNode.clientWidth"
+
+    assert opened.page.locator("#cell-table").evaluate(width) <= 0
+
+
+def test_paper_gets_light_narrow_charts_and_the_screen_gets_its_own_back(opened: Visit) -> None:
+    """The terms are printed, because nobody can open them on paper."""
+    page = opened.page
+    width = "document.querySelector('#conflict-rate .plot').layout.width"
+
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    on_paper = page.evaluate(width), page.locator("details.terms").get_attribute("open")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+
+    assert on_paper == (680, "")
+    assert page.evaluate(width) != 680
+    assert page.locator("details.terms").get_attribute("open") is None
 
 
 def test_summary_and_cells_are_downloaded_from_the_page_itself(

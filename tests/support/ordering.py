@@ -24,6 +24,7 @@ LONGEST_FIRST = (
     "tests/chaos/test_chaos.py",
     "tests/load/test_in_gevent.py",
     "tests/reports/test_png.py",
+    "tests/browser/",
     "tests/runs/",
     "tests/load/",
     "tests/scenario/test_new.py",
