@@ -40,9 +40,9 @@ def finding(quantity: Quantity, groups: Groups, write: Write) -> str:
     low, high = (write(point.value) for point in (points[0], points[-1]))
     if len(lines) == 1:
         first, last = (words.users(point.users) for point in (points[0], points[-1]))
-        return f"{f'{meaning}: ' if meaning else ''}{low} at {first}, {high} at {last}."
+        return f"{f'{meaning}: ' if meaning else ''}{low} at {first}; {high} at {last}."
     where = f"At {words.users(points[0].users)}{f', {meaning}' if meaning else ''}"
-    return f"{where}: {low} with {points[0].line}, {high} with {points[-1].line}."
+    return f"{where}: {low} with {points[0].line}; {high} with {points[-1].line}."
 
 
 def _points(quantity: Quantity, groups: Groups) -> Iterator[_Point]:

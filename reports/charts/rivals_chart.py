@@ -11,7 +11,7 @@ from reports.charts.marks import Chart, Panel, Sign, Tint
 from reports.charts.panels import Quantity
 from reports.words import wording as words
 from reports.words.metrics import conflict_rate, is_comparable
-from reports.words.series import by_level
+from reports.words.series import by_level, middle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,7 +99,7 @@ def _grouped(all_series: Sequence[Series]) -> list[tuple[str, Value, list[Series
 
 
 def _points(line: Series, ratio: Value) -> list[tuple[float, tuple[Cell, ...]]]:
-    groups = [(ratio(cells[0]), cells) for _, cells in by_level(line.cells)]
+    groups = [(ratio(middle(cells, conflict_rate)), cells) for _, cells in by_level(line.cells)]
     return [(x, cells) for x, cells in groups if x]
 
 

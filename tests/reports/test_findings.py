@@ -26,7 +26,7 @@ def test_the_lines_with_the_lowest_and_the_highest_value_are_named() -> None:
     summary = sample_summary(skews=("uniform", "zipf:1.2", "hot"))
     rate(summary, "zipf:1.2", 32)["value"] = 0.5
 
-    assert "At 32 users: 1.9 % with uniform (D_eff 1,000), 50.0 % with zipf:1.2" in subtitle(summary)
+    assert "At 32 users: 1.9 % with uniform (D_eff 1,000); 50.0 % with zipf:1.2" in subtitle(summary)
 
 
 def test_one_line_is_followed_from_its_first_level_to_its_last() -> None:
@@ -34,7 +34,7 @@ def test_one_line_is_followed_from_its_first_level_to_its_last() -> None:
     summary = sample_summary(skews=("hot",), users=(1, 8, 32))
     rate(summary, "hot", 8)["value"] = 0.8
 
-    assert subtitle(summary).endswith("same row. 0 % at 1 user, 80.0 % at 8 users.")
+    assert subtitle(summary).endswith("same row. 0 % at 1 user; 80.0 % at 8 users.")
 
 
 def test_intervals_that_overlap_are_no_difference() -> None:

@@ -40,6 +40,20 @@ def test_the_second_panel_counts_only_users_in_their_window() -> None:
     assert second.lines[1].y == first.lines[1].y
 
 
+def test_a_point_is_one_repeat() -> None:
+    """Its place and its height are those of the same cell, the median repeat."""
+    summary = sample_summary(skews=("uniform", "zipf:1.2"), users=(4, 8), repeats=3)
+    four = [cell for cell in summary["cells"] if (cell["skew"], cell["users"]) == ("zipf:1.2", 4)]
+    for cell, cycle_ms in zip(four, (10.0, 20.0, 30.0), strict=True):
+        cell["cycle_ms"] = cycle_ms
+    median = sorted(four, key=lambda cell: cell["conflict_rate"]["value"])[1]
+
+    line = known(summary).panels[1].lines[1]
+
+    assert line.x[0] == pytest.approx(3 / median["d_eff"] * 7.2 / median["cycle_ms"])
+    assert line.y[0] == median["conflict_rate"]["value"]
+
+
 def test_rows_per_key_spread_a_hot_key() -> None:
     """Seven rivals on a hot key with four shards are as many as on four hot rows."""
     summary = sample_summary(skews=("uniform", "hot"), users=(1, 8))
