@@ -11,7 +11,7 @@ import scipy
 from scipy.integrate import quad
 
 from analysis.keysets import Draws, KeySets, Pairs, key_sets
-from analysis.model import Loop, Prediction, predict, restarts_of, survival
+from analysis.model import Effort, Loop, Prediction, predict, restarts_of, survival
 from hotrow.attempt.retry import parse_retry
 from hotrow.keys.skew import KeySource, parse_skew
 from tests.support.mva import throughput_per_s
@@ -325,3 +325,19 @@ def test_simulation_knows_the_exact_answer_of_two_clients() -> None:
 
     assert conflict_rate(attempts) == pytest.approx(0.5, abs=1e-3)
     assert commits_per_s(attempts) == pytest.approx(1 / WINDOW_S, rel=1e-3)
+
+
+def test_less_effort_gives_nearly_the_same_and_rests_between_rounds() -> None:
+    """A live page needs no ten digits, and its process has transactions to go on with."""
+    rounds: list[int] = []
+    loop = Loop(16, WINDOW_S, 0.001)
+    policy = parse_retry("full-jitter:base=5ms,cap=50ms,max=3")
+
+    exact = predict(_sets("zipf:0.99", 50), loop, policy, redraw=False)
+    rough = predict(
+        _sets("zipf:0.99", 50), loop, policy, redraw=False, effort=Effort(1e-4, lambda: rounds.append(1))
+    )
+
+    assert rough.conflict_rate == pytest.approx(exact.conflict_rate, rel=0.002)
+    assert rough.goodput_per_s == pytest.approx(exact.goodput_per_s, rel=0.002)
+    assert 0 < len(rounds) < 60

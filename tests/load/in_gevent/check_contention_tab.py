@@ -250,11 +250,13 @@ def test_the_conductor_tells_the_spectator_of_every_step(run: CurrentRun) -> Non
     assert seen == list(steps)
 
 
-def pages(spectator: Spectator, *, login: bool = False) -> FlaskClient:
+def pages(spectator: Spectator, *, login: bool = False, base: str | None = None) -> FlaskClient:
     """A client of a guarded web page with the tab."""
     environment = Environment(user_classes=[], host="postgresql://ann:s3cret-word@db/shop")
     environment.create_local_runner()
-    web_ui = environment.create_web_ui(host="127.0.0.1", port=0, delayed_start=True, web_login=login)
+    web_ui = environment.create_web_ui(
+        host="127.0.0.1", port=0, delayed_start=True, web_login=login, web_base_path=base
+    )
     guard(environment)
     serve(web_ui, spectator)
     assert web_ui.app is not None
@@ -281,6 +283,14 @@ def test_the_page_is_served_and_may_be_framed_by_this_page_only() -> None:
     assert answers[-1].json == {"state": "none"}
     assert foreign.status_code == 403
     assert client.get("/contention/nothing.js").status_code == 404
+
+
+def test_the_tab_is_below_the_base_path_of_locust_s_page() -> None:
+    """With `--web-base-path` all addresses of the page begin with it."""
+    client = pages(Spectator(Runner(), is_on=True), base="/lt")
+
+    assert "contention/tab.js" in client.get("/lt/").text
+    assert [client.get(f"/lt/contention/{name}").status_code for name in FILES] == [200] * len(FILES)
 
 
 def test_a_client_that_has_not_logged_in_sees_nothing() -> None:
