@@ -14,6 +14,7 @@ from flask import jsonify, request
 from werkzeug.datastructures import ImmutableMultiDict
 
 from hotrow.errors import in_a_line
+from hotrow.load.locust_options import is_sweep
 from hotrow.load.web.fields import field_of
 from hotrow.load.web.form import LOAD, Form
 
@@ -62,7 +63,7 @@ def take_over_start(environment: Environment, hosts: Hosts, leader: Leader) -> N
                 leader.prepare(environment.parsed_options and environment.parsed_options.run_time)
             elif not _edit(environment, leader, values):
                 return jsonify({"success": True, "message": "applied", "host": environment.host})
-        request.form = _for_locust(values, fields)
+        request.form = _for_locust(environment, values, fields)
         return locusts_start()
 
     @web_ui.auth_required_if_enabled
@@ -104,8 +105,15 @@ def _options_set(environment: Environment, values: dict[str, Any]) -> Iterator[N
         raise
 
 
-def _for_locust(values: dict[str, Any], fields: MultiDict[str, str]) -> ImmutableMultiDict[str, str]:
-    """The part of the form that Locust itself needs: the options are set, and the run's time is ours."""
+def _for_locust(
+    environment: Environment, values: dict[str, Any], fields: MultiDict[str, str]
+) -> ImmutableMultiDict[str, str]:
+    """The part of the form that Locust itself needs: the options are set, and the run's time is ours.
+
+    A sweep keeps its shape: with `--class-picker` Locust's form begins without one.
+    """
+    if "shape_class" in fields and is_sweep(environment.parsed_options):
+        fields["shape_class"] = type(environment.shape_class).__name__
     kept = [(name, text) for name, text in fields.items(multi=True) if name not in {*values, *LOAD}]
     load = {"user_count": values.get("num_users"), "spawn_rate": values.get("spawn_rate")}
     return ImmutableMultiDict(

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import gevent
 import pytest
 from flask_login import UserMixin
-from locust import argument_parser, log
+from locust import LoadTestShape, argument_parser, log
 from locust.env import Environment
 
-import hotrow.load.sweep  # noqa: F401 - declares hotrow's options and those of a sweep
 from hotrow.errors import HotrowError, TargetError, UsageError
 from hotrow.load import ContentionUser
 from hotrow.load.hosts import Hosts, Scrubbing
 from hotrow.load.notices import Notices
+from hotrow.load.sweep import SweepShape
 from hotrow.load.web.checked_start import take_over_start
 from hotrow.load.web.form import is_below
 from hotrow.load.web.guard import guard, is_loopback
@@ -41,6 +41,10 @@ class SweepUser(ContentionUser):
 
     abstract = True
     scenarios = ALL
+
+
+class Shape(SweepShape):
+    """The shape of a sweep; it never ticks here."""
 
 
 class Leader:
@@ -91,14 +95,28 @@ class Page:
 def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Page]:
     """Makes the page of `locust -f … *words`; no run starts and no port is opened."""
 
-    def make(*words: str, login: bool = False) -> Page:
+    def make(*words: str, login: bool = False, shape: LoadTestShape | None = None) -> Page:
         monkeypatch.setattr(sys, "argv", ["locust", "--loglevel", "WARNING", *words])
         options: Namespace = argument_parser.parse_options()
-        environment = Environment(user_classes=[SweepUser], host=options.host, parsed_options=options)
+        environment = Environment(
+            user_classes=[SweepUser],
+            shape_class=shape,
+            host=options.host,
+            parsed_options=options,
+            available_user_classes={"SweepUser": SweepUser},
+            available_shape_classes={} if shape is None else {type(shape).__name__: shape},
+        )
         runner = environment.create_local_runner()
         starts: list[tuple[Any, ...]] = []
         monkeypatch.setattr(runner, "start", lambda *words, **_: starts.append(words))
-        environment.create_web_ui(host=options.web_host, port=0, delayed_start=True, web_login=login)
+        monkeypatch.setattr(runner, "start_shape", lambda: starts.append((environment.shape_class,)))
+        environment.create_web_ui(
+            host=options.web_host,
+            port=0,
+            delayed_start=True,
+            web_login=login,
+            userclass_picker_is_active=shape is not None,
+        )
         hosts, leader = guard(environment), Leader()
         take_over_start(environment, hosts, leader)
         page = Page(environment, hosts, leader)
@@ -152,6 +170,17 @@ def test_the_fields_of_the_form_are_set(open_page: Callable[..., Page]) -> None:
     assert options is not None
     assert (options.keys, options.redraw, options.skew, options.run_time) == ("7", True, "hot", 5)
     assert page.hosts.real(page.environment.host or "") == "local:rtt=0"
+
+
+def test_a_sweep_keeps_its_shape_with_the_class_picker(open_page: Callable[..., Page]) -> None:
+    """Locust's form begins with "Default", which is no shape: the cells would never be walked."""
+    shape = Shape()
+    page = open_page("--class-picker", shape=shape)
+
+    answer = page.start(shape_class="Default", user_classes="SweepUser", user_count="0", spawn_rate="0")
+
+    assert answer["success"] is True
+    assert page.starts == [(shape,)]
 
 
 def test_a_profile_is_left_to_locust(open_page: Callable[..., Page]) -> None:

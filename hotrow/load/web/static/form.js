@@ -119,7 +119,10 @@
       showKnobs(form, about, fields, chosen(), false);
       if (scenario) scenario.addEventListener("change", () => showKnobs(form, about, fields, chosen(), true));
     }
-    for (const control of found.values()) if (control.disabled && boxOf(control)) boxOf(control).classList.add("hotrow-away");
+    const isSweep = about.fields.some((field) => field.name === "levels"); // it decides on users, rate and shape itself
+    for (const name of isSweep ? ["usercount", "spawnrate", "runtime", "shapeclass"] : []) {
+      if (found.has(name)) boxOf(found.get(name)).classList.add("hotrow-away");
+    }
     for (const region of outer.querySelectorAll(".MuiAccordion-region")) region.setAttribute("role", "presentation");
     outer.classList.add("hotrow-form");
     outer.dataset.mode = (getComputedStyle(document.body).backgroundColor.match(/\d+/g) || [255]).map(Number)[0] > 127 ? "light" : "dark";
