@@ -126,7 +126,7 @@ def _chart(spec: _Spec, chosen: Sequence[Cell], cells: Sequence[Cell], foot: tup
         subtitle=f"{which}{spec.subtitle}{_unsettled(chosen, names)} {found[-1] if found else ''}".strip(),
         footer=foot,
         x=scales.second_axis(
-            "seconds, measured from 0 on", min(low for low, _ in spans), max(high for _, high in spans)
+            "seconds (measured from 0 on)", min(low for low, _ in spans), max(high for _, high in spans)
         ),
         y=spec.axis(panels.extent(lines)),
         panels=drawn,
@@ -137,9 +137,8 @@ def _chart(spec: _Spec, chosen: Sequence[Cell], cells: Sequence[Cell], foot: tup
 
 def _panel(spec: _Spec, cell: Cell, title: str, tint: Tint) -> Panel:
     course = cell["over_time"]
-    x = tuple(
-        course["begin_s"] + (number + 0.5) * course["bin_s"] for number in range(len(course["attempts"]))
-    )
+    bins = range(len(course["attempts"]))
+    x = tuple(round(course["begin_s"] + (number + 0.5) * course["bin_s"], 2) for number in bins)
     drawn = _line(cell, x, spec.values(course), tint, spec.meaning)
     if spec.upper is None:
         return Panel(title, (drawn,), shades=tuple(_shades(cell)))

@@ -33,7 +33,7 @@ _SYMBOLS = (
     "pentagon",
 )
 _TRIANGLE = 1.35
-_NAME_WIDTH = 14
+_NAME_WIDTH, _HOVER_WIDTH = 14, 34
 _NAMED = {"names", "categories"}
 _PALE = 0.35
 _STRONG = 0.55
@@ -112,7 +112,7 @@ def _bar(bar: Bar) -> Figure:
         "width": 0.78,
         "legendgroup": escape(bar.label),
         "name": escape(bar.label),
-        "hovertext": [escape(text) for text in bar.remarks],
+        "hovertext": [_hover(text) for text in bar.remarks],
         "hovertemplate": "%{hovertext}<extra></extra>",
         "marker": {
             "color": colour,
@@ -137,7 +137,7 @@ def _tiles(panel: Panel) -> list[Figure]:
                 "size": 11.5,
                 "color": ["@paper" if tile.strength > _STRONG else "@ink" for tile in panel.tiles],
             },
-            "hovertext": [escape(tile.remark) for tile in panel.tiles],
+            "hovertext": [_hover(tile.remark) for tile in panel.tiles],
             "hovertemplate": "%{hovertext}<extra></extra>",
         }
     ]
@@ -390,5 +390,10 @@ def escape(text: str) -> str:
     return html.escape(text, quote=False)
 
 
-def _broken(name: str) -> str:
-    return "<br>".join(escape(part) for part in layout.wrapped(name, _NAME_WIDTH))
+def _hover(text: str) -> str:
+    """A long hover text in short lines; a number stays with its sign for per cent."""
+    return _broken(text.replace(" %", "\N{NO-BREAK SPACE}%"), _HOVER_WIDTH)
+
+
+def _broken(text: str, width: int = _NAME_WIDTH) -> str:
+    return "<br>".join(escape(part) for part in layout.wrapped(text, width))

@@ -116,3 +116,12 @@ def test_a_text_of_a_tile_is_escaped() -> None:
     chart = next(chart for chart in charts(summary) if chart.name == "heatmap")
 
     assert "<b>" not in json.dumps(first_figure(chart)["data"])
+
+
+@pytest.mark.parametrize("name", ["heatmap", "time-spent"])
+def test_hover_texts_are_broken_to_the_width_of_a_phone(name: str) -> None:
+    """One long line would be cut off at the edges of its panel."""
+    texts = [text for trace in first_figure(CHARTS[name])["data"] for text in trace["hovertext"]]
+
+    assert texts
+    assert max(len(line) for text in texts for line in text.split("<br>")) <= 36
