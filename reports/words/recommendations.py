@@ -118,7 +118,7 @@ def _of_policy(good: Cell, bad: Cell, usable: Sequence[Cell]) -> Recommendation:
     uneven = fairness is not None and is_uneven(fairness, good["transactions"]["committed"])
     return Recommendation(
         f"Retry with {names[good['retry']]}.",
-        f"It gave up on {words.share(_give_ups(good))} of transactions, {names[bad['retry']]} on "
+        f"It gave up on {words.share(_give_ups(good))} of transactions, policy {names[bad['retry']]} on "
         f"{words.share(_give_ups(bad))}; goodput was {_against(good, bad)}"
         f"{', but a few users had most of the commits' if uneven else ''} ({_where(good, 'retry', usable)}).",
     )

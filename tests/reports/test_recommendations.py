@@ -70,8 +70,8 @@ def test_the_price_of_a_gain_is_named() -> None:
 def test_a_policy_is_advised_by_how_seldom_it_gave_up() -> None:
     """Goodput is named beside it."""
     assert advice(policies(0.2, 0.002))[0] == (
-        "Retry with full-jitter. It gave up on 0.20 % of transactions, none on 20.0 %; goodput was 100/s "
-        "against 100/s (one hot row, 8 users)."
+        "Retry with full-jitter. It gave up on 0.20 % of transactions, policy none on 20.0 %; goodput was "
+        "100/s against 100/s (one hot row, 8 users)."
     )
 
 
