@@ -115,6 +115,7 @@ def become(program: str, arguments: list[str], folder: str, environment: dict[st
     os.chdir(folder)
     script = Path(sys.executable).parent / program
     sys.argv = [str(script), *arguments]
+    sys.orig_argv = [sys.executable, *sys.argv]  # run.json has the command line
     sys.path[0] = str(script.parent)
     (entry_point,) = entry_points(group="console_scripts", name=program)
     sys.exit(entry_point.load()())
