@@ -167,6 +167,7 @@ def _browser(url: str) -> Iterator[None]:
         chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"))
         page = chromium.new_page(viewport={"width": 1280, "height": 900})
         page.goto(url)
+        time.sleep(5.0)  # the start of a browser takes seconds of CPU
         yield
         chromium.close()
 
