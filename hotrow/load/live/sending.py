@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 DIGEST = "hotrow_digest"
 INTERVAL = "hotrow_interval"
+NO_MORE = "the Contention tab shows nothing more of this run"
 _S = 1_000_000_000
 _EVERY_NS = 900_000_000
 """Without new attempts a digest is sent after this time, so that the second is known to be complete."""
@@ -59,7 +60,7 @@ class Digests:
             self._runner.send_message(DIGEST, message)
         except Exception as error:  # noqa: BLE001 - a page that shows a run must never end its measurement
             self._digester = None
-            report_error(RunError(f"the Contention tab shows nothing more of this run: {in_a_line(error)}"))
+            report_error(RunError(f"{NO_MORE}: {in_a_line(error)}"))
 
     def _on_interval(self, msg: Any, **_: Any) -> None:
         """Begin the measured interval of a cell; the attempts until now were its warm-up."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 import gevent
 
+from hotrow.console import report_error
+from hotrow.errors import RunError, in_a_line
 from hotrow.load.live.digest import row_from_message
 from hotrow.load.live.history import History
-from hotrow.load.live.sending import DIGEST, INTERVAL
+from hotrow.load.live.sending import DIGEST, INTERVAL, NO_MORE
 from hotrow.run.clock import RunClock
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from hotrow.keys.skew import Table
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from hotrow.load.workers import Workers
     from hotrow.run.plan import Cell
 
+Given = ParamSpec("Given")
 _S = 1e9
 FIRST_FORECAST_S = 2.0
 """How long a cell is measured before its first forecast; the next one comes after three times as long."""
@@ -59,6 +63,22 @@ class Watched:
         return round(corrections.get(worker, 0) / _S)
 
 
+def _harmless(
+    hook: Callable[Concatenate[Spectator, Given], None],
+) -> Callable[Concatenate[Spectator, Given], None]:
+    """A hook after whose errors the run is no longer shown: they must never end its measurement."""
+
+    @wraps(hook)
+    def call(spectator: Spectator, /, *given: Given.args, **named: Given.kwargs) -> None:
+        try:
+            hook(spectator, *given, **named)
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            spectator.watched = None
+            report_error(RunError(f"{NO_MORE}: {in_a_line(error)}"))
+
+    return call
+
+
 class Spectator:
     """Takes note of what the conductor does and of the digests; `watched` is the run that is shown.
 
@@ -79,6 +99,7 @@ class Spectator:
         """Seconds since 1970 (UTC), by the clock of the run."""
         return self._clock.now_ns() / _S
 
+    @_harmless
     def run_begun(self, run: CurrentRun, workers: Workers, run_time_s: float | None) -> None:
         """A run has its tables, and its workers are ready to begin."""
         if not self._is_on:
@@ -96,6 +117,7 @@ class Spectator:
             workers=workers,
         )
 
+    @_harmless
     def cell_opened(self, cell: Cell, users: int) -> None:
         """A cell is open; its measured interval has not begun."""
         watched = self.watched
@@ -104,6 +126,7 @@ class Spectator:
         watched.cell = watched.opened[cell.id] = cell
         watched.history.open_cell(cell.id, users, self.now_s())
 
+    @_harmless
     def interval_begun(self, cell: Cell, users: int, begin_ns: int) -> None:
         """The measured interval of the open cell has begun, or has begun again."""
         if self.watched is None:
@@ -112,16 +135,19 @@ class Spectator:
         self._runner.send_message(INTERVAL, {"cell": cell.id, "number": self._intervals})
         self.watched.history.begin_interval(cell.id, self._intervals, users, begin_ns / _S)
 
+    @_harmless
     def cell_ends(self, cell: Cell, begin_ns: int, end_ns: int) -> None:
         """No attempt begins any more in the open cell."""
         if self.watched is not None:
             self.watched.history.end_cell(cell.id, begin_ns / _S, end_ns / _S)
 
+    @_harmless
     def cell_closed(self) -> None:
         """All attempts of the cell have ended, and their digests have come."""
         if self.watched is not None:
             self.watched.history.close_cell()
 
+    @_harmless
     def run_ended(self) -> None:
         """The run has ended; it is shown until the next one begins."""
         if self.watched is not None:

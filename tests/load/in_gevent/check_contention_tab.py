@@ -15,6 +15,7 @@ from locust.env import Environment
 from hotrow.attempt.record import Outcome
 from hotrow.load.board import TO_WORKERS, Board
 from hotrow.load.live.digest import Digester
+from hotrow.load.live.history import History
 from hotrow.load.live.routes import serve
 from hotrow.load.live.sending import DIGEST, INTERVAL
 from hotrow.load.live.snapshot import seconds_left, snapshot
@@ -248,6 +249,21 @@ def test_the_conductor_tells_the_spectator_of_every_step(run: CurrentRun) -> Non
     conductor.finish()
 
     assert seen == list(steps)
+
+
+def test_a_fault_of_the_spectator_does_not_touch_the_run(
+    run: CurrentRun, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The tab shows no more of the run, and the run goes on."""
+    spectator, _ = watch(run, Runner())
+    monkeypatch.setattr(History, "end_cell", lambda *_: 1 / 0)
+
+    spectator.cell_ends(run.cells[0], 0, 1)
+    spectator.cell_closed()
+    spectator.run_ended()
+
+    assert snapshot(spectator) == {"state": "none"}
+    assert capsys.readouterr().err.count("the Contention tab shows nothing more of this run") == 1
 
 
 def pages(spectator: Spectator, *, login: bool = False, base: str | None = None) -> FlaskClient:
