@@ -31,12 +31,11 @@ CELLS = [
 
 @pytest.fixture(scope="module")
 def swept(hotrow_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory of one small sweep without retries."""
+    """The directory of one small sweep without retries and without a report."""
     assert hotrow_home
     out = tmp_path_factory.mktemp("swept")
-    done = run("hotrow", "sweep", "counter", *CELLS, "--retry", "none", "--out", str(out))
+    done = run("hotrow", "sweep", "counter", *CELLS, "--retry", "none", "--no-report", "--out", str(out))
     assert exit_code(done) == 0, done.stderr
-    assert "report.html" in done.stdout
     return only_run(out)
 
 
@@ -77,11 +76,6 @@ def test_one_hot_row_conflicts_as_the_closed_form_says(swept: Path) -> None:
     assert hot == pytest.approx(0.75, abs=0.05)
 
 
-def test_the_pictures_and_the_page_are_there(swept: Path) -> None:
-    """The run's directory has the charts as PNG and the page."""
-    assert {"report.html", "conflict-rate.png"} <= {path.name for path in swept.iterdir()}
-
-
 def test_run_json_says_what_was_run(swept: Path) -> None:
     """The run can be understood without its command line."""
     meta = json.loads((swept / "run.json").read_text())
@@ -99,14 +93,17 @@ def test_the_last_event_seals_the_files(swept: Path) -> None:
     assert broken_files(swept, sealed) == []
 
 
-def test_report_redraws_from_the_ledger(swept: Path) -> None:
-    """The same ledger gives the same summary again, without a database."""
-    before = summary_of(swept)
+def test_a_run_without_a_report_can_be_drawn_later(swept: Path) -> None:
+    """`--no-report` leaves no picture. `hotrow report` draws all, and gives the same summary again."""
+    before, undrawn = summary_of(swept), {path.name for path in swept.iterdir()}
     (swept / "summary.json").unlink()
 
     done = run("hotrow", "report", str(swept))
 
     assert exit_code(done) == 0, done.stderr
+    assert not [name for name in undrawn if name.endswith((".png", ".html"))]
+    assert {"report.html", "conflict-rate.png"} <= {path.name for path in swept.iterdir()}
+    assert "report.html" in done.stdout
     assert summary_of(swept) == before
 
 
@@ -130,19 +127,3 @@ def test_two_sweeps_at_the_same_time(tmp_path: Path) -> None:
     for name in "ab":
         (cell,) = summary_of(only_run(tmp_path / name))["cells"]
         assert cell["verdict"]["valid"] is True
-
-
-def test_a_run_without_a_report_can_be_drawn_later(tmp_path: Path) -> None:
-    """`--no-report` leaves summary.json and no picture; `hotrow report` draws them with the same figures."""
-    cells = ["--skew", "uniform", "--users", "2", "--duration", "500ms", "--warmup", "100ms"]
-
-    run("hotrow", "sweep", "counter", *cells, "--no-report", "--out", str(tmp_path))
-
-    directory = only_run(tmp_path)
-    names = {path.name for path in directory.iterdir()}
-    summary = summary_of(directory)
-    assert "summary.json" in names
-    assert not [name for name in names if name.endswith((".png", ".html"))]
-    run("hotrow", "report", str(directory))
-    assert (directory / "report.html").exists()
-    assert summary_of(directory) == summary

@@ -38,6 +38,7 @@ def swept(hotrow_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = ["--shards", "1,4", "--retry", "none,full-jitter:base=5ms,cap=20ms", "--skew", "hot"]
     done = run("hotrow", "sweep", "counter", *words, *QUICK, "--out", str(out))
     assert exit_code(done) == 0, done.stderr
+    assert "report.html" in done.stdout
     return only_run(out)
 
 
@@ -68,11 +69,12 @@ def test_each_cell_ran_with_its_own_knobs(swept: Path) -> None:
 
 
 def test_the_report_names_what_varies(swept: Path) -> None:
-    """The page has the knob with its value, and the policy."""
+    """The page has the knob with its value, and the policy. The pictures are beside it."""
     page = (swept / "report.html").read_text()
 
     assert "shards 4" in page
     assert "full-jitter" in page
+    assert (swept / "conflict-rate.png").is_file()
 
 
 @pytest.mark.parametrize("processes", ["0", "2"])
