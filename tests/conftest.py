@@ -90,9 +90,12 @@ def _set(variable: str, text: str | None) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores, for `-n auto`, because many tests wait for injected latency."""
-    return (os.cpu_count() or 1) + 1
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """The workers of `-n auto`: one more than there are cores, because many tests wait for injected latency.
+
+    Unit tests wait for nothing.
+    """
+    return (os.cpu_count() or 1) + (config.option.markexpr != "unit")
 
 
 @pytest.hookimpl(optionalhook=True)

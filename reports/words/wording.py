@@ -19,6 +19,7 @@ _MIN_WRITTEN, _MAX_WRITTEN = 0.0001, 0.9995
 """Shares between 0 and 1 that lie outside these bounds would be rounded to 0 % or 100 %."""
 _SECOND_MS = 1000
 
+_NUMBER = (int, float)
 _HIDDEN = r"(?i:password|passwd|pwd|token|secret|credential)"
 _SECRET_NAME = re.compile(_HIDDEN)
 _SECRET_TEXTS = (
@@ -39,14 +40,17 @@ def redact(value: Any) -> Any:
         return value
     if isinstance(value, dict):
         return {name: _redact_entry(name, inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):  # most lists of a summary hold numbers
-        return [redact(inner) if isinstance(inner, str | dict | list | tuple) else inner for inner in value]
+    if isinstance(value, list | tuple):
+        return [inner if isinstance(inner, _NUMBER) else redact(inner) for inner in value]
     return value
 
 
 def _redact_entry(name: str, value: Any) -> Any:
-    hidden = value and not isinstance(value, dict | list) and _names_a_secret(name)
-    return "…" if hidden else redact(value)
+    if isinstance(value, dict | list):
+        return redact(value)
+    if value and _names_a_secret(name):
+        return "…"
+    return value if isinstance(value, _NUMBER) else redact(value)
 
 
 @lru_cache

@@ -10,8 +10,7 @@ from rich.console import Console
 
 from hotrow.errors import UsageError
 from reports.charts.all_charts import charts
-from reports.output import terminal
-from reports.output.bundle import write_reports
+from reports.output import html, png, terminal
 from reports.words import facts
 from reports.words.sentences import further_sentences, headline
 from reports.words.side_by_side import merge
@@ -154,8 +153,10 @@ def test_one_run_stays_as_it_is() -> None:
 
 
 def test_the_report_and_the_console_show_both(both: dict[str, Any], tmp_path: Path) -> None:
-    """There are all pictures, and the target has a column on the page and on the console."""
-    page = write_reports(tmp_path, both).read_text("utf-8")
+    """Attempt times have a picture, and the target has a column on the page and on the console."""
+    drawn = charts(both)
+    png.draw([chart for chart in drawn if chart.name in {"conflict-rate", "attempt-time"}], tmp_path)
+    page = html.page(both, drawn)
     stream = io.StringIO()
     terminal.show(Console(file=stream, width=160), both, tmp_path / "report.html")
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ANSWER_DEADLINE_S = 0.3
 TIMEOUT_S = 60
 GARBLED = 150
+pytestmark = pytest.mark.server  # a server that says little or nothing; the tests wait for it
 
 
 @pytest.fixture(autouse=True)
