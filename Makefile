@@ -22,7 +22,7 @@ sample: $(READY)
 	$(BIN)/python bench/sample.py
 
 # All tests, in one worker more than there are cores (WORKERS=… chooses), each with a server of its own: on two cores
-# six to seven minutes. To run a single file in one process: .venv/bin/python -m pytest tests/keys/test_skew.py
+# about six minutes. To run a single file in one process: .venv/bin/python -m pytest tests/keys/test_skew.py
 test: $(READY)
 	$(PYTEST)
 
