@@ -42,7 +42,10 @@ def test_the_file_fits_the_sweep(tmp_path: Path) -> None:
     )
     cells = [cell.as_json() for cell in plan_cells(settings, ReadMostly(), 1)]
 
-    refuse_idle("--gates", GATES_FILE.read(str(file)), cells, ReadMostly.kinds)
+    rules = GATES_FILE.read(str(file))
+
+    assert len(rules) > 1
+    refuse_idle("--gates", rules, cells, ReadMostly.kinds)
 
 
 def test_every_limit_is_in_the_table() -> None:

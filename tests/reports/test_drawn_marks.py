@@ -47,8 +47,10 @@ def first_figure(chart: Chart) -> dict[str, Any]:
 @pytest.mark.parametrize("name", NEW)
 def test_a_figure_of_the_page_is_valid(name: str) -> None:
     """Plotly's own validation accepts every property."""
-    for panel in CHARTS[name].panels:
-        figure = interactive.figure(CHARTS[name], panel)
+    figures = [interactive.figure(CHARTS[name], panel) for panel in CHARTS[name].panels]
+
+    assert figures
+    for figure in figures:
         go.Figure(json.loads(re.sub(r'"@[a-z]+\d?(/[.\d]+)?"', '"#123456"', json.dumps(figure))))
 
 

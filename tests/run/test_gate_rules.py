@@ -159,4 +159,7 @@ def test_tables_that_match_are_accepted(tmp_path: Path) -> None:
     """So the test above can fail."""
     text = '[[gate]]\nskew = "hot"\nkind = "read"\nmax_p99_ms = 1\n[[gate]]\nmax_p99_ms = 1\n'
 
-    refuse_idle("--gates", rules(tmp_path / "g.toml", text), CELLS, ("read", "write"))
+    found = rules(tmp_path / "g.toml", text)
+
+    assert len(found) == 2
+    refuse_idle("--gates", found, CELLS, ("read", "write"))
