@@ -65,7 +65,7 @@ class Counts:
     @property
     def users(self) -> NDArray[np.uint64]:
         """The user of each attempt, as a number that is unique in the run."""
-        return _numbered(self.attempts, "user")
+        return numbered(self.attempts, "user")
 
     @property
     def first_tries(self) -> int:
@@ -92,7 +92,7 @@ def counts_in(attempts: NDArray[np.void], interval: MeasuredInterval) -> Counts:
     """
     earlier = attempts[attempts["started"] < interval.begin_ns]
     attempts = attempts[(attempts["started"] >= interval.begin_ns) & (attempts["started"] < interval.end_ns)]
-    ids = _numbered(attempts, "transaction")
+    ids = numbered(attempts, "transaction")
     order = np.argsort(ids, kind="stable")
     ids = ids[order]
     first = (
@@ -125,7 +125,12 @@ def split(attempts: NDArray[np.void], together: Counts, field: str, parts: int) 
     return by_part
 
 
-def _numbered(attempts: NDArray[np.void], field: str) -> NDArray[np.uint64]:
+def lasted_ns(attempts: NDArray[np.void]) -> NDArray[np.float64]:
+    """How long each attempt took, from BEGIN to the answer to COMMIT or ROLLBACK, in ns; float64[n]."""
+    return np.asarray(sum(attempts[part].astype(np.float64) for part in ("begin", "body", "commit")))
+
+
+def numbered(attempts: NDArray[np.void], field: str) -> NDArray[np.uint64]:
     """`transaction` or `user` as numbers that are unique in the run: every worker counts from 0."""
     return np.asarray(attempts["worker"].astype(np.uint64) << np.uint64(32) | attempts[field])
 
@@ -136,7 +141,7 @@ def _connect_ns(
     """The sum of `connect` of each transaction in `ids` (ascending), over both groups of attempts."""
     total = np.zeros(len(ids))
     for group in (earlier, attempts):
-        numbers = _numbered(group, "transaction")
+        numbers = numbered(group, "transaction")
         indices = np.searchsorted(ids, numbers)
         known = indices < len(ids)
         known[known] = ids[indices[known]] == numbers[known]

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.counts import lasted_ns
 from hotrow.attempt.record import Outcome
 
 if TYPE_CHECKING:
@@ -215,8 +216,7 @@ def _rates(
 
 def _ended_ns(attempts: NDArray[np.void]) -> NDArray[np.int64]:
     """The end of each attempt. An attempt belongs to the minute of its end, as its conflict does."""
-    lasted = sum(attempts[part].astype(np.float64) for part in ("begin", "body", "commit"))
-    return np.asarray(attempts["started"] + np.asarray(lasted).astype(np.int64))
+    return np.asarray(attempts["started"] + lasted_ns(attempts).astype(np.int64))
 
 
 def _minutes_of(metered: Iterable[Metered], name: str) -> set[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -86,9 +86,8 @@ class GateCheck:
 
 def judged(gates: Gates, checks: Sequence[GateCheck]) -> dict[str, Any]:
     """`gates` of summary.json: the limits, every check, and of these the breached and the doubtful ones."""
-    limits = asdict(replace(gates, rules=()))
     return {
-        "limits": {name: limit for name, limit in limits.items() if name != "rules"},
+        "limits": {each.name: getattr(gates, each.name) for each in fields(gates) if each.name != "rules"},
         "rules": [rule.as_json() for rule in gates.rules],
         "checks": [check.as_json() for check in checks],
         "breaches": [check.as_json() for check in missed(checks)],

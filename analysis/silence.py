@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analysis.counts import lasted_ns
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
@@ -51,7 +53,7 @@ def silences(
 
 
 def _attempt_s(attempts: NDArray[np.void]) -> NDArray[np.float64]:
-    return np.asarray(sum(attempts[part].astype(np.float64) for part in ("begin", "body", "commit")) / 1e9)
+    return lasted_ns(attempts) / 1e9
 
 
 def _cycle_s(attempts: NDArray[np.void], think_s: float) -> float:

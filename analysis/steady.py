@@ -50,10 +50,6 @@ def transient(starts_s: NDArray[np.float64], seconds: float) -> float | None:
     return truncation(counts.astype(np.float64))
 
 
-def is_steady(starts_s: NDArray[np.float64], seconds: float) -> bool | None:
-    """Whether attempts that began at `starts_s` (float64[n], from 0 to `seconds`) had a settled rate.
-
-    None if there are fewer attempts than bins.
-    """
-    cut = transient(starts_s, seconds)
+def is_steady(cut: float | None) -> bool | None:
+    """Whether an interval of which `transient` drops this share had a settled rate; None if it is unknown."""
     return None if cut is None else cut <= MAX_STEADY_CUT

@@ -155,7 +155,7 @@ def _summarise_cell(
     findings = cell_findings.find_in_cell(
         summary,
         conflicts_at_commit=at_commit,
-        steady=is_steady(starts_s, interval.seconds),
+        steady=is_steady(unsettled),
         closed=interval.closed,
         judged=cell["id"] in run.verdicts,
     )

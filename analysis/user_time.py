@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hotrow.attempt.record import Flag, Outcome
+from analysis.counts import lasted_ns, numbered
+from hotrow.attempt.record import RETRYABLE, Flag, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +33,7 @@ PARTS = (
 """Where time goes: attempts by how they ended, then the waits between them."""
 
 _ENDED_BY = (
-    ("conflicts", (Outcome.CONFLICT, Outcome.SCHEMA_CONFLICT, Outcome.DEADLOCK)),
+    ("conflicts", tuple(RETRYABLE)),
     ("rejected", (Outcome.REJECTED,)),
     ("errors", (Outcome.ERROR, Outcome.UNKNOWN)),
 )
@@ -71,11 +72,11 @@ def _spent_ns(
     attempts: NDArray[np.void], interval: MeasuredInterval, length_ns: float, think_ns: float
 ) -> dict[str, float]:
     """Time of each part but `other` within the interval, in ns."""
-    user = attempts["worker"].astype(np.uint64) << np.uint64(32) | attempts["user"]
+    user = numbered(attempts, "user")
     order = np.lexsort((attempts["started"], user))
     attempts, user = attempts[order], user[order]
     started = (attempts["started"] - interval.begin_ns).astype(np.float64)
-    ended = started + sum(attempts[name].astype(np.float64) for name in ("begin", "body", "commit"))
+    ended = started + lasted_ns(attempts)
     asked = started - attempts["connect"]
     # The next thing that the same user did; after the last attempt, the end of the interval.
     is_last = np.append(user[1:] != user[:-1], [True])[: len(user)]

@@ -57,10 +57,7 @@ def finish_run(
 ) -> int:
     """Summarise, judge and draw a run, print the findings, and return its exit code (docs/exit-codes.md)."""
     summary, code = _judged(summarise(read_run(directory)), gates)
-    write_summary(directory, summary)
-    page = directory / "summary.json" if no_report else _draw(directory, summary)
-    _write_verdicts(directory, summary)
-    _tell(summary, page, telling or Telling())
+    _publish(directory, summary, telling, no_report=no_report)
     return code
 
 
@@ -71,7 +68,10 @@ def report_run(directory: Path, limits: Mapping[str, Any], telling: Telling | No
         RunError: the directory is not a run.
         UsageError: a gate has a limit that it does not take.
     """
-    return finish_run(directory, _gates(read_run(directory).meta, limits), telling)
+    run = read_run(directory)
+    summary, code = _judged(summarise(run), _gates(run.meta, limits))
+    _publish(directory, summary, telling)
+    return code
 
 
 def finish_side_by_side(
@@ -94,10 +94,7 @@ def finish_side_by_side(
     judgements = [_judged(summarise(run), _gates(run.meta, limits or {})) for run in runs]
     summary = merge([summary for summary, _ in judgements])
     out.mkdir(parents=True, exist_ok=True)
-    write_summary(out, summary)
-    page = _draw(out, summary)
-    _write_verdicts(out, summary)
-    _tell(summary, page, telling or Telling())
+    _publish(out, summary, telling)
     return worst(code for _, code in judgements)
 
 
@@ -138,6 +135,16 @@ def findings(summary: Mapping[str, Any], code: int) -> dict[str, Any]:
         "gates": [{"verdict": line.verdict, "text": line.text} for line in gate_lines(summary["gates"])],
         "warnings": _warnings(summary),
     }
+
+
+def _publish(
+    directory: Path, summary: dict[str, Any], telling: Telling | None, *, no_report: bool = False
+) -> None:
+    """Write the files of a judged summary, and print its findings."""
+    write_summary(directory, summary)
+    page = directory / "summary.json" if no_report else _draw(directory, summary)
+    _write_verdicts(directory, summary)
+    _tell(summary, page, telling or Telling())
 
 
 def _tell(summary: Mapping[str, Any], page: Path, telling: Telling) -> None:

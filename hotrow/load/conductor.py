@@ -260,8 +260,8 @@ class Conductor:
                     step(run)
                 except Exception as error:  # noqa: BLE001 - the measurements are on the disk, and a report can be drawn later
                     self._note_fault(run, in_a_line(error))
-            self._environment.process_exit_code = worst(run.exit_codes)
-            self.ended.append(EndedRun(run.directory, worst(run.exit_codes)))
+            code = self._environment.process_exit_code = worst(run.exit_codes)
+            self.ended.append(EndedRun(run.directory, code))
             self._spectator.run_ended()
             self._finishing = False
             if self._leaving and self._environment.web_ui is not None:

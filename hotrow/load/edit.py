@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from hotrow.load.locust_options import Request
     from hotrow.run.plan import Cell
 
-_OF_A_CELL = frozenset(option.locust_name for option in (SKEW, RETRY, REDRAW, WARMUP))
+OF_A_CELL = frozenset(option.locust_name for option in (SKEW, RETRY, REDRAW, WARMUP))
+"""The options, beside the number of users, that can change during a run."""
 _FLAGS = MappingProxyType({option.locust_name: option.flag for option in OPTIONS})
 _OF_THE_LOAD = frozenset({"num_users", "spawn_rate", "run_time"})
 
@@ -47,7 +48,7 @@ def _point(cell: Cell) -> Cell:
 def _refuse_changes(old: Request, new: Request) -> None:
     before = {**old.options, "no_report": old.no_report}
     for name, text in {**new.options, "no_report": new.no_report}.items():
-        if name not in _OF_A_CELL | _OF_THE_LOAD and text != before.get(name):
+        if name not in OF_A_CELL | _OF_THE_LOAD and text != before.get(name):
             flag = _FLAGS.get(name, "--" + name.replace("_", "-"))
             was, wish = (as_typed(str(value)) for value in (before.get(name), text))
             raise UsageError(f"{flag} {wish}: cannot change during a run (it is {was}); stop the run first")

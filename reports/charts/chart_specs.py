@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from reports.charts import scales
-from reports.charts.panels import Quantity
+from reports.charts.panels import Quantity, interval_of
 from reports.words import metrics
 from reports.words import side_by_side as targets
 from reports.words import wording as words
@@ -224,6 +224,6 @@ def _wasted_spec(waits: str) -> ChartSpec:
 def _estimate(name: str) -> Quantity:
     return Quantity(
         value=lambda cell: (cell.get(name) or {}).get("value"),
-        interval=lambda cell: ((cell.get(name) or {}).get("low"), (cell.get(name) or {}).get("high")),
+        interval=interval_of(name),
         predicted=lambda cell: cell["predicted"].get(name),
     )

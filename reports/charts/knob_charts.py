@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reports.charts import panels, scales
@@ -12,7 +13,7 @@ from reports.words.metrics import conflict_rate, goodput_per_s, is_comparable
 from reports.words.series import knobs, levels, middle, setting, setting_words, short_retries, varied
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from reports.charts.scales import Axis
     from reports.words.wording import Cell
@@ -25,6 +26,33 @@ _Lines = dict[str, dict[int, _Points]]
 """By panel and by users: the cells of each value of the setting, ascending."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Spec:
+    name: str
+    title: str
+    meaning: str
+    quantity: Quantity
+    axis: Callable[[Iterable[float | None]], Axis]
+
+
+_SPECS = (
+    _Spec(
+        "conflict-rate",
+        "Conflict rate",
+        "Share of attempts that failed because another transaction had written the same row.",
+        Quantity(conflict_rate, interval=panels.interval_of("conflict_rate")),
+        lambda values: scales.share_axis("conflicts per attempt", values),
+    ),
+    _Spec(
+        "goodput",
+        "Goodput",
+        "Committed transactions per second.",
+        Quantity(goodput_per_s, interval=panels.interval_of("goodput_per_s")),
+        lambda values: scales.amount_axis("per second", values, words.per_second),
+    ),
+)
+
+
 def charts(cells: Sequence[Cell], foot: tuple[str, ...], waits: str = "") -> Iterator[Chart]:
     """Two charts per setting that is a number and varies: a line per level, a panel per other setting.
 
@@ -34,8 +62,8 @@ def charts(cells: Sequence[Cell], foot: tuple[str, ...], waits: str = "") -> Ite
     for name in numeric(cells):
         lines = _lines(name, cells)
         if 1 <= len(lines) <= _MAX_PANELS:
-            yield _chart(name, lines, foot, "conflict-rate", waits)
-            yield _chart(name, lines, foot, "goodput", waits)
+            for spec in _SPECS:
+                yield _chart(name, lines, foot, spec, waits)
 
 
 def numeric(cells: Sequence[Cell]) -> list[str]:
@@ -77,12 +105,8 @@ def _spread(users: Sequence[int]) -> Sequence[int]:
     return [users[round(step * (len(users) - 1) / steps)] for step in range(_MAX_LINES)]
 
 
-def _chart(name: str, lines: _Lines, foot: tuple[str, ...], which: str, waits: str) -> Chart:
+def _chart(name: str, lines: _Lines, foot: tuple[str, ...], spec: _Spec, waits: str) -> Chart:
     noun = name.removeprefix("--")
-    title, value, axis = _WHICH[which]
-    quantity = Quantity(
-        value, interval=_interval("conflict_rate" if which == "conflict-rate" else "goodput_per_s")
-    )
     tints = {
         users: index
         for index, users in enumerate(sorted({users for group in lines.values() for users in group}))
@@ -91,60 +115,36 @@ def _chart(name: str, lines: _Lines, foot: tuple[str, ...], which: str, waits: s
         Panel(
             panel if len(lines) > 1 else "",
             tuple(
-                panels.line(words.users(users), Tint(tints[users], len(tints)), quantity, points)[0]
+                panels.line(words.users(users), Tint(tints[users], len(tints)), spec.quantity, points)[0]
                 for users, points in group.items()
             ),
         )
         for panel, group in lines.items()
     )
     every = [line for panel in drawn for line in panel.lines]
-    found = _found(noun, lines, value, axis([]).write)
+    found = _found(noun, lines, spec)
     return Chart(
-        name=f"knob-{noun}-{which}",
-        title=f"{title} by {noun}",
-        subtitle=f"{_MEANING[which]} {found}{waits}".strip(),
+        name=f"knob-{noun}-{spec.name}",
+        title=f"{spec.title} by {noun}",
+        subtitle=f"{spec.meaning} {found}{waits}".strip(),
         footer=foot,
         x=scales.setting_axis(noun, sorted({x for line in every for x in line.x})),
-        y=axis(panels.extent(every)),
+        y=spec.axis(panels.extent(every)),
         panels=drawn,
         key=panels.key(every, named=False, banded=False),
-        alt=f"{title} against {noun}. {found}".rstrip(),
+        alt=f"{spec.title} against {noun}. {found}".rstrip(),
     )
 
 
-_MEANING: Mapping[str, str] = {
-    "conflict-rate": "Share of attempts that failed because another transaction had written the same row.",
-    "goodput": "Committed transactions per second.",
-}
-_WHICH: Mapping[str, tuple[str, Callable[[Cell], float | None], Callable[[Iterable[float | None]], Axis]]] = {
-    "conflict-rate": (
-        "Conflict rate",
-        conflict_rate,
-        lambda values: scales.share_axis("conflicts per attempt", values),
-    ),
-    "goodput": (
-        "Goodput",
-        goodput_per_s,
-        lambda values: scales.amount_axis("per second", values, words.per_second),
-    ),
-}
-
-
-def _interval(field: str) -> Callable[[Cell], tuple[float | None, float | None]]:
-    return lambda cell: (cell[field]["low"], cell[field]["high"])
-
-
-def _found(
-    noun: str, lines: _Lines, value: Callable[[Cell], float | None], write: Callable[[float | None], str]
-) -> str:
+def _found(noun: str, lines: _Lines, spec: _Spec) -> str:
     """What the setting changes at the highest level of the last panel, if the intervals are apart."""
+    value, ends, write = spec.quantity.value, spec.quantity.interval, spec.axis([]).write
     panel, group = list(lines.items())[-1]
     users, points = list(group.items())[-1]
     (low, first), (high, last) = ((x, middle(cells, value)) for x, cells in (points[0], points[-1]))
     if not (is_comparable(first) and is_comparable(last)) or None in {value(first), value(last)}:
         return ""
     where = f"With {panel} at {words.users(users)}"
-    ends = _interval("conflict_rate" if value is conflict_rate else "goodput_per_s")
     if not panels.differ(ends(first), ends(last)):
         return f"{where}, {noun} {words.number(low)} and {words.number(high)} do not differ clearly."
     return (

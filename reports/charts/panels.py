@@ -25,6 +25,11 @@ Interval = tuple[float | None, float | None]
 """The ends of a 95 % interval; None if there is none."""
 
 
+def interval_of(name: str) -> Callable[[Cell], Interval]:
+    """The interval of an estimate in summary.json, such as `conflict_rate`."""
+    return lambda cell: ((cell.get(name) or {}).get("low"), (cell.get(name) or {}).get("high"))
+
+
 @dataclass(frozen=True, slots=True)
 class Quantity:
     """The figure of each cell that a line shows."""

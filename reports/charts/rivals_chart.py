@@ -106,7 +106,7 @@ def _points(line: Series, ratio: Value) -> list[tuple[float, tuple[Cell, ...]]]:
 def _panel(title: str, ratio: Value, group: Sequence[Series]) -> Panel:
     quantity = Quantity(
         conflict_rate,
-        interval=lambda cell: (cell["conflict_rate"]["low"], cell["conflict_rate"]["high"]),
+        interval=panels.interval_of("conflict_rate"),
         remark=lambda cell: words.users(cell["users"]),
     )
     return Panel(

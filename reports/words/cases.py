@@ -10,7 +10,7 @@ from reports.words.series import cell_names
 from reports.words.verdict_lines import check_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from reports.words.wording import Cell
 
@@ -44,7 +44,7 @@ def cases(summary: Mapping[str, Any]) -> tuple[Case, ...]:
     return (
         *map(_gate, (summary.get("gates") or {}).get("checks", ())),
         *(case for cell in cells for case in _invariants(cell, name_of(cell))),
-        *_measurements(summary),
+        *_measurements(summary, name_of),
     )
 
 
@@ -66,9 +66,9 @@ def _invariants(cell: Cell, where: str) -> Iterator[Case]:
         yield Case("invariants", f"no invariant was checked in {where}", "skipped")
 
 
-def _measurements(summary: Mapping[str, Any]) -> Iterator[Case]:
+def _measurements(summary: Mapping[str, Any], name_of: Callable[[Cell], str]) -> Iterator[Case]:
     """Whether each cell is usable, and whether all that was planned was measured."""
-    cells, name_of = summary["cells"], cell_names(summary["cells"])
+    cells = summary["cells"]
     for cell in cells:
         where = name_of(cell)
         warnings = [f"{warning['code']}: {warning['message']}" for warning in cell["warnings"]]

@@ -34,16 +34,18 @@ def gate_lines(gates: Mapping[str, Any]) -> list[GateLine]:
     return [
         *(GateLine(check["verdict"], check["text"]) for check in wrong[:MAX_LINES]),
         *left_out,
-        *(GateLine("met", _nearest(checks)) for checks in _by_gate(met)),
+        *(GateLine("met", _nearest(checks)) for checks in by_gate(met).values()),
     ]
 
 
-def _by_gate(checks: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
-    """The checks of each gate and limit, in the order of the first ones."""
+def by_gate(
+    checks: Iterable[Mapping[str, Any]],
+) -> dict[tuple[str, float | None], list[Mapping[str, Any]]]:
+    """The checks by gate and limit, in the order of the first ones."""
     found: dict[tuple[str, float | None], list[Mapping[str, Any]]] = {}
     for check in checks:
         found.setdefault((check["gate"], check["limit"]), []).append(check)
-    return list(found.values())
+    return found
 
 
 def _nearest(checks: Sequence[Mapping[str, Any]]) -> str:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from reports.words import wording as words
+from reports.words.gate_lines import by_gate
 from reports.words.series import cell_names
 
 if TYPE_CHECKING:
@@ -57,12 +58,10 @@ def verdict_rows(summary: Mapping[str, Any]) -> tuple[VerdictRow, ...]:
     invariants = _grouped(((check["name"],), cell, check) for cell in cells for check in _checks(cell))
     name_of = cell_names(cells)
     names = {cell["id"]: name_of(cell) for cell in cells}
-    by_gate: dict[tuple[str, float | None], list[Check]] = {}
-    for check in (summary.get("gates") or {}).get("checks", ()):
-        by_gate.setdefault((check["gate"], check["limit"]), []).append(check)
+    gates = by_gate((summary.get("gates") or {}).get("checks", ()))
     rows = [
         *(_invariant(name, found, names) for (name,), found in invariants.items()),
-        *(_gate(*gate, checks, names) for gate, checks in by_gate.items()),
+        *(_gate(*gate, checks, names) for gate, checks in gates.items()),
     ]
     return tuple(sorted(rows, key=lambda row: _WORST_FIRST.index(row.status)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.steady import BINS, is_steady, truncation
+from analysis.steady import BINS, is_steady, transient, truncation
 
 
 def test_truncation_finds_the_end_of_a_step() -> None:
@@ -30,7 +30,7 @@ def test_truncation_needs_four_batches() -> None:
 def test_steady_rate_is_steady() -> None:
     """A Poisson stream is called unsteady in at most 3 % of 300 trials."""
     rng = np.random.default_rng(2)
-    verdicts = [is_steady(np.sort(rng.uniform(0, 5, 2_000)), 5.0) for _ in range(300)]
+    verdicts = [is_steady(transient(np.sort(rng.uniform(0, 5, 2_000)), 5.0)) for _ in range(300)]
 
     assert verdicts.count(False) <= 9
 
@@ -39,17 +39,17 @@ def test_ramp_is_not_steady() -> None:
     """A rate that grows through the whole interval never settles."""
     rng = np.random.default_rng(3)
 
-    assert is_steady(5 * np.sqrt(rng.random(20_000)), 5.0) is False
+    assert is_steady(transient(5 * np.sqrt(rng.random(20_000)), 5.0)) is False
 
 
 def test_late_jump_is_not_steady_and_early_one_is() -> None:
     """Idle for 55 % of the interval, it is not steady; idle for 20 %, it settles in time."""
     rng = np.random.default_rng(4)
 
-    assert is_steady(rng.uniform(2.75, 5, 5_000), 5.0) is False
-    assert is_steady(rng.uniform(1.0, 5, 5_000), 5.0) is True
+    assert is_steady(transient(rng.uniform(2.75, 5, 5_000), 5.0)) is False
+    assert is_steady(transient(rng.uniform(1.0, 5, 5_000), 5.0)) is True
 
 
 def test_few_attempts_cannot_tell() -> None:
     """With less than one attempt per bin the answer is None."""
-    assert is_steady(np.linspace(0, 4.9, BINS - 1), 5.0) is None
+    assert is_steady(transient(np.linspace(0, 4.9, BINS - 1), 5.0)) is None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hotrow.attempt.record import NO_KEY, Flag, Outcome
+from hotrow.attempt.record import NO_KEY, RETRYABLE, Flag, Outcome
 from hotrow.load.live.frequencies import NOTHING, Frequencies, added, bins
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ MIN_CONNECT_NS = 1e5
 """Shorter waits for a connection are not carried over to the end of their transaction."""
 _MS = 1e6
 _S = 1_000_000_000
-_GAVE_UP = (Outcome.CONFLICT, Outcome.SCHEMA_CONFLICT, Outcome.DEADLOCK)
+_GAVE_UP = tuple(RETRYABLE)
+"""The outcomes of the last attempt of a transaction that gave up."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -11,9 +11,10 @@ from functools import cache
 from importlib import import_module, resources
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response, abort, request
+from flask import Response, abort, request
 
 from hotrow.load.live.snapshot import snapshot
+from hotrow.load.web.locust_page import add_before, own_pages
 
 if TYPE_CHECKING:
     from locust.web import WebUI
@@ -36,8 +37,7 @@ _PLOTLY_S = 86_400
 def serve(web_ui: WebUI, spectator: Spectator) -> None:
     """Add the tab and its routes to Locust's page, behind its login if it has one."""
     assert web_ui.app is not None  # noqa: S101 - Locust makes it with the page
-    base = web_ui.app.blueprints["locust"].url_prefix or ""
-    pages = Blueprint(NAME, __name__, url_prefix=f"{base}/{NAME}")
+    pages = own_pages(web_ui, NAME)
 
     @pages.get("/")
     @web_ui.auth_required_if_enabled
@@ -61,14 +61,7 @@ def serve(web_ui: WebUI, spectator: Spectator) -> None:
         *web_ui.template_args.get("extended_tabs", ()),
         {"title": TITLE, "key": NAME},
     ]
-
-    @web_ui.app.after_request
-    def add_tab(response: Response) -> Response:
-        if request.endpoint == "locust.index" and response.mimetype == "text/html":
-            html = response.get_data(as_text=True)
-            response.set_data(html.replace("</body>", f'<script src="./{NAME}/tab.js"></script></body>'))
-        return response
-
+    add_before(web_ui, "</body>", f'<script src="./{NAME}/tab.js"></script>')
     content("plotly.js")  # imported now: during a run it would hold up the transactions of this process
     import_module("hotrow.load.live.forecast")
 

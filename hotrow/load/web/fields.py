@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hotrow.attempt.retry import POLICIES
 from hotrow.knob import knobs_of
+from hotrow.load.edit import OF_A_CELL
 from hotrow.load.locust_options import is_sweep
 from hotrow.run.options import (
     DURATION,
@@ -105,7 +106,6 @@ _OURS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     NO_REPORT.locust_name: (_MORE, "No report, summary.json alone", ()),
 }
 """By option: the group, the label and examples."""
-_EDITED = frozenset(option.locust_name for option in (SKEW, RETRY, REDRAW, WARMUP))
 _ORDER = tuple(_OURS)
 
 
@@ -136,7 +136,7 @@ def _of_option(option: Option[Any], *, several: bool) -> Field:
         label,
         text[0].upper() + text[1:] + (_SEVERAL if several else ""),
         examples,
-        edited=option.locust_name in _EDITED,
+        edited=option.locust_name in OF_A_CELL,
     )
 
 

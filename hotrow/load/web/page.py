@@ -5,11 +5,12 @@ from __future__ import annotations
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING, Any, Protocol
 
-from flask import Blueprint, abort, jsonify, request, send_file
+from flask import abort, jsonify, request, send_file
 
 from hotrow.load.web.ended_runs import described, find
 from hotrow.load.web.extra_options import order_form
 from hotrow.load.web.fields import form_json
+from hotrow.load.web.locust_page import add_before, own_pages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +28,6 @@ _STYLES = "".join(
     f'<link rel="stylesheet" href="./{NAME}/{file}">' for file in _FILES if file.endswith("css")
 )
 _SCRIPTS = "".join(f'<script src="./{NAME}/{file}"></script>' for file in _FILES if file.endswith("js"))
-_HEAD = f"{_STYLES}{_SCRIPTS}</head>"
 
 
 class Shown(Protocol):
@@ -51,8 +51,7 @@ def add_page(environment: Environment, shown: Shown) -> None:
     web_ui = environment.web_ui
     assert web_ui is not None and web_ui.app is not None  # noqa: S101, PT018 - the caller has a page
     order_form(environment, web_ui)
-    base = web_ui.app.blueprints["locust"].url_prefix or ""
-    pages = Blueprint(NAME, __name__, url_prefix=f"{base}/{NAME}")
+    pages = own_pages(web_ui, NAME)
 
     @pages.get("/<file>")
     @web_ui.auth_required_if_enabled
@@ -88,12 +87,7 @@ def add_page(environment: Environment, shown: Shown) -> None:
         {"href": f"./{NAME}/last/report.html?download=1", "title": "Download hotrow report"},
         {"href": f"./{NAME}/last/summary.json?download=1", "title": "Download hotrow summary.json"},
     ]
-
-    @web_ui.app.after_request
-    def add_script(response: Response) -> Response:
-        if request.endpoint == "locust.index" and response.mimetype == "text/html":
-            response.set_data(response.get_data(as_text=True).replace("</head>", _HEAD, 1))
-        return response
+    add_before(web_ui, "</head>", _STYLES + _SCRIPTS)
 
 
 def _sent(path: Path | None) -> Response:
