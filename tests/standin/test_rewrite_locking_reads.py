@@ -14,9 +14,7 @@ def refused(message: str) -> str:
     return f"SELECT hotrow.refuse('0A000', '{message}')"
 
 
-JOIN = refused("the stand-in locks the rows of one table only: FOR UPDATE of a join is not supported")
 KIND = refused("locking clauses other than FOR UPDATE/FOR KEY SHARE are not supported")
-ORDER = refused("the stand-in takes columns of the table in ORDER BY of a locking read with LIMIT")
 
 
 def locked(query: str, alias: str = "account", *, table: str = "account", kind: str = "for_update") -> str:
@@ -49,10 +47,10 @@ ACCOUNT = locked("FROM account WHERE id = 1 OFFSET 0")
             "SELECT 1 FROM ONLY account a FOR UPDATE",
             f"SELECT 1 {locked('FROM ONLY account a OFFSET 0', 'a')}",
         ),
-        (
-            "SELECT x FROM account AS a (x, y) FOR UPDATE",
-            f"SELECT x {locked('FROM account AS a (x, y) OFFSET 0', 'a')}",
-        ),
+        ("TABLE account FOR UPDATE", f"SELECT * {locked('FROM account OFFSET 0')}"),
+        ("(SELECT * FROM account WHERE id = 1) FOR UPDATE", f"SELECT * {ACCOUNT}"),
+        ("((TABLE account)) FOR UPDATE NOWAIT", f"SELECT * {locked('FROM account OFFSET 0')}"),
+        ("SELECT * FROM account WHERE id = 1 FOR KEY SHARE FOR UPDATE OF account", f"SELECT * {ACCOUNT}"),
         (
             'SELECT o.id FROM s."Order" o FOR UPDATE',
             "SELECT o.id "
@@ -64,7 +62,7 @@ ACCOUNT = locked("FROM account WHERE id = 1 OFFSET 0")
 )
 def test_the_function_is_called_for_the_rows_that_are_returned(read: str, expected: str) -> None:
     """The query is behind a fence, and the select list still uses the same name for the table."""
-    assert rewrite(read) == expected
+    assert " ".join(rewrite(read).split()) == expected
 
 
 @pytest.mark.parametrize(
@@ -92,25 +90,33 @@ def test_limits_go_inside_and_the_order_where_they_need_it(read: str, inner: str
 
 
 @pytest.mark.parametrize(
-    ("columns", "order", "refused"),
+    ("columns", "order", "inside"),
     [
-        ("id", "1", True),
-        ("id", "1 DESC NULLS LAST", True),
-        ("balance AS b", "b", True),
-        ("balance b", "b DESC", True),
-        ("-balance AS balance", "balance", True),
-        ("count(1) OVERALL", "overall", True),
-        ("balance + id", "id", False),
-        ("account.id AS id", "id", False),
-        ("balance AS b", "balance", False),
-        ("balance AS b", "b + 1", False),
+        ("id", "1", "(id)"),
+        ("id", "1 DESC NULLS LAST", "(id) DESC NULLS LAST"),
+        ("id, CASE WHEN id > 1 THEN 2 END, 3", "2", "(CASE WHEN id > 1 THEN 2 END)"),
+        ("balance AS b", "b", "(balance)"),
+        ("ALL balance b", "b DESC", "(balance) DESC"),
+        ("-balance AS balance", "balance", "(-balance)"),
+        ("abs(1) OVERALL", "overall", "(abs(1))"),
+        ("abs(id), 2", "abs", "(abs(id))"),
+        ("balance::text", "balance", "(balance::text)"),
+        ("id, *", "1", "(id)"),
+        ("*", "2", "(SELECT __q.__c2 FROM (SELECT account.*) AS __q (__c1, __c2))"),
+        ("balance + id", "id", "id"),
+        ("balance IS NULL", "null", "null"),
+        ("account.id AS id", "id", "id"),
+        ("balance AS b", "balance", "balance"),
+        ("balance AS b", "b + 1", "b + 1"),
+        ("id", "7", "7"),
     ],
 )
-def test_an_order_by_the_list_cannot_go_inside(columns: str, order: str, refused: bool) -> None:
-    """Numbers and names of computed columns have no meaning in the subquery: with LIMIT they are refused."""
-    read = f"SELECT {columns} FROM account ORDER BY {order} LIMIT 1 FOR UPDATE".replace("count", "abs")
+def test_an_order_by_the_list_goes_inside_as_what_it_means(columns: str, order: str, inside: str) -> None:
+    """Numbers and names of computed columns have no meaning in the subquery."""
+    read = f"SELECT {columns} FROM account ORDER BY {order} LIMIT 1 FOR UPDATE"
 
-    assert (rewrite(read) == ORDER) is refused
+    query = locked(f"FROM account ORDER BY {inside} LIMIT 1 OFFSET 0")
+    assert rewrite(read) == f"SELECT {columns} {query} ORDER BY {order}"
 
 
 def test_a_schema_is_dropped_where_the_table_has_an_alias() -> None:
@@ -184,35 +190,30 @@ def test_an_aggregate_of_a_subquery_is_no_aggregate_of_the_list() -> None:
 
 @pytest.mark.parametrize("rules", [True, False])
 @pytest.mark.parametrize(
-    ("read", "refusal"),
+    "read",
     [
-        ("SELECT * FROM account a JOIN job j ON a.id = j.id FOR UPDATE", JOIN),
-        ("SELECT * FROM account, job FOR UPDATE OF job", JOIN),
-        ("SELECT * FROM account NATURAL JOIN job FOR UPDATE", JOIN),
-        ("SELECT * FROM (SELECT * FROM account) a FOR UPDATE", JOIN),
-        ("SELECT * FROM generate_series(1, 2) FOR UPDATE", JOIN),
-        ("SELECT * FROM (VALUES (1)) v FOR UPDATE", JOIN),
-        ("SELECT * FROM account TABLESAMPLE system (1) FOR UPDATE", JOIN),
-        ("WITH a AS (SELECT 1) SELECT * FROM a FOR UPDATE", JOIN),
-        ("WITH b AS (SELECT 1), a (x) AS MATERIALIZED (SELECT 1) SELECT * FROM a FOR UPDATE", JOIN),
-        ("SELECT * FROM account FOR UPDATE FOR KEY SHARE", JOIN),
-        ("SELECT * FROM account FOR SHARE", KIND),
-        ("SELECT * FROM account FOR NO KEY UPDATE NOWAIT", KIND),
-        ("SELECT * FROM account a JOIN job j ON a.id = j.id FOR SHARE OF a", KIND),
-        ("DELETE FROM job WHERE id = (SELECT id FROM account FOR SHARE)", KIND),
+        "SELECT * FROM account FOR SHARE",
+        "SELECT * FROM account FOR NO KEY UPDATE NOWAIT",
+        "SELECT * FROM account a JOIN job j ON a.id = j.id FOR SHARE OF a",
+        "SELECT * FROM account FOR UPDATE FOR SHARE",
+        "DELETE FROM job WHERE id = (SELECT id FROM account FOR SHARE)",
+        "TABLE account FOR SHARE",
+        "(SELECT * FROM account) FOR NO KEY UPDATE",
     ],
 )
-def test_what_the_stand_in_cannot_lock_is_refused(read: str, refusal: str, rules: bool) -> None:
-    """The refusal is one clear line, whether Aurora DSQL's rules are on or off."""
-    assert rewrite(read, rules=rules) == refusal
+def test_weaker_locks_are_refused(read: str, rules: bool) -> None:
+    """They are refused with Aurora DSQL's words, whether its rules are on or off."""
+    assert rewrite(read, rules=rules) == KIND
 
 
 @pytest.mark.parametrize(
     "read",
-    ["TABLE account FOR UPDATE", "(SELECT * FROM account) FOR UPDATE", "TABLE account FOR KEY SHARE NOWAIT"],
+    [
+        "TABLE account UNION TABLE job FOR UPDATE",
+        "(SELECT * FROM account) UNION ALL (SELECT * FROM job) FOR UPDATE",
+        "CREATE POLICY p ON account FOR UPDATE USING (true)",
+    ],
 )
-def test_a_clause_that_is_no_select_s_own_is_refused_and_never_locks(read: str) -> None:
-    """PostgreSQL would lock rows of the base table for these statements; Aurora DSQL does not."""
-    assert rewrite(read) == refused(
-        "the stand-in takes FOR UPDATE as the last clause of a SELECT of one table only"
-    )
+def test_what_is_no_locking_clause_of_a_query_stays(read: str) -> None:
+    """PostgreSQL refuses to lock the rows of a UNION; and a policy locks nothing."""
+    assert rewrite(read) == read

@@ -237,6 +237,29 @@ class Transaction:
                 self.note(key, strength)
         return "; ".join(f"{key[1]}, {self.rows[key][0]}, {self.rows[key][1]}" for key in keys)
 
+    def read_join(
+        self,
+        table: str,
+        ids: tuple[int, ...],
+        strengths: tuple[Strength | None, Strength | None],
+        *,
+        one: bool,
+    ) -> str:
+        """SELECT of the ids of items and of children that refer to them, with a row lock for each side."""
+        children = sorted(k[1] for k in self.rows if k[0] == table)
+        pairs = [
+            (item, (table, child))
+            for item in self._found("item", ids)
+            for child in children
+            if self.rows[table, child][0] == item[1]
+        ]
+        pairs = pairs[:1] if one else pairs
+        for pair in pairs:
+            for key, strength in zip(pair, strengths, strict=True):
+                if strength is not None:
+                    self.note(key, strength)
+        return "; ".join(f"{item[1]}, {child[1]}" for item, child in pairs)
+
 
 @dataclass(frozen=True)
 class Step:
@@ -319,8 +342,8 @@ def random_step(random: random.Random, ids: int) -> Step:
     """A random statement on rows with ids 1 to `ids`."""
     table = random.choice(("item", "item", *CHILDREN))
     draw = Draw(random, table, random.randint(1, ids), random.randint(1, ids), random.randint(0, 9))
-    makers = (_insert, _upsert, _add, _point, _read, _remove, _move)
-    return random.choices(makers, (5, 2, 4, 2, 4, 3, 2))[0](draw)
+    makers = (_insert, _upsert, _add, _point, _read, _read_join, _remove, _move)
+    return random.choices(makers, (5, 2, 4, 2, 3, 3, 3, 2))[0](draw)
 
 
 def _insert(draw: Draw) -> Step:
@@ -352,6 +375,19 @@ def _read(draw: Draw) -> Step:
     clause, strength = draw.random.choice(clauses)
     query = f"SELECT id, {draw.other}, v FROM {draw.table} WHERE id IN ({draw.listed}) ORDER BY id{clause}"
     return Step(query, "read", (draw.table, draw.some, strength))
+
+
+def _read_join(draw: Draw) -> Step:
+    table = draw.random.choice(CHILDREN)
+    chosen = [draw.random.choice((Strength.STRONG, Strength.SHARE, None)) for _ in range(2)]
+    words = {Strength.STRONG: "FOR UPDATE", Strength.SHARE: "FOR KEY SHARE"}
+    clauses = [f" {words[s]} OF {name}" for s, name in zip(chosen, "ic", strict=True) if s is not None]
+    one = draw.random.random() < 0.3
+    query = (
+        f"SELECT i.id, c.id FROM item i JOIN {table} AS c ON c.item = i.id WHERE i.id IN ({draw.listed})"
+        f" ORDER BY i.id, c.id{' LIMIT 1' if one else ''}{''.join(clauses)}"
+    )
+    return Step(query, "read_join", (table, draw.some, tuple(chosen)), (("one", one),))
 
 
 def _remove(draw: Draw) -> Step:

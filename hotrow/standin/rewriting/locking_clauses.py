@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from hotrow.standin.rewriting.from_clause import is_query
 from hotrow.standin.rewriting.sql_text import Refusal, Statement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _STRENGTHS = {
     ("UPDATE",): "__for_update",
@@ -39,36 +44,63 @@ class Select:
         """Where the clause starts and ends."""
         return next((i, j) for word, i, j in self.clauses if word == first_word)
 
-    @property
-    def lock(self) -> tuple[int, int, str]:
-        """Where the locking clause starts, where its strength ends, and the suffix of the function for it."""
-        i, _ = self.clause("FOR")
-        words, suffix = _strength(self.statement, i)
-        return i, i + 1 + words, suffix or ""
+    def locks(self) -> Iterator[tuple[str, list[tuple[int, int]]]]:
+        """Each locking clause: the suffix of the function for it, and the names after OF."""
+        statement = self.statement
+        for word, start, end in self.clauses:
+            if word == "FOR":
+                words, suffix = _strength(statement, start)
+                names = start + 1 + words
+                listed = (
+                    statement.items(names + 1, _names_end(statement, names))
+                    if statement.at(names, "OF")
+                    else []
+                )
+                yield suffix or "", [(i, j) for i, j in listed if i < min(j, end)]
 
 
 def find_locks(statement: Statement) -> list[int]:
     """The indexes at which locking clauses start.
 
     Raises:
-        Refusal: one of them is FOR SHARE or FOR NO KEY UPDATE, or does not belong to a SELECT.
+        Refusal: one of them is FOR SHARE or FOR NO KEY UPDATE.
     """
     locks = [i for i in range(len(statement.tokens)) if _is_lock(statement, i)]
     if any(_strength(statement, i)[1] is None for i in locks):
         raise Refusal("locking clauses other than FOR UPDATE/FOR KEY SHARE are not supported")
-    if not locks and _locks_otherwise(statement):
-        raise Refusal("the stand-in takes FOR UPDATE as the last clause of a SELECT of one table only")
     return locks
 
 
-def _locks_otherwise(statement: Statement) -> bool:
-    """Whether it locks without a plain SELECT: `TABLE account FOR UPDATE`, `(SELECT …) FOR UPDATE`."""
-    if statement[0].word not in {"TABLE", "("}:
-        return False
-    return any(
-        statement.at(i, "FOR") and _strength(statement, i)[0] > 0 and statement[i].depth == 0
-        for i in range(len(statement.tokens))
-    )
+def spelled_out(statement: Statement) -> str | None:
+    """The text with a plain SELECT for `TABLE account FOR UPDATE` or `(SELECT …) FOR UPDATE`.
+
+    None if it has neither.
+    """
+    for lock in range(len(statement.tokens)):
+        if statement.at(lock, "FOR") and _strength(statement, lock)[0] and not _is_lock(statement, lock):
+            start = _query_before(statement, lock)
+            if start is not None and statement.at(start, "TABLE"):
+                return statement.edited([(statement[start].start, statement[start].end, "SELECT * FROM")])
+            if start is not None:
+                ends = (statement[start], statement[statement.close(start)])
+                return statement.edited([(token.start, token.end, " ") for token in ends])
+    return None
+
+
+def _query_before(statement: Statement, index: int) -> int | None:
+    """The word TABLE, or the parenthesis of a query, that a locking clause belongs to; None for a SELECT."""
+    depth = statement[index].depth
+    for i in range(index - 1, -1, -1):
+        if statement[i].depth < depth:
+            return None
+        if statement[i].depth == depth:
+            if statement.at(i, "SELECT") or statement[i].word in {"UNION", "INTERSECT", "EXCEPT", "POLICY"}:
+                return None
+            named = statement.at(i, "TABLE") and (statement[i + 1].is_name or statement.at(i + 1, "ONLY"))
+            if named or (statement.at(i, "(") and is_query(statement, i)):
+                combined = statement[i - 1].word in {"UNION", "INTERSECT", "EXCEPT", "ALL", "DISTINCT"}
+                return None if combined else i
+    return None
 
 
 def _is_lock(statement: Statement, index: int) -> bool:
@@ -101,11 +133,12 @@ def _select_before(statement: Statement, index: int) -> int | None:
 
 
 def _is_clause(statement: Statement, index: int, word: str) -> bool:
-    """Whether this word starts a clause here: it is no label, and not in IS DISTINCT FROM."""
+    """Whether this word starts a clause here: it is no label, and not in IS DISTINCT FROM or ROWS FROM."""
     if not statement.at(index, word) or statement[index - 1].word in {".", "AS"}:
         return False
     compared = statement.at(index - 1, "DISTINCT") and statement[index - 2].word in {"IS", "NOT"}
-    return not (word == "FROM" and compared)
+    rows_from = statement.at(index - 1, "ROWS", "FROM", "(")
+    return not (word == "FROM" and (compared or rows_from))
 
 
 def read_select(statement: Statement, lock: int) -> Select:
@@ -151,9 +184,15 @@ def _starts_outer(statement: Statement, index: int, starts: list[int]) -> bool:
 
 def _lock_end(statement: Statement, index: int) -> int:
     """The index after FOR UPDATE [OF name, …] [NOWAIT | SKIP LOCKED]."""
-    end = index + 1 + _strength(statement, index)[0]
+    end = _names_end(statement, index + 1 + _strength(statement, index)[0])
+    return statement.after(statement.after(end, "NOWAIT"), "SKIP", "LOCKED")
+
+
+def _names_end(statement: Statement, index: int) -> int:
+    """The index after OF name, …; the same index if there is no OF."""
+    end = index
     if statement.at(end, "OF"):
         end = statement.name_end(end + 1)
         while statement.at(end, ","):
             end = statement.name_end(end + 1)
-    return statement.after(statement.after(end, "NOWAIT"), "SKIP", "LOCKED")
+    return end

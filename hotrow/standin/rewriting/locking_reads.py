@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from hotrow.standin.rewriting.from_clause import FromClause, Kind, Source, read_from
 from hotrow.standin.rewriting.locking_clauses import (
     LIMITS,
     POSTGRESQL_REFUSES,
     Select,
     find_locks,
     read_select,
+    spelled_out,
 )
+from hotrow.standin.rewriting.locking_joins import lock_join
+from hotrow.standin.rewriting.select_list import order_by
 from hotrow.standin.rewriting.sql_text import Refusal, Statement, parse, splice, suffixed, unqualified
 
 _AGGREGATES = frozenset(
     {"COUNT", "SUM", "AVG", "MIN", "MAX", "BOOL_AND", "BOOL_OR", "EVERY", "ARRAY_AGG", "STRING_AGG"}
-    | {"JSON_AGG", "JSONB_AGG", "JSON_OBJECT_AGG", "JSONB_OBJECT_AGG", "STDDEV", "VARIANCE"}
+    | {"JSON_AGG", "JSONB_AGG", "JSON_OBJECT_AGG", "JSONB_OBJECT_AGG", "STDDEV", "VARIANCE", "ANY_VALUE"}
+    | {"STDDEV_POP", "STDDEV_SAMP", "VAR_POP", "VAR_SAMP", "BIT_AND", "BIT_OR", "BIT_XOR", "CORR", "MODE"}
 )
-_DIRECTIONS = frozenset({"ASC", "DESC", "NULLS", "FIRST", "LAST"})
-
-_ONE_TABLE = "the stand-in locks the rows of one table only: FOR UPDATE of a join is not supported"
 
 
 class _LeftToPostgresql(Exception):  # noqa: N818 - a result, not an error
     """PostgreSQL itself refuses this locking clause."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Relation:
-    """The one table in FROM: where its name starts and ends, and where the name is that the query uses."""
-
-    start: int
-    end: int
-    alias: int
 
 
 def replace_locking(statement: Statement) -> str | None:
@@ -41,48 +32,70 @@ def replace_locking(statement: Statement) -> str | None:
     Clauses that PostgreSQL itself refuses (FOR UPDATE of an aggregate) stay.
 
     Raises:
-        Refusal: FOR SHARE or FOR NO KEY UPDATE, or a locking read of anything except one table.
+        Refusal: FOR SHARE or FOR NO KEY UPDATE, or a FROM clause that cannot be read.
     """
     current, text = statement, None
+    while (plain := spelled_out(current)) is not None:
+        text = plain
+        (current,) = parse(text)
+    checks: list[str] = []
     while locks := find_locks(current):
         # the innermost first, because its replacement is part of an outer query's WHERE
         innermost = max(locks, key=lambda i: current[i].depth)
         try:
-            text = _replace(read_select(current, innermost))
+            text, has_more = _replace(read_select(current, innermost), checks)
         except _LeftToPostgresql:
             return None
-        if len(locks) == 1:
+        if len(locks) == 1 and not has_more:
             break  # cutting the text again would take longer than everything else
         (current,) = parse(text)
+    for n, check in enumerate(checks):
+        text = (text or "").replace(_mark(n), check)
     return text
 
 
-def _replace(select: Select) -> str:
-    """The statement with this SELECT's locking clause replaced.
+def _mark(number: int) -> str:
+    """What stands for a check until the end, because the check has a locking clause for PostgreSQL.
+
+    No client can send it.
+    """
+    return f"/*\0{number}*/"
+
+
+def _replace(select: Select, checks: list[str]) -> tuple[str, bool]:
+    """The statement with this SELECT's locking clauses replaced.
+
+    Also whether queries in its FROM have got some instead.
 
     Raises:
-        Refusal: it reads anything except one table, or its ORDER BY cannot go into a subquery.
+        Refusal: its FROM clause cannot be read.
         _LeftToPostgresql: PostgreSQL itself refuses it.
     """
     _check_shape(select)
-    relation = _relation(select)
-    _check_locked_name(select, relation)
-    _check_order(select)
+    clause = read_from(select.statement, *select.clause("FROM"))
+    locked = _locked(select, clause)
     statement = select.statement
+    _, _, last = select.clauses[-1]
     start, _ = select.clause("FROM")
-    name = statement.tokens[relation.start : relation.end]
-    edits = unqualified(statement, select.start, start, name)
-    _, _, end = select.clauses[-1]
-    text = " ".join([_source(select, relation), *_outer_order(select, relation)])
-    return statement.edited([*edits, (statement[start].start, statement[end - 1].end, text)])
+    end = statement[last - 1].end
+    source = clause.sources[0]
+    if len(clause.sources) == 1 and source.kind == Kind.TABLE and source.plain and not source.hidden:
+        name = statement.tokens[source.start : source.end]
+        edits = unqualified(statement, select.start, start, name)
+        text = " ".join([_source(select, clause, locked[0]), *_outer_order(select, source)])
+        return statement.edited([*edits, (statement[start].start, end, text)]), False
+    text, check = lock_join(select, clause, locked, _mark(len(checks)))
+    checks += [check] if check else []
+    has_more = any(clause.sources[n].kind == Kind.QUERY for n in locked)
+    return statement.edited([(statement[start].start, end, text)]), has_more
 
 
-def _source(select: Select, relation: _Relation) -> str:
-    """FROM with the query in it.
+def _source(select: Select, clause: FromClause, lock: str) -> str:
+    """FROM with the query of one table in it.
 
     OFFSET is an optimisation fence: the function never gets rows that are left out.
     """
-    statement = select.statement
+    statement, relation = select.statement, clause.sources[0]
     name = statement.source(relation.start, relation.end)
     alias = statement[relation.alias].text
     limits = select.texts(*LIMITS)
@@ -90,16 +103,16 @@ def _source(select: Select, relation: _Relation) -> str:
         # COALESCE keeps the row's own type, whatever a type of that name is elsewhere
         f"SELECT COALESCE({alias}.*) AS __row",
         *select.texts("FROM", "WHERE"),
-        *(select.texts("ORDER") if limits else []),
+        *([order_by(select, clause)] if limits and select.has("ORDER") else []),
         *limits,
         *([] if select.has("OFFSET") else ["OFFSET 0"]),
     ]
-    locks_row = f"{suffixed(name, select.lock[2])}(__l.__row)"
+    locks_row = f"{suffixed(name, lock)}(__l.__row)"
     query = " ".join(parts)
     return f"FROM (SELECT (__l.__row).* FROM ({query}) AS __l WHERE {locks_row}) AS {alias}"  # noqa: S608 - the client's own text
 
 
-def _outer_order(select: Select, relation: _Relation) -> list[str]:
+def _outer_order(select: Select, relation: Source) -> list[str]:
     if not select.has("ORDER"):
         return []
     start, end = select.clause("ORDER")
@@ -114,15 +127,13 @@ def _check_shape(select: Select) -> None:
     statement, start = select.statement, select.start
     before = start - 2 if statement[start - 1].word in {"ALL", "DISTINCT"} else start - 1
     in_set = statement[before].word in {"UNION", "INTERSECT", "EXCEPT"}
-    if in_set or select.has(*POSTGRESQL_REFUSES) or _computes(select):
+    two_froms = [word for word, _, _ in select.clauses].count("FROM") > 1
+    if in_set or two_froms or select.has(*POSTGRESQL_REFUSES) or _computes(select):
         raise _LeftToPostgresql
-    words = [word for word, _, _ in select.clauses]
-    if words.count("FOR") > 1 or words.count("FROM") > 1:
-        raise Refusal(_ONE_TABLE)
 
 
 def _computes(select: Select) -> bool:
-    """Whether the result's rows are not the table's: DISTINCT, an aggregate or a window function."""
+    """Whether the result's rows are not the tables': DISTINCT, an aggregate or a window function."""
     statement = select.statement
     i = select.start + 1
     if statement.at(i, "DISTINCT"):
@@ -138,90 +149,23 @@ def _computes(select: Select) -> bool:
     return False
 
 
-def _relation(select: Select) -> _Relation:
-    """The one table in FROM.
+def _locked(select: Select, clause: FromClause) -> dict[int, str]:
+    """The sources that are locked, by number, and the suffix of the function for each: the strongest counts.
 
     Raises:
-        Refusal: FROM has anything else.
+        _LeftToPostgresql: a name after OF is not a table's or a query's.
     """
-    statement = select.statement
-    start, stop = select.clause("FROM")
-    start = statement.after(start + 1, "ONLY")
-    end = statement.name_end(start)
-    alias = end - 1
-    i = statement.after(end, "*")
-    if i < stop:
-        alias = statement.after(i, "AS")
-        i = alias + 1
-        if statement.at(i, "("):
-            i = statement.close(i) + 1
-    if not start < end or i != stop or not statement[alias].is_name or _is_query(select, start, end):
-        raise Refusal(_ONE_TABLE)
-    return _Relation(start, end, alias)
-
-
-def _is_query(select: Select, start: int, end: int) -> bool:
-    """Whether the name is the name of a WITH query of the statement."""
-    statement = select.statement
-    name = statement[start].folded
-    return end == start + 1 and any(
-        token.is_name and token.folded == name and _defines_query(statement, i)
-        for i, token in enumerate(statement.tokens)
-    )
-
-
-def _defines_query(statement: Statement, index: int) -> bool:
-    """Whether this token names a WITH query: `name [(columns)] AS [NOT] [MATERIALIZED] (SELECT …`."""
-    if statement[index - 1].word not in {"WITH", "RECURSIVE", ","}:
-        return False
-    after = statement.close(index + 1) + 1 if statement.at(index + 1, "(") else index + 1
-    body = statement.after(statement.after(statement.after(after, "AS"), "NOT"), "MATERIALIZED")
-    return statement.at(after, "AS") and statement.at(body, "(")
-
-
-def _check_locked_name(select: Select, relation: _Relation) -> None:
-    """Leave FOR UPDATE OF any other name to PostgreSQL, which reports that the relation does not exist."""
-    statement = select.statement
-    _, i, _ = select.lock
-    if statement.at(i, "OF"):
-        known = statement[i + 1].folded == statement[relation.alias].folded
-        if not known or statement[i + 2].word in {",", "."}:
-            raise _LeftToPostgresql
-
-
-def _check_order(select: Select) -> None:
-    """Check that ORDER BY means the same in the subquery, to which it moves with LIMIT or OFFSET.
-
-    Raises:
-        Refusal: it orders by a number, or by the name of a computed column of the select list.
-    """
-    if not (select.has("ORDER") and select.has(*LIMITS)):
-        return
-    start, end = select.clause("ORDER")
-    computed = _computed_names(select)
-    for i, j in select.statement.items(start + 2, end):
-        rest = {select.statement[k].word for k in range(i + 1, j)}
-        first = select.statement[i]
-        by_output = first.text.isdigit() or (first.is_name and first.folded in computed)
-        if by_output and rest <= _DIRECTIONS:
-            raise Refusal("the stand-in takes columns of the table in ORDER BY of a locking read with LIMIT")
-
-
-def _computed_names(select: Select) -> set[str]:
-    """The names of columns in the select list that are not the table's columns of that name."""
-    statement = select.statement
-    end, _ = select.clause("FROM")
-    names: set[str] = set()
-    for i, j in statement.items(select.start + 1, end):
-        name_end = statement.name_end(i)
-        same_name = statement[name_end - 1].folded == statement[j - 1].folded
-        if _is_label(statement, i, j) and not (name_end > i and same_name):
-            names.add(statement[j - 1].folded)
-    return names
-
-
-def _is_label(statement: Statement, start: int, end: int) -> bool:
-    """Whether the last token of an item in the select list is its label, with or without AS."""
-    before = statement[end - 2]
-    ends_value = before.is_name or before.text[-1] in ")]'\"" or before.text[-1].isdigit()
-    return end - start > 1 and statement[end - 1].is_name and ends_value
+    statement, sources = select.statement, clause.sources
+    locked: dict[int, str] = {}
+    for suffix, names in select.locks():
+        chosen = [n for n, source in enumerate(sources) if source.kind != Kind.OTHER]
+        if names:
+            by_name = {statement[sources[n].alias].folded: n for n in chosen if sources[n].alias >= 0}
+            if any(j > i + 1 or statement[i].folded not in by_name for i, j in names):
+                raise _LeftToPostgresql
+            chosen = [by_name[statement[i].folded] for i, _ in names]
+        for n in chosen:
+            locked[n] = max(suffix, locked.get(n, suffix))  # __for_update is the greater name
+    if any(sources[n].hidden for n in locked):
+        raise Refusal("the stand-in locks no rows of a join that has an alias")
+    return locked
