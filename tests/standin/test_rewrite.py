@@ -77,20 +77,6 @@ UNTOUCHED = [
     "EXECUTE p (1)",
     "CALL sys.wait_for_job('x')",
     "EXPLAIN ANALYZE SELECT 1",
-    # psql's \d account
-    (
-        "SELECT c.oid, n.nspname, c.relname FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_namespace n ON"
-        " n.oid = c.relnamespace WHERE c.relname OPERATOR(pg_catalog.~) '^(account)$'"
-        " COLLATE pg_catalog.default"
-        " AND pg_catalog.pg_table_is_visible(c.oid) ORDER BY 2, 3;"
-    ),
-    (
-        "SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), (SELECT substring("
-        "pg_catalog.pg_get_expr(d.adbin, d.adrelid, true) for 128) FROM pg_catalog.pg_attrdef d"
-        " WHERE d.adrelid ="
-        " a.attrelid) FROM pg_catalog.pg_attribute a WHERE a.attrelid = '16385' AND NOT a.attisdropped;"
-    ),
-    "SELECT conname FROM pg_catalog.pg_constraint r WHERE r.contype = 'f' AND conparentid = 0 ORDER BY 1",
 ]
 
 NOT_SQL = ["SELECT 'unterminated FOR UPDATE", 'SELECT "x FOR SHARE', "/* TRUNCATE account", "DROP TABLE $$ a"]

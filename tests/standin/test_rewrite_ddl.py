@@ -38,6 +38,8 @@ from hotrow.standin.rewriting.rewrite import rewrite
             "CREATE TABLE b (x text, LIKE a__base INCLUDING ALL, CHECK (x LIKE y))",
         ),
         ("COMMENT ON TABLE s.a IS 'x'", "COMMENT ON TABLE s.a__base IS 'x'"),
+        ("COMMENT ON CONSTRAINT c ON s.a IS 'x'", "COMMENT ON CONSTRAINT c ON s.a__base IS 'x'"),
+        ("COMMENT ON CONSTRAINT c ON DOMAIN d IS 'x'", "COMMENT ON CONSTRAINT c ON DOMAIN d IS 'x'"),
         ("COPY a TO STDOUT", "COPY (SELECT * FROM a) TO STDOUT"),
         ("COPY s.a (x, y) TO STDOUT (FORMAT csv)", "COPY (SELECT x, y FROM s.a) TO STDOUT (FORMAT csv)"),
     ],

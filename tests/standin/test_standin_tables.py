@@ -197,7 +197,7 @@ def test_alter_table_steps_aside_for_an_open_transaction_and_loses_nothing(
         (step, observed) for step, _, observed in played
     ]
     assert client(
-        "SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = 'thing__base'::regclass ORDER BY 1"
+        "SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = 'thing'::regclass ORDER BY 1"
     ) == [
         ("thing_name_key",),
         ("thing_pkey",),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from hotrow.standin.rewriting.catalogue import names_catalogue, replace_catalogue
 from hotrow.standin.rewriting.locking_reads import replace_locking
 from hotrow.standin.rewriting.refusals import check_rules
 from hotrow.standin.rewriting.sql_text import NotUnderstood, Refusal, Statement, literal, parse, splice
@@ -49,7 +50,7 @@ def _may_matter(text: str) -> bool:
     # three searches for fixed words are five times as fast as one regular expression
     if "for" in folded or "conflict" in folded or ";" in folded:
         return True
-    return _MAY_NEED_REWRITING.match(folded) is not None
+    return _MAY_NEED_REWRITING.match(folded) is not None or names_catalogue(folded)
 
 
 def _rewrite_long(statement: str) -> str:
@@ -66,9 +67,19 @@ def _rewrite_one(statement: Statement, *, rules: bool) -> str:
     try:
         if rules:
             check_rules(statement)
-        return _translate(statement, rules=rules)
+        return _with_catalogue(_translate(statement, rules=rules))
     except Refusal as refusal:
         return _refusal(refusal, statement.parameters)
+
+
+def _with_catalogue(text: str) -> str:
+    """The text with the stand-in's views of the system catalogues, if it names one."""
+    return _replace_in(text) if names_catalogue(text.lower()) else text
+
+
+def _replace_in(text: str) -> str:
+    (statement,) = parse(text)
+    return replace_catalogue(statement)
 
 
 def _translate(statement: Statement, *, rules: bool) -> str:

@@ -44,11 +44,18 @@ def _edits(statement: Statement) -> list[Edit]:
         return _names(statement, statement.after(1, "TABLE"))
     if statement.at(0, "ALTER", "TABLE"):
         return _alter(statement)
-    if statement.at(0, "COMMENT", "ON", "TABLE"):
-        return _to_base(statement, 3)
+    if statement.at(0, "COMMENT", "ON"):
+        return _comment(statement)
     if name := table_at(statement):
         return _create(statement, name)
     return []
+
+
+def _comment(statement: Statement) -> list[Edit]:
+    if statement.at(2, "TABLE"):
+        return _to_base(statement, 3)
+    is_table_constraint = statement.at(2, "CONSTRAINT") and not statement.at(5, "DOMAIN")
+    return _to_base(statement, 5) if is_table_constraint else []
 
 
 def _to_base(statement: Statement, index: int) -> list[Edit]:

@@ -98,7 +98,7 @@ BEGIN
     PERFORM hotrow.give_to_owner(relation);
     PERFORM hotrow.disable_references(relation), hotrow.bind(relation);
     FOR parent IN SELECT DISTINCT confrelid FROM pg_constraint WHERE contype = 'f' AND conrelid = relation AND confrelid <> relation LOOP
-        PERFORM hotrow.define_statements(parent);
+        PERFORM hotrow.define_again(parent);
     END LOOP;
 END $$;
 
@@ -159,6 +159,27 @@ BEGIN
     END LOOP;
 END $$;
 
+-- The functions beside a base table are dropped with it. CREATE OR REPLACE FUNCTION forgets that.
+CREATE FUNCTION hotrow.bind_functions(relation oid) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    parts jsonb := hotrow.parts(relation);
+    functions oid[] := ARRAY(SELECT to_regproc(parts ->> part) FROM unnest(hotrow.functions()) AS part);
+BEGIN
+    PERFORM hotrow.check_owner(relation);
+    DELETE FROM pg_depend WHERE classid = 'pg_proc'::regclass AND objid = ANY (functions)
+                            AND refclassid = 'pg_class'::regclass AND refobjid = relation;
+    INSERT INTO pg_depend (classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype)
+    SELECT 'pg_proc'::regclass, function, 0, 'pg_class'::regclass, relation, 0, 'a' FROM unnest(functions) AS function
+     WHERE function IS NOT NULL;
+END $$;
+
+-- Make the functions of an adopted table again.
+CREATE FUNCTION hotrow.define_again(relation oid) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM hotrow.define_statements(relation), hotrow.bind_functions(relation);
+END $$;
+
 -- Everything beside a base table is dropped with it, and only with it. DROP TABLE needs no CASCADE for that.
 CREATE FUNCTION hotrow.bind(relation oid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -169,12 +190,11 @@ BEGIN
     PERFORM hotrow.check_owner(relation);
     INSERT INTO pg_depend (classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype)
     SELECT 'pg_class'::regclass, family, 0, 'pg_class'::regclass, relation, 0, 'a' FROM unnest(families) AS family
+     WHERE NOT family = ANY (ARRAY[(parts ->> 'excluded')::regclass, (parts ->> 'or_nothing')::regclass])
      UNION ALL
     SELECT 'pg_class'::regclass, (parts ->> part)::regclass, 0, 'pg_class'::regclass, (parts ->> 'view')::regclass, 0, 'a'
-      FROM unnest('{excluded,or_nothing}'::text[]) AS part
-     UNION ALL
-    SELECT 'pg_proc'::regclass, p.oid, 0, 'pg_class'::regclass, relation, 0, 'a' FROM pg_proc p
-     WHERE p.oid IN (SELECT to_regproc(parts ->> part) FROM unnest(hotrow.functions()) AS part);
+      FROM unnest('{excluded,or_nothing}'::text[]) AS part;
+    PERFORM hotrow.bind_functions(relation);
     UPDATE pg_depend d SET deptype = 'a'
      WHERE d.deptype = 'n'
        AND (d.classid = 'pg_rewrite'::regclass AND d.objid IN (SELECT oid FROM pg_rewrite WHERE ev_class = ANY (families))
@@ -237,7 +257,7 @@ DECLARE
 BEGIN
     PERFORM set_config('hotrow.adopting', 'on', true);
     IF command_tag = 'CREATE INDEX' THEN
-        PERFORM hotrow.define_statements(relation);
+        PERFORM hotrow.define_again(relation);
     ELSE
         PERFORM hotrow.refuse_what_cannot_be_had(relation);
         SELECT c.relacl, n.nspname AS space, c.relname AS name INTO former
@@ -268,4 +288,17 @@ BEGIN
     LOOP
         EXECUTE command;
     END LOOP;
+END $$;
+
+-- COMMENT ON COLUMN of an adopted table comments on a column of its view. The base table's column keeps the comment.
+CREATE FUNCTION hotrow.pass_comment_on(view oid, number int) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    relation regclass := (SELECT a.base FROM hotrow.adopted() a WHERE a.view = pass_comment_on.view);
+BEGIN
+    IF relation IS NOT NULL THEN
+        PERFORM set_config('hotrow.adopting', 'on', true);
+        EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', relation, (SELECT attname FROM pg_attribute WHERE attrelid = view AND attnum = number),
+                       col_description(view, number));
+        PERFORM set_config('hotrow.adopting', '', true);
+    END IF;
 END $$;

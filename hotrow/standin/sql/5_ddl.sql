@@ -179,6 +179,8 @@ BEGIN
         RETURN;
     END IF;
     PERFORM hotrow.tell_of_change(), hotrow.drop_gone();
+    PERFORM hotrow.pass_comment_on(d.objid, d.objsubid) FROM pg_event_trigger_ddl_commands() d
+      WHERE d.command_tag = 'COMMENT' AND d.object_type = 'view column';
     FOR changed IN
         SELECT DISTINCT coalesce(i.indrelid, c.oid) AS relation, d.command_tag, i.indexrelid AS index,
                hotrow.view_name(coalesce(i.indrelid, c.oid)) IS NOT NULL AS adopted
@@ -221,7 +223,7 @@ BEGIN
          WHERE pg_has_role(c.relowner, 'USAGE')
            AND (d.object_type = 'index' OR d.object_type = 'table constraint' AND c.relname = d.address_names[2])
     LOOP
-        PERFORM hotrow.define_statements(relation);
+        PERFORM hotrow.define_again(relation);
     END LOOP;
     PERFORM set_config('hotrow.adopting', '', true);
 END $$;

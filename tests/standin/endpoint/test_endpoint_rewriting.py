@@ -92,7 +92,7 @@ def test_an_index_is_made_and_waited_for(connection: psycopg.Connection) -> None
     )
     assert connection.execute(f"CALL sys.wait_for_job('{job}')").fetchone() == (True,)
     assert connection.execute(
-        "SELECT count(*) FROM pg_index WHERE indrelid = 'account__base'::regclass"
+        "SELECT count(*) FROM pg_index WHERE indrelid = 'account'::regclass"
     ).fetchone() == (2,)
 
 
