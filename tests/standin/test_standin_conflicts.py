@@ -145,13 +145,26 @@ def test_the_write_set_is_used_again(dsn: str, accounts: str) -> None:
         assert rows == 2
 
 
-def test_a_table_without_a_primary_key_is_refused(dsn: str, schema: str) -> None:
-    """A table that is not supported is refused at once."""
-    with (
-        psycopg.connect(dsn, autocommit=True) as connection,
-        pytest.raises(psycopg.errors.FeatureNotSupported, match="primary key"),
-    ):
-        connection.execute(f"CREATE TABLE {schema}.heap (id bigint)")
+def test_rows_of_a_table_without_a_primary_key_conflict_as_others_do(dsn: str, schema: str) -> None:
+    """Two updates of one row conflict, also if the row is found by its values. Updates of two rows do not."""
+    script = """
+        a: CREATE TABLE heap (v int, w json)        -> CREATE TABLE
+        a: INSERT INTO heap VALUES (1), (1), (2)    -> INSERT 0 3
+        a: BEGIN                                    -> BEGIN
+        b: BEGIN                                    -> BEGIN
+        a: UPDATE heap SET v = 5 WHERE v = 2        -> UPDATE 1
+        b: UPDATE heap SET v = 6 WHERE v = 2        -> UPDATE 1
+        c: UPDATE heap SET v = 9 WHERE v = 1        -> UPDATE 2
+        a: COMMIT                                   -> COMMIT
+        b: COMMIT                                   -> 40001 OC000
+        b: BEGIN                                    -> BEGIN
+        b: DELETE FROM heap WHERE v = 9             -> DELETE 2
+        a: UPDATE heap SET v = 8 WHERE v = 9        -> UPDATE 2
+        b: COMMIT                                   -> 40001 OC000
+        c: SELECT v FROM heap ORDER BY v            -> 5; 8; 8
+    """
+    steps = play(dsn, schema, script)
+    assert [step for step in steps if step[1] != step[2]] == []
 
 
 def test_a_name_that_leaves_no_room_for_what_stands_beside_it_is_refused(dsn: str, schema: str) -> None:

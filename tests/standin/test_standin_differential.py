@@ -8,7 +8,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from tests.support.differential import TABLES, Pair
+from tests.support.differential import Pair
+from tests.support.differential_tables import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

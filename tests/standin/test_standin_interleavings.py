@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import random
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from tests.support import si_oracle as oracle
 from tests.support.interleaving import play
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 CASES = 40
 """Interleavings of one test: a second or less."""
@@ -80,16 +80,21 @@ def connect(dsn: str, schema: str) -> psycopg.Connection[Any]:
     return psycopg.connect(dsn, autocommit=True, options=options)
 
 
-@pytest.fixture(scope="module")
-def stage(dsn: str) -> Iterator[Stage]:
-    schema = "interleavings"
+@contextmanager
+def set_stage(dsn: str, schema: str, tables: Iterable[str]) -> Iterator[Stage]:
     with ExitStack() as stack:
         setup = stack.enter_context(connect(dsn, schema))
         setup.execute(f"CREATE SCHEMA {schema}".encode())
-        for statement in oracle.SCHEMA:
+        for statement in tables:
             setup.execute(rewrite(statement).encode())
         yield Stage(setup, [stack.enter_context(connect(dsn, schema)) for _ in range(4)])
         setup.execute(f"DROP SCHEMA {schema} CASCADE".encode())
+
+
+@pytest.fixture(scope="module")
+def stage(dsn: str) -> Iterator[Stage]:
+    with set_stage(dsn, "interleavings", oracle.SCHEMA) as stage:
+        yield stage
 
 
 def random_steps(rng: random.Random, ids: int) -> list[list[oracle.Step]]:
@@ -130,6 +135,12 @@ def difference(stage: Stage, seed: int) -> str | None:
 def test_random_interleavings_are_answered_as_the_oracle_says(stage: Stage, seed: int) -> None:
     """Reads, counts, errors and every COMMIT follow snapshot isolation and the conflict matrix."""
     assert [found for case in range(seed, seed + CASES) if (found := difference(stage, case))] == []
+
+
+def test_tables_without_primary_keys_are_answered_as_tables_with_them(dsn: str) -> None:
+    """The rows that a statement writes are found by their values, and conflict by their hidden keys."""
+    with set_stage(dsn, "hidden_keys", oracle.SCHEMA_WITHOUT_PRIMARY_KEYS) as stage:
+        assert [found for case in range(3 * CASES) if (found := difference(stage, case))] == []
 
 
 TWO_PARENTS = """

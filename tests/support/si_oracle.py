@@ -28,6 +28,12 @@ SCHEMA = (
     "CREATE TABLE part (id int PRIMARY KEY, item int REFERENCES item, v int)",
     "CREATE TABLE note (id int PRIMARY KEY, item int REFERENCES item ON DELETE CASCADE, v int)",
 )
+SCHEMA_WITHOUT_PRIMARY_KEYS = (
+    "CREATE TABLE item (id int UNIQUE, code int UNIQUE, v int)",
+    "CREATE TABLE part (id int UNIQUE, item int REFERENCES item (id), v int)",
+    "CREATE TABLE note (id int UNIQUE, item int REFERENCES item (id) ON DELETE CASCADE, v int)",
+)
+"""The same tables with hidden keys: everything is answered as with the other ones."""
 CHILDREN = ("part", "note")
 
 Key = tuple[str, int]

@@ -6,12 +6,15 @@ import re
 
 _SUFFIXES = (
     "base|writes|shares|excluded|or_nothing|insert_new|insert|update|delete"
-    "|for_update|for_key_share|check_rows|apply"
+    "|for_update|for_key_share|check_rows|apply|compute|follow|check_statement|check_commit"
 )
 _INTERNAL_NAME = re.compile(rf"([\w$]+)__(?:{_SUFFIXES})(?![\w$])")
 _WRITES = "__writes"
-_INTERNAL_COLUMNS = 5
-"""The internal columns at the end of each row of a write set. None of their values contains a comma."""
+_INTERNAL_COLUMNS, _WITH_HIDDEN_KEY = 5, 7
+"""The internal columns at the end of each row of a write set. None of their values contains a comma.
+
+A table without a primary key has a hidden key before them, and the number of a statement after them.
+"""
 _FAILING_ROW = "Failing row contains ("
 _CONTEXT_FIELDS = frozenset("Wqp")
 """Fields that name the stand-in's functions. The client called none of them."""
@@ -30,12 +33,19 @@ def hide_in_text(text: str) -> str:
     return text
 
 
+def _hide_values(detail: str) -> str:
+    """The detail with a failing row, without the values of internal columns."""
+    has_hidden_key = detail.removesuffix(").")[-1:].isdigit()  # otherwise it ends with a boolean
+    values = detail.rsplit(", ", _WITH_HIDDEN_KEY if has_hidden_key else _INTERNAL_COLUMNS)[0]
+    return f"{values})."
+
+
 def hide_in_fields(fields: dict[str, str]) -> dict[str, str]:
     """The fields of an ErrorResponse or a NoticeResponse, by letter, as for an ordinary table."""
     detail = fields.get("D", "")
     shown = {letter: text for letter, text in fields.items() if letter not in _CONTEXT_FIELDS}
     if fields.get("t", "").endswith(_WRITES) and detail.startswith(_FAILING_ROW):
-        shown["D"] = f"{detail.rsplit(', ', _INTERNAL_COLUMNS)[0]})."
+        shown["D"] = _hide_values(detail)
     letters = [letter for letter in shown if letter in _TEXT_FIELDS]
     # All texts at once: a name that is internal in one of them is a table's name in the others. No text has
     # a zero byte.

@@ -99,10 +99,29 @@ CREATE FUNCTION hotrow.hash(relation oid, index oid, source text) RETURNS text L
      WHERE a.attrelid = relation AND a.attnum = ANY (hotrow.key_columns(index))
 $$;
 
+-- Whether a table was created without a primary key. Then its key is the column __hotrow_key, which its view does not show.
+CREATE FUNCTION hotrow.has_hidden_key(relation oid) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = relation AND attname = '__hotrow_key' AND NOT attisdropped)
+$$;
+
+-- Some columns of a table, each put into a template, then joined:
+--   shown    what the client sees;
+--   stored   what an INSERT into the base table may set: all but generated columns;
+--   changed  what an UPDATE of the base table may set: also not identity columns GENERATED ALWAYS (all stored columns if no other
+--            column is left: then no UPDATE happens).
+CREATE FUNCTION hotrow.some_columns(relation oid, which text, template text) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT coalesce(string_agg(format(template, hotrow.plain(attname)), ', ' ORDER BY attnum) FILTER (WHERE
+                        CASE which WHEN 'shown' THEN attname <> '__hotrow_key' WHEN 'stored' THEN attgenerated = ''
+                        ELSE attgenerated = '' AND attidentity <> 'a' END),
+                    string_agg(format(template, attname), ', ' ORDER BY attnum) FILTER (WHERE attgenerated = ''))
+      FROM pg_attribute WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped
+$$;
+
 -- The unique indexes on plain columns, with all rows and distinct NULLs. Their columns are key columns.
 CREATE FUNCTION hotrow.unique_indexes(relation oid) RETURNS SETOF pg_index LANGUAGE sql STABLE AS $$
     SELECT * FROM pg_index
      WHERE indrelid = relation AND indisunique AND indexprs IS NULL AND indpred IS NULL AND NOT indnullsnotdistinct
+       AND NOT (indisprimary AND hotrow.has_hidden_key(relation))
 $$;
 
 CREATE FUNCTION hotrow.bit(hash text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
@@ -121,7 +140,7 @@ CREATE FUNCTION hotrow.relations() RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
     SELECT '{view,base,writes,shares,excluded,or_nothing}'::text[]
 $$;
 CREATE FUNCTION hotrow.functions() RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
-    SELECT '{insert,update,delete,insert_new,for_update,for_key_share,check_rows,apply}'::text[]
+    SELECT '{insert,update,delete,insert_new,for_update,for_key_share,check_rows,apply,compute,follow,check_statement,check_commit}'::text[]
 $$;
 
 -- The names of an adopted table and of everything beside it.
@@ -152,6 +171,14 @@ BEGIN
         'inserts', '(1::bigint << 58)', 'reads', '(1::bigint << 59)',
         'overwritten', '(1::bigint << 60)', 'updates_only', '1',
         'columns', hotrow.columns(relation, NULL, '%I', ', '),
+        'shown', hotrow.some_columns(relation, 'shown', '%I'),
+        'shown_new', hotrow.some_columns(relation, 'shown', 'NEW.%I'),
+        'stored', hotrow.some_columns(relation, 'stored', '%I'),
+        'stored_t', hotrow.some_columns(relation, 'stored', 't.%I'),
+        'changed', hotrow.some_columns(relation, 'changed', '%I'),
+        'changed_t', hotrow.some_columns(relation, 'changed', 't.%I'),
+        'changed_new', hotrow.some_columns(relation, 'changed', 'NEW.%I'),
+        'find', '', 'hidden', CASE WHEN hotrow.has_hidden_key(relation) THEN 'hidden uuid;' ELSE '' END,
         'key', hotrow.columns(relation, key, '%I', ', '),
         'key_t', hotrow.columns(relation, key, 't.%I', ', '),
         't_is_b', hotrow.columns(relation, key, 't.%1$I = b.%1$I', ' AND '),
@@ -163,6 +190,41 @@ BEGIN
         'key_changes', hotrow.columns(relation, key, 'NEW.%1$I IS DISTINCT FROM OLD.%1$I', ' OR '),
         'own', 't.__pid = pg_backend_pid() AND t.__xid = pg_current_xact_id_if_assigned()');
 END $$;
+
+-- An expression for the hash of a row's values, over the columns whose types have a hash function.
+CREATE FUNCTION hotrow.row_hash(relation oid, prefix text) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT format('hash_record(ROW(%s))', string_agg(prefix || quote_ident(attname), ', ' ORDER BY attnum))
+      FROM pg_attribute
+     WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped AND attname <> '__hotrow_key'
+       AND EXISTS (SELECT FROM pg_opclass c JOIN pg_type t ON t.oid = atttypid
+                    WHERE opcdefault AND opcmethod = (SELECT oid FROM pg_am WHERE amname = 'hash') AND opcintype = coalesce(nullif(t.typbasetype, 0), t.oid))
+$$;
+
+-- plpgsql that finds the hidden key of the row `source` by the row's values; empty if the table has a primary key. Rows with
+-- equal values cannot be told apart, so any of them will do that this transaction has not written. A row that this statement
+-- has written is not found again. The row `NEW` is inserted, so its key is new.
+CREATE FUNCTION hotrow.find_hidden_key(relation oid, source text) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN NOT hotrow.has_hidden_key(relation) THEN '' WHEN source = 'NEW' THEN $code$
+            hidden := gen_random_uuid();$code$
+    ELSE hotrow.fill($code$
+            SELECT b.__hotrow_key INTO hidden FROM {base} b
+             WHERE {hash_b} = {hash_source} AND ROW({values_b})::record *= ROW({values_source})::record
+               AND NOT EXISTS (SELECT FROM {writes} t WHERE {own} AND {t_is_b}) LIMIT 1;
+            IF NOT FOUND THEN
+                SELECT t.__hotrow_key INTO hidden FROM {writes} t
+                 WHERE {own} AND t.__op >= 'a' AND ROW({shown_t})::record *= ROW({values_source})::record {earlier} LIMIT 1;
+                IF NOT FOUND THEN
+                    RETURN {nothing};
+                END IF;
+            END IF;$code$,
+        hotrow.parts(relation) || jsonb_build_object(
+            'hash_b', hotrow.row_hash(relation, 'b.'), 'hash_source', hotrow.row_hash(relation, source || '.'),
+            'values_b', hotrow.some_columns(relation, 'shown', 'b.%I'), 'shown_t', hotrow.some_columns(relation, 'shown', 't.%I'),
+            'values_source', hotrow.some_columns(relation, 'shown', source || '.%I'),
+            'earlier', CASE source WHEN 'OLD' THEN
+                'AND coalesce(t.__statement, 0) < coalesce(nullif(current_setting(''hotrow.statement'', true), ''''), ''0'')::int' ELSE '' END,
+            'nothing', CASE source WHEN 'OLD' THEN 'NULL' ELSE 'true' END)) END
+$$;
 
 -- More texts, for a function that writes the row `source` (NEW or OLD) with the key of the row `key_source`.
 CREATE FUNCTION hotrow.parts_of_write(relation oid, key_source text, source text) RETURNS jsonb LANGUAGE sql STABLE AS $$
@@ -177,7 +239,8 @@ CREATE FUNCTION hotrow.parts_of_write(relation oid, key_source text, source text
                        format('hotrow.seen({filter}, coalesce(%s, 0))', hotrow.hash(relation, u.indexrelid, source)), ', '))
               FROM hotrow.unique_indexes(relation) u WHERE NOT u.indisprimary HAVING count(*) > 0), ''),
         'values', hotrow.columns(relation, NULL, source || '.%I', ', '),
-        'over', '({columns}) = ROW({values}), ', 'return', source, 'stale', '')
+        'over', '({columns}) = ROW({values}), ', 'return', source, 'stale', '',
+        'find', hotrow.find_hidden_key(relation, key_source))
       FROM pg_index WHERE indrelid = relation AND indisprimary
 $$;
 
@@ -186,9 +249,13 @@ $$;
 -- to an object of the caller.
 CREATE FUNCTION hotrow.define(signature text, returns text, body text, parts jsonb) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
+    body := hotrow.fill(hotrow.fill(body, parts), parts);
+    IF parts ->> 'find' <> '' THEN
+        body := regexp_replace(body, '\m(NEW|OLD|new)\.__hotrow_key\M', 'hidden', 'g');
+    END IF;
     EXECUTE format('CREATE OR REPLACE FUNCTION %s RETURNS %s LANGUAGE plpgsql
                         SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS %L',
-                   hotrow.fill(signature, parts), returns, hotrow.fill(hotrow.fill(body, parts), parts));
+                   hotrow.fill(signature, parts), returns, body);
     IF returns = 'trigger' THEN
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', hotrow.fill(signature, parts));
     END IF;

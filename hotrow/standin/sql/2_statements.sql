@@ -9,7 +9,9 @@ CREATE FUNCTION hotrow.head() RETURNS text LANGUAGE sql IMMUTABLE AS $$
             upto int := 0;
             near int;
             op "char";
+            {hidden}
         BEGIN
+            {find}
             IF state <> 0 THEN
                 upto := {look};
             END IF;$code$
@@ -119,79 +121,24 @@ CREATE FUNCTION hotrow.refuse_duplicates(relation oid, updating boolean) RETURNS
       FROM hotrow.unique_indexes(relation) JOIN pg_class ON pg_class.oid = indexrelid WHERE NOT (updating AND indisprimary)
 $$;
 
--- A foreign key at the referencing table: the referenced row must be visible, and is read FOR KEY SHARE.
-CREATE FUNCTION hotrow.refuse_orphans(relation oid, updating boolean) RETURNS text LANGUAGE sql STABLE AS $$
-    SELECT coalesce(string_agg(hotrow.fill(
-        $code$
-            IF {asked} THEN
-                PERFORM {for_key_share}(__p) FROM {view} __p WHERE {same};
-                IF NOT FOUND THEN
-                    RAISE USING ERRCODE = '23503', MESSAGE = {message}, CONSTRAINT = {constraint}, {child};
-                END IF;
-            END IF;$code$,
-        hotrow.parts(fk.confrelid) || jsonb_build_object(
-            'same', hotrow.pairs(fk, '__p.%2$I = NEW.%1$I', ' AND '),
-            'constraint', quote_literal(hotrow.plain(fk.conname)), 'child', hotrow.parts(fk.conrelid) ->> 'about',
-            'asked', concat_ws(' AND ',
-                hotrow.pairs(fk, 'NEW.%1$I IS NOT NULL', ' AND '),
-                CASE WHEN fk.conrelid = fk.confrelid  -- a row may reference itself
-                    THEN format('(%s)', hotrow.pairs(fk, 'NEW.%2$I IS DISTINCT FROM NEW.%1$I', ' OR ')) END,
-                CASE WHEN updating THEN format('(%s)', hotrow.pairs(fk, 'NEW.%1$I IS DISTINCT FROM OLD.%1$I', ' OR ')) END),
-            'message', quote_literal(format('insert or update on table "%s" violates foreign key constraint "%s"',
-                                            hotrow.view_name(fk.conrelid), fk.conname)))), ''), '')
-      FROM pg_constraint fk
-     WHERE fk.contype = 'f' AND fk.conrelid = relation
-$$;
-
--- A foreign key at the referenced table: what happens to referencing rows when a row is deleted, or (updating) its key changes.
--- `cascades` selects the foreign keys that then change those rows; otherwise the ones that refuse the statement.
-CREATE FUNCTION hotrow.mind_references(relation oid, updating boolean, cascades boolean) RETURNS text LANGUAGE sql STABLE AS $$
-    SELECT coalesce(string_agg(hotrow.fill(
-        CASE WHEN NOT cascades THEN $code$
-            IF {asked} THEN  -- an IF of its own: most updates do not change keys
-                IF EXISTS (SELECT FROM {view} c WHERE {same} {others}) THEN
-                    RAISE USING ERRCODE = '23503', MESSAGE = {message}, CONSTRAINT = {constraint}, {about};
-                END IF;
-            END IF;$code$
-        ELSE $code$
-            IF {asked} THEN
-                {change} WHERE {same} {others};
-            END IF;$code$ END,
-        hotrow.parts(fk.conrelid) || jsonb_build_object(
-            'same', hotrow.pairs(fk, 'c.%1$I = OLD.%2$I', ' AND '), 'constraint', quote_literal(hotrow.plain(fk.conname)),
-            'others', CASE WHEN fk.conrelid = fk.confrelid
-                      THEN format('AND NOT (%s)', hotrow.columns(relation, fk.conindid, 'c.%1$I = OLD.%1$I', ' AND ')) ELSE '' END,
-            'asked', CASE WHEN updating THEN format('(%s)', hotrow.pairs(fk, 'NEW.%2$I IS DISTINCT FROM OLD.%2$I', ' OR '))
-                     ELSE 'current_setting(''hotrow.moving'', true) IS DISTINCT FROM ''on''' END,
-            'change', hotrow.fill(
-                CASE WHEN updating THEN 'UPDATE {view} c SET ' || hotrow.pairs(fk, '%1$I = NEW.%2$I', ', ')
-                WHEN fk.confdeltype = 'c' THEN 'DELETE FROM {view} c'
-                ELSE 'UPDATE {view} c SET ' || hotrow.pairs(fk, '%1$I = ' || CASE fk.confdeltype WHEN 'n' THEN 'NULL'
-                                                                             ELSE 'DEFAULT' END, ', ') END,
-                hotrow.parts(fk.conrelid)),
-            'message', quote_literal(format(
-                'update or delete on table "%s" violates foreign key constraint "%s" on table "%s"',
-                hotrow.view_name(fk.confrelid), fk.conname, hotrow.view_name(fk.conrelid))))), ''), '')
-      FROM pg_constraint fk
-     WHERE fk.contype = 'f' AND fk.confrelid = relation AND hotrow.view_name(fk.conrelid) IS NOT NULL
-       AND (CASE WHEN updating THEN fk.confupdtype ELSE fk.confdeltype END IN ('c', 'n', 'd')) = cascades
-$$;
-
 -- The functions that depend on the keys of a table, on its indexes and on the tables that reference it.
 CREATE FUNCTION hotrow.define_statements(relation oid) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM hotrow.define_writes(relation), hotrow.define_upserts(relation);
+    PERFORM hotrow.define_writes(relation), hotrow.define_upserts(relation), hotrow.define_references(relation);
 END $$;
 
 -- The INSTEAD OF triggers of the view. A change of the key is a deletion and an insertion.
 CREATE FUNCTION hotrow.define_writes(relation oid) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    strongly text := (SELECT string_agg(hotrow.columns(relation, indexrelid, 'NEW.%1$I IS DISTINCT FROM OLD.%1$I', ' OR '), ' OR ')
-                        FROM hotrow.unique_indexes(relation) WHERE NOT indisprimary);
-    referred text := hotrow.mind_references(relation, true, false);
-    deleted text := hotrow.mind_references(relation, false, false) || hotrow.mind_references(relation, false, true);
-    inserted text := hotrow.refuse_orphans(relation, false);
-    updated text := hotrow.refuse_orphans(relation, true);
+    strongly text := (SELECT string_agg(changes, ' OR ') FROM (
+        SELECT hotrow.columns(relation, indexrelid, 'NEW.%1$I IS DISTINCT FROM OLD.%1$I', ' OR ')
+          FROM hotrow.unique_indexes(relation) WHERE NOT indisprimary
+         UNION  -- an UPDATE of the base table may not set these
+        SELECT format('NEW.%1$I IS DISTINCT FROM OLD.%1$I', attname) FROM pg_attribute WHERE attrelid = relation AND attidentity = 'a') AS c (changes));
+    referred text := hotrow.mind_children(relation, true);
+    deleted text := hotrow.mind_children(relation, false);
+    inserted text := hotrow.mind_parents(relation, false);
+    updated text := hotrow.mind_parents(relation, true);
 BEGIN
     PERFORM hotrow.define('{insert}()', 'trigger',
         hotrow.head() || hotrow.refuse_duplicates(relation, false) || hotrow.checked(inserted) || hotrow.put(),
@@ -201,8 +148,8 @@ BEGIN
             IF {key_changes} THEN
                 PERFORM set_config('hotrow.moving', 'on', true);
                 DELETE FROM {view} t WHERE {t_is_old};
+                INSERT INTO {view} ({shown}) VALUES ({shown_new});
                 PERFORM set_config('hotrow.moving', '', true);
-                INSERT INTO {view} ({columns}) VALUES ({values_new});$code$ || hotrow.mind_references(relation, true, true) || $code$
                 RETURN NEW;
             END IF;$code$ || hotrow.refuse_duplicates(relation, true) || hotrow.checked(updated) || hotrow.put(),
         hotrow.parts_of_write(relation, 'OLD', 'NEW')
@@ -242,10 +189,12 @@ BEGIN
             IF %s THEN
                 RETURN NULL;
             END IF;
-            INSERT INTO {view} ({columns}) VALUES ({values_new});
+            PERFORM pg_catalog.set_config('hotrow.moving', 'on', true);  -- what this statement refers to is checked at its own end
+            INSERT INTO {view} ({shown}) VALUES ({shown_new});
+            PERFORM pg_catalog.set_config('hotrow.moving', '', true);
             RETURN NEW;
-        END$code$, (SELECT string_agg(format('EXISTS (SELECT FROM {view} t WHERE %s)',
-                                             hotrow.columns(relation, indexrelid, 't.%1$I = NEW.%1$I', ' AND ')), ' OR ')
+        END$code$, (SELECT coalesce(string_agg(format('EXISTS (SELECT FROM {view} t WHERE %s)',
+                                             hotrow.columns(relation, indexrelid, 't.%1$I = NEW.%1$I', ' AND ')), ' OR '), 'false')
                       FROM hotrow.unique_indexes(relation))), hotrow.parts(relation));
     EXECUTE hotrow.fill('ALTER FUNCTION {insert_new} SECURITY INVOKER RESET search_path', hotrow.parts(relation));
 END $$;

@@ -18,14 +18,14 @@ BEGIN
                 DELETE FROM {base} b USING t WHERE {t_is_b};
             END IF;
             IF {used} = 1 AND state >> 56 = {updates_only} THEN  -- the first row has not changed since it was written
-                UPDATE {base} b SET ({columns}) = ROW({values_new}) WHERE {b_is_new};
+                UPDATE {base} b SET ({changed}) = ROW({changed_new}) WHERE {b_is_new};
             ELSIF state & {updates} <> 0 THEN
                 WITH t AS MATERIALIZED (SELECT {values_t} FROM {writes} t WHERE {own} AND t.__op = 'u' ORDER BY {key_t})
-                UPDATE {base} b SET ({columns}) = ROW({values_t}) FROM t WHERE {t_is_b};
+                UPDATE {base} b SET ({changed}) = ROW({changed_t}) FROM t WHERE {t_is_b};
             END IF;
             IF state & {inserts} <> 0 THEN
-                INSERT INTO {base} ({columns})
-                SELECT {values_t} FROM {writes} t WHERE {own} AND t.__op IN ('i', 's', 'l') ORDER BY {key_t};
+                INSERT INTO {base} ({stored}) OVERRIDING SYSTEM VALUE
+                SELECT {stored_t} FROM {writes} t WHERE {own} AND t.__op IN ('i', 's', 'l') ORDER BY {key_t};
             END IF;
             IF state & {reads} <> 0 THEN
                 IF random() < 0.03 THEN

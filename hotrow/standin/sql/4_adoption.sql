@@ -8,21 +8,8 @@ BEGIN
     IF (SELECT length(coalesce(hotrow.view_name(oid), relname)) FROM pg_class WHERE oid = relation) > 63 - length('__for_key_share') THEN
         RAISE 'the name of table % is too long: the stand-in takes 48 characters', name USING ERRCODE = '0A000';
     END IF;
-    IF NOT EXISTS (SELECT FROM pg_index WHERE indrelid = relation AND indisprimary) THEN
-        RAISE 'table % has no primary key: the stand-in needs one', name USING ERRCODE = '0A000';
-    END IF;
-    IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = relation AND NOT attisdropped
-                  AND (attgenerated <> '' OR attidentity = 'a')) THEN
-        RAISE 'table % has a generated column: the stand-in has none', name USING ERRCODE = '0A000';
-    END IF;
     IF EXISTS (SELECT FROM pg_class WHERE oid = relation AND (relkind = 'p' OR relispartition)) THEN
         RAISE 'table % is partitioned: neither Aurora DSQL nor the stand-in has that', name USING ERRCODE = '0A000';
-    END IF;
-    IF EXISTS (SELECT FROM pg_constraint fk WHERE conrelid = relation AND contype = 'f'
-                  AND (confupdtype IN ('n', 'd') OR condeferrable OR confmatchtype = 'f' OR confdelsetcols IS NOT NULL
-                       OR confupdtype = 'c' AND NOT (SELECT indisprimary FROM pg_index WHERE indexrelid = fk.conindid))) THEN
-        RAISE 'table % has a foreign key that the stand-in cannot have: deferrable, MATCH FULL, ON UPDATE SET, ON DELETE SET of some columns, or ON UPDATE CASCADE of no primary key',
-              name USING ERRCODE = '0A000';
     END IF;
     IF EXISTS (SELECT FROM pg_constraint fk JOIN pg_class child ON child.oid = conrelid JOIN pg_class parent ON parent.oid = confrelid
                 WHERE contype = 'f' AND relation IN (conrelid, confrelid) AND hotrow.view_name(conrelid) IS NOT NULL
@@ -60,8 +47,7 @@ BEGIN
     PERFORM hotrow.refuse_what_cannot_be_had(relation);
     PERFORM set_config('hotrow.adopting', 'on', true);
     EXECUTE format('ALTER TABLE %s RENAME TO %I', relation, name || '__base');
-    PERFORM hotrow.spread(relation);
-    PERFORM hotrow.build(relation);
+    PERFORM hotrow.add_hidden_key(relation), hotrow.spread(relation), hotrow.build(relation);
     PERFORM set_config('hotrow.adopting', '', true);
 END $$;
 
@@ -78,9 +64,9 @@ BEGIN
         ALTER TABLE {shares} ADD FOREIGN KEY ({key}) REFERENCES {base} ({key}) ON UPDATE CASCADE ON DELETE CASCADE;
         CREATE INDEX ON {shares} ({key});
         CREATE VIEW {view} AS
-            SELECT {columns} FROM {base} b WHERE hotrow.schema_is_current()
+            SELECT {shown} FROM {base} b WHERE hotrow.schema_is_current()
                AND NOT EXISTS (SELECT FROM {writes} t WHERE {own} AND {t_is_b})
-            UNION ALL SELECT {columns} FROM {writes} t WHERE {own} AND t.__op >= 'a';
+            UNION ALL SELECT {shown} FROM {writes} t WHERE {own} AND t.__op >= 'a';
         CREATE VIEW {excluded} WITH (security_invoker) AS SELECT * FROM {view};
         CREATE VIEW {or_nothing} WITH (security_invoker) AS SELECT * FROM {view};
         GRANT SELECT, INSERT ON {excluded}, {or_nothing} TO PUBLIC$ddl$, parts);
@@ -95,6 +81,7 @@ BEGIN
         CREATE TRIGGER inserting INSTEAD OF INSERT ON {or_nothing} FOR EACH ROW EXECUTE FUNCTION {insert_new}();
         CREATE CONSTRAINT TRIGGER apply AFTER INSERT OR UPDATE OF __due ON {writes} DEFERRABLE INITIALLY DEFERRED
             FOR EACH ROW EXECUTE FUNCTION {apply}()$ddl$, parts);
+    PERFORM hotrow.build_for_hidden_key(relation), hotrow.build_computing(relation);
     PERFORM hotrow.give_to_owner(relation);
     PERFORM hotrow.disable_references(relation), hotrow.bind(relation);
     FOR parent IN SELECT DISTINCT confrelid FROM pg_constraint WHERE contype = 'f' AND conrelid = relation AND confrelid <> relation LOOP
@@ -127,15 +114,18 @@ DECLARE
     command text;
 BEGIN
     FOR command IN
-        SELECT format('ALTER VIEW %s ALTER COLUMN %I SET DEFAULT %s', parts ->> v, a.attname, CASE a.attidentity WHEN 'd'
-                      THEN format('nextval(%L)', pg_get_serial_sequence(parts ->> 'base', a.attname))
+        SELECT format('ALTER VIEW %s ALTER COLUMN %I SET DEFAULT %s', parts ->> v, a.attname, CASE a.attidentity
+                      WHEN 'd' THEN format('nextval(%L)', pg_get_serial_sequence(parts ->> 'base', a.attname))
+                      WHEN 'a' THEN format('hotrow.next_identity(%L, %L)', pg_get_serial_sequence(parts ->> 'base', a.attname),
+                                           hotrow.identity_setting(a.attrelid, a.attnum))
                       ELSE pg_get_expr(d.adbin, d.adrelid) END)
           FROM unnest('{view,excluded,or_nothing}'::text[]) AS v, pg_attribute a
           LEFT JOIN pg_attrdef d ON a.attrelid = d.adrelid AND a.attnum = d.adnum
-         WHERE a.attrelid = relation AND (a.attidentity = 'd' OR d.adbin IS NOT NULL)
+         WHERE a.attrelid = relation AND a.attgenerated = '' AND a.attname <> '__hotrow_key'
+           AND (a.attidentity <> '' OR d.adbin IS NOT NULL)
          UNION ALL  -- an identity column works without rights on its sequence
         SELECT format('GRANT USAGE ON SEQUENCE %s TO PUBLIC', pg_get_serial_sequence(parts ->> 'base', a.attname))
-          FROM pg_attribute a WHERE a.attrelid = relation AND a.attidentity = 'd'
+          FROM pg_attribute a WHERE a.attrelid = relation AND a.attidentity <> ''
     LOOP
         EXECUTE command;
     END LOOP;
@@ -155,7 +145,9 @@ BEGIN
         EXECUTE format('ALTER TABLE %s OWNER TO %I', parts ->> part, owner);
     END LOOP;
     FOREACH part IN ARRAY hotrow.functions() LOOP
-        EXECUTE format('ALTER FUNCTION %s OWNER TO %I', parts ->> part, owner);
+        IF to_regproc(parts ->> part) IS NOT NULL THEN
+            EXECUTE format('ALTER FUNCTION %s OWNER TO %I', parts ->> part, owner);
+        END IF;
     END LOOP;
 END $$;
 
@@ -189,11 +181,12 @@ DECLARE
 BEGIN
     PERFORM hotrow.check_owner(relation);
     INSERT INTO pg_depend (classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype)
-    SELECT 'pg_class'::regclass, family, 0, 'pg_class'::regclass, relation, 0, 'a' FROM unnest(families) AS family
-     WHERE NOT family = ANY (ARRAY[(parts ->> 'excluded')::regclass, (parts ->> 'or_nothing')::regclass])
-     UNION ALL
-    SELECT 'pg_class'::regclass, (parts ->> part)::regclass, 0, 'pg_class'::regclass, (parts ->> 'view')::regclass, 0, 'a'
-      FROM unnest('{excluded,or_nothing}'::text[]) AS part;
+    (SELECT 'pg_class'::regclass, family, 0, 'pg_class'::regclass, relation, 0, 'a'::"char" FROM unnest(families) AS family
+      WHERE NOT family = ANY (ARRAY[(parts ->> 'excluded')::regclass, (parts ->> 'or_nothing')::regclass])
+      UNION ALL
+     SELECT 'pg_class'::regclass, (parts ->> part)::regclass, 0, 'pg_class'::regclass, (parts ->> 'view')::regclass, 0, 'a'
+       FROM unnest('{excluded,or_nothing}'::text[]) AS part)
+    EXCEPT SELECT classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype FROM pg_depend WHERE deptype = 'a';
     PERFORM hotrow.bind_functions(relation);
     UPDATE pg_depend d SET deptype = 'a'
      WHERE d.deptype = 'n'
@@ -247,7 +240,8 @@ BEGIN
         DROP FUNCTION IF EXISTS {for_update}, {for_key_share};
         DROP VIEW IF EXISTS {view};
         DROP TABLE IF EXISTS {writes}, {shares};
-        DROP FUNCTION IF EXISTS {insert}, {update}, {delete}, {insert_new}, {apply}, {check_rows}$ddl$, parts);
+        DROP FUNCTION IF EXISTS {insert}, {update}, {delete}, {insert_new}, {apply}, {check_rows}, {compute},
+            {follow}, {check_statement}, {check_commit}$ddl$, parts);
 END $$;
 
 -- After ALTER TABLE or CREATE INDEX on an adopted table. Views that users have made on it are not dropped.

@@ -58,6 +58,9 @@ BEGIN
     SELECT a.base FROM hotrow.adopted() a
      UNION ALL
     SELECT i.indexrelid FROM hotrow.beside() s JOIN pg_index i ON i.indrelid = s.oid
+     UNION ALL  -- the index by which rows without a primary key are found
+    SELECT i.indexrelid FROM hotrow.adopted() a JOIN pg_index i ON i.indrelid = a.base JOIN pg_class c ON c.oid = i.indexrelid
+     WHERE c.relname ~ '^hotrow_values_[0-9]+$'
      UNION ALL  -- an index on a column that the view does not have
     SELECT i.indexrelid FROM hotrow.adopted() a JOIN pg_index i ON i.indrelid = a.base
      WHERE NOT a.same_numbers AND EXISTS (

@@ -78,7 +78,7 @@ BEGIN
     PERFORM hotrow.move_away(relation);
     EXECUTE hotrow.fill($ddl$
         CREATE TABLE {base} (LIKE {old} INCLUDING ALL) WITH (fillfactor = 50);
-        INSERT INTO {base} SELECT * FROM {old};
+        INSERT INTO {base} ({stored}) OVERRIDING SYSTEM VALUE SELECT {stored} FROM {old};
         ALTER TABLE {base} SET (fillfactor = 90)$ddl$, parts || jsonb_build_object('old', relation::regclass));
     FOR command IN
         SELECT format('ALTER INDEX %s RENAME TO %I', new.indexrelid::regclass, old.relname)

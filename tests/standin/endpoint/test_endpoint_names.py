@@ -23,6 +23,8 @@ SET_UP = """
     CREATE TABLE parent (id int PRIMARY KEY, name varchar(5) NOT NULL UNIQUE, v int CHECK (v >= 0), day date);
     CREATE TABLE child (id int PRIMARY KEY, p int REFERENCES parent, q int NOT NULL);
     CREATE VIEW seen AS SELECT id, name FROM parent;
+    CREATE TABLE heap (v int CHECK (v > 0), w text NOT NULL, twice int GENERATED ALWAYS AS (v * 2) STORED);
+    CREATE TABLE auto (id bigint GENERATED ALWAYS AS IDENTITY (CACHE 1) PRIMARY KEY, v int);
     INSERT INTO parent VALUES (1, 'a', 1, NULL), (2, 'b', 2, NULL);
     INSERT INTO child VALUES (1, 1, 1)
 """
@@ -45,6 +47,13 @@ WRONG = """
     UPDATE parent SET v = 99999999999
     UPDATE parent SET v = v / 0
     DELETE FROM nope
+    DELETE FROM parent WHERE id = 1
+    UPDATE parent SET id = 9 WHERE id = 1
+    INSERT INTO child VALUES (5, 9, 1)
+    INSERT INTO heap VALUES (1, NULL)
+    INSERT INTO heap VALUES (-1, 'b, c')
+    INSERT INTO heap VALUES (1, 'b', 5)
+    INSERT INTO auto VALUES (5)
     SELECT nope FROM parent
     SELECT parent.nope FROM parent
     SELECT p.v FROM parent
