@@ -22,6 +22,9 @@ SET_UP = """
     CREATE TABLE "Child" (a int, b int, p bigint NOT NULL REFERENCES parent ON DELETE CASCADE,
         n bigint DEFAULT nextval('numbers'), total numeric(10, 2) CHECK (total >= 0), c int, d int,
         PRIMARY KEY (a, b), CONSTRAINT once UNIQUE (p, n), FOREIGN KEY (c, d) REFERENCES "Child");
+    CREATE TABLE heap (v int, w json, twice int GENERATED ALWAYS AS (v * 2) STORED);
+    CREATE TABLE auto (id bigint GENERATED ALWAYS AS IDENTITY (CACHE 1) PRIMARY KEY,
+        p bigint REFERENCES parent DEFERRABLE INITIALLY DEFERRED);
     CREATE INDEX ASYNC by_name ON parent (name, made DESC);
     CREATE UNIQUE INDEX ASYNC ON parent (lower(name)) WHERE name IS NOT NULL;
     CREATE VIEW large AS SELECT a, total FROM "Child" WHERE total > 100;
@@ -193,9 +196,9 @@ def test_a_tool_that_lists_tables_and_drops_them_leaves_nothing(client: Ask, dsn
     tables = client(
         _query("SELECT table_name FROM information_schema.tables WHERE table_schema = 'SCHEMA'", schema)
     )
-    assert tables == [("Child",), ("large",), ("parent",)]
+    assert tables == [("Child",), ("auto",), ("heap",), ("large",), ("parent",)]
     client("DROP VIEW large")
-    client('DROP TABLE "Child"')
+    client('DROP TABLE "Child", auto, heap')
     client("DROP TABLE parent")
     with psycopg.connect(dsn) as connection:
         left = connection.execute(LEFT.replace("SCHEMA", schema).encode()).fetchall()

@@ -116,6 +116,7 @@ SELECT hotrow.shadow('pg_class',
     jsonb_build_object('from', 'pg_class x', 'where', hotrow.unless_in('hotrow.replaced() o', 'x.oid')),
     $json${"from": "hotrow.adopted() a JOIN pg_class v ON v.oid = a.view JOIN pg_class x ON x.oid = a.base",
            "columns": {"oid": "v.oid", "relname": "v.relname", "relnamespace": "v.relnamespace", "reltype": "v.reltype",
+                       "relhasindex": "x.relhasindex AND (a.same_numbers OR EXISTS (SELECT FROM pg_index i WHERE i.indrelid = a.base AND i.indexrelid NOT IN (SELECT h.oid FROM hotrow.hidden() h)))",
                        "relacl": "v.relacl", "relnatts": "v.relnatts",
                        "reloptions": "nullif(array_remove(x.reloptions, 'fillfactor=90'), '{}')",
                        "relhastriggers": "EXISTS (SELECT FROM pg_constraint k JOIN hotrow.adopted() o ON o.base = k.conrelid WHERE k.contype = 'f' AND x.oid IN (k.conrelid, k.confrelid))"}}$json$);
@@ -216,7 +217,7 @@ END $$;
 
 SELECT hotrow.shadow('pg_depend', $json${
     "from": "pg_depend x LEFT JOIN hotrow.adopted() a ON x.classid = 'pg_class'::regclass AND a.base = x.objid LEFT JOIN hotrow.adopted() r ON x.refclassid = 'pg_class'::regclass AND r.base = x.refobjid",
-    "where": "(a.base IS NOT NULL OR NOT EXISTS (SELECT FROM hotrow.hidden_objects() o WHERE o.class = x.classid AND o.oid = x.objid)) AND (r.base IS NOT NULL OR NOT EXISTS (SELECT FROM hotrow.hidden_objects() o WHERE o.class = x.refclassid AND o.oid = x.refobjid)) AND NOT (x.classid = 'pg_class'::regclass AND EXISTS (SELECT FROM hotrow.adopted() o WHERE o.view = x.objid))",
+    "where": "(r.same_numbers IS NOT FALSE OR x.refobjsubid <= 0 OR EXISTS (SELECT FROM hotrow.adopted_columns() c WHERE c.base = r.base AND c.base_number = x.refobjsubid)) AND (a.base IS NOT NULL OR NOT EXISTS (SELECT FROM hotrow.hidden_objects() o WHERE o.class = x.classid AND o.oid = x.objid)) AND (r.base IS NOT NULL OR NOT EXISTS (SELECT FROM hotrow.hidden_objects() o WHERE o.class = x.refclassid AND o.oid = x.refobjid)) AND NOT (x.classid = 'pg_class'::regclass AND EXISTS (SELECT FROM hotrow.adopted() o WHERE o.view = x.objid))",
     "columns": {"objid": "coalesce(a.view, x.objid)", "refobjid": "coalesce(r.view, x.refobjid)",
                 "objsubid": "CASE WHEN NOT a.same_numbers AND x.objsubid > 0 THEN (hotrow.renumbered(a.base, ARRAY[x.objsubid::int2]))[1] ELSE x.objsubid END",
                 "refobjsubid": "CASE WHEN NOT r.same_numbers AND x.refobjsubid > 0 THEN (hotrow.renumbered(r.base, ARRAY[x.refobjsubid::int2]))[1] ELSE x.refobjsubid END"}}$json$);
