@@ -75,7 +75,11 @@ _TARGET = record(
         "latency": maybe(map_of(number())),
         "conflicts": one_of("commit", "locks"),
     },
-    {"regions": list_of(text, _MAX_PARTS), "clusters": list_of(map_of(maybe(text)), _MAX_PARTS)},
+    {
+        "regions": list_of(text, _MAX_PARTS),
+        "clusters": list_of(map_of(maybe(text)), _MAX_PARTS),
+        "begin": one_of("with-first", "apart"),
+    },
 )
 RUN = record(
     {

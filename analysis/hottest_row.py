@@ -46,9 +46,10 @@ def how_taken(
 
     On one row these windows cannot overlap. The record's key is the hottest of the write set, so every commit
     that wrote the hottest key of all has it as its key. Commits do not follow the skew: retries and give-ups
-    are mostly on hot keys. BEGIN travels with the first statement, so R includes the way to the server and
-    back, which takes no longer than the body and no longer than COMMIT. R without that round trip is a lower
-    bound of how long the row was taken. The share is unknown if transactions write other keys than they draw.
+    are mostly on hot keys. R begins when BEGIN is sent, alone or not. So it includes the way to the server
+    and back, which takes no longer than the body and no longer than COMMIT. R without that round trip is a
+    lower bound of how long the row was taken. The share is unknown if transactions write other keys than they
+    draw.
 
     Args:
         cell: the cell from run.json.

@@ -82,7 +82,7 @@ class Attempt:
 
     @property
     def body_ns(self) -> int:
-        """How long the scenario's statements took. BEGIN is part of the first of them."""
+        """How long BEGIN and the scenario's statements took."""
         return (self.body_ended_ns or self.ended_ns) - self.started_ns if self.started_ns else 0
 
     @property

@@ -19,7 +19,7 @@ class Phase(Enum):
     CONNECT = auto()
     """Until there is a connection."""
     BODY = auto()
-    """From BEGIN, which is sent with the first statement, until COMMIT is sent."""
+    """From BEGIN, which may be sent with the first statement, until COMMIT is sent."""
     COMMIT = auto()
     """From the moment at which COMMIT is sent."""
 

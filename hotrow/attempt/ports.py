@@ -57,7 +57,7 @@ class TransactionSession(OpenTransaction, Protocol):
         ...
 
     def begin(self) -> None:
-        """Begin an explicit transaction; BEGIN is sent with the first statement."""
+        """Begin an explicit transaction; BEGIN is sent with the first statement, or now."""
         ...
 
     def commit(self) -> str:

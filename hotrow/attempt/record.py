@@ -67,7 +67,7 @@ ATTEMPT = np.dtype(
     [
         ("scheduled", "<i8"),  # ns since the worker's anchor: when the transaction was due
         ("started", "<i8"),  # ns since the worker's anchor: just before BEGIN was sent
-        # ns of BEGIN as a round trip of its own, in old runs; 0 since BEGIN is sent with the first statement
+        # ns of BEGIN as a round trip of its own, in old runs; 0 today, since `body` includes BEGIN
         ("begin", "<f4"),
         ("body", "<f4"),  # ns from BEGIN to just before COMMIT
         # ns of COMMIT, or of the ROLLBACK instead of it; if its answer was lost, with the look-up

@@ -32,6 +32,7 @@ _CONNECT_TIMEOUT_S = 10
 _CANCEL_TIMEOUT_S = 2.0
 _MAX_SETUP_TRIES = 10
 """For one statement of the set-up, which may fail with OC001 because the schema has just changed."""
+_BEGUN = (b"BEGIN", b"START TRANSACTION")
 _CREATED_TABLE = re.compile(r"\s*CREATE TABLE (\w+)", re.IGNORECASE)
 
 NO_ROWS = "no rows"
@@ -162,7 +163,7 @@ def _open(target: Target, deadline_s: float, number: int = 0) -> ProbeSession:
     """A session. On a target with several regions, `number` determines the region."""
 
     def enter(connection: psycopg.Connection[Any]) -> ProbeSession:
-        return ProbeSession(connection, deadline_s, target.rewrite)
+        return ProbeSession(connection, deadline_s, target.message)
 
     try:
         if target.connectors:
@@ -227,13 +228,16 @@ def _run_setup(session: ProbeSession, sql: str) -> Answer:
 
 
 def _read(results: Sequence[PGresult]) -> Answer:
-    """The first error among the results, or else the last result. Without results the connection is lost."""
+    """The first error among the results, or else the last result. Without results the connection is lost.
+
+    BEGIN may have been sent with a statement that takes the snapshot.
+    """
     if not results:
         return Answer(AnswerType.LOST, "lost", "the server ended its answer without a result")
     for result in results:
         if result.status in (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE):
             return _error(result)
-    last = results[-1]
+    last = results[0] if results[0].command_status in _BEGUN else results[-1]
     if last.status == pq.ExecStatus.TUPLES_OK:
         return Answer(AnswerType.ROWS, _rows(last))
     return Answer(AnswerType.TAG, _decoded(last.command_status))

@@ -152,8 +152,9 @@ class PostgresSession:
     """A session outside or inside an explicit transaction. Two greenlets must not use it at the same time.
 
     It stays in libpq's pipeline mode, so that BEGIN is sent with the first statement: a transaction of n
-    statements takes n + 1 round trips. Injected latency lies entirely inside the conflict window: that of a
-    round trip after its statement was executed, that of COMMIT before it is sent.
+    statements takes n + 1 round trips. With `apart`, BEGIN is a round trip of its own. Injected latency lies
+    entirely inside the conflict window: that of a round trip after its statement was executed, that of COMMIT
+    before it is sent.
     """
 
     def __init__(
@@ -163,9 +164,11 @@ class PostgresSession:
         waiting: Waiting,
         *,
         begin: str = BEGIN,
+        apart: Sequence[str] = (),
         rewrite: Callable[[str], str] = unchanged,
         answer_deadline_s: float | None = None,
     ) -> None:
+        """`apart` is what `begin` sends in a round trip of its own; empty if BEGIN is to wait."""
         self.answer_deadline_s = answer_deadline_s
         """The time limit for an answer; None, as for the users of a run, means no limit."""
         self._until_s: float | None = None
@@ -177,6 +180,7 @@ class PostgresSession:
         """How long the server took for the last two COMMITs."""
         self._waiting, self._ready = waiting, waiting.ready
         self._begin = begin
+        self._apart = apart
         self._rewrite = rewrite
         self._begin_is_due = False
         self._descriptor = self._pgconn.socket
@@ -207,9 +211,19 @@ class PostgresSession:
         return self._error
 
     def begin(self) -> None:
-        """Begin a transaction at the target's isolation level. BEGIN is sent with the next statement."""
-        self._begin_is_due = True
+        """Begin a transaction at the target's isolation level. BEGIN is sent with the next statement, or now.
+
+        Raises:
+            psycopg.Error: BEGIN is sent now, and failed.
+        """
+        self._begin_is_due = not self._apart
         self.last_statement = self._error = None
+        if self._apart:
+            sent_s = self._waiting.clock()
+            try:
+                self._send(self._apart)
+            finally:
+                self._pace.fill(self._latency.rtt_s, self._waiting.clock() - sent_s)
 
     def execute(self, sql: str, *parameters: Any) -> Result:
         """Run one statement with `$1`, `$2`, … placeholders, prepared at its first use on this connection.
@@ -299,7 +313,10 @@ class PostgresSession:
     def _exchange(self, sql: str, values: Sequence[bytes | None] = ()) -> PGresult:
         """Send one statement, after BEGIN if that is due, and wait for its answer."""
         self.last_statement = sql
-        statements = [self._begin, sql] if self._begin_is_due else [sql]
+        return self._send([self._begin, sql] if self._begin_is_due else [sql], values)
+
+    def _send(self, statements: Sequence[str], values: Sequence[bytes | None] = ()) -> PGresult:
+        """Send statements in one round trip, the last with values; wait for the answers, return the last."""
         names = [self._prepared.get(statement) or self._prepare(statement) for statement in statements]
         self._begin_is_due = False
         for name in names[:-1]:

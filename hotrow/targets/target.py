@@ -14,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from hotrow.errors import TargetError, UsageError
 from hotrow.masking import hide_secrets, one_line, show_name
+from hotrow.standin.begin import TAKE_SNAPSHOT, begins_alone, with_snapshot
 from hotrow.standin.rewriting.rewrite import rewrite
 from hotrow.standin.rewriting.sql_text import prepare
 from hotrow.standin.server import ensure_up
@@ -35,12 +36,14 @@ _ISOLATION = {
     "serializable": "BEGIN ISOLATION LEVEL SERIALIZABLE",
 }
 _PROFILE = {"rtt": "2ms", "commit": "5ms"}
-_LOCAL_DEFAULTS = {**_PROFILE, "rules": "on"}
-_LOCAL_OPTIONS = "rtt=2ms, commit=5ms and rules=off"
-_PLAIN_DEFAULTS = {**_PROFILE, "isolation": "repeatable-read"}
+WITH_FIRST, APART = "with-first", "apart"
+"""When BEGIN is sent: with the first statement, or in a round trip of its own."""
+_LOCAL_DEFAULTS = {**_PROFILE, "rules": "on", "begin": WITH_FIRST}
+_LOCAL_OPTIONS = "rtt=2ms, commit=5ms, begin=apart and rules=off"
+_PLAIN_DEFAULTS = {**_PROFILE, "isolation": "repeatable-read", "begin": WITH_FIRST}
 _DURATION = re.compile(r"[0-9.]{0,12}[a-z]{0,3}", re.ASCII)
 """A value that a message may repeat, because it is not a password."""
-_PLAIN_OPTIONS = "rtt=2ms, commit=5ms and isolation=read-committed"
+_PLAIN_OPTIONS = "rtt=2ms, commit=5ms, begin=apart and isolation=read-committed"
 _SECRET_OPTIONS = ("password", "sslpassword")
 _SECRET_VARIABLES = ("PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID")
 RULES_OFF = "-c hotrow.rules=off"
@@ -72,6 +75,18 @@ class Target:
     """On `dsql`, how this process connects to each region."""
     embedded: bool = False
     """Whether it is hotrow's own server, which `start` starts: true for `local` and `plain`."""
+    begin: str = WITH_FIRST
+    """When hotrow's sessions send BEGIN: WITH_FIRST or APART."""
+
+    @property
+    def _takes_snapshot(self) -> bool:
+        """Whether a client must take the snapshot after BEGIN itself: on the stand-in's socket."""
+        return self.type == "local"
+
+    def message(self, statement: str) -> str:
+        """The text of a simple query for a statement that is sent alone. BEGIN takes the snapshot."""
+        text = self.rewrite(statement)
+        return with_snapshot(text) if self._takes_snapshot and begins_alone(text) else text
 
     def connect(
         self,
@@ -114,6 +129,7 @@ class Target:
             "isolation": self.isolation.replace("-", " "),
             "latency": latency and {"rtt_ms": latency.rtt_s * 1e3, "commit_ms": latency.commit_s * 1e3},
             "conflicts": self.conflicts,
+            "begin": self.begin,
             "regions": list(self.regions),
             "clusters": [connector.cluster.description() for connector in self.connectors],
         }
@@ -151,11 +167,14 @@ class Target:
         search_path: str | None,
         answer_deadline_s: float | None,
     ) -> PostgresSession:
+        begin = _ISOLATION[self.isolation]
+        apart = (begin, TAKE_SNAPSHOT) if self._takes_snapshot else (begin,)
         session = PostgresSession(
             connection,
             self.latency or Latency(),
             waiting,
-            begin=_ISOLATION[self.isolation],
+            begin=begin,
+            apart=apart if self.begin == APART else (),
             rewrite=self.rewrite,
             answer_deadline_s=OPENING_S,
         )
@@ -269,16 +288,17 @@ def _parse_local(host: str) -> Target:
     options = _options(host, _LOCAL_DEFAULTS, _LOCAL_OPTIONS)
     latency = _parse_latency(options)
     rules = _parse_rules(options["rules"])
-    profile = _profile(latency)
+    begin = _parse_begin(options["begin"])
     return Target(
         type="local",
-        label=f"local ({profile})" if rules else f"local ({profile}, rules off)",
+        label=f"local ({_profile(latency)}{_begin_label(begin)}{'' if rules else ', rules off'})",
         conninfo="" if rules else make_conninfo(options=RULES_OFF),
         isolation="repeatable-read",
         latency=latency,
         conflicts="commit",
         rewrite=lru_cache(STATEMENTS_CACHED)(partial(rewrite, rules=rules)),
         embedded=True,
+        begin=begin,
     )
 
 
@@ -286,15 +306,17 @@ def _parse_plain(host: str) -> Target:
     options = _options(host, _PLAIN_DEFAULTS, _PLAIN_OPTIONS)
     latency = _parse_latency(options)
     isolation = _parse_isolation(options["isolation"])
+    begin = _parse_begin(options["begin"])
     isolation_label = "" if isolation == _PLAIN_DEFAULTS["isolation"] else f", {isolation}"
     return Target(
         type="postgresql",
-        label=f"plain PostgreSQL ({_profile(latency)}{isolation_label})",
+        label=f"plain PostgreSQL ({_profile(latency)}{isolation_label}{_begin_label(begin)})",
         conninfo=make_conninfo(options=_ORDINARY),
         isolation=isolation,
         latency=latency,
         conflicts="locks",
         embedded=True,
+        begin=begin,
     )
 
 
@@ -331,6 +353,18 @@ def _parse_isolation(text: str) -> str:
     return text
 
 
+def _parse_begin(text: str) -> str:
+    if text not in {WITH_FIRST, APART}:
+        raise UsageError(
+            f"--host: begin={show_name(text)} is unknown; use begin={APART} or begin={WITH_FIRST}"
+        )
+    return text
+
+
+def _begin_label(begin: str) -> str:
+    return ", begin apart" if begin == APART else ""
+
+
 def _parse_rules(text: str) -> bool:
     if text not in {"on", "off"}:
         raise UsageError(f"--host: rules={show_name(text)} is unknown; use rules=on or rules=off")
@@ -338,11 +372,12 @@ def _parse_rules(text: str) -> bool:
 
 
 def _parse_postgresql(host: str) -> Target:
-    options, own_options = split_url(host, ("isolation", *_PROFILE))
+    options, own_options = split_url(host, ("isolation", "begin", *_PROFILE))
     isolation = _parse_isolation(own_options.pop("isolation", "repeatable-read"))
+    begin = _parse_begin(own_options.pop("begin", WITH_FIRST))
     latency = _parse_latency({"rtt": "0", "commit": "0", **own_options}) if own_options else None
     server = options.get("host") or os.environ.get("PGHOST") or "localhost"
-    name = f"postgresql {server}, {isolation.replace('-', ' ')}"
+    name = f"postgresql {server}, {isolation.replace('-', ' ')}{_begin_label(begin)}"
     return Target(
         type="postgresql",
         label=name if latency is None else f"{name}, {_profile(latency)}",
@@ -350,18 +385,21 @@ def _parse_postgresql(host: str) -> Target:
         isolation=isolation,
         latency=latency,
         conflicts="locks",
+        begin=begin,
     )
 
 
 def _parse_dsql(host: str) -> Target:
     clusters = parse_clusters(host)
+    begin = _parse_begin(clusters[0].begin)
     return Target(
         type="dsql",
-        label=label(clusters),
+        label=f"{label(clusters)}{_begin_label(begin)}",
         conninfo="",
         isolation="repeatable-read",
         latency=None,
         conflicts="commit",
         regions=tuple(cluster.region for cluster in clusters),
         connectors=tuple(map(Connector, clusters)),
+        begin=begin,
     )

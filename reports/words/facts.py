@@ -143,6 +143,7 @@ def _target(run: Mapping[str, Any]) -> dict[str, str]:
         "server": [str(target["server_version"] or "") for target in described],
         "isolation": [str(target["isolation"] or "") for target in described],
         "latency profile": [_latency(target["latency"]) for target in described],
+        "BEGIN": [_begin(target) for target in described],
         "conflicts": [_decided(target) for target in described],
         "regions": [_regions(target) for target in described],
     }
@@ -158,6 +159,11 @@ def _by_target(names: Sequence[str], values: Sequence[str]) -> str:
 
 def _decided(target: Mapping[str, Any]) -> str:
     return "the second writer waits for a row lock" if target["conflicts"] == "locks" else "at COMMIT"
+
+
+def _begin(target: Mapping[str, Any]) -> str:
+    apart = target.get("begin") == "apart"
+    return "a round trip of its own" if apart else "with the first statement"
 
 
 def _latency(profile: Mapping[str, float] | None) -> str:

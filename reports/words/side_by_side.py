@@ -168,6 +168,7 @@ def _target(targets: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "isolation": _joined([target["isolation"] for target in targets]),
         "latency": _same([target["latency"] for target in targets]),
         "conflicts": conflicts.pop() if len(conflicts) == 1 else _SEVERAL,
+        "begin": _same([target.get("begin") for target in targets]),
         "regions": _same([list(target.get("regions") or ()) for target in targets]) or [],
     }
 

@@ -105,7 +105,8 @@ def random_steps(rng: random.Random, ids: int) -> list[list[oracle.Step]]:
         for _ in range(rng.choice((1, 2, 3, 5))):
             body = [oracle.random_step(rng, ids) for _ in range(rng.randint(1, 4))]
             end = rng.choices((oracle.COMMIT, oracle.ROLLBACK), (9, 1))[0]
-            steps += body[:1] if rng.random() < 0.15 else [oracle.BEGIN, *body, end]
+            begin = rng.choice((oracle.BEGIN, oracle.BEGIN_ALONE))
+            steps += body[:1] if rng.random() < 0.15 else [begin, *body, end]
         sessions.append(steps)
     return sessions
 

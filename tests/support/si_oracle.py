@@ -6,9 +6,10 @@ Two tables refer to a third, so that every kind of conflict can happen on few ro
     part (id PRIMARY KEY, item REFERENCES item, v)                      -- NO ACTION
     note (id PRIMARY KEY, item REFERENCES item ON DELETE CASCADE, v)
 
-A transaction works on a copy of what was committed when its first statement came, and remembers how strongly
-it wrote each row. COMMIT fails if a transaction that has committed since then wrote the same row, or the same
-value of a unique column, in a way that clashes (`clash` is the matrix). The first committer wins.
+A transaction works on a copy of what was committed at its BEGIN if that came alone, or else at its first
+statement, and remembers how strongly it wrote each row. COMMIT fails if a transaction that has committed
+since then wrote the same row, or the same value of a unique column, in a way that clashes (`clash` is the
+matrix). The first committer wins.
 """
 
 # ruff: noqa: S608 - names and numbers of our own
@@ -18,6 +19,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
+
+from hotrow.standin.begin import with_snapshot
 
 if TYPE_CHECKING:
     import random
@@ -278,6 +281,8 @@ class Step:
 
 
 BEGIN = Step("BEGIN", "begin")
+BEGIN_ALONE = Step(with_snapshot("BEGIN"), "begin_alone")
+"""BEGIN as a message of its own, which takes the snapshot."""
 COMMIT = Step("COMMIT", "commit")
 ROLLBACK = Step("ROLLBACK", "rollback")
 
@@ -294,6 +299,9 @@ class Session:
         """The command tag, rows or SQLSTATE of a step."""
         if step.method == "begin":
             self.open, self.transaction = True, None
+            return "BEGIN"
+        if step.method == "begin_alone":
+            self.open, self.transaction = True, Transaction(self.database)
             return "BEGIN"
         if step.method in {"commit", "rollback"}:
             return self._end(commit=step.method == "commit")

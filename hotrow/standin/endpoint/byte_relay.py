@@ -1,6 +1,7 @@
 """Relays bytes between a client and the stand-in until either side ends.
 
-The messages are not followed. If faults or latency require that, message_relay.py takes over.
+The messages are not followed, except the answer to BEGIN (begin_watch.py). If faults or latency require
+that, message_relay.py takes over.
 
 At most one chunk per direction is in memory: a side is read only after everything that it sent before has
 been sent on.
@@ -21,6 +22,8 @@ from hotrow.standin.endpoint.wire import WireError, build_fatal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hotrow.standin.endpoint.client_stream import ClientStream
+
 _CHUNK_BYTES = 65_536
 """More than a TLS record: no decrypted bytes stay in the TLS object, where a selector cannot see them."""
 
@@ -34,15 +37,17 @@ class ByteRelay:
         self,
         client: socket.socket,
         server: socket.socket,
-        edit: Callable[[bytes], bytes],
+        stream: ClientStream,
         *,
         quiet: bool = False,
     ) -> None:
-        """`edit` changes what the client sends. `quiet`: the server has answered everything so far."""
+        """`stream` is what the client sends. `quiet`: the server has answered everything so far."""
         self.finished: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._client = client
-        self._to_server = _Pump(client, server, edit, self._end)
-        self._to_client = _Pump(server, client, hide_internal_names, self._end)
+        self._stream = stream
+        self._leaves = False
+        self._to_server = _Pump(client, server, self._edit, self._end)
+        self._to_client = _Pump(server, client, self._edit_answer, self._end)
         self._to_server.opposite, self._to_client.opposite = self._to_client, self._to_server
         self._to_client.tail = build_ready() if quiet else b""
 
@@ -53,18 +58,38 @@ class ByteRelay:
 
     def leave(self) -> None:
         """Finish as soon as nothing is on its way, and leave both sockets open."""
+        self._leaves = True
         self._to_server.when_sent = self._to_client.when_sent = self._leave
         self._leave()
 
     def _leave(self) -> None:
         if self.finished.done() or self._to_server.busy or self._to_client.busy:
             return
+        if self._stream.begin.answer is not None:
+            return
         self._stop()  # now: bytes that are read before `run` continues would be lost
         self.finished.set_result(True)
 
     def _stop(self) -> None:
+        self._stream.begin.start_turn(answered=False)  # whoever reads the stream next follows its messages
         self._to_server.stop()
         self._to_client.stop()
+
+    def _edit(self, data: bytes) -> bytes:
+        """What the server gets for the client's bytes."""
+        answered = self._to_client.tail
+        if answered:
+            self._stream.begin.start_turn(answered=is_ready(answered))
+        return self._stream.feed(data)
+
+    def _edit_answer(self, data: bytes) -> bytes:
+        """What the client gets for the server's bytes."""
+        begin = self._stream.begin
+        if begin.answer is not None:
+            data = begin.take_answer(data)
+            if self._leaves:
+                asyncio.get_running_loop().call_soon(self._leave)
+        return hide_internal_names(data)
 
     async def run(self) -> bool:
         """Relay until either side ends (False), or until `leave` has stopped it (True).
@@ -93,6 +118,10 @@ class ByteRelay:
     def _end(self, error: Exception | None) -> None:
         if self.finished.done():
             return
+        answer = self._stream.begin.answer
+        if answer is not None and answer.held and not self._to_client.busy:
+            with suppress(OSError):
+                self._client.send(answer.held)
         if error is None:
             self.finished.set_result(False)
         else:
@@ -145,7 +174,7 @@ class _Pump:
             if not data:
                 self._close_sink()
                 return
-            self.tail, self.opposite.tail = data[-READY_BYTES:], b""
+            tail = data[-READY_BYTES:]
             data = self._edit(data)
         except _NOT_READY:
             return
@@ -156,7 +185,9 @@ class _Pump:
             end, self._end = self._end, _ignore  # the error must be sent before the TLS connection ends
             end(error)
             return
+        self.tail = tail
         if data:
+            self.opposite.tail = b""
             self._send(data)
 
     def _close_sink(self) -> None:

@@ -7,6 +7,7 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
+from hotrow.standin.endpoint.begin_watch import PIPELINE_HIDES, PREPARE_SNAPSHOT, QUERY_HIDES, add_snapshot
 from hotrow.standin.endpoint.client_stream import MAX_NAME_BYTES
 from hotrow.standin.endpoint.faults import Fault
 from hotrow.standin.endpoint.followed_connection import (
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 
     from hotrow.standin.endpoint.statements import StatementSpan
 
-_QUERY, _PARSE, _BIND, _EXECUTE, _SYNC, _CALL = b"QPBESF"
-_TYPES = b"QPBESFDC"
+_QUERY, _PARSE, _BIND, _EXECUTE, _SYNC, _CALL, _FLUSH = b"QPBESFH"
+_TYPES = b"QPBESFHDC"
 _DROPS = frozenset({Fault.DROP_BEFORE, Fault.DROP_DURING, Fault.DROP_AFTER})
 _MAX_PORTALS = 4_096
 _MAX_ANSWER_S = 60
@@ -56,6 +57,10 @@ class ClientMessages:
         self._portals: dict[bytes, Meaning] = {}
         self._skipping = False
         """Whether an error has been decided: the server would ignore the client's messages up to Sync."""
+        self._last = False
+        """Whether nothing has come after the message that is being handled."""
+        self._takes_snapshot = False
+        """Whether a BEGIN has been told to take the snapshot, which has not been answered yet."""
 
     async def run(self) -> None:
         """Relay until the client closes its side."""
@@ -69,9 +74,14 @@ class ClientMessages:
                 connection.server.socket.shutdown(socket.SHUT_WR)  # it still answers what it has
                 return
             await connection.client_may_send.wait()
-            for message_type, piece in self._cut(data):
+            pieces = self._cut(data)
+            for number, (message_type, piece) in enumerate(pieces, start=1):
+                self._last = number == len(pieces)
                 await self._handle(message_type, piece)
             await self._flush()
+            if self._takes_snapshot:
+                self._takes_snapshot = False
+                await self._wait_for(connection.snapshot_taken)
 
     def _cut(self, data: bytes) -> list[tuple[int, bytes]]:
         lost = self._connection.tracking is Tracking.LOST
@@ -91,9 +101,13 @@ class ClientMessages:
             self._outgoing.append(piece)
         elif message_type == _SYNC:
             self._skipping = False
+            self._take_snapshot()
             await self._close_segment(piece)
         elif self._skipping:
             pass
+        elif message_type == _FLUSH:
+            self._take_snapshot()
+            self._outgoing.append(piece)
         elif message_type in {_QUERY, _CALL}:
             await self._handle_simple(message_type, piece)
         elif message_type == OTHER:
@@ -107,7 +121,8 @@ class ClientMessages:
             self._connection.lose_track()
             self._outgoing.append(piece)
         elif message_type == _QUERY:
-            await self._close_segment(build_query(await self._edit_query(piece[5:-1])))
+            edited = build_query(await self._edit_query(piece[5:-1]))
+            await self._close_segment(self._add_snapshot(edited))
         else:
             await self._close_segment(piece)
 
@@ -131,12 +146,34 @@ class ClientMessages:
         self._outgoing.append(piece)
         if segment.injected:
             await self._flush()
-            await self._wait_for_answers()
+            await self._wait_for(self._connection.all_answered)
 
-    async def _wait_for_answers(self) -> None:
+    def _add_snapshot(self, query: bytes) -> bytes:
+        """The Query; a BEGIN also takes the snapshot."""
+        edited = add_snapshot(query) if self._last else None
+        if edited is None:
+            return query
+        self._expect_snapshot(self._segment(), QUERY_HIDES)
+        return edited
+
+    def _take_snapshot(self) -> None:
+        """If the open segment has executed BEGIN and nothing else, take the snapshot."""
+        segment = self._connection.open_segment
+        if self._last and segment and segment.begins and not segment.injected:
+            segment.begins = False
+            self._expect_snapshot(segment, PIPELINE_HIDES)
+            self._outgoing.append(PREPARE_SNAPSHOT)
+
+    def _expect_snapshot(self, segment: Segment, hides: bytes) -> None:
+        """Hide the answer to the endpoint's own statement; nothing more is sent before it has come."""
+        segment.hidden = hides
+        self._connection.snapshot_taken.clear()
+        self._takes_snapshot = True
+
+    async def _wait_for(self, answered: asyncio.Event) -> None:
         try:
             async with asyncio.timeout(_MAX_ANSWER_S):
-                await self._connection.all_answered.wait()
+                await answered.wait()
         except TimeoutError:
             self._connection.lose_track()
 
@@ -188,6 +225,7 @@ class ClientMessages:
     async def _execute(self, segment: Segment, piece: bytes) -> None:
         meaning = self._portals.get(read_name(piece) or b"")
         first, segment.executed = not segment.executed, True
+        segment.begins = first and meaning is Meaning.BEGIN
         if self._commits(meaning, alone=first):
             segment.injected = await self._draw_commit_fault(meaning)
         elif self._is_unavailable({meaning}):

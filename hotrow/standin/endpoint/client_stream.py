@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TypeVar
 
+from hotrow.standin.endpoint.begin_watch import BeginWatch
 from hotrow.standin.endpoint.statements import Meaning, meaning_of
 from hotrow.standin.endpoint.wire import WireError, build_message
 
@@ -79,6 +80,10 @@ class ClientStream:
         """How many bytes are still to come of a message that passes unchanged."""
         self.meanings: dict[bytes, Meaning] = {}
         """The meanings of prepared statements, by name; statements without a meaning are left out."""
+        self._prepared_begin = False
+        """Whether the client has ever prepared a BEGIN."""
+        self.begin = BeginWatch()
+        """Finds a BEGIN that travels alone. It looks only at turns that the caller starts."""
         self.notes_parse = True
         """Whether `feed` notes the meaning of each Parse. If not, the caller calls `note_parse` itself."""
 
@@ -105,6 +110,7 @@ class ClientStream:
             self.meanings.pop(name, None)
         elif name in self.meanings or len(self.meanings) < MAX_NAMES:
             self.meanings[name] = meaning
+            self._prepared_begin |= meaning is Meaning.BEGIN
 
     def feed(self, chunk: bytes) -> bytes:
         """Take the next chunk from the client; the bytes that can now be sent to the server.
@@ -121,7 +127,10 @@ class ClientStream:
                 return b""
             chunk = bytes(self._held)
             self._release()
-        return self._cut(chunk)
+        sent = self._cut(chunk)
+        if sent:
+            self.begin.first = False
+        return sent
 
     def _cut(self, data: bytes) -> bytes:
         parts: list[bytes] = []
@@ -136,19 +145,33 @@ class ClientStream:
                 if end > size:
                     self._hold_until(data[position:], end - position)
                     return b"".join((*parts, data[copied:position]))
-                body = data[position + _HEADER_BYTES : end]
-                if message_type == _PARSE and self.notes_parse:
-                    self.note_parse(body)
-                edited = _edit_message(message_type, body, self._edit)
+                edited = self._edit_statement(message_type, data[position:end], alone=end - position == size)
                 if edited is not None:
                     parts += (data[copied:position], edited)
                     copied = end
+            elif self._prepared_begin and self.begin.may_come:
+                added = self.begin.watch(message_type, data[position:end], self.meanings, last=end == size)
+                if added:
+                    parts += (data[copied:position], added)
+                    copied = position
             position = end
         if position < size:
             self._hold_until(data[position:], _HEADER_BYTES)
             return b"".join((*parts, data[copied:position]))
         self._passing = position - size
         return b"".join((*parts, data[copied:])) if parts else data
+
+    def _edit_statement(self, message_type: int, message: bytes, *, alone: bool) -> bytes | None:
+        """What is to be sent instead of a Query or Parse; None if it stays. `alone`: nothing is beside it."""
+        body = message[_HEADER_BYTES:]
+        if message_type == _PARSE and self.notes_parse:
+            self.note_parse(body)
+        edited = _edit_message(message_type, body, self._edit)
+        if message_type == _QUERY and self.begin.may_come:
+            self.begin.may_come = False
+            if self.begin.first and alone:
+                return self.begin.edit_query(edited or message) or edited
+        return edited
 
     def _hold(self, data: bytes) -> None:
         self._held_bytes.change(len(data))

@@ -70,6 +70,13 @@ class Segment:
     startup: bool = False
     executed: bool = False
     """Whether it contains an Execute."""
+    begins: bool = False
+    """Whether its only Execute so far is a BEGIN, which has not been told yet to take the snapshot."""
+    hidden: bytes = b""
+    """The types of the messages that answer the statement which takes the snapshot: the next ones after the
+    first CommandComplete."""
+    began: bool = False
+    """Whether that CommandComplete has come."""
 
 
 @dataclass(slots=True)
@@ -103,6 +110,8 @@ class FollowedConnection:
     """Set unless a marker is awaited."""
     all_answered: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the server has answered every segment."""
+    snapshot_taken: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the server has answered the endpoint's own statement after BEGIN."""
     resting: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when nothing is under way in either direction."""
     idle: asyncio.Event = field(default_factory=asyncio.Event)
@@ -133,6 +142,7 @@ class FollowedConnection:
         self.open_segment = None
         self.client_may_send.set()
         self.all_answered.set()
+        self.snapshot_taken.set()
 
 
 def needs_messages(connection: FollowedConnection) -> bool:

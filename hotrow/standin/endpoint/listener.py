@@ -148,7 +148,7 @@ class Listener:
                     goes_on = await message_relay.run(fresh=fresh, quiet=quiet)
                     quiet = message_relay.quiet
                 else:
-                    byte_relay = ByteRelay(client.socket, backend.socket, stream.feed, quiet=quiet)
+                    byte_relay = ByteRelay(client.socket, backend.socket, stream, quiet=quiet)
                     with config.injection.listening(partial(_leave_if_needed, byte_relay, connection)):
                         goes_on = await byte_relay.run()
                     quiet = byte_relay.quiet and stream.at_boundary

@@ -50,7 +50,7 @@ class ServerMessages:
 
     def __init__(self, connection: FollowedConnection) -> None:
         self._connection = connection
-        self._cutter = MessageCutter(b"CEZGW")
+        self._cutter = MessageCutter(b"CEZGWT13")
         self._unmarked = b""
         """Bytes since the marker was asked for that may be the beginning of its answer."""
         self._tail = b""
@@ -146,11 +146,23 @@ class ServerMessages:
         injected = segment.injected
         if segment.silent:
             return b""
+        if segment.hidden:
+            return self._hide(segment, message_type, piece)
         if injected is None:
             return piece
         if injected.applied:
             return self._withhold(segment, injected, message_type, piece)
         return self._replace(injected, message_type, piece)
+
+    def _hide(self, segment: Segment, message_type: int, piece: bytes) -> bytes:
+        """The message, or nothing if it answers the statement that takes the snapshot."""
+        if segment.began and message_type == segment.hidden[0]:
+            segment.hidden = segment.hidden[1:]
+            piece = b""
+        segment.began |= message_type == _COMPLETE
+        if not segment.hidden or message_type == _ERROR:
+            self._connection.snapshot_taken.set()
+        return piece
 
     def _replace(self, injected: InjectedFault, message_type: int, piece: bytes) -> bytes:
         """The fault's error for the error of the statement that was sent instead."""
@@ -188,6 +200,8 @@ class ServerMessages:
     async def _finish(self, segment: Segment, ready: bytes) -> None:
         """Handle ReadyForQuery: end the segment, and tell the client when the latency has passed."""
         connection, injected = self._connection, segment.injected
+        if segment.hidden:  # BEGIN failed
+            connection.snapshot_taken.set()
         if injected and injected.commit and injected.fired and ready[_STATUS] == FAILED:
             await self._flush()
             connection.segments[0] = Segment(segment.sent_s, commits=segment.commits, silent=True)

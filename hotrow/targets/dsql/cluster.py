@@ -1,7 +1,8 @@
 """Parses `dsql://HOST[:PORT][,HOST…][/postgres][?option=value&…]`: the clusters, one per region.
 
 Options: `user`, `region` (separated by commas if there are several hosts), `sslrootcert`, `token_life`,
-`session_life`, `connect_rate` and `connect_burst`. There is no password, because a token replaces it.
+`session_life`, `connect_rate`, `connect_burst` and `begin`. There is no password, because a token replaces
+it.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ _DEFAULTS = MappingProxyType(
         "session_life": "55m",
         "connect_rate": "100",
         "connect_burst": "1000",
+        "begin": "with-first",
     }
 )
 _AWS_HOST = re.compile(r"[a-z0-9-]+\.dsql(?:-[a-z0-9]+)?\.([a-z0-9-]+)\.on\.aws")
@@ -69,6 +71,8 @@ class Cluster:
     """New connections per second that the cluster accepts from all clients together."""
     connect_burst: float
     """New connections that the cluster accepts at once."""
+    begin: str
+    """When sessions send BEGIN, as written."""
 
     @property
     def is_aws(self) -> bool:
@@ -147,6 +151,7 @@ class _SharedOptions:
     session_life_s: float
     connect_rate_per_s: float
     connect_burst: float
+    begin: str
 
 
 def _parse_options(query: str) -> dict[str, str]:
@@ -175,6 +180,7 @@ def _parse_shared_options(options: Mapping[str, str]) -> _SharedOptions:
         session_life_s=_parse_life_s(options, "session_life", MAX_SESSION_LIFE_S),
         connect_rate_per_s=_parse_number(options, "connect_rate"),
         connect_burst=_parse_number(options, "connect_burst"),
+        begin=options["begin"],
     )
 
 
