@@ -167,15 +167,6 @@ def test_rows_of_a_table_without_a_primary_key_conflict_as_others_do(dsn: str, s
     assert [step for step in steps if step[1] != step[2]] == []
 
 
-def test_a_name_that_leaves_no_room_for_what_stands_beside_it_is_refused(dsn: str, schema: str) -> None:
-    """48 characters are accepted, with all derived names; one more is refused as too long."""
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute(f"CREATE TABLE {schema}.{'t' * 48} (id bigint PRIMARY KEY)")
-        connection.execute(f"ALTER TABLE {schema}.{'t' * 48}__base ADD COLUMN n int")
-        with pytest.raises(psycopg.errors.FeatureNotSupported, match="too long"):
-            connection.execute(f"CREATE TABLE {schema}.{'t' * 49} (id bigint PRIMARY KEY)")
-
-
 def test_any_table_that_a_client_creates_is_adopted(dsn: str, schema: str) -> None:
     """CREATE TABLE alone gives the stand-in's conflicts, and dropping the view removes everything."""
     with psycopg.connect(dsn, autocommit=True) as connection:

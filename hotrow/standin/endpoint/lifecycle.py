@@ -157,6 +157,7 @@ def _start(folder: EndpointFolder, options: EndpointOptions) -> EndpointState:
             for region, profile in zip(regions, profiles, strict=True)
         },
         "rules": options.rules is not False,
+        "long_names": _long_names(),
         "access_key": credentials.access_key if credentials else "",
         "secret_key": credentials.secret_key if credentials else "",
     }
@@ -168,6 +169,14 @@ def _start(folder: EndpointFolder, options: EndpointOptions) -> EndpointState:
             f"the endpoint does not start: {reason}{f' (--port {options.port})' if options.port else ''}"
         )
     return state
+
+
+def _long_names() -> dict[str, str]:
+    """The stand-in's long names by their stems, so that errors can show them."""
+    import psycopg  # noqa: PLC0415 - only after Locust has patched the process
+
+    with psycopg.connect(find_site().dsn) as connection:
+        return dict(connection.execute("SELECT stem, name FROM hotrow_names.long").fetchall())
 
 
 def _launch(folder: EndpointFolder, task: dict[str, Any]) -> str:

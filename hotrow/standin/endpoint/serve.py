@@ -41,6 +41,7 @@ from hotrow.standin.endpoint.listener import Listener, listen
 from hotrow.standin.endpoint.login import prepare_tls
 from hotrow.standin.endpoint.region_config import Limits, RegionConfig
 from hotrow.standin.endpoint.token import Credentials, TokenScope
+from hotrow.standin.rewriting.long_names import LONG_NAMES
 from hotrow.standin.rewriting.rewrite import rewrite
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ _OPEN_FILES = 4_096
 def main() -> None:
     """Serve until SIGTERM."""
     task = json.load(sys.stdin)
+    LONG_NAMES.update(task["long_names"])
     if os.fork():  # the starter waits for this process, and must not be left with a child
         os._exit(0)
     folder = EndpointFolder(Path(task["folder"]))

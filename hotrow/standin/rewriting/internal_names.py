@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from hotrow.standin.rewriting.long_names import LONG_NAMES
+
 _SUFFIXES = (
     "base|writes|shares|excluded|or_nothing|insert_new|insert|update|delete"
     "|for_update|for_key_share|check_rows|apply|compute|follow|check_statement|check_commit"
@@ -26,11 +28,15 @@ def hide_in_text(text: str) -> str:
 
     What the text calls a view is a table.
     """
-    tables = {match[1] for match in _INTERNAL_NAME.finditer(text)}
-    text = _INTERNAL_NAME.sub(r"\1", text)
+    tables = {_plain(match) for match in _INTERNAL_NAME.finditer(text)}
+    text = _INTERNAL_NAME.sub(_plain, text)
     for table in tables:
         text = re.sub(rf"\bview ((?:\w+\.)?{re.escape(table)})\b", r"table \1", text)
     return text
+
+
+def _plain(match: re.Match[str]) -> str:
+    return LONG_NAMES.get(match[1], match[1])
 
 
 def _hide_values(detail: str) -> str:

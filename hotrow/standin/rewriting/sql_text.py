@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hotrow.standin.rewriting.long_names import SURELY_SHORT, shortened
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -20,6 +22,8 @@ Edit = tuple[int, int, str]
 
 _MAX_PARAMETERS = 65_535
 """The limit of the protocol."""
+_LAST_PART = re.compile(r'"(?:[^"]|"")*"$|[^".\s]+$')
+"""The name of a relation without its schema."""
 _PARAMETER = re.compile(r"(?<![\w$])\$(?=\d)")
 _OPENING, _CLOSING = {"(", "["}, {")", "]"}
 
@@ -220,7 +224,14 @@ def literal(text: str) -> str:
 
 
 def suffixed(name: str, suffix: str) -> str:
-    """The name with a suffix inside its quotes: `public."Order"` gives `public."Order__base"`."""
+    """The name with a suffix inside its quotes: `public."Order"` gives `public."Order__base"`.
+
+    A long name is shortened first, as the stand-in shortens it.
+    """
+    if len(name) > SURELY_SHORT:
+        last = _LAST_PART.search(name)
+        if last is not None:
+            name = name[: last.start()] + shortened(last[0])
     return f'{name[:-1]}{suffix}"' if name.endswith('"') else name + suffix
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hotrow.standin.rewriting.long_names import LONG_NAMES, stem
 from hotrow.standin.rewriting.sql_text import Edit, Refusal, Statement, literal, suffixed
 
 _BASE = "__base"
@@ -82,12 +83,24 @@ def _alter(statement: Statement) -> list[Edit]:
     name = statement.after(statement.after(2, "IF", "EXISTS"), "ONLY")
     renamed = statement.find("RENAME", "TO", start=name, depth=0)
     edits = _to_base(statement, name) + _references(statement, created=None)
-    return edits if renamed is None else edits + _to_base(statement, renamed + 2)
+    return (
+        edits
+        if renamed is None
+        else edits + _to_base(statement, renamed + 2) + _long_name(statement, renamed + 2)
+    )
+
+
+def _long_name(statement: Statement, index: int) -> list[Edit]:
+    """The edit that adds a comment with a table's new name if the base table's name does not show it."""
+    name = LONG_NAMES.get(stem(statement[statement.name_end(index) - 1].folded), "")
+    comment = f" /*hotrow:{name.encode().hex()}*/"
+    return [(statement.end, statement.end, comment)] if name else []
 
 
 def _create(statement: Statement, name: int) -> list[Edit]:
     created = [token.folded for token in statement.tokens[name : statement.name_end(name)]]
     likes = [i + 1 for i in range(len(statement.tokens)) if _copies_columns(statement, i)]
+    stem("".join(created[-1:]))  # from now on, errors show the whole name
     return _references(statement, created) + [edit for i in likes for edit in _to_base(statement, i)]
 
 

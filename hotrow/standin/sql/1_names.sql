@@ -73,9 +73,39 @@ RETURNS text LANGUAGE sql STABLE AS $$
        AND (index IS NULL OR a.attnum = ANY (hotrow.key_columns(index)))
 $$;
 
+-- The names beside a table are its name and a suffix, and a name has 63 bytes at most. So the name of a table is shortened in them
+-- if it has more than 44 bytes; the longest suffix has 19. The rewriting does the same (rewriting/long_names.py).
+CREATE FUNCTION hotrow.stem(name text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN octet_length(name) <= 44 THEN name
+           ELSE (SELECT left(name, n) FROM generate_series(1, 35) AS n WHERE octet_length(left(name, n)) <= 35 ORDER BY n DESC LIMIT 1)
+                || '_' || left(md5(name), 8) END
+$$;
+
+-- The long names. They outlive the schema hotrow, which each version of this SQL makes again.
+CREATE SCHEMA IF NOT EXISTS hotrow_names;
+CREATE TABLE IF NOT EXISTS hotrow_names.long (stem text PRIMARY KEY, name text NOT NULL);
+GRANT USAGE ON SCHEMA hotrow_names TO PUBLIC;
+GRANT SELECT ON hotrow_names.long TO PUBLIC;
+
+CREATE FUNCTION hotrow.remember(name text) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    INSERT INTO hotrow_names.long SELECT hotrow.stem(name), name WHERE hotrow.stem(name) <> name ON CONFLICT DO NOTHING
+$$;
+
+-- The name that a stem was made from.
+CREATE FUNCTION hotrow.unstem(stem text) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN stem ~ '_[0-9a-f]{8}$' THEN coalesce((SELECT l.name FROM hotrow_names.long l WHERE l.stem = unstem.stem), stem)
+           ELSE stem END
+$$;
+
 -- The name of an adopted table, from its base table; NULL for any other table.
 CREATE FUNCTION hotrow.view_name(relation oid) RETURNS text LANGUAGE sql STABLE AS $$
-    SELECT left(relname, -length('__base')) FROM pg_class WHERE oid = relation AND relname LIKE '%\_\_base'
+    SELECT hotrow.unstem(left(relname, -length('__base'))) FROM pg_class WHERE oid = relation AND relname LIKE '%\_\_base'
+$$;
+
+-- The relation that a client named, from the name that its base table would have.
+CREATE FUNCTION hotrow.named(base text) RETURNS regclass LANGUAGE sql STABLE AS $$
+    SELECT to_regclass(concat_ws('.', quote_ident(space), quote_ident(hotrow.unstem(regexp_replace(name, '__base$', '')))))
+      FROM parse_ident(base) AS words, coalesce(words[2], words[1]) AS name, CAST(CASE WHEN cardinality(words) > 1 THEN words[1] END AS text) AS space
 $$;
 
 -- The columns of a foreign key in the pairs of its constraint, each pair put into a template, then joined.
@@ -146,7 +176,7 @@ $$;
 -- The names of an adopted table and of everything beside it.
 CREATE FUNCTION hotrow.names(space text, name text) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
     SELECT jsonb_object_agg(part, format('%I.%I', hotrow.plain(space),
-                                           hotrow.plain(CASE part WHEN 'view' THEN name ELSE name || '__' || part END)))
+                                           hotrow.plain(CASE part WHEN 'view' THEN name ELSE hotrow.stem(name) || '__' || part END)))
       FROM unnest(hotrow.relations() || hotrow.functions()) AS part
 $$;
 

@@ -134,7 +134,7 @@ END $$;
 -- of what the client named, which may also be a view of a table.
 CREATE FUNCTION hotrow.has_key(base text, VARIADIC names text[]) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    relation oid := coalesce(to_regclass(base), hotrow.shown(to_regclass(regexp_replace(base, '__base("?)$', '\1'))));
+    relation oid := coalesce(to_regclass(base), hotrow.shown(hotrow.named(base)));
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_index WHERE indrelid = relation AND indisunique AND indexprs IS NULL AND indpred IS NULL
                       AND ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = relation

@@ -5,9 +5,6 @@ CREATE FUNCTION hotrow.refuse_what_cannot_be_had(relation oid) RETURNS void LANG
 DECLARE
     name text := relation::regclass;
 BEGIN
-    IF (SELECT length(coalesce(hotrow.view_name(oid), relname)) FROM pg_class WHERE oid = relation) > 63 - length('__for_key_share') THEN
-        RAISE 'the name of table % is too long: the stand-in takes 48 characters', name USING ERRCODE = '0A000';
-    END IF;
     IF EXISTS (SELECT FROM pg_class WHERE oid = relation AND (relkind = 'p' OR relispartition)) THEN
         RAISE 'table % is partitioned: neither Aurora DSQL nor the stand-in has that', name USING ERRCODE = '0A000';
     END IF;
@@ -41,12 +38,13 @@ DECLARE
 BEGIN
     SELECT c.relkind, n.nspname, c.relname INTO STRICT kind, space, name
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation;
-    IF kind = 'v' AND to_regclass(format('%I.%I', space, name || '__base')) IS NOT NULL THEN
+    IF kind = 'v' AND to_regclass(hotrow.names(space, name) ->> 'base') IS NOT NULL THEN
         RETURN;  -- adopted already
     END IF;
     PERFORM hotrow.refuse_what_cannot_be_had(relation);
     PERFORM set_config('hotrow.adopting', 'on', true);
-    EXECUTE format('ALTER TABLE %s RENAME TO %I', relation, name || '__base');
+    PERFORM hotrow.remember(name);
+    EXECUTE format('ALTER TABLE %s RENAME TO %I', relation, hotrow.stem(name) || '__base');
     PERFORM hotrow.add_hidden_key(relation), hotrow.spread(relation), hotrow.build(relation);
     PERFORM set_config('hotrow.adopting', '', true);
 END $$;

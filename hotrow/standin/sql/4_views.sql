@@ -7,7 +7,7 @@ CREATE FUNCTION hotrow.shown(seen oid) RETURNS oid LANGUAGE sql STABLE AS $$
     SELECT min(base.oid)
       FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
       JOIN pg_class t ON t.oid = d.refobjid AND t.oid <> seen
-      LEFT JOIN pg_class base ON base.relnamespace = t.relnamespace AND base.relname = t.relname || '__base' AND base.relkind = 'r'
+      LEFT JOIN pg_class base ON base.relnamespace = t.relnamespace AND base.relname = hotrow.stem(t.relname) || '__base' AND base.relkind = 'r'
      WHERE r.ev_class = seen AND pg_relation_is_updatable(seen, true) & 28 = 28  -- INSERT, UPDATE and DELETE
     HAVING count(DISTINCT t.oid) = 1 AND count(base.oid) = count(*)
 $$;
@@ -63,10 +63,11 @@ DECLARE
     command text;
 BEGIN
     SELECT hotrow.names(n.nspname, c.relname) INTO own FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
-     WHERE c.oid = seen AND relpersistence = 'p' AND length(relname) <= 63 - length('__for_key_share');
+     WHERE c.oid = seen AND relpersistence = 'p';
     IF own IS NULL OR to_regclass(own ->> 'base') IS NOT NULL THEN
-        RETURN;  -- the view of an adopted table, a temporary view, or a name that is too long
+        RETURN;  -- the view of an adopted table, or a temporary view
     END IF;
+    PERFORM hotrow.remember((SELECT relname FROM pg_class WHERE oid = seen));
     EXECUTE hotrow.fill(hotrow.fill($ddl$
         DROP VIEW IF EXISTS {excluded}, {or_nothing};
         CREATE VIEW {excluded} WITH (security_invoker) AS SELECT * FROM {view};
@@ -111,8 +112,8 @@ BEGIN
                      WHERE relowner = owner AND relkind = 'v')
            || ARRAY(SELECT p.oid FROM pg_class c JOIN pg_proc p ON pronamespace = relnamespace
                      WHERE c.oid = seen AND proowner = owner
-                       AND (proname IN (relname || '__for_update', relname || '__for_key_share') AND proargtypes[0] = reltype
-                            OR proname = relname || '__insert_new' AND pronargs = 0));
+                       AND (proname IN (hotrow.stem(relname) || '__for_update', hotrow.stem(relname) || '__for_key_share') AND proargtypes[0] = reltype
+                            OR proname = hotrow.stem(relname) || '__insert_new' AND pronargs = 0));
     IF owner IS NULL OR NOT pg_has_role(hotrow.client(), owner, 'USAGE') OR cardinality(beside) <> 5 THEN
         RAISE 'must be owner of view %', seen::regclass USING ERRCODE = '42501';
     END IF;

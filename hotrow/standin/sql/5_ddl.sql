@@ -179,6 +179,8 @@ BEGIN
         RETURN;
     END IF;
     PERFORM hotrow.tell_of_change(), hotrow.drop_gone();
+    -- the rewriting adds a long new name to ALTER TABLE … RENAME TO
+    PERFORM hotrow.remember(convert_from(decode(m[1], 'hex'), 'UTF8')) FROM regexp_matches(current_query(), '/\*hotrow:((?:[0-9a-f]{2})+)\*/', 'g') AS m;
     PERFORM hotrow.pass_comment_on(d.objid, d.objsubid) FROM pg_event_trigger_ddl_commands() d
       WHERE d.command_tag = 'COMMENT' AND d.object_type = 'view column';
     FOR changed IN
@@ -215,7 +217,7 @@ BEGIN
     PERFORM hotrow.tell_of_change();
     PERFORM set_config('hotrow.adopting', 'on', true);
     FOR dropped IN SELECT * FROM pg_event_trigger_dropped_objects() WHERE object_type = 'view' AND original LOOP
-        EXECUTE format('DROP TABLE IF EXISTS %I.%I', dropped.schema_name, dropped.object_name || '__base');
+        EXECUTE 'DROP TABLE IF EXISTS ' || (hotrow.names(dropped.schema_name, dropped.object_name) ->> 'base');
     END LOOP;
     FOR relation IN
         SELECT DISTINCT c.oid FROM pg_event_trigger_dropped_objects() d JOIN pg_namespace n ON n.nspname = d.schema_name
