@@ -110,7 +110,7 @@ _KNOWN_ERRORS = (
         "ignore_startup_parameters",
     ),
     _known(
-        r"server does not support SSL|SSL is required|no encryption",
+        r"server does not support SSL|SSL is mandatory|SSL is required|no encryption",
         "the server and --host disagree about TLS",
         "set sslmode in --host: verify-full if the server offers TLS, disable if it does not",
     ),

@@ -190,7 +190,8 @@ def _open_prepared(
     session = _open(target, deadline_s, number)
     preparation = [f"SET search_path TO {schema}"]
     if target.type == "postgresql":
-        preparation.append(f"SET default_transaction_isolation TO '{target.isolation.replace('-', ' ')}'")
+        level = target.isolation.replace("-", " ").upper()
+        preparation.append(f"SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL {level}")
     preparation += [f"SELECT 1 FROM {table} LIMIT 1" for table in tables]  # noqa: S608 - names from the set-up
     try:
         for sql in preparation:

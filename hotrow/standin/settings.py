@@ -45,6 +45,10 @@ autovacuum_naptime = 10s
 jit = off
 max_parallel_workers_per_gather = 0
 
+# Parameters that only Aurora DSQL has. They may be set, and change nothing.
+dsql.disable_sync_create_index = on
+dsql.enable_batched_nestloop = on
+
 # DSQL has no deadlocks. Crossed writes at COMMIT wait this long until one of them gets the conflict.
 deadlock_timeout = 10ms
 

@@ -19,10 +19,11 @@ import psycopg
 import psycopg.waiting
 from psycopg import pq
 from psycopg.adapt import Transformer
-from psycopg.errors import ConnectionTimeout, error_from_result
+from psycopg.errors import ConnectionTimeout
 
 from hotrow.scenario import Result, Row
 from hotrow.targets.parameters import dump, encode
+from hotrow.targets.server_errors import error_of
 from hotrow.targets.transaction_control import controls_transaction
 
 if TYPE_CHECKING:
@@ -358,7 +359,7 @@ class PostgresSession:
                 raise
         failed = next((result for result in results if result.status in _FAILED), None)
         if failed is not None:
-            raise error_from_result(failed, encoding="utf-8")
+            raise error_of(failed, of_stand_in=self._rewrite is not unchanged)
         return results[-1]
 
     def _take_statement(self, results: list[PGresult]) -> None:

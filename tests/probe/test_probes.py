@@ -105,8 +105,9 @@ def test_expectations_of_postgresql_hold_there(plain: Target, probe: Probe) -> N
     assert played.refused == ""
 
 
-def test_a_step_that_waits_is_seen_and_ended_cleanly(dsn: str, target: Target) -> None:
+def test_a_step_that_waits_is_seen_and_ended_cleanly(dsn: str) -> None:
     """It is shown as `waits`, later steps are not reached, and neither schema nor lock is left."""
+    target = start(parse_target("local:rtt=0,commit=0,rules=off"))
     (probe,) = parse([("x.probes", BLOCKED)])
     before = schemas_of_runs(dsn)
 

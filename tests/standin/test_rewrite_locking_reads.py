@@ -211,9 +211,8 @@ def test_weaker_locks_are_refused(read: str, rules: bool) -> None:
     [
         "TABLE account UNION TABLE job FOR UPDATE",
         "(SELECT * FROM account) UNION ALL (SELECT * FROM job) FOR UPDATE",
-        "CREATE POLICY p ON account FOR UPDATE USING (true)",
     ],
 )
 def test_what_is_no_locking_clause_of_a_query_stays(read: str) -> None:
-    """PostgreSQL refuses to lock the rows of a UNION; and a policy locks nothing."""
+    """PostgreSQL refuses to lock the rows of a UNION."""
     assert rewrite(read) == read

@@ -25,9 +25,9 @@ class Channel:
         self.socket = raw
         self._loop = asyncio.get_running_loop()
 
-    async def peek(self) -> bytes:
-        """The next byte, which stays in the socket; empty at the end."""
-        return await self._retry(lambda: self.socket.recv(1, socket.MSG_PEEK))
+    async def peek(self, count: int = 1) -> bytes:
+        """The next bytes, at least one and at most `count`, which stay in the socket; empty at the end."""
+        return await self._retry(lambda: self.socket.recv(count, socket.MSG_PEEK))
 
     async def read(self, count: int) -> bytes:
         """Exactly this many bytes.

@@ -14,14 +14,15 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from hotrow.standin.endpoint import wire
+from hotrow.standin.endpoint.async_socket import Channel
 from hotrow.standin.endpoint.faults import Fault
+from hotrow.standin.endpoint.startup_settings import check_settings
 from hotrow.standin.endpoint.token import AccessDenied, expired, verify
 from hotrow.standin.endpoint.wire import FirstPacket, Request, WireError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hotrow.standin.endpoint.async_socket import Channel
     from hotrow.standin.endpoint.injection import Dice
     from hotrow.standin.endpoint.region_config import RegionConfig
 
@@ -31,6 +32,8 @@ _TLS_HANDSHAKE = b"\x16"
 _ALPN = "postgresql"
 _MAX_FIRST_PACKETS = 4
 """First packets of one client: GSS request, TLS request and startup, and one more."""
+_FIRST_ANSWER_BYTES = 100
+"""Enough to read the SQLSTATE of an error."""
 _EXPIRED_S = 1_800
 """The age that a token seems to have if it is to be refused as expired: twice its life."""
 
@@ -86,9 +89,9 @@ class Login:
         self._deny_by_fault()
         if not self._has_room():
             raise WireError("sorry, too many clients already", sqlstate="53300")
-        return await self._open_backend(
-            {**_backend_parameters(packet.parameters, user), **self._config.settings}
-        )
+        own = self._config.settings
+        parameters = _backend_parameters(packet.parameters, user, rules=own.get("hotrow.rules") != "off")
+        return await self._open_backend({**parameters, **own})
 
     async def _read_startup(self) -> FirstPacket:
         """The startup packet, after the requests before it; TLS is established here."""
@@ -128,7 +131,7 @@ class Login:
 
     def _check_secure(self) -> None:
         if not self._is_secure():
-            raise WireError("SSL is required: set sslmode=require or verify-full", sqlstate="08P01")
+            raise WireError("SSL is mandatory", sqlstate="08P01", hint="Set sslmode=require or verify-full.")
 
     async def _authenticate(self, packet: FirstPacket) -> str:
         """Ask for the token and verify it; the user's name."""
@@ -173,6 +176,7 @@ class Login:
         try:
             await loop.sock_connect(backend, str(self._config.backend))
             await loop.sock_sendall(backend, wire.build_startup(parameters))
+            await self._check_role(backend)
         except OSError as error:
             backend.close()
             text = "the stand-in does not run: start it with `hotrow local up --endpoint`"
@@ -182,6 +186,14 @@ class Login:
             raise
         return backend
 
+    @staticmethod
+    async def _check_role(backend: socket.socket) -> None:
+        """Refuse a user that is no role, or may not log in, as Aurora DSQL does."""
+        start = await Channel(backend).peek(_FIRST_ANSWER_BYTES)
+        answer = start.removeprefix(wire.AUTHENTICATED)
+        if answer[:1] == b"E" and b"\0C28000\0" in answer:
+            raise WireError("access denied", hint="The user is no role that may log in.")
+
 
 def _tls_socket(channel: Channel) -> ssl.SSLSocket:
     if not isinstance(channel.socket, ssl.SSLSocket):
@@ -189,11 +201,12 @@ def _tls_socket(channel: Channel) -> ssl.SSLSocket:
     return channel.socket
 
 
-def _backend_parameters(requested: dict[str, str], user: str) -> dict[str, str]:
+def _backend_parameters(requested: dict[str, str], user: str, *, rules: bool) -> dict[str, str]:
     """The startup parameters of the connection to the stand-in: the client's role and settings.
 
     Raises:
-        WireError: the client asks for a database other than the only one, or for replication.
+        WireError: the client asks for a database other than the only one, for replication, or (if `rules`)
+            for a parameter that Aurora DSQL does not let a session set.
     """
     database = requested.get("database", user)
     if database != DATABASE:
@@ -204,4 +217,6 @@ def _backend_parameters(requested: dict[str, str], user: str) -> dict[str, str]:
     settings = {
         name: value for name, value in requested.items() if name not in fixed and not name.startswith("_pq_.")
     }
+    if rules:
+        check_settings(settings)
     return {"user": user, "database": DATABASE, **settings}

@@ -26,7 +26,11 @@ MAX_CLOCK_AHEAD_S = 300
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _DATE_FORMAT = "%Y%m%dT%H%M%SZ"
 _DATE = re.compile(r"[0-9]{8}T[0-9]{6}Z", re.ASCII)
-_LIFE = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
+_LIFE = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
+_TOO_LONG = (
+    "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than "
+    f"{MAX_TOKEN_LIFE_S} seconds"
+)
 _EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 _SIGNATURE = "X-Amz-Signature"
 _MIN_SECRET_CHARACTERS = 16
@@ -149,8 +153,10 @@ def _hmac(key: bytes, text: str) -> bytes:
 
 def _check_time(signed_at: datetime, life: str, now: datetime) -> None:
     """Check the date as AWS does and with AWS's messages: it must not be earlier than now minus the life."""
-    if not _LIFE.fullmatch(life) or int(life) > MAX_TOKEN_LIFE_S:
+    if not _LIFE.fullmatch(life):
         raise AccessDenied
+    if int(life) > MAX_TOKEN_LIFE_S:
+        raise AccessDenied(_TOO_LONG)
     if signed_at > now + timedelta(seconds=MAX_CLOCK_AHEAD_S):
         raise AccessDenied(f"Signature not yet current: {_text(signed_at)} is still later than {_text(now)}")
     oldest = now - timedelta(seconds=int(life))

@@ -155,6 +155,9 @@ def build_message(message_type: bytes, body: bytes) -> bytes:
 ASK_PASSWORD = build_message(b"R", b"\x00\x00\x00\x03")
 """AuthenticationCleartextPassword."""
 
+AUTHENTICATED = build_message(b"R", b"\x00\x00\x00\x00")
+"""AuthenticationOk."""
+
 
 def build_negotiation(extensions: list[str]) -> bytes:
     """NegotiateProtocolVersion: 3.0 is the newest version, and these extensions are unknown."""

@@ -11,14 +11,16 @@ import re
 
 from hotrow.standin.rewriting.catalogue import names_catalogue, replace_catalogue
 from hotrow.standin.rewriting.locking_reads import replace_locking
+from hotrow.standin.rewriting.own_statements import replace_own
 from hotrow.standin.rewriting.refusals import check_rules
 from hotrow.standin.rewriting.sql_text import NotUnderstood, Refusal, Statement, literal, parse, splice
 from hotrow.standin.rewriting.table_ddl import replace_ddl
 from hotrow.standin.rewriting.upserts import replace_upsert
 
 _MAY_NEED_REWRITING = re.compile(
-    r"\s*(?:--|/\*|(?:alter|comment|copy|create|do|drop|listen|lock|notify|prepare|release|savepoint|set|start"
-    r"|truncate|unlisten|vacuum)\b|(?:begin|rollback)\s*\S)"
+    r"\s*(?:--|/\*|(?:alter|aws|checkpoint|cluster|comment|copy|create|do|drop|import|listen|load|lock|merge|notify"
+    r"|prepare|refresh|reindex|release|reset|savepoint|security|set|show|start|truncate|unlisten|vacuum)\b"
+    r"|(?:begin|rollback)\s*\S)"
 )
 """The beginning of a text that may have to be rewritten even if it has neither FOR nor ON CONFLICT."""
 _MAX_CHARACTERS = 524_288
@@ -48,7 +50,13 @@ def _may_matter(text: str) -> bool:
     """Whether the text may have to be rewritten. For most reads and writes, this takes half a microsecond."""
     folded = text.lower().rstrip("; \n")
     # three searches for fixed words are five times as fast as one regular expression
-    if "for" in folded or "conflict" in folded or ";" in folded:
+    if "for" in folded or "conflict" in folded or ";" in folded or "merge" in folded:
+        return True
+    if "advisory" in folded or "pg_backend" in folded or "json_" in folded or "tablesample" in folded:
+        return True
+    if " into " in folded and "insert" not in folded:
+        return True
+    if "returning" in folded and ("old" in folded or "new" in folded):
         return True
     return _MAY_NEED_REWRITING.match(folded) is not None or names_catalogue(folded)
 
@@ -84,6 +92,8 @@ def _replace_in(text: str) -> str:
 
 def _translate(statement: Statement, *, rules: bool) -> str:
     """The statement with everything that a view does not support replaced."""
+    if own := replace_own(statement):
+        return own
     unlocked = replace_locking(statement)
     if unlocked is not None and statement.find("ON", "CONFLICT") is None:
         return unlocked  # of the other statements, only an upsert can contain a locking read
@@ -98,6 +108,7 @@ def _refusal(refusal: Refusal, parameters: int) -> str:
 
     It has as many parameters as the statement, otherwise Bind would fail first.
     """
-    call = f"SELECT hotrow.refuse({literal(refusal.sqlstate)}, {literal(str(refusal))})"
+    texts = [refusal.sqlstate, str(refusal), *([refusal.hint] if refusal.hint else [])]
+    call = f"SELECT hotrow.refuse({', '.join(literal(text) for text in texts)})"
     placeholders = ", ".join(f"${n}::text" for n in range(1, parameters + 1))
     return f"{call} FROM (SELECT {placeholders}) AS __parameters" if placeholders else call

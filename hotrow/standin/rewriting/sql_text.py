@@ -33,11 +33,12 @@ class NotUnderstood(Exception):  # noqa: N818 - not an error: the text passes un
 
 
 class Refusal(Exception):  # noqa: N818 - an answer to the client, not an error
-    """The statement is refused. The client gets the message and the SQLSTATE."""
+    """The statement is refused. The client gets the message, the SQLSTATE and the hint."""
 
-    def __init__(self, message: str, *, sqlstate: str = "0A000") -> None:
+    def __init__(self, message: str, *, sqlstate: str = "0A000", hint: str = "") -> None:
         super().__init__(message)
         self.sqlstate = sqlstate
+        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,16 @@ def replace_ddl(statement: Statement, *, rules: bool) -> str | None:
     If `rules` is false, TRUNCATE and CREATE INDEX without ASYNC are accepted, too.
 
     Raises:
-        Refusal: ALTER TABLE ASYNC, which does not exist, or LOCK.
+        Refusal: LOCK, or ALTER TABLE ASYNC of anything but VALIDATE CONSTRAINT.
     """
     if statement.at(0, "LOCK"):
-        raise Refusal("unsupported statement: LOCK")
+        raise Refusal("unsupported statement: Lock")
     if statement.at(0, "COPY"):
         return _copy(statement)
     if index := index_at(statement):
         return _index(statement, index, rules=rules)
+    if statement.at(0, "ALTER", "TABLE", "ASYNC"):
+        return _validate(statement)
     edits = _edits(statement)
     return statement.edited(edits) if edits else None
 
@@ -77,10 +79,28 @@ def _names(statement: Statement, index: int) -> list[Edit]:
     return edits
 
 
+def altered_at(statement: Statement) -> int:
+    """The index of the table's name in ALTER TABLE [ASYNC]."""
+    start = statement.after(2, "ASYNC")
+    return statement.after(statement.after(start, "IF", "EXISTS"), "ONLY")
+
+
+def _validate(statement: Statement) -> str:
+    """ALTER TABLE ASYNC … VALIDATE CONSTRAINT on the base table, as a job."""
+    name = altered_at(statement)
+    end = statement.name_end(name)
+    action = end + statement.at(end, "*")
+    if not statement.at(action, "VALIDATE", "CONSTRAINT"):
+        raise Refusal("unsupported ALTER TABLE ASYNC statement")
+    keyword = (statement[2].start, statement[3].start, "")
+    text = statement.edited([keyword, *_to_base(statement, name)])
+    table = suffixed(statement.source(name, end), _BASE)
+    constraint = literal(statement[action + 2].folded)
+    return f"SELECT hotrow.validate_constraint({literal(text)}, {literal(table)}, {constraint}) AS job_id"
+
+
 def _alter(statement: Statement) -> list[Edit]:
-    if statement.at(2, "ASYNC"):
-        raise Refusal("unsupported statement: ALTER TABLE ASYNC")
-    name = statement.after(statement.after(2, "IF", "EXISTS"), "ONLY")
+    name = altered_at(statement)
     renamed = statement.find("RENAME", "TO", start=name, depth=0)
     edits = _to_base(statement, name) + _references(statement, created=None)
     return (

@@ -145,7 +145,10 @@ BEGIN
     RETURN true;
 END $$;
 
-CREATE FUNCTION hotrow.refuse(state text, message text) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION hotrow.refuse(state text, message text, hint text DEFAULT NULL) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE USING ERRCODE = state, MESSAGE = message;
+    IF hint IS NULL THEN
+        RAISE USING ERRCODE = state, MESSAGE = message;
+    END IF;
+    RAISE USING ERRCODE = state, MESSAGE = message, HINT = hint;
 END $$;

@@ -1,36 +1,4 @@
--- DDL: its rules, the notice to other transactions, asynchronous indexes, and an ALTER TABLE that does not wait.
-
--- CREATE INDEX ASYNC is rewritten to this. The index is made at once, so its job is complete when the client gets its id.
-CREATE FUNCTION hotrow.create_index(command text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM set_config('hotrow.index', '', true);
-    EXECUTE command;
-    RETURN hotrow.note_job(nullif(current_setting('hotrow.index'), '')::oid);
-END $$;
-
-DROP SCHEMA IF EXISTS sys CASCADE;
-CREATE SCHEMA sys;
-GRANT USAGE ON SCHEMA sys TO PUBLIC;
-CREATE TABLE sys.jobs (
-    job_id text PRIMARY KEY, status text, details text, job_type text, class_id oid, object_id oid, object_name text,
-    start_time timestamptz DEFAULT now(), update_time timestamptz DEFAULT now());
-GRANT SELECT ON sys.jobs TO PUBLIC;
-
--- The job that made an index; NULL if an index of that name existed already.
-CREATE FUNCTION hotrow.note_job(index oid) RETURNS text LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    INSERT INTO sys.jobs (job_id, status, details, job_type, class_id, object_id, object_name)
-    SELECT translate(encode(uuid_send(gen_random_uuid()), 'base64'), '+/=', 'xy'), 'completed', '', 'INDEX_BUILD',
-           'pg_class'::regclass, index, (SELECT format('%I.%I', relnamespace::regnamespace::text, relname) FROM pg_class WHERE oid = index)
-    RETURNING job_id
-$$;
-
-CREATE PROCEDURE sys.wait_for_job(job text, INOUT completed boolean DEFAULT NULL) LANGUAGE plpgsql AS $$
-BEGIN
-    SELECT status = 'completed' INTO completed FROM sys.jobs WHERE job_id = job;
-    IF completed IS NULL THEN
-        RAISE 'job % does not exist', quote_literal(job) USING ERRCODE = '42704';
-    END IF;
-END $$;
+-- DDL: its rules, the notice to other transactions, and an ALTER TABLE that does not wait.
 
 -- ALTER TABLE needs an exclusive lock, and Aurora DSQL never waits for an open transaction that has read the table. If there
 -- is such a transaction here, a new table is made under the same name. The old table and everything beside it are moved to a
@@ -152,14 +120,71 @@ $$;
 
 -- The client's search_path, which finds its tables, is in force in this function and in none of the functions below.
 CREATE FUNCTION hotrow.before_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$
+DECLARE
+    altered oid := pg_catalog.to_regclass(hotrow.altered_name(pg_catalog.current_query()));
 BEGIN
-    PERFORM hotrow.mind_ddl(pg_catalog.to_regclass(hotrow.altered_name(pg_catalog.current_query())));
+    PERFORM hotrow.keep_key(altered, pg_catalog.current_query()), hotrow.mind_ddl(altered);
+    IF altered IS NOT NULL AND pg_catalog.regexp_like(pg_catalog.current_query(), '\mDROP\s+(?!(?:CONSTRAINT|DEFAULT|NOT|EXPRESSION|IDENTITY)\M)', 'i') THEN
+        PERFORM hotrow.make_room(pg_catalog.to_regclass(hotrow.altered_name(pg_catalog.current_query())));
+    END IF;
+END $$;
+
+-- A column cannot be dropped while the view shows it: drop everything beside the table, which hotrow.rebuild() makes again.
+CREATE FUNCTION hotrow.make_room(relation oid) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    parts jsonb;
+BEGIN
+    IF current_setting('hotrow.adopting', true) = 'on' OR NOT pg_has_role((SELECT relowner FROM pg_class WHERE oid = relation), 'USAGE') THEN
+        RETURN;
+    END IF;
+    parts := hotrow.parts(relation);
+    IF to_regclass(parts ->> 'view') IS NOT NULL THEN
+        PERFORM set_config('hotrow.rights', (SELECT relacl::text FROM pg_class WHERE oid = to_regclass(parts ->> 'view')), true);
+        PERFORM set_config('hotrow.adopting', 'on', true), hotrow.remove(parts), set_config('hotrow.adopting', '', true);
+    END IF;
+END $$;
+
+-- In the write set, a CHECK that is not valid for old rows does not hold for a row that is only deleted or locked.
+CREATE FUNCTION hotrow.loosen_checks(relation oid) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    command text;
+BEGIN
+    FOR command IN
+        SELECT format('ALTER TABLE %1$s DROP CONSTRAINT %2$I, ADD CONSTRAINT %2$I CHECK (__op < %3$L OR __op IN (%4$L, %5$L) OR (%6$s))',
+                      hotrow.parts(relation) ->> 'writes', conname, 'a', 'l', 'r', pg_get_expr(conbin, conrelid))
+          FROM pg_constraint WHERE conrelid = relation AND contype = 'c' AND NOT convalidated
+    LOOP
+        EXECUTE command;
+    END LOOP;
+END $$;
+
+-- Refuse to drop a primary key or one of its columns, in the text of an ALTER TABLE.
+CREATE FUNCTION hotrow.keep_key(altered oid, command text) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    key pg_constraint;
+    found text[];
+    name text;
+BEGIN
+    SELECT * INTO key FROM pg_constraint WHERE conrelid = altered AND contype = 'p';
+    IF key IS NULL OR current_setting('hotrow.adopting', true) = 'on' OR current_setting('hotrow.rules', true) = 'off' THEN
+        RETURN;
+    END IF;
+    FOR found IN SELECT regexp_matches(command, '\mDROP\s+(?:(CONSTRAINT)\s+|COLUMN\s+)?(?:IF\s+EXISTS\s+)?("(?:[^"]|"")+"|[^\s",;]+)', 'gi') LOOP
+        name := CASE WHEN found[2] LIKE '"%' THEN replace(substr(found[2], 2, length(found[2]) - 2), '""', '"') ELSE lower(found[2]) END;
+        IF found[1] IS NOT NULL AND name = key.conname THEN
+            RAISE 'unsupported ALTER TABLE DROP CONSTRAINT statement' USING ERRCODE = '0A000';
+        ELSIF found[1] IS NULL AND EXISTS (
+            SELECT FROM pg_attribute WHERE attrelid = altered AND attname = name AND attnum = ANY (key.conkey)) THEN
+            RAISE 'cannot drop primary key column %', name USING ERRCODE = '0A000';
+        END IF;
+    END LOOP;
 END $$;
 
 -- Allow one DDL statement per transaction, and none together with other writes.
 CREATE FUNCTION hotrow.mind_ddl(altered oid) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF current_setting('hotrow.adopting', true) = 'on' OR current_setting('hotrow.rules', true) = 'off' THEN
+    IF current_setting('hotrow.adopting', true) = 'on' OR current_setting('hotrow.rules', true) = 'off'
+       OR current_setting('hotrow.again', true) = 'on' THEN
         RETURN;
     ELSIF current_setting('hotrow.ddl', true) = 'on' THEN
         RAISE 'multiple ddl statements not supported in a transaction' USING ERRCODE = '0A000';
