@@ -28,6 +28,10 @@ NAMES = {
     "CREATE TEXT SEARCH DICTIONARY d (template = simple)": "Define",
     "CREATE OPERATOR CLASS c FOR TYPE int USING btree AS OPERATOR 1 <": "CreateOpClass",
     "REINDEX TABLE a": "Reindex",
+    "DISCARD ALL": "Discard",
+    "PREPARE p (int) AS SELECT $1": "Prepare",
+    "DECLARE c CURSOR FOR SELECT 1": "DeclareCursor",
+    "ALTER ROLE app SET search_path = s": "AlterRoleSet",
     "SET CONSTRAINTS ALL IMMEDIATE": "SET CONSTRAINTS",
 }
 
@@ -43,6 +47,8 @@ REFUSED = {
     "BEGIN READ ONLY, ISOLATION LEVEL read committed": LEVEL + "READ COMMITTED",
     "START TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ ONLY": LEVEL + "SERIALIZABLE",
     "BEGIN TRANSACTION READ ONLY DEFERRABLE": "unsupported transaction mode: DEFERRABLE",
+    "COMMIT PREPARED 'x'": SAVEPOINT + "COMMIT PREPARED",
+    "ALTER INDEX i SET (fillfactor = 70)": "unsupported ALTER INDEX SET statement",
     "VACUUM ANALYZE account": "unsupported VACUUM statement",
     "DROP MATERIALIZED VIEW v": "unsupported object in DROP statement",
     "SELECT * FROM account TABLESAMPLE system (1)": "TABLESAMPLE clause not supported",

@@ -125,7 +125,8 @@ def test_all_columns_of_a_target_make_the_key() -> None:
 )
 def test_what_stands_before_the_insert_stays(lead: str, expected: str) -> None:
     """The client's WITH queries come first, because the rows may be read from them."""
-    assert rewrite(f"{lead}INSERT INTO a SELECT * FROM x ON CONFLICT (id) DO NOTHING").startswith(expected)
+    insert = f"{lead}INSERT INTO a SELECT * FROM x ON CONFLICT (id) DO NOTHING"
+    assert rewrite(insert, rules=False).startswith(expected)
 
 
 def test_a_with_of_the_rows_stays_with_them() -> None:

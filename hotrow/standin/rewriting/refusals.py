@@ -21,6 +21,9 @@ _UNSUPPORTED = MappingProxyType(
         "NOTIFY": "Notify",
         "UNLISTEN": "Unlisten",
         "DO": "Do",
+        "DISCARD": "Discard",
+        "PREPARE": "Prepare",
+        "DECLARE": "DeclareCursor",
         "LOAD": "Load",
         "CHECKPOINT": "CheckPoint",
         "CLUSTER": "Cluster",
@@ -68,6 +71,8 @@ _OTHER_TEXTS = MappingProxyType(
         "ROLLBACK WORK TO": "unsupported transaction statement: ROLLBACK TO",
         "ROLLBACK TRANSACTION TO": "unsupported transaction statement: ROLLBACK TO",
         "PREPARE TRANSACTION": "unsupported transaction statement: PREPARE TRANSACTION",
+        "COMMIT PREPARED": "unsupported transaction statement: COMMIT PREPARED",
+        "ROLLBACK PREPARED": "unsupported transaction statement: ROLLBACK PREPARED",
         "VACUUM": "unsupported VACUUM statement",
         "ALTER TYPE": "ALTER TYPE not supported",
         "CREATE TRIGGER": "CREATE TRIGGER not supported",
@@ -143,6 +148,12 @@ def _check_other_ddl(statement: Statement) -> None:
         raise Refusal("DROP DOMAIN with CASCADE unsupported")
     if statement.at(0, "ALTER", "SEQUENCE"):
         check_create(statement)
+    if statement[1].word in {"ROLE", "USER"} and statement.at(statement.name_end(2), "SET"):
+        raise Refusal("unsupported statement: AlterRoleSet")
+    if statement.at(0, "ALTER", "INDEX"):
+        action = statement.name_end(statement.after(2, "IF", "EXISTS"))
+        if statement[action].word in {"SET", "RESET", "ALTER", "ATTACH"}:
+            raise Refusal(f"unsupported ALTER INDEX {statement[action].word} statement")
     if statement.at(0, "ALTER", "DOMAIN"):
         action = statement.name_end(2)
         if statement.at(action, "SET", "NOT"):

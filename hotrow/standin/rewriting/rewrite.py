@@ -18,9 +18,10 @@ from hotrow.standin.rewriting.table_ddl import replace_ddl
 from hotrow.standin.rewriting.upserts import replace_upsert
 
 _MAY_NEED_REWRITING = re.compile(
-    r"\s*(?:--|/\*|(?:alter|aws|checkpoint|cluster|comment|copy|create|do|drop|import|listen|load|lock|merge|notify"
-    r"|prepare|refresh|reindex|release|reset|savepoint|security|set|show|start|truncate|unlisten|vacuum)\b"
-    r"|(?:begin|rollback)\s*\S)"
+    r"\s*(?:--|/\*|(?:alter|aws|checkpoint|cluster|comment|copy|create|declare|discard|do|drop|import|listen|load"
+    r"|lock|merge|notify|prepare|refresh|reindex|release|savepoint|security|set|show|reset|start|truncate|unlisten"
+    r"|vacuum)\b"
+    r"|(?:begin|rollback)\s*\S|commit\s+prepared\b)"
 )
 """The beginning of a text that may have to be rewritten even if it has neither FOR nor ON CONFLICT."""
 _MAX_CHARACTERS = 524_288

@@ -66,8 +66,7 @@ def unnamed(connection: Connection) -> None:
 
 def prepared(connection: Connection) -> None:
     """A named statement, after all others were deallocated."""
-    connection.execute(b"DISCARD ALL")
-    connection.execute("SET search_path TO DEFAULT")
+    connection.execute(b"DEALLOCATE ALL")
     connection.pgconn.prepare(b"begin", b"BEGIN")
     assert connection.pgconn.exec_prepared(b"begin", None).command_status == b"BEGIN"
 
