@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,7 @@ from hotrow.errors import UsageError
 from hotrow.standin.endpoint.control import FaultReport, ask_control
 from hotrow.standin.endpoint.credentials import keys_are_guessable, make_token
 from hotrow.standin.endpoint.faults import Fault, Faults
+from hotrow.standin.endpoint.folder import ADDRESS, HOST
 from hotrow.standin.endpoint.latency import LatencyProfile
 from hotrow.standin.endpoint.lifecycle import Endpoint, EndpointOptions, ensure_endpoint, find_endpoints
 from hotrow.standin.endpoint.running import find_control
@@ -35,6 +38,12 @@ _ABOUT = {
     Fault.EXPIRE_TOKEN: "The same with the hint that its signature has expired.",
 }
 _SEED_BITS = 63
+_CLUSTER_FORM = "ID.dsql.REGION.on.aws"
+_CLUSTER = re.compile(r"[a-z0-9]{26}\.dsql\.([a-z0-9]+(?:-[a-z0-9]+)+)\.on\.aws", re.ASCII)
+_PORT = 5432
+_MAX_SHOWN = 80
+_TRUST = ("SSL_CERT_FILE", "PGSSLROOTCERT", "NODE_EXTRA_CA_CERTS")
+"""The variables by which OpenSSL and Python, libpq, and node find authorities."""
 _GUESSABLE = (
     "hotrow: warning: AWS_SECRET_ACCESS_KEY is short or well known: every user of this machine "
     "may guess it and get in as admin; use a random one, or unset it for keys that the endpoint makes itself"
@@ -179,19 +188,50 @@ def _value(fault: Fault, faults: Faults) -> str:
 
 
 def read_endpoint_options(
-    port: int | None, rules: bool | None, regions: Sequence[str], rtt: str | None, commit: str | None
+    port: int | None,
+    rules: bool | None,
+    *,
+    regions: Sequence[str] = (),
+    hostnames: Sequence[str] = (),
+    rtt: str | None = None,
+    commit: str | None = None,
 ) -> EndpointOptions:
     """The endpoint that the options of `up` ask for.
 
     Raises:
-        UsageError: a region is named twice, a duration cannot be read, or there is not one per region.
+        UsageError: a region is named twice, a duration or a cluster's name cannot be read, or there is not
+            one per region.
     """
+    regions = _read_hostnames(hostnames, regions) if hostnames else regions
     if len(set(regions)) != len(regions) or not all(_is_region(region) for region in regions):
         raise UsageError("--region: name each region once, in small letters, digits and -, as us-east-1")
     count = max(len(regions), 1)
     pairs = zip(_read_each(rtt, count, "--rtt"), _read_each(commit, count, "--commit"), strict=True)
     profiles = () if rtt is None and commit is None else tuple(LatencyProfile(*pair) for pair in pairs)
-    return EndpointOptions(port or 0, rules, tuple(regions), profiles)
+    return EndpointOptions(port or 0, rules, tuple(regions), tuple(hostnames), profiles)
+
+
+def _read_hostnames(hostnames: Sequence[str], regions: Sequence[str]) -> list[str]:
+    """The regions of the clusters' names, which must be those of `--region` if there are any.
+
+    Raises:
+        UsageError: a name is not that of a cluster, or is of another region.
+    """
+    found = []
+    for name in hostnames:
+        match = _CLUSTER.fullmatch(name)
+        if match is None:
+            shown = repr(name[:_MAX_SHOWN])
+            raise UsageError(f"--hostname {shown}: write {_CLUSTER_FORM}; the ID has 26 letters or digits")
+        found.append(match[1])
+    if len(set(found)) != len(found):
+        raise UsageError("--hostname: each name must be of another region")
+    if len(regions) not in {0, len(found)}:
+        raise UsageError(f"--hostname: {len(found)} for {len(regions)} regions; write one per region")
+    for region, own, name in zip(regions, found, hostnames, strict=False):
+        if region != own:
+            raise UsageError(f"--hostname {name} is in {own}, but --region says {region}: leave --region out")
+    return found
 
 
 def _is_region(text: str) -> bool:
@@ -216,8 +256,22 @@ def start_endpoint(options: EndpointOptions) -> None:
         )
         click.echo(f"  dsn      {endpoint.dsn}")
     click.echo("  password hotrow local token")
+    _show_names([endpoint for endpoint in find_endpoints() if endpoint.host != HOST])
     if keys_are_guessable():
         click.echo(_GUESSABLE, err=True)
+
+
+def _show_names(endpoints: Sequence[Endpoint]) -> None:
+    """Print what makes AWS's connectors find the endpoint by its clusters' names, and trust it."""
+    if not endpoints:
+        return
+    names = " ".join(endpoint.host for endpoint in endpoints)
+    click.echo(f"  hosts    {ADDRESS} {names}")
+    click.echo("           (a line for /etc/hosts)")
+    bundle = shlex.quote(str(endpoints[0].bundle))
+    click.echo(f"  trust    export {' '.join(f'{name}={bundle}' for name in _TRUST)}")
+    if any(endpoint.port != _PORT for endpoint in endpoints):
+        click.echo(f"  port     AWS's connectors use {_PORT} unless they are told another: --port {_PORT}")
 
 
 def endpoint_facts() -> dict[str, str] | None:
@@ -231,4 +285,9 @@ def endpoints_facts() -> list[dict[str, str]]:
 
 
 def _facts(endpoint: Endpoint) -> dict[str, str]:
-    return {"dsn": endpoint.dsn, "ca": str(endpoint.ca)}
+    return {
+        "dsn": endpoint.dsn,
+        "host": endpoint.host,
+        "ca": str(endpoint.ca),
+        "bundle": str(endpoint.bundle),
+    }

@@ -62,6 +62,14 @@ def local() -> None:
     "[default: us-east-1]",
 )
 @click.option(
+    "--hostname",
+    "hostnames",
+    multiple=True,
+    metavar="NAME",
+    help="A cluster's name, ID.dsql.REGION.on.aws, under which AWS's connectors find the endpoint. Give one "
+    "per region.",
+)
+@click.option(
     "--rtt",
     metavar="DURATIONS",
     help="Time of a round trip to the endpoint, such as 2ms: one for all regions, or one per region, "
@@ -83,6 +91,7 @@ def up(  # noqa: PLR0917 - click gives them by name
     port: int | None,
     rules: bool | None,
     regions: tuple[str, ...],
+    hostnames: tuple[str, ...],
     rtt: str | None,
     commit: str | None,
     fsync: bool | None,
@@ -96,13 +105,23 @@ def up(  # noqa: PLR0917 - click gives them by name
       hotrow local up
       hotrow local up --endpoint --port 5432
       hotrow local up --endpoint --region us-east-1 --region us-east-2 --rtt 2ms,30ms --commit 5ms,20ms
+      hotrow local up --endpoint --port 5432 --hostname abcdefghijklmnopqrstuvwxyz.dsql.us-east-1.on.aws
       hotrow local up --no-fsync
     """  # noqa: D301 - click wants the character
-    values = {"--port": port, "--rules": rules, "--region": regions, "--rtt": rtt, "--commit": commit}
+    values = {
+        "--port": port,
+        "--rules": rules,
+        "--region": regions,
+        "--hostname": hostnames,
+        "--rtt": rtt,
+        "--commit": commit,
+    }
     option = next((name for name, value in values.items() if value not in {None, ()}), None)
     if option and not endpoint:
         raise UsageError(f"{option} is the endpoint's: add --endpoint")
-    endpoint_options = read_endpoint_options(port, rules, regions, rtt, commit)
+    endpoint_options = read_endpoint_options(
+        port, rules, regions=regions, hostnames=hostnames, rtt=rtt, commit=commit
+    )
     server = ensure_up(fsync=fsync)
     click.echo(f"PostgreSQL {server.server_version} is up.")
     if server.fsync is False:

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from hotrow.errors import TargetError, UsageError
-from hotrow.standin.endpoint.folder import HOST, EndpointFolder, EndpointState, read_credentials, read_state
+from hotrow.standin.endpoint.folder import EndpointFolder, EndpointState, read_credentials, read_state
 from hotrow.standin.endpoint.running import find_folder, require_running
 from hotrow.standin.endpoint.token import ADMIN, MAX_TOKEN_LIFE_S, Credentials
 
@@ -48,14 +48,15 @@ def make_token(user: str = ADMIN, life_s: int = 900, region: str = "") -> str:
     state = require_running(folder)
     if region and region not in state.ports:
         raise TargetError(f"--region {region}: the endpoint has {', '.join(state.ports)}")
-    return _sign(_endpoint_credentials(folder, state), region or state.region, user, life_s)
+    region = region or state.region
+    return _sign(_endpoint_credentials(folder, state), region, state.host(region), user, life_s)
 
 
-def _sign(credentials: Credentials, region: str, user: str, life_s: int) -> str:
+def _sign(credentials: Credentials, region: str, host: str, user: str, life_s: int) -> str:
     client = _client(credentials, region)
     admin = user == ADMIN
     generate = client.generate_db_connect_admin_auth_token if admin else client.generate_db_connect_auth_token
-    return str(generate(Hostname=HOST, Region=region, ExpiresIn=life_s))
+    return str(generate(Hostname=host, Region=region, ExpiresIn=life_s))
 
 
 @cache

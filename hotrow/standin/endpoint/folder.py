@@ -6,6 +6,7 @@ HOME/local/pg18/endpoint/   the caller's, 0700
 ├── serving.lock            held by the endpoint's process as long as it runs
 ├── state.json              written when the endpoint listens: its process, ports and options
 ├── ca.pem                  the certificate authority of this start; its key is never on disk
+├── bundle.pem              the same after those of the system, for clients that also reach other servers
 ├── credentials.json        0600; the keys that the endpoint made, unless it was given keys
 ├── control                 a socket that reports and sets the faults (control.py)
 └── log                     standard error of the endpoint's process
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HOST = "localhost"
-HOSTS = (HOST, "127.0.0.1")
+ADDRESS = "127.0.0.1"
+HOSTS = (HOST, ADDRESS)
 READY = "ready"
 """The line that the endpoint's process prints when it listens and has written its state."""
 
@@ -41,6 +43,8 @@ class EndpointState:
     """The process's start in seconds since the epoch, because process ids are used again."""
     ports: dict[str, int]
     """The port of each region, the first region first."""
+    hostnames: dict[str, str]
+    """The cluster's name of each region that has one."""
     profiles: dict[str, list[float]]
     """The latency that each region adds: seconds per round trip and per COMMIT."""
     control: str
@@ -59,6 +63,10 @@ class EndpointState:
     def port(self) -> int:
         """The port of the first region."""
         return self.ports[self.region]
+
+    def host(self, region: str) -> str:
+        """The name under which clients reach a region."""
+        return self.hostnames.get(region, HOST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +89,11 @@ class EndpointFolder:
     def ca(self) -> Path:
         """The certificate authority, for a client's sslrootcert."""
         return self.path / "ca.pem"
+
+    @property
+    def bundle(self) -> Path:
+        """The certificate authorities of the system, and the endpoint's."""
+        return self.path / "bundle.pem"
 
     @property
     def log(self) -> Path:

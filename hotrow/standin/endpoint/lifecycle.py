@@ -20,7 +20,15 @@ import psutil
 from hotrow.errors import TargetError
 from hotrow.standin.account import INHERITED_VARIABLES
 from hotrow.standin.endpoint.credentials import environment_credentials
-from hotrow.standin.endpoint.folder import HOST, READY, EndpointFolder, EndpointState, is_alive, read_state
+from hotrow.standin.endpoint.folder import (
+    ADDRESS,
+    HOST,
+    READY,
+    EndpointFolder,
+    EndpointState,
+    is_alive,
+    read_state,
+)
 from hotrow.standin.endpoint.latency import LatencyProfile
 from hotrow.standin.endpoint.running import find_folder
 from hotrow.standin.endpoint.token import ADMIN
@@ -46,6 +54,8 @@ class Endpoint:
     region: str
     ca: Path
     """The certificate authority that verifies it."""
+    bundle: Path
+    """The same, after the authorities of the system."""
     dsn: str
     """A libpq conninfo string without the password, which is a token."""
 
@@ -60,6 +70,8 @@ class EndpointOptions:
     """Whether the endpoint refuses what Aurora DSQL refuses; by default it does."""
     regions: tuple[str, ...] = ()
     """By default the region that the environment names."""
+    hostnames: tuple[str, ...] = ()
+    """The cluster's name of each region; by default the endpoint has none and is reached as localhost."""
     profiles: tuple[LatencyProfile, ...] = ()
     """The latency of each region; by default none is added."""
 
@@ -96,6 +108,9 @@ def _check_options(state: EndpointState, options: EndpointOptions) -> None:
     if options.regions and options.regions != tuple(state.ports):
         regions = " ".join(f"--region {region}" for region in state.ports)
         raise TargetError(f"the endpoint runs with {regions}: `hotrow local down` first")
+    if options.hostnames and options.hostnames != tuple(state.hostnames.values()):
+        names = " ".join(f"--hostname {name}" for name in state.hostnames.values()) or "no --hostname"
+        raise TargetError(f"the endpoint runs with {names}: `hotrow local down` first")
     profiles = [[profile.rtt_s, profile.commit_s] for profile in options.profiles]
     if profiles and profiles != [*state.profiles.values()]:
         raise TargetError("the endpoint runs with other latencies: `hotrow local down` first")
@@ -132,15 +147,17 @@ def _environment_region() -> str:
 def _describe(folder: EndpointFolder, state: EndpointState, region: str) -> Endpoint:
     from psycopg.conninfo import make_conninfo  # noqa: PLC0415 - only after Locust has patched the process
 
+    host = state.host(region)
     dsn = make_conninfo(
-        host=HOST,
+        host=host,
+        **({} if host == HOST else {"hostaddr": ADDRESS}),  # so that libpq need not resolve the name
         port=state.ports[region],
         dbname="postgres",
         user=ADMIN,
         sslmode="verify-full",
         sslrootcert=str(folder.ca),
     )
-    return Endpoint(HOST, state.ports[region], region, folder.ca, dsn)
+    return Endpoint(host, state.ports[region], region, folder.ca, folder.bundle, dsn)
 
 
 def _start(folder: EndpointFolder, options: EndpointOptions) -> EndpointState:
@@ -156,6 +173,7 @@ def _start(folder: EndpointFolder, options: EndpointOptions) -> EndpointState:
             region: [profile.rtt_s, profile.commit_s]
             for region, profile in zip(regions, profiles, strict=True)
         },
+        "hostnames": dict(zip(regions, options.hostnames, strict=False)),
         "rules": options.rules is not False,
         "long_names": _long_names(),
         "access_key": credentials.access_key if credentials else "",

@@ -3,7 +3,8 @@
 Everything that a client may keep open, send, or make the endpoint keep is bounded: see `Limits`.
 
 The endpoint's name is `localhost` (and 127.0.0.1). It is the only name that every client resolves without
-DNS and that a certificate can name for `verify-full`. Tokens are signed for that name.
+DNS and that a certificate can name for `verify-full`. A region may also have the name of a cluster, which the
+user's hosts file resolves. Tokens are signed for one of these names.
 """
 
 from __future__ import annotations

@@ -46,6 +46,7 @@ from hotrow.standin.rewriting.rewrite import rewrite
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Iterable
 
 _LOCK_S = 10
 _WATCH_S = 1
@@ -78,6 +79,7 @@ async def _serve(folder: EndpointFolder, task: dict[str, Any]) -> None:
     credentials, authority, configs = _configure(task, injection)
     listeners = [Listener(config) for config in configs]
     write_private(folder.ca, authority)
+    write_private(folder.bundle, f"{_system_authorities()}{authority}")
     if task["access_key"]:
         folder.credentials.unlink(missing_ok=True)
     else:
@@ -110,12 +112,13 @@ def _configure(task: dict[str, Any], injection: Injection) -> tuple[Credentials,
     """The keys, the certificate authority, and what to serve in each region."""
     keys_given = bool(task["access_key"])
     credentials = Credentials(task["access_key"], task["secret_key"]) if keys_given else make_credentials()
-    context, authority = make_tls()
+    hostnames = task["hostnames"]
+    context, authority = make_tls(hostnames.values())
     rules = task["rules"]
     share = Limits().connections // len(task["regions"])
     configs = [
         RegionConfig(
-            TokenScope(HOSTS, region, credentials),
+            TokenScope((*HOSTS, *hostnames.get(region, "").split()), region, credentials),
             Path(task["backend"]),
             context,
             partial(rewrite, rules=rules),
@@ -135,6 +138,7 @@ def _describe(task: dict[str, Any], ports: dict[str, int], control: Path) -> End
         pid=process.pid,
         started=process.create_time(),
         ports=ports,
+        hostnames=task["hostnames"],
         profiles=task["regions"],
         control=str(control),
         own_credentials=not task["access_key"],
@@ -149,13 +153,22 @@ async def _watch(folder: EndpointFolder, serving: asyncio.Future[list[None]]) ->
     serving.cancel()
 
 
-def make_tls() -> tuple[ssl.SSLContext, str]:
+def make_tls(hostnames: Iterable[str] = ()) -> tuple[ssl.SSLContext, str]:
     """A server's context with a new certificate for the endpoint's names, and its authority's certificate."""
     authority = trustme.CA(organization_name="hotrow", organization_unit_name="local endpoint")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(*HOSTS, "::1").configure_cert(context)
+    authority.issue_cert(*HOSTS, "::1", *hostnames).configure_cert(context)
     prepare_tls(context)
     return context, authority.cert_pem.bytes().decode()
+
+
+def _system_authorities() -> str:
+    """The certificate authorities that this system trusts; empty if they are in no single file."""
+    path = ssl.get_default_verify_paths().cafile
+    try:
+        return Path(path).read_text(encoding="utf-8") if path else ""
+    except (OSError, ValueError):
+        return ""
 
 
 def make_credentials() -> Credentials:

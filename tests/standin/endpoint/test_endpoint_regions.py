@@ -85,7 +85,9 @@ def test_the_commands_know_the_regions() -> None:
     """`status --json` lists the regions, with the first as `endpoint`; `token` has the option `--region`."""
     facts = json.loads(run("hotrow", "local", "status", "--json").stdout)
     assert [region["region"] for region in facts["endpoints"]] == ["us-east-1", "us-east-2"]
-    assert facts["endpoint"] == {name: facts["endpoints"][0][name] for name in ("dsn", "ca")}
+    assert facts["endpoint"] == {
+        name: facts["endpoints"][0][name] for name in ("dsn", "host", "ca", "bundle")
+    }
     token = run("hotrow", "local", "token", "--region", "us-east-2").stdout.strip()
     psycopg.connect(facts["endpoints"][1]["dsn"], password=token).close()
     unknown = run("hotrow", "local", "token", "--region", "eu-west-1")
