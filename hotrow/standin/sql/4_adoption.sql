@@ -83,7 +83,10 @@ BEGIN
     PERFORM hotrow.build_for_hidden_key(relation), hotrow.build_computing(relation);
     PERFORM hotrow.give_to_owner(relation);
     PERFORM hotrow.disable_references(relation), hotrow.bind(relation);
-    FOR parent IN SELECT DISTINCT confrelid FROM pg_constraint WHERE contype = 'f' AND conrelid = relation AND confrelid <> relation LOOP
+    FOR parent IN  -- without those that 7_again.sql builds later
+        SELECT DISTINCT confrelid FROM pg_constraint WHERE contype = 'f' AND conrelid = relation AND confrelid <> relation
+           AND to_regclass(hotrow.parts(confrelid) ->> 'view') IS NOT NULL
+    LOOP
         PERFORM hotrow.define_again(parent);
     END LOOP;
 END $$;

@@ -51,21 +51,19 @@ END $$;
 CREATE FUNCTION hotrow.hidden() RETURNS TABLE (oid oid) LANGUAGE plpgsql STABLE ROWS 300 AS $$
 BEGIN
     RETURN QUERY
+    WITH b AS MATERIALIZED (SELECT * FROM hotrow.beside())
     SELECT c.oid FROM pg_class c WHERE c.relnamespace IN (SELECT hotrow.hidden_schemas())
      UNION ALL
-    SELECT s.oid FROM hotrow.beside() s WHERE s.kind = s.beside_kind
+    SELECT b.oid FROM b WHERE b.kind = b.beside_kind
+     UNION ALL  -- base tables
+    SELECT b.beside FROM b WHERE b.kind = 'v' AND b.beside_kind = 'r'
      UNION ALL
-    SELECT a.base FROM hotrow.adopted() a
-     UNION ALL
-    SELECT i.indexrelid FROM hotrow.beside() s JOIN pg_index i ON i.indrelid = s.oid
-     UNION ALL  -- the index by which rows without a primary key are found
-    SELECT i.indexrelid FROM hotrow.adopted() a JOIN pg_index i ON i.indrelid = a.base JOIN pg_class c ON c.oid = i.indexrelid
-     WHERE c.relname ~ '^hotrow_values_[0-9]+$'
-     UNION ALL  -- an index on a column that the view does not have
-    SELECT i.indexrelid FROM hotrow.adopted() a JOIN pg_index i ON i.indrelid = a.base
-     WHERE NOT a.same_numbers AND EXISTS (
-           SELECT FROM unnest(i.indkey) AS number JOIN pg_attribute b ON b.attrelid = a.base AND b.attnum = number
-            WHERE NOT EXISTS (SELECT FROM pg_attribute v WHERE v.attrelid = a.view AND v.attname = b.attname));
+    SELECT i.indexrelid FROM pg_index i WHERE i.indrelid IN (SELECT b.oid FROM b WHERE b.kind = 'r')
+     UNION ALL  -- indexes of hidden keys
+    SELECT i.indexrelid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+     WHERE i.indrelid IN (SELECT b.beside FROM b WHERE b.kind = 'v' AND b.beside_kind = 'r')
+       AND (c.relname ~ '^hotrow_values_[0-9]+$'  -- the index by which rows without a primary key are found
+            OR EXISTS (SELECT FROM pg_attribute k WHERE k.attrelid = i.indexrelid AND k.attname = '__hotrow_key'));
 END $$;
 
 -- Relations that clients do not see as they are.
@@ -194,25 +192,28 @@ SELECT hotrow.shadow('pg_description',
 CREATE FUNCTION hotrow.hidden_objects() RETURNS TABLE (class oid, oid oid) LANGUAGE plpgsql STABLE ROWS 2000 AS $$
 BEGIN
     RETURN QUERY
-    SELECT 'pg_class'::regclass::oid, h.oid FROM hotrow.hidden() h
+    WITH adopted AS MATERIALIZED (SELECT * FROM hotrow.adopted()), hidden AS MATERIALIZED (SELECT h.oid FROM hotrow.hidden() h),
+         replaced AS MATERIALIZED (SELECT h.oid FROM hidden h UNION ALL SELECT a.view FROM adopted a),
+         beside AS MATERIALIZED (SELECT h.oid FROM replaced h WHERE h.oid NOT IN (SELECT a.base FROM adopted a))
+    SELECT 'pg_class'::regclass::oid, h.oid FROM hidden h
      UNION ALL
     SELECT 'pg_proc'::regclass, f.oid FROM hotrow.hidden_functions() f
      UNION ALL
     SELECT 'pg_namespace'::regclass, n FROM hotrow.hidden_schemas() n
      UNION ALL
     SELECT 'pg_type'::regclass, t.oid FROM pg_type t LEFT JOIN pg_type e ON e.oid = t.typelem AND e.typarray = t.oid
-     WHERE coalesce(e.typrelid, t.typrelid) IN (SELECT h.oid FROM hotrow.hidden() h)
+     WHERE coalesce(e.typrelid, t.typrelid) IN (SELECT h.oid FROM hidden h)
      UNION ALL
-    SELECT 'pg_rewrite'::regclass, x.oid FROM pg_rewrite x WHERE ev_class IN (SELECT h.oid FROM hotrow.replaced() h)
+    SELECT 'pg_rewrite'::regclass, x.oid FROM pg_rewrite x WHERE x.ev_class IN (SELECT h.oid FROM replaced h)
      UNION ALL
-    SELECT 'pg_attrdef'::regclass, x.oid FROM pg_attrdef x WHERE adrelid IN (SELECT h.oid FROM hotrow.replaced() h EXCEPT SELECT a.base FROM hotrow.adopted() a)
+    SELECT 'pg_attrdef'::regclass, x.oid FROM pg_attrdef x WHERE x.adrelid IN (SELECT h.oid FROM beside h)
      UNION ALL
-    SELECT 'pg_constraint'::regclass, x.oid FROM pg_constraint x WHERE conrelid IN (SELECT h.oid FROM hotrow.hidden() h EXCEPT SELECT a.base FROM hotrow.adopted() a)
+    SELECT 'pg_constraint'::regclass, x.oid FROM pg_constraint x WHERE x.conrelid IN (SELECT h.oid FROM beside h)
      UNION ALL
     SELECT 'pg_trigger'::regclass, x.oid FROM pg_trigger x
-     WHERE tgrelid IN (SELECT h.oid FROM hotrow.replaced() h EXCEPT SELECT a.base FROM hotrow.adopted() a) OR tgconstrrelid IN (SELECT s.oid FROM hotrow.beside() s)
+     WHERE x.tgrelid IN (SELECT h.oid FROM beside h) OR x.tgconstrrelid IN (SELECT h.oid FROM beside h)
      UNION ALL
-    SELECT 'pg_event_trigger'::regclass, x.oid FROM pg_event_trigger x WHERE evtname LIKE 'hotrow\_%';
+    SELECT 'pg_event_trigger'::regclass, x.oid FROM pg_event_trigger x WHERE x.evtname LIKE 'hotrow\_%';
 END $$;
 
 SELECT hotrow.shadow('pg_depend', $json${
