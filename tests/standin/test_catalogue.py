@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from hotrow.standin.rewriting.catalogue import FUNCTIONS, INFORMATION, TABLES, VIEWS
+from hotrow.standin.rewriting.catalogue import FUNCTIONS, INFORMATION, INFORMATION_FUNCTIONS, TABLES, VIEWS
 from hotrow.standin.rewriting.rewrite import rewrite
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ COLUMNS = """SELECT string_agg(attname, ' ' ORDER BY attnum) FROM pg_attribute
               WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped"""
 SIGNATURES = """SELECT proargtypes FROM pg_proc
                  WHERE proname = %s AND pronamespace = %s::regnamespace ORDER BY 1"""
+HELPERS = "SELECT proname FROM pg_proc WHERE pronamespace = 'hotrow_information'::regnamespace"
 LEFT = """SELECT relname FROM pg_class WHERE relnamespace = 'SCHEMA'::regnamespace
     UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'SCHEMA'::regnamespace
     UNION ALL SELECT typname FROM pg_type WHERE typnamespace = 'SCHEMA'::regnamespace"""
@@ -154,17 +155,14 @@ def test_all_names_of_the_rewriting_exist(dsn: str) -> None:
                 for space in ("pg_catalog", "hotrow_catalog")
             )
             assert original == replacement != [], name
+        assert {name for (name,) in connection.execute(HELPERS).fetchall()} == INFORMATION_FUNCTIONS
 
 
 def test_columns_have_the_numbers_of_a_result_s_columns(client: Ask, schema: str) -> None:
     """After a column is dropped, keys, defaults and comments still belong to the right columns."""
     for statement in (
         "CREATE TABLE gone (x int, a int PRIMARY KEY, b int DEFAULT 5 UNIQUE, c int REFERENCES gone)",
-        "SET hotrow.adopting = on",
-        "SELECT hotrow.remove(hotrow.parts('gone__base'::regclass))",
         "ALTER TABLE gone DROP COLUMN x",
-        "SELECT hotrow.build('gone__base'::regclass)",
-        "RESET hotrow.adopting",
         "COMMENT ON COLUMN gone.b IS 'of b'",
         "ALTER TABLE gone ADD COLUMN d int",
     ):
@@ -189,6 +187,12 @@ def test_columns_have_the_numbers_of_a_result_s_columns(client: Ask, schema: str
     }
     relation = f"'{schema}.gone'::regclass"
     assert {query: client(query.replace("IT", relation)) for query in expected} == expected
+
+
+def test_schemas_of_the_stand_in_are_not_shown(client: Ask) -> None:
+    """Those of runs have a number, and are shown. DSQL has the schema sys, too."""
+    schemas = client("SELECT nspname FROM pg_namespace WHERE nspname !~ '[0-9]' AND nspname !~ '^pg_'")
+    assert schemas == [("information_schema",), ("public",), ("sys",)]
 
 
 def test_a_tool_that_lists_tables_and_drops_them_leaves_nothing(client: Ask, dsn: str, schema: str) -> None:

@@ -45,6 +45,7 @@ def test_a_name_gets_the_schema_of_what_replaces_it(marked: str) -> None:
             "<C>.pg_get_expr(d.adbin, d.adrelid, true) for 128) FROM <C>.pg_attrdef d WHERE d.adrelid ="
             " a.attrelid) FROM <C>.pg_attribute a WHERE a.attrelid = '16385' AND NOT a.attisdropped;"
         ),
+        "SELECT <I>._pg_truetypid(a.*, t.*) FROM <C>.pg_attribute a, <C>.pg_type t",
         "SELECT table_name FROM <I>.tables UNION SELECT <I>.tables.x, columns FROM <I>.tables",
     ],
 )

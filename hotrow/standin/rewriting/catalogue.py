@@ -43,6 +43,8 @@ INFORMATION = _names(
     " tables triggered_update_columns triggers view_column_usage view_routine_usage view_table_usage views"
 )
 """The views of information_schema that would show something of the stand-in's."""
+INFORMATION_FUNCTIONS = _names("_pg_index_position _pg_truetypid _pg_truetypmod")
+"""Some tools call these, which the views of information_schema use."""
 
 _RELATIONS = TABLES | VIEWS
 _NAMES = re.compile(rf"\b(?:information_schema|{'|'.join(sorted(_RELATIONS | FUNCTIONS))})\b")
@@ -89,7 +91,7 @@ def _qualified(statement: Statement, has_system_columns: bool) -> Iterator[Edit]
         schema = ""
         if token.folded == "pg_catalog" and _is_replaced(statement, i + 2):
             schema = _schema(name, has_system_columns)
-        elif token.folded == "information_schema" and name in INFORMATION and not statement.at(i + 3, "("):
+        elif token.folded == "information_schema" and _is_information(statement, i + 2):
             schema = "hotrow_information"
         if schema and token.is_name:
             yield token.start, token.end, schema
@@ -116,6 +118,10 @@ def _is_replaced(statement: Statement, index: int) -> bool:
     """Whether this is the name of a catalogue, or the name of a function in a call."""
     name = statement[index].folded
     return name in FUNCTIONS if statement.at(index + 1, "(") else name in _RELATIONS
+
+
+def _is_information(statement: Statement, index: int) -> bool:
+    return statement[index].folded in (INFORMATION_FUNCTIONS if statement.at(index + 1, "(") else INFORMATION)
 
 
 def _schema(name: str, has_system_columns: bool) -> str:

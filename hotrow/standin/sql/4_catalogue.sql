@@ -16,7 +16,7 @@ GRANT USAGE ON SCHEMA hotrow_catalog, hotrow_catalog_rows, hotrow_information TO
 -- planned in a millisecond.
 CREATE FUNCTION hotrow.hidden_schemas() RETURNS SETOF oid LANGUAGE plpgsql STABLE ROWS 5 AS $$
 BEGIN
-    RETURN QUERY SELECT n.oid FROM pg_namespace n WHERE n.nspname ~ '^hotrow(_names|_catalog|_catalog_rows|_information|_gone_[0-9]+)?$';
+    RETURN QUERY SELECT n.oid FROM pg_namespace n WHERE n.nspname ~ '^hotrow(_names|_newer|_catalog|_catalog_rows|_information|_gone_[0-9]+)?$';
 END $$;
 
 -- What depends on a relation because the stand-in has made it beside that relation.
