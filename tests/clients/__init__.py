@@ -1,0 +1,1 @@
+"""AWS's public connectors on the endpoint."""
