@@ -21,6 +21,11 @@ _FAILING_ROW = "Failing row contains ("
 _CONTEXT_FIELDS = frozenset("Wqp")
 """Fields that name the stand-in's functions. The client called none of them."""
 _TEXT_FIELDS = frozenset("MDHtn")
+_COMMIT = "__apply()"
+"""In the context of an error: the function that applies a transaction's writes."""
+_CONFLICT_STATES = frozenset({"40001", "40P01"})
+_CONFLICT = "change conflicts with another transaction (OC000)"
+_HAS_MARKER = re.compile(r"\(OC\d+\)")
 
 
 def hide_in_text(text: str) -> str:
@@ -48,6 +53,8 @@ def _hide_values(detail: str) -> str:
 
 def hide_in_fields(fields: dict[str, str]) -> dict[str, str]:
     """The fields of an ErrorResponse or a NoticeResponse, by letter, as for an ordinary table."""
+    if fields.get("C") in _CONFLICT_STATES and _COMMIT in fields.get("W", ""):
+        fields = _as_conflict(fields)
     detail = fields.get("D", "")
     shown = {letter: text for letter, text in fields.items() if letter not in _CONTEXT_FIELDS}
     if fields.get("t", "").endswith(_WRITES) and detail.startswith(_FAILING_ROW):
@@ -57,3 +64,11 @@ def hide_in_fields(fields: dict[str, str]) -> dict[str, str]:
     # a zero byte.
     texts = hide_in_text("\0".join(shown[letter] for letter in letters)).split("\0")
     return shown | dict(zip(letters, texts, strict=True))
+
+
+def _as_conflict(fields: dict[str, str]) -> dict[str, str]:
+    """PostgreSQL's own error of a COMMIT that lost a race, as the conflict that it is."""
+    if _HAS_MARKER.search(fields.get("M", "")):
+        return fields
+    shown = {letter: text for letter, text in fields.items() if letter not in "DH"}
+    return shown | {"C": "40001", "M": _CONFLICT}

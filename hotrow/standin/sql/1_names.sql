@@ -25,7 +25,8 @@
 --   bits 0-23    how many rows of the write set the transaction has used;
 --   bits 24-55   a Bloom filter of the keys that it has written: most writes need not search for an earlier one;
 --   bits 56-59   what COMMIT has to do: update, delete, insert, share;
---   bit  60      whether it has overwritten a row of the write set.
+--   bit  60      whether it has overwritten a row of the write set;
+--   bit  61      whether it has written a large row.
 -- docs/decisions.md gives the results of other designs.
 
 -- A superuser runs this. No name in it may resolve to an object of another user.
@@ -70,7 +71,7 @@ RETURNS text LANGUAGE sql STABLE AS $$
     SELECT string_agg(format(template, hotrow.plain(a.attname)), separator ORDER BY a.attnum)
       FROM pg_attribute a
      WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
-       AND (index IS NULL OR a.attnum = ANY (hotrow.key_columns(index)))
+       AND (index IS NULL OR a.attnum = ANY ((SELECT hotrow.key_columns(index))::int[]))
 $$;
 
 -- The names beside a table are its name and a suffix, and a name has 63 bytes at most. So the name of a table is shortened in them
@@ -119,14 +120,15 @@ $$;
 -- An expression for the hash of the values that the row `source` (NEW or OLD) has in an index's columns. It uses the hash
 -- function of each type. Equal values have equal hashes.
 CREATE FUNCTION hotrow.hash(relation oid, index oid, source text) RETURNS text LANGUAGE sql STABLE AS $$
-    SELECT string_agg(CASE WHEN p.amproc IS NULL THEN format('hash_record(ROW(%s.%I))', source, hotrow.plain(a.attname))
-                      ELSE format('%s(%s.%I)', p.amproc::text, source, hotrow.plain(a.attname)) END, ' # ' ORDER BY a.attnum)
+    SELECT format(CASE WHEN bool_and(a.attnotnull) THEN '(%s)' ELSE 'coalesce(%s, 0)' END,
+               string_agg(CASE WHEN p.amproc IS NULL THEN format('hash_record(ROW(%s.%I))', source, hotrow.plain(a.attname))
+                          ELSE format('%s(%s.%I)', p.amproc::text, source, hotrow.plain(a.attname)) END, ' # ' ORDER BY a.attnum))
       FROM pg_attribute a
       LEFT JOIN pg_opclass c ON c.opcintype = a.atttypid AND c.opcdefault
                             AND c.opcmethod = (SELECT oid FROM pg_am WHERE amname = 'hash')
       LEFT JOIN pg_amproc p ON p.amprocfamily = c.opcfamily AND p.amprocnum = 1
                            AND p.amproclefttype = c.opcintype AND p.amprocrighttype = c.opcintype
-     WHERE a.attrelid = relation AND a.attnum = ANY (hotrow.key_columns(index))
+     WHERE a.attrelid = relation AND a.attnum = ANY ((SELECT hotrow.key_columns(index))::int[])
 $$;
 
 -- Whether a table was created without a primary key. Then its key is the column __hotrow_key, which its view does not show.
@@ -155,12 +157,12 @@ CREATE FUNCTION hotrow.unique_indexes(relation oid) RETURNS SETOF pg_index LANGU
 $$;
 
 CREATE FUNCTION hotrow.bit(hash text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
-    SELECT format('(1::bigint << (24 + (coalesce(%s, 0) & 31)))', hash)
+    SELECT format('(16777216::bigint << (%s & 31))', hash)
 $$;
 
 -- How many of a transaction's rows must be searched for one with this hash: none, the first 32, or all.
 CREATE FUNCTION hotrow.look(hash text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
-    SELECT hotrow.fill('CASE WHEN {used} >= 32 AND hotrow.seen({filter}, coalesce({hash}, 0)) THEN {used}
+    SELECT hotrow.fill('CASE WHEN {used} >= 32 AND hotrow.seen({filter}, {hash}) THEN {used}
                              WHEN state & {bit} <> 0 THEN least({used}, 32) ELSE 0 END',
                        jsonb_build_object('hash', hash, 'bit', hotrow.bit(hash)))
 $$;
@@ -180,6 +182,29 @@ CREATE FUNCTION hotrow.names(space text, name text) RETURNS jsonb LANGUAGE sql I
       FROM unnest(hotrow.relations() || hotrow.functions()) AS part
 $$;
 
+-- The lists of columns for the templates below, from one look at the catalogue.
+CREATE FUNCTION hotrow.lists(relation oid, key oid) RETURNS jsonb LANGUAGE sql STABLE AS $$
+    SELECT jsonb_build_object(
+        'columns', string_agg(c, ', '), 'values_t', string_agg('t.' || c, ', '),
+        'values_new', string_agg('NEW.' || c, ', '), 'values_old', string_agg('OLD.' || c, ', '),
+        'shown', coalesce(string_agg(c, ', ') FILTER (WHERE is_shown), string_agg(c, ', ')),
+        'shown_new', coalesce(string_agg('NEW.' || c, ', ') FILTER (WHERE is_shown), string_agg('NEW.' || c, ', ')),
+        'stored', string_agg(c, ', ') FILTER (WHERE is_stored), 'stored_t', string_agg('t.' || c, ', ') FILTER (WHERE is_stored),
+        'changed', coalesce(string_agg(c, ', ') FILTER (WHERE is_changed), string_agg(c, ', ') FILTER (WHERE is_stored)),
+        'changed_t', coalesce(string_agg('t.' || c, ', ') FILTER (WHERE is_changed), string_agg('t.' || c, ', ') FILTER (WHERE is_stored)),
+        'changed_new', coalesce(string_agg('NEW.' || c, ', ') FILTER (WHERE is_changed),
+                                string_agg('NEW.' || c, ', ') FILTER (WHERE is_stored)),
+        'key', string_agg(c, ', ') FILTER (WHERE is_key), 'key_t', string_agg('t.' || c, ', ') FILTER (WHERE is_key),
+        't_is_b', string_agg(format('t.%1$s = b.%1$s', c), ' AND ') FILTER (WHERE is_key),
+        'b_is_new', string_agg(format('b.%1$s = NEW.%1$s', c), ' AND ') FILTER (WHERE is_key),
+        't_is_old', string_agg(format('t.%1$s = OLD.%1$s', c), ' AND ') FILTER (WHERE is_key),
+        'key_changes', string_agg(format('NEW.%1$s IS DISTINCT FROM OLD.%1$s', c), ' OR ') FILTER (WHERE is_key))
+      FROM (SELECT quote_ident(hotrow.plain(attname)) AS c, attname <> '__hotrow_key' AS is_shown, attgenerated = '' AS is_stored,
+                   attgenerated = '' AND attidentity <> 'a' AS is_changed,
+                   attnum = ANY ((SELECT hotrow.key_columns(key))::int[]) AS is_key
+              FROM pg_attribute WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped ORDER BY attnum) columns
+$$;
+
 -- The names and texts for the templates below. `relation` is the base table.
 CREATE FUNCTION hotrow.parts(relation oid) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -192,32 +217,15 @@ BEGIN
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
      WHERE c.oid = relation;
     names := hotrow.names(space, name);
-    RETURN names || jsonb_build_object(
+    RETURN names || hotrow.lists(relation, key) || jsonb_build_object(
         'view_name', format('%L::regclass', names ->> 'view'), 'table', quote_literal(name),
         'writes_name', format('%L::regclass', names ->> 'writes'), 'shares_name', format('%L::regclass', names ->> 'shares'),
         'about', format('TABLE = %L, SCHEMA = %L', name, space),
         'state', format('%L', 'hotrow.s' || relation), 'filter', format('%L', 'hotrow.f' || relation),
         'used', '(state & 16777215)', 'updates', '(1::bigint << 56)', 'deletes', '(1::bigint << 57)',
         'inserts', '(1::bigint << 58)', 'reads', '(1::bigint << 59)',
-        'overwritten', '(1::bigint << 60)', 'updates_only', '1',
-        'columns', hotrow.columns(relation, NULL, '%I', ', '),
-        'shown', hotrow.some_columns(relation, 'shown', '%I'),
-        'shown_new', hotrow.some_columns(relation, 'shown', 'NEW.%I'),
-        'stored', hotrow.some_columns(relation, 'stored', '%I'),
-        'stored_t', hotrow.some_columns(relation, 'stored', 't.%I'),
-        'changed', hotrow.some_columns(relation, 'changed', '%I'),
-        'changed_t', hotrow.some_columns(relation, 'changed', 't.%I'),
-        'changed_new', hotrow.some_columns(relation, 'changed', 'NEW.%I'),
+        'overwritten', '(1::bigint << 60)', 'not_quick', '(127::bigint << 56 | 16777200)',
         'find', '', 'hidden', CASE WHEN hotrow.has_hidden_key(relation) THEN 'hidden uuid;' ELSE '' END,
-        'key', hotrow.columns(relation, key, '%I', ', '),
-        'key_t', hotrow.columns(relation, key, 't.%I', ', '),
-        't_is_b', hotrow.columns(relation, key, 't.%1$I = b.%1$I', ' AND '),
-        'b_is_new', hotrow.columns(relation, key, 'b.%1$I = NEW.%1$I', ' AND '),
-        't_is_old', hotrow.columns(relation, key, 't.%1$I = OLD.%1$I', ' AND '),
-        'values_t', hotrow.columns(relation, NULL, 't.%I', ', '),
-        'values_new', hotrow.columns(relation, NULL, 'NEW.%I', ', '),
-        'values_old', hotrow.columns(relation, NULL, 'OLD.%I', ', '),
-        'key_changes', hotrow.columns(relation, key, 'NEW.%1$I IS DISTINCT FROM OLD.%1$I', ' OR '),
         'own', 't.__pid = pg_backend_pid() AND t.__xid = pg_current_xact_id_if_assigned()');
 END $$;
 
@@ -261,14 +269,20 @@ CREATE FUNCTION hotrow.parts_of_write(relation oid, key_source text, source text
     SELECT hotrow.parts(relation) || jsonb_build_object(
         'is_key', hotrow.columns(relation, indexrelid, 't.%1$I = ' || key_source || '.%1$I', ' AND '),
         'look', hotrow.look(hotrow.hash(relation, indexrelid, key_source)),
-        'bit', hotrow.bit(hotrow.hash(relation, indexrelid, key_source)),
-        'bits', (SELECT coalesce(string_agg(hotrow.bit(hotrow.hash(relation, u.indexrelid, source)), ' | '), '0')
+        'bit', 'bit', 'bit_of_key', hotrow.bit(hotrow.hash(relation, indexrelid, key_source)),
+        'bits', (SELECT coalesce(string_agg(hotrow.bit(hotrow.hash(relation, u.indexrelid, source)), ' | '), '0::bigint')
                    FROM hotrow.unique_indexes(relation) u WHERE NOT u.indisprimary),
         'learn', coalesce((
             SELECT format('IF {used} >= 32 THEN PERFORM %s; END IF;', string_agg(
-                       format('hotrow.seen({filter}, coalesce(%s, 0))', hotrow.hash(relation, u.indexrelid, source)), ', '))
+                       format('hotrow.seen({filter}, %s)', hotrow.hash(relation, u.indexrelid, source)), ', '))
               FROM hotrow.unique_indexes(relation) u WHERE NOT u.indisprimary HAVING count(*) > 0), ''),
         'values', hotrow.columns(relation, NULL, source || '.%I', ', '),
+        'or_large', CASE WHEN EXISTS (SELECT FROM pg_attribute WHERE attrelid = relation AND attlen < 0 AND attnum > 0 AND NOT attisdropped)
+                    THEN format(' | CASE WHEN pg_column_size(ROW(%s)) > 100000 THEN 1::bigint << 61 ELSE 0 END',
+                                hotrow.columns(relation, NULL, source || '.%I', ', ')) ELSE '' END,
+        'first_state', 'CASE current_setting(''hotrow.ddl'', true) WHEN ''on'' THEN hotrow.refuse_dml()
+                        ELSE ({bit} | ({bits} | {work} | 1){or_large})::text END',
+        'next_state', '(((state + 1) | {bit} | ({bits} | {work})){or_large})::text',
         'over', '({columns}) = ROW({values}), ', 'return', source, 'stale', '',
         'find', hotrow.find_hidden_key(relation, key_source))
       FROM pg_index WHERE indrelid = relation AND indisprimary

@@ -1,27 +1,36 @@
 -- INSERT, UPDATE, DELETE and locking reads on an adopted table: functions that are made for each table.
 
--- The beginning of every generated function. `upto` is how many rows of the write set are searched for an earlier row of this key.
+-- The beginning of every generated function. `upto` is how many rows of the write set are searched for an earlier row of this
+-- key. Each expression of plpgsql is prepared again in each transaction, which costs more than its evaluation. So the way of
+-- most rows has as few expressions as possible, and variables have no initial values.
 CREATE FUNCTION hotrow.head() RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT $code$
         #variable_conflict use_variable
         DECLARE
-            state bigint := coalesce(nullif(current_setting({state}, true), ''), '0');
-            upto int := 0;
+            state bigint := nullif(current_setting({state}, true), '')::bigint;  -- NULL before the first row
+            bit bigint;  -- the bit of this key in the state's filter
+            upto int;
             near int;
             op "char";
             {hidden}
         BEGIN
             {find}
-            IF state <> 0 THEN
-                upto := {look};
+            bit := {bit_of_key};$code$
+$$;
+
+-- plpgsql for the rows that are not written the quick way. The quick way is for a new key in a transaction of few rows.
+CREATE FUNCTION hotrow.with_care(code text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT $code$
+            IF state & (16777200 | {bit}) <> 0 {unless} THEN
+                upto := CASE WHEN state IS NULL THEN 0 ELSE {look} END;$code$ || code || $code$
             END IF;$code$
 $$;
 
 -- The checks of foreign keys, if there are any. They may have written into the same table, so its state is read again.
 CREATE FUNCTION hotrow.checked(checks text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE checks WHEN '' THEN '' ELSE checks || $code$
-            state := coalesce(nullif(current_setting({state}, true), ''), '0');
-            upto := CASE WHEN state = 0 THEN 0 ELSE {look} END;$code$ END
+            state := nullif(current_setting({state}, true), '')::bigint;
+            upto := CASE WHEN state IS NULL THEN 0 ELSE {look} END;$code$ END
 $$;
 
 -- A row that matches several rows in UPDATE … FROM or DELETE … USING comes once per match. After the first time, it has changed.
@@ -33,8 +42,9 @@ CREATE FUNCTION hotrow.skip_stale() RETURNS text LANGUAGE sql IMMUTABLE AS $$
                 END IF;$code$
 $$;
 
--- plpgsql that puts a row into the write set: in place of this transaction's earlier row of the key, or as a new row.
-CREATE FUNCTION hotrow.put() RETURNS text LANGUAGE sql IMMUTABLE AS $$
+-- plpgsql that puts a row into the write set in place of this transaction's earlier row of the key, if there is one. If there
+-- is none, it checks the number of rows.
+CREATE FUNCTION hotrow.put_again() RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT $code$
             {learn}
             IF upto > 0 THEN{stale}
@@ -43,35 +53,45 @@ CREATE FUNCTION hotrow.put() RETURNS text LANGUAGE sql IMMUTABLE AS $$
                 RETURNING t.__op INTO op;
                 IF FOUND THEN
                     state := set_config({state}, (state | {overwritten} | {bits} | CASE op WHEN 'u' THEN {updates} WHEN 'i' THEN {inserts}
-                        WHEN 'D' THEN {deletes} WHEN 'r' THEN {reads} WHEN 'N' THEN 0 ELSE {deletes} | {inserts} END)::text, true);
+                        WHEN 'D' THEN {deletes} WHEN 'r' THEN {reads} WHEN 'N' THEN 0 ELSE {deletes} | {inserts} END)::text, true)::bigint;
                     RETURN {return};
                 END IF;
             END IF;
-            IF state <> 0 THEN
-                state := set_config({state}, ((state | {bit} | {bits} | {work}) + 1)::text, true);
-                IF {used} & 63 = 0 OR {used} > 3000 THEN
-                    PERFORM {check_rows}({used}::int);
-                END IF;
-                UPDATE {writes} t SET ({columns}) = ROW({values}), __xid = pg_current_xact_id(), __op = {op}
-                 WHERE t.__pid = pg_backend_pid() AND t.__seq = {used};
-            ELSE
-                IF current_setting('hotrow.ddl', true) = 'on' THEN
-                    RAISE 'ddl and dml are not supported in the same transaction' USING ERRCODE = '0A000';
-                END IF;
-                state := set_config({state}, (({bit} | {bits} | {work}) + 1)::text, true);
-                UPDATE {writes} t SET ({columns}) = ROW({values}), __xid = pg_current_xact_id(), __op = {op}, __due = true
+            IF ({used} + 1) & 63 = 0 OR {used} >= 3000 THEN
+                PERFORM {check_rows}({used}::int + 1);
+            END IF;$code$
+$$;
+
+-- plpgsql that puts a row into the write set as a new row, and ends the function. The UPDATE also sets the state, which saves an
+-- expression. `__due` makes COMMIT apply the write set.
+CREATE FUNCTION hotrow.put() RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT $code$
+            IF state IS NULL THEN
+                UPDATE {writes} t SET ({columns}) = ROW({values}), __xid = pg_current_xact_id(), __op = {op},
+                       __due = set_config({state}, {first_state}, true) IS NOT NULL
                  WHERE t.__pid = pg_backend_pid() AND t.__seq = 1;
+            ELSE
+                UPDATE {writes} t SET ({columns}) = ROW({values}), __xid = pg_current_xact_id(),
+                       __op = CASE WHEN set_config({state}, {next_state}, true) IS NOT NULL THEN {op} END
+                 WHERE t.__pid = pg_backend_pid() AND t.__seq = {used} + 1;
             END IF;
-            IF NOT FOUND THEN
-                IF {used} = 1 AND pg_backend_pid() & 31 = 0 THEN
-                    PERFORM hotrow.sweep({writes_name});
-                END IF;
-                INSERT INTO {writes} ({columns}, __pid, __seq, __xid, __op)
-                VALUES ({values}, pg_backend_pid(), {used}, pg_current_xact_id(), {op});
+            IF FOUND THEN
+                RETURN {return};
             END IF;
+            IF state IS NULL AND pg_backend_pid() & 31 = 0 THEN
+                PERFORM hotrow.sweep({writes_name});
+            END IF;
+            PERFORM set_config({state}, CASE WHEN state IS NULL THEN {first_state} ELSE {next_state} END, true);
+            INSERT INTO {writes} ({columns}, __pid, __seq, __xid, __op)
+            VALUES ({values}, pg_backend_pid(), coalesce({used}, 0) + 1, pg_current_xact_id(), {op});
             RETURN {return};
         END$code$
 $$;
+
+CREATE FUNCTION hotrow.refuse_dml() RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE 'ddl and dml are not supported in the same transaction' USING ERRCODE = '0A000';
+END $$;
 
 -- Whether a transaction with many rows may have written this key before, according to a large Bloom filter. The key is added.
 CREATE FUNCTION hotrow.seen(setting text, hash int) RETURNS boolean LANGUAGE plpgsql AS $$
@@ -124,7 +144,8 @@ $$;
 -- The functions that depend on the keys of a table, on its indexes and on the tables that reference it.
 CREATE FUNCTION hotrow.define_statements(relation oid) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM hotrow.define_writes(relation), hotrow.define_upserts(relation), hotrow.define_references(relation);
+    PERFORM hotrow.define_writes(relation), hotrow.define_upserts(relation), hotrow.define_references(relation),
+            hotrow.define_apply(relation);
 END $$;
 
 -- The INSTEAD OF triggers of the view. A change of the key is a deletion and an insertion.
@@ -141,41 +162,55 @@ DECLARE
     updated text := hotrow.mind_parents(relation, true);
 BEGIN
     PERFORM hotrow.define('{insert}()', 'trigger',
-        hotrow.head() || hotrow.refuse_duplicates(relation, false) || hotrow.checked(inserted) || hotrow.put(),
+        hotrow.head() || hotrow.with_care(hotrow.refuse_duplicates(relation, false) || hotrow.checked(inserted) || hotrow.put_again())
+        || hotrow.put(),
         hotrow.parts_of_write(relation, 'NEW', 'NEW') || $json$
-            {"op": "'i'", "work": "{inserts}", "again": "CASE t.__op WHEN 'D' THEN 's' ELSE 'i' END"}$json$);
-    PERFORM hotrow.define('{update}()', 'trigger', hotrow.head() || referred || $code$
+            {"op": "'i'", "work": "{inserts}", "again": "CASE t.__op WHEN 'D' THEN 's' ELSE 'i' END", "unless": "OR true"}$json$);
+    PERFORM hotrow.define('{update}()', 'trigger', hotrow.head() || hotrow.with_care(referred || $code$
             IF {key_changes} THEN
                 PERFORM set_config('hotrow.moving', 'on', true);
                 DELETE FROM {view} t WHERE {t_is_old};
                 INSERT INTO {view} ({shown}) VALUES ({shown_new});
                 PERFORM set_config('hotrow.moving', '', true);
                 RETURN NEW;
-            END IF;$code$ || hotrow.refuse_duplicates(relation, true) || hotrow.checked(updated) || hotrow.put(),
+            END IF;$code$ || hotrow.refuse_duplicates(relation, true) || hotrow.checked(updated) || hotrow.put_again()) || hotrow.put(),
         hotrow.parts_of_write(relation, 'OLD', 'NEW')
         || $json${"again": "CASE t.__op WHEN 'r' THEN {op} WHEN 'u' THEN {op} WHEN 'l' THEN 's' ELSE t.__op END"}$json$
-        || jsonb_build_object('stale', hotrow.skip_stale())
+        || jsonb_build_object('stale', hotrow.skip_stale(), 'unless', hotrow.change_of_keys(relation))
         || CASE WHEN strongly IS NULL THEN $json${"op": "'u'", "work": "{updates}"}$json$::jsonb
            ELSE jsonb_build_object('op', format($f$(CASE WHEN %s THEN 's' ELSE 'u' END)::"char"$f$, strongly),
                                    'work', format('CASE WHEN %s THEN {deletes} | {inserts} ELSE {updates} END', strongly)) END);
-    PERFORM hotrow.define('{delete}()', 'trigger', hotrow.head() || hotrow.checked(deleted) || hotrow.put(),
+    PERFORM hotrow.define('{delete}()', 'trigger',
+        hotrow.head() || hotrow.with_care(hotrow.checked(deleted) || hotrow.put_again()) || hotrow.put(),
         hotrow.parts_of_write(relation, 'OLD', 'OLD') || $json$
             {"op": "'D'", "work": "{deletes}", "again": "CASE t.__op WHEN 'i' THEN 'N' ELSE 'D' END"}$json$
-        || jsonb_build_object('stale', hotrow.skip_stale()));
+        || jsonb_build_object('stale', hotrow.skip_stale(), 'unless', CASE deleted WHEN '' THEN '' ELSE 'OR true' END));
 END $$;
+
+-- A condition: an UPDATE changes a column of a key or of a foreign key. Such a row is not written the quick way.
+CREATE FUNCTION hotrow.change_of_keys(relation oid) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT string_agg(format(' OR NEW.%1$I IS DISTINCT FROM OLD.%1$I', hotrow.plain(attname)), '' ORDER BY attnum)
+      FROM pg_attribute
+     WHERE attrelid = relation
+       AND (EXISTS (SELECT FROM hotrow.unique_indexes(relation) WHERE attnum = ANY (hotrow.key_columns(indexrelid)))
+            OR EXISTS (SELECT FROM pg_constraint
+                        WHERE contype = 'f' AND (conrelid = relation AND attnum = ANY (conkey)
+                                                 OR confrelid = relation AND attnum = ANY (confkey))))
+$$;
 
 -- The functions that locking reads call for each row that they return. They return true. COMMIT writes a locked row as it was
 -- passed here, so FOR UPDATE requires the right to update, as in PostgreSQL.
 CREATE FUNCTION hotrow.define_locks(relation oid) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    parts jsonb := hotrow.parts_of_write(relation, 'new', 'new') || $json${"over": "", "return": "true"}$json$;
+    parts jsonb := hotrow.parts_of_write(relation, 'new', 'new') || $json${"over": "", "return": "true", "unless": ""}$json$;
+    body text := hotrow.with_care(hotrow.put_again()) || hotrow.put();
 BEGIN
     PERFORM hotrow.define('{for_update}(new {view})', 'boolean', hotrow.head() || $code$
             IF NOT has_table_privilege(hotrow.client(), {view_name}, 'UPDATE') THEN
                 RAISE 'permission denied for table %', {table} USING ERRCODE = '42501';
-            END IF;$code$ || hotrow.put(), parts || $json$
+            END IF;$code$ || body, parts || $json$
         {"op": "'l'", "work": "{deletes} | {inserts}", "again": "CASE t.__op WHEN 'u' THEN 's' WHEN 'r' THEN 'l' ELSE t.__op END"}$json$);
-    PERFORM hotrow.define('{for_key_share}(new {view})', 'boolean', hotrow.head() || hotrow.put(), parts || $json$
+    PERFORM hotrow.define('{for_key_share}(new {view})', 'boolean', hotrow.head() || body, parts || $json$
         {"op": "'r'", "work": "{reads}", "again": "t.__op"}$json$);
 END $$;
 

@@ -1,53 +1,99 @@
 -- COMMIT: applies the write set, and refuses what Aurora DSQL refuses at COMMIT.
 
 -- The first committer of a key wins. The primary-key order prevents that two committers wait for each other in a circle.
+--
+-- The quick way is for a few updates of different rows. It is one statement without a subtransaction: the xmax of a row shows
+-- whether another transaction has updated or locked it, and only then hotrow.is_free() looks closer. If the other transaction
+-- updates the row between that look and the UPDATE, PostgreSQL's own error is the answer, which is 40001 as well.
 CREATE FUNCTION hotrow.define_apply(relation oid) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM hotrow.define('{apply}()', 'trigger', $code$
         #variable_conflict use_variable
         DECLARE
-            state bigint := nullif(current_setting({state}, true), '');
+            state bigint := nullif(current_setting({state}, true), '')::bigint;
         BEGIN
-            IF state = -1 THEN
+            IF {quick} THEN
+                IF state & 15 = 1 THEN  -- this row, which has not changed since it was written
+                    UPDATE {base} b SET ({changed}) = ROW({changed_new}) WHERE {b_is_new} AND {is_free};
+                ELSE
+                    UPDATE {base} b SET ({changed}) = ROW({changed_t})
+                      FROM (SELECT {values_t} FROM {writes} t WHERE {own} ORDER BY {key_t} LIMIT 15) t WHERE {t_is_b} AND {is_free};
+                END IF;
+                IF clock_timestamp() - now() > interval '300 s' OR hotrow.schema_has_changed() THEN
+                    PERFORM hotrow.refuse_commit();
+                END IF;
+                RETURN NULL;
+            ELSIF state = -1 THEN
                 RETURN NULL;  -- already applied
             ELSIF state IS NULL THEN
                 RAISE 'RESET ALL took away what this transaction had written' USING ERRCODE = '0A000';
-            END IF;$code$ || hotrow.refuse_size(relation) || $code$
-            IF state & {deletes} <> 0 THEN
-                WITH t AS MATERIALIZED (SELECT {key_t} FROM {writes} t WHERE {own} AND t.__op IN ('D', 's', 'l') ORDER BY {key_t})
-                DELETE FROM {base} b USING t WHERE {t_is_b};
             END IF;
-            IF {used} = 1 AND state >> 56 = {updates_only} THEN  -- the first row has not changed since it was written
-                UPDATE {base} b SET ({changed}) = ROW({changed_new}) WHERE {b_is_new};
-            ELSIF state & {updates} <> 0 THEN
-                WITH t AS MATERIALIZED (SELECT {values_t} FROM {writes} t WHERE {own} AND t.__op = 'u' ORDER BY {key_t})
-                UPDATE {base} b SET ({changed}) = ROW({changed_t}) FROM t WHERE {t_is_b};
-            END IF;
-            IF state & {inserts} <> 0 THEN
-                INSERT INTO {base} ({stored}) OVERRIDING SYSTEM VALUE
-                SELECT {stored_t} FROM {writes} t WHERE {own} AND t.__op IN ('i', 's', 'l') ORDER BY {key_t};
-            END IF;
-            IF state & {reads} <> 0 THEN
-                IF random() < 0.03 THEN
-                    PERFORM hotrow.tidy({shares_name});
+            BEGIN$code$ || hotrow.refuse_size(relation) || $code$
+                IF state & {deletes} <> 0 THEN
+                    WITH t AS MATERIALIZED (SELECT {key_t} FROM {writes} t WHERE {own} AND t.__op IN ('D', 's', 'l') ORDER BY {key_t})
+                    DELETE FROM {base} b USING t WHERE {t_is_b};
                 END IF;
-                INSERT INTO {shares} (__xid, {key})
-                SELECT t.__xid, {key_t} FROM {writes} t WHERE {own} AND t.__op = 'r' ORDER BY {key_t};
-            END IF;
-            IF {used} > 16 THEN
-                DELETE FROM {writes} t WHERE t.__pid = pg_backend_pid() AND t.__seq > 16;
-            END IF;
-            state := set_config({state}, '-1', true);
-            IF clock_timestamp() - now() > interval '300 s' OR hotrow.schema_has_changed() THEN
-                PERFORM hotrow.refuse_commit();
-            END IF;
-            RETURN NULL;
-        EXCEPTION WHEN serialization_failure OR unique_violation OR foreign_key_violation OR deadlock_detected THEN
-            IF SQLERRM LIKE '%(OC001)' THEN
-                RAISE;
-            END IF;
-            RAISE 'change conflicts with another transaction (OC000)' USING ERRCODE = '40001';
-        END$code$, hotrow.parts(relation));
+                IF state & {updates} <> 0 THEN
+                    WITH t AS MATERIALIZED (SELECT {values_t} FROM {writes} t WHERE {own} AND t.__op = 'u' ORDER BY {key_t})
+                    UPDATE {base} b SET ({changed}) = ROW({changed_t}) FROM t WHERE {t_is_b};
+                END IF;
+                IF state & {inserts} <> 0 THEN
+                    INSERT INTO {base} ({stored}) OVERRIDING SYSTEM VALUE
+                    SELECT {stored_t} FROM {writes} t WHERE {own} AND t.__op IN ('i', 's', 'l') ORDER BY {key_t};
+                END IF;
+                IF state & {reads} <> 0 THEN
+                    IF random() < 0.03 THEN
+                        PERFORM hotrow.tidy({shares_name});
+                    END IF;
+                    INSERT INTO {shares} (__xid, {key})
+                    SELECT t.__xid, {key_t} FROM {writes} t WHERE {own} AND t.__op = 'r' ORDER BY {key_t};
+                END IF;
+                IF {used} > 16 THEN
+                    DELETE FROM {writes} t WHERE t.__pid = pg_backend_pid() AND t.__seq > 16;
+                END IF;
+                state := set_config({state}, '-1', true)::bigint;
+                IF clock_timestamp() - now() > interval '300 s' OR hotrow.schema_has_changed() THEN
+                    PERFORM hotrow.refuse_commit();
+                END IF;
+                RETURN NULL;
+            EXCEPTION WHEN serialization_failure OR unique_violation OR foreign_key_violation OR deadlock_detected THEN
+                IF SQLERRM LIKE '%(OC001)' THEN
+                    RAISE;
+                END IF;
+                RAISE 'change conflicts with another transaction (OC000)' USING ERRCODE = '40001';
+            END;
+        END$code$, hotrow.parts(relation) || jsonb_build_object(
+            'quick', CASE WHEN hotrow.may_be_quick(relation) THEN 'state & {not_quick} = {updates}' ELSE 'false' END,
+            'is_free', format('(b.xmax = %L::xid OR hotrow.is_free(%L::regclass, b.ctid, b.xmax, {shares_name}))',
+                              '0', hotrow.parts(relation) ->> 'base')));
+END $$;
+
+-- Whether the quick way of COMMIT is right for a table: no update may violate an index.
+CREATE FUNCTION hotrow.may_be_quick(relation oid) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT NOT EXISTS (SELECT FROM pg_index WHERE indrelid = relation AND (indisunique OR indisexclusion)
+                          AND indexrelid NOT IN (SELECT indexrelid FROM hotrow.unique_indexes(relation)))
+$$;
+
+CREATE FUNCTION hotrow.has_committed_since(transaction bigint) RETURNS boolean LANGUAGE sql VOLATILE AS $$
+    SELECT NOT pg_visible_in_snapshot(transaction::text::xid8, pg_current_snapshot()) AND pg_xact_status(transaction::text::xid8) = 'committed'
+$$;
+
+-- True if no transaction has updated a row that is not visible to this one; otherwise the conflict. `updater` is the row's xmax,
+-- which also stays after a transaction that locked the row or was rolled back. If it has committed, only locks by checks of
+-- foreign keys do no harm, and those leave rows in `shares`. In doubt the row is locked, which waits for other committers.
+CREATE FUNCTION hotrow.is_free(base regclass, place tid, updater xid, shares regclass) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    now bigint := pg_current_xact_id()::text::bigint;
+BEGIN
+    IF pg_relation_size(shares) = 0 AND age(updater) BETWEEN 0 AND now - 3 AND hotrow.has_committed_since(now - age(updater)) THEN
+        PERFORM hotrow.refuse('40001', 'change conflicts with another transaction (OC000)');
+    END IF;
+    BEGIN
+        EXECUTE format('SELECT FROM %s WHERE ctid = $1 FOR NO KEY UPDATE', base) USING place;
+    EXCEPTION WHEN serialization_failure OR deadlock_detected THEN
+        PERFORM hotrow.refuse('40001', 'change conflicts with another transaction (OC000)');
+    END;
+    RETURN true;
 END $$;
 
 -- The age of the oldest snapshot. Only a superuser may see the snapshots of other users' transactions.
@@ -96,6 +142,7 @@ $$;
 
 -- The transaction that changed the schema last. A sequence is not transactional, so every snapshot can see it.
 CREATE SEQUENCE hotrow.schema_changes;
+SELECT setval('hotrow.schema_changes', 1);
 GRANT SELECT ON SEQUENCE hotrow.schema_changes TO PUBLIC;
 
 CREATE FUNCTION hotrow.tell_of_change() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

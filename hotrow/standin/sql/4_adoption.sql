@@ -69,8 +69,7 @@ BEGIN
         CREATE VIEW {or_nothing} WITH (security_invoker) AS SELECT * FROM {view};
         GRANT SELECT, INSERT ON {excluded}, {or_nothing} TO PUBLIC$ddl$, parts);
     PERFORM hotrow.loosen_checks(relation);
-    PERFORM hotrow.define_locks(relation), hotrow.define_limit(relation), hotrow.define_apply(relation),
-            hotrow.define_statements(relation);
+    PERFORM hotrow.define_locks(relation), hotrow.define_limit(relation), hotrow.define_statements(relation);
     PERFORM hotrow.set_defaults(relation);
     EXECUTE hotrow.fill($ddl$
         CREATE TRIGGER inserting INSTEAD OF INSERT ON {view} FOR EACH ROW EXECUTE FUNCTION {insert}();

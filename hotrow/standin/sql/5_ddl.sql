@@ -121,8 +121,12 @@ $$;
 -- The client's search_path, which finds its tables, is in force in this function and in none of the functions below.
 CREATE FUNCTION hotrow.before_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$
 DECLARE
-    altered oid := pg_catalog.to_regclass(hotrow.altered_name(pg_catalog.current_query()));
+    altered oid;
 BEGIN
+    IF pg_catalog.current_setting('hotrow.adopting', true) OPERATOR(pg_catalog.=) 'on' THEN
+        RETURN;  -- DDL of the stand-in itself
+    END IF;
+    altered := pg_catalog.to_regclass(hotrow.altered_name(pg_catalog.current_query()));
     PERFORM hotrow.keep_key(altered, pg_catalog.current_query()), hotrow.mind_ddl(altered);
     IF altered IS NOT NULL AND pg_catalog.regexp_like(pg_catalog.current_query(), '\mDROP\s+(?!(?:CONSTRAINT|DEFAULT|NOT|EXPRESSION|IDENTITY)\M)', 'i') THEN
         PERFORM hotrow.make_room(pg_catalog.to_regclass(hotrow.altered_name(pg_catalog.current_query())));
@@ -230,11 +234,13 @@ BEGIN
     PERFORM set_config('hotrow.adopting', '', true);
 END $$;
 
--- If a view is dropped, drop its base table. If a table lost an index or a foreign key, make its functions again without it.
+-- If a view is dropped, drop its base table. If an index or a constraint is dropped, make again the functions that name it: of a
+-- table with a unique index, and of both tables of a foreign key.
 CREATE FUNCTION hotrow.after_drop() RETURNS event_trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     dropped record;
-    relation oid;
+    names text[];
+    spaces text[];
 BEGIN
     IF current_setting('hotrow.adopting', true) = 'on' THEN
         RETURN;
@@ -244,16 +250,24 @@ BEGIN
     FOR dropped IN SELECT * FROM pg_event_trigger_dropped_objects() WHERE object_type = 'view' AND original LOOP
         EXECUTE 'DROP TABLE IF EXISTS ' || (hotrow.names(dropped.schema_name, dropped.object_name) ->> 'base');
     END LOOP;
-    FOR relation IN
-        SELECT DISTINCT c.oid FROM pg_event_trigger_dropped_objects() d JOIN pg_namespace n ON n.nspname = d.schema_name
-          JOIN pg_class c ON c.relnamespace = n.oid AND hotrow.view_name(c.oid) IS NOT NULL
-         WHERE pg_has_role(c.relowner, 'USAGE')
-           AND (d.object_type = 'index' OR d.object_type = 'table constraint' AND c.relname = d.address_names[2])
-    LOOP
-        PERFORM hotrow.define_again(relation);
-    END LOOP;
+    SELECT array_agg(quote_literal(coalesce(object_name, address_names[3]))), array_agg(format('SCHEMA = %L', address_names[1]))
+      INTO names, spaces FROM pg_event_trigger_dropped_objects()
+     WHERE object_type = 'index' AND original OR object_type = 'table constraint' AND address_names[2] NOT LIKE '%\_\_writes';
+    PERFORM hotrow.define_again(relation) FROM hotrow.tables_that_name(names, spaces) AS relation;
     PERFORM set_config('hotrow.adopting', '', true);
 END $$;
+
+-- The adopted tables with a function that has one of each of these texts, as far as the caller may change them.
+CREATE FUNCTION hotrow.tables_that_name(names text[], spaces text[]) RETURNS SETOF oid LANGUAGE sql STABLE AS $$
+    SELECT DISTINCT c.oid
+      FROM pg_proc p
+      JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'a'
+      JOIN pg_class c ON c.oid = d.refobjid AND c.relkind = 'r' AND pg_has_role(c.relowner, 'USAGE')
+      JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname NOT LIKE 'hotrow\_gone\_%'
+     WHERE p.proname ~ '__(insert|check_statement|check_commit)$'
+       AND EXISTS (SELECT FROM unnest(names) AS text WHERE position(text IN p.prosrc) > 0)
+       AND EXISTS (SELECT FROM unnest(spaces) AS text WHERE position(text IN p.prosrc) > 0)
+$$;
 
 CREATE EVENT TRIGGER hotrow_before_ddl ON ddl_command_start EXECUTE FUNCTION hotrow.before_ddl();
 CREATE EVENT TRIGGER hotrow_after_ddl ON ddl_command_end EXECUTE FUNCTION hotrow.after_ddl();

@@ -64,7 +64,7 @@ BEGIN
     index := nullif(current_setting('hotrow.index'), '')::oid;
     IF failure IS NOT NULL THEN
         PERFORM hotrow.mark_invalid(index), set_config('hotrow.adopting', 'on', true);
-        PERFORM hotrow.define_statements(indrelid) FROM pg_catalog.pg_index WHERE indexrelid = index;
+        PERFORM hotrow.define_again(indrelid) FROM pg_catalog.pg_index WHERE indexrelid = index;
         PERFORM set_config('hotrow.adopting', '', true);
     END IF;
     RETURN hotrow.note_job('INDEX_BUILD', 'pg_catalog.pg_class', index, (

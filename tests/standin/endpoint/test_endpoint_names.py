@@ -12,7 +12,7 @@ from hotrow.standin.endpoint.credentials import make_token
 from hotrow.standin.endpoint.error_names import hide_internal_names
 from hotrow.standin.endpoint.lifecycle import ensure_endpoint, stop_endpoint
 from hotrow.standin.endpoint.wire import build_message
-from hotrow.standin.rewriting.internal_names import hide_in_text
+from hotrow.standin.rewriting.internal_names import hide_in_fields, hide_in_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -165,3 +165,19 @@ def test_what_only_looks_like_an_error_stays_as_it_is() -> None:
         error.replace(b"E\0", b"E\x01", 1),
     ):
         assert hide_internal_names(other) == other
+
+
+def test_a_race_that_postgresql_found_reads_as_a_conflict() -> None:
+    """COMMIT's own context makes it one. An error with a marker, or of another function, stays as it is."""
+    conflict = {"C": "40001", "M": "change conflicts with another transaction (OC000)"}
+    context = {"W": "PL/pgSQL function s.t__apply() line 7 at SQL statement"}
+    raced = {"C": "40001", "M": "could not serialize access due to concurrent update"}
+    crossed = {"C": "40P01", "M": "deadlock detected", "D": "Process 1 waits", "H": "See server log"}
+    schema_changed = {
+        "C": "40001",
+        "M": "schema has been updated by another transaction, please retry: (OC001)",
+    }
+    assert hide_in_fields(raced | context) == conflict
+    assert hide_in_fields(crossed | context) == conflict
+    assert hide_in_fields(schema_changed | context) == schema_changed
+    assert hide_in_fields(raced | {"W": "SQL statement"}) == raced
