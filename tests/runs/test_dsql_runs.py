@@ -166,7 +166,7 @@ def refused(offer: Offer, tmp_path: Path) -> dict[str, tuple[str, str]]:
         "the second of two regions": (offer.host("localhost", "nowhere.invalid"), "nowhere.invalid"),
         "another authority": (offer.host(sslrootcert="system"), "sslrootcert="),
         "no authority": (offer.host(sslrootcert=str(wrong)), "wrong.pem contains no readable certificate"),
-        "no such role": (offer.host(user="app"), "the role does not exist"),
+        "no such role": (offer.host(user="app"), "that the role exists (user= in --host)"),
         "a password": ("dsql://admin:hunter2@localhost", "password"),
     }
 

@@ -148,7 +148,8 @@ GRANT SELECT ON SEQUENCE hotrow.schema_changes TO PUBLIC;
 CREATE FUNCTION hotrow.tell_of_change() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF current_setting('hotrow.rules', true) IS DISTINCT FROM 'off' THEN
-        PERFORM setval('hotrow.schema_changes', pg_current_xact_id()::text::bigint);
+        PERFORM setval('hotrow.schema_changes', pg_current_xact_id()::text::bigint),
+                set_config('hotrow.known', pg_current_xact_id()::text, false);
     END IF;
 END $$;
 
@@ -158,22 +159,53 @@ $$;
 
 -- Called when a reading statement is planned. It is IMMUTABLE so that cached plans do not call it again. It returns true.
 CREATE FUNCTION hotrow.schema_is_current() RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    change text := pg_catalog.pg_sequence_last_value('hotrow.schema_changes');
 BEGIN
-    IF hotrow.schema_has_changed()
-       AND pg_sequence_last_value('hotrow.schema_changes')::text::xid8 IS DISTINCT FROM pg_current_xact_id_if_assigned() THEN
-        PERFORM hotrow.refuse_commit();
+    IF change::xid8 IS DISTINCT FROM pg_catalog.pg_current_xact_id_if_assigned() THEN
+        IF hotrow.schema_has_changed() THEN
+            PERFORM hotrow.refuse_commit();
+        ELSIF pg_catalog.current_setting('hotrow.known', true) IS DISTINCT FROM change THEN
+            PERFORM hotrow.learn(change);
+        END IF;
     END IF;
     RETURN true;
+END $$;
+
+-- The name of the note that this session has got OC001 for a change.
+CREATE FUNCTION hotrow.note_of(change text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 'hotrow_knows_' || change $$;
+
+-- A session that was idle while the schema changed gets OC001 once, at its first statement. The setting tells which change it
+-- knows, but ROLLBACK takes a setting back. So the note that it has got OC001 is a prepared statement, which stays.
+CREATE FUNCTION hotrow.learn(change text) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF current_setting('hotrow.known', true) <> '' AND pg_xact_status(change::xid8) = 'committed'
+       AND NOT EXISTS (SELECT FROM pg_prepared_statements WHERE name = hotrow.note_of(change)) THEN
+        PERFORM hotrow.refuse_commit();
+    END IF;
+    PERFORM set_config('hotrow.known', change, false);
+END $$;
+
+-- Leave this note, in place of an older one.
+CREATE FUNCTION hotrow.leave_note(change text) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    old text;
+BEGIN
+    FOR old IN SELECT name FROM pg_prepared_statements WHERE starts_with(name, hotrow.note_of('')) LOOP
+        EXECUTE format('DEALLOCATE %I', old);
+    END LOOP;
+    EXECUTE format('PREPARE %I AS SELECT', hotrow.note_of(change));
 END $$;
 
 -- Refuse a COMMIT with Aurora DSQL's own error messages.
 CREATE FUNCTION hotrow.refuse_commit() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    IF current_setting('hotrow.rules', true) = 'off' THEN
+    IF pg_catalog.current_setting('hotrow.rules', true) = 'off' THEN
         RETURN;
-    ELSIF clock_timestamp() - now() > interval '300 s' THEN
+    ELSIF pg_catalog.clock_timestamp() - now() > interval '300 s' THEN
         RAISE 'transaction age limit of 300s exceeded' USING ERRCODE = '54000';
     END IF;
+    PERFORM hotrow.leave_note(pg_catalog.pg_sequence_last_value('hotrow.schema_changes')::text);
     RAISE 'schema has been updated by another transaction, please retry: (OC001)' USING ERRCODE = '40001';
 END $$;
 

@@ -59,8 +59,8 @@ _ADVICE = (
         re.compile("access denied"),
         (
             "access denied: check that the cluster is in {cluster.region} (region= in --host), and that the "
-            "AWS credentials belong to its account, have not expired and allow {cluster.action} "
-            "(user= in --host)"
+            "AWS credentials belong to its account, have not expired and allow {cluster.action}; for another "
+            "user than admin, that the role exists (user= in --host) and was mapped by AWS IAM GRANT"
         ),
     ),
     (

@@ -268,7 +268,8 @@ def test_a_function_of_a_table_s_owner_runs_as_its_owner_at_most(
     say(reader, "BEGIN")
     say(reader, "TABLE mine")
     assert say(app, "ALTER TABLE mine ADD COLUMN w int") == "ALTER TABLE"
-    assert say(reader, "COMMIT") == "40001" or say(reader, "TABLE mine") == "[(1, None)]"
+    assert "40001" in {say(reader, "COMMIT"), say(reader, "TABLE mine")}
+    assert say(reader, "TABLE mine") == "[(1, None)]"
     assert say(admin, "SELECT 1") == "[(1,)]"
 
 
