@@ -7,7 +7,7 @@ WORKERS ?= auto
 # Tests start hundreds of commands; without bytecode each would compile all modules again.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(WORKERS)
 
-.PHONY: setup demo sample test test-unit architecture chaos lint clean
+.PHONY: setup demo sample test test-unit architecture chaos sqlalchemy-suite lint clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -38,6 +38,10 @@ architecture: $(READY)
 # Debian's libfaketime it also moves a clock.
 chaos: $(READY)
 	$(BIN)/python -m tests.chaos
+
+# SQLAlchemy's compliance suite with AWS's dialect on the endpoint: a few minutes.
+sqlalchemy-suite: $(READY)
+	$(BIN)/python -m tests.clients.sqlalchemy_suite
 
 lint: $(READY)
 	$(BIN)/ruff check .
