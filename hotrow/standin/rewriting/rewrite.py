@@ -48,7 +48,7 @@ def rewrite(statement: str, *, rules: bool = True) -> str:
 
 
 def _may_matter(text: str) -> bool:
-    """Whether the text may have to be rewritten. For most reads and writes, this takes half a microsecond."""
+    """Whether the text may have to be rewritten. For most reads and writes, this takes 1.3 microseconds."""
     folded = text.lower().rstrip("; \n")
     # three searches for fixed words are five times as fast as one regular expression
     if "for" in folded or "conflict" in folded or ";" in folded or "merge" in folded:

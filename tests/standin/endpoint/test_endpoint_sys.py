@@ -150,6 +150,21 @@ def test_a_column_is_dropped_unless_it_is_in_the_key(admin: psycopg.Connection[A
     )
 
 
+def test_dropping_a_column_waits_for_nobody_and_keeps_the_rights(
+    dsn: str, admin: psycopg.Connection[Any], schema: str
+) -> None:
+    """A transaction that has read the table is open meanwhile, and gets OC001."""
+    admin.execute("GRANT SELECT ON account TO PUBLIC")
+    with psycopg.connect(dsn, options=f"-c search_path={schema}") as reader:
+        assert reader.execute("SELECT owner FROM account WHERE id = 1").fetchone() == ("ann",)
+        admin.execute("ALTER TABLE account DROP COLUMN balance")
+        assert admin.execute("SELECT * FROM account ORDER BY id").fetchall() == [(1, "ann"), (2, "ann")]
+        with pytest.raises(psycopg.errors.SerializationFailure, match="OC001"):
+            reader.execute("SELECT owner FROM account")
+    granted = admin.execute("SELECT relacl::text LIKE '%=r/%' FROM pg_class WHERE oid = 'account'::regclass")
+    assert granted.fetchone() == (True,)
+
+
 @pytest.mark.parametrize(
     ("job", "answer"),
     [
