@@ -136,3 +136,17 @@ def test_functions_forget_what_was_dropped(dsn: str, schema: str) -> None:
     played = play(dsn, schema, script)
     assert len(played) == 16
     assert [(step, expected) for step, expected, _ in played] == [(step, seen) for step, _, seen in played]
+
+
+@pytest.mark.parametrize("off", ["enable_indexscan", "enable_seqscan", "enable_hashjoin", "enable_nestloop"])
+def test_rows_that_the_plan_only_passes_do_no_harm(sessions: list[Connection], off: str) -> None:
+    """Another transaction has deleted a row that this one has not written, whatever plan COMMIT has."""
+    session, other, _ = sessions
+    session.execute(f"SET {off} = off".encode())
+    session.execute("SET enable_bitmapscan = off")
+    session.execute("BEGIN")
+    session.execute("UPDATE t SET v = 1 WHERE id IN (1, 4)")
+    other.execute("DELETE FROM t WHERE id = 2")
+    other.execute("UPDATE t SET v = 1 WHERE id = 3")
+
+    assert outcome(session, "COMMIT") == "COMMIT"

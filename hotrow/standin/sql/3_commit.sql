@@ -17,7 +17,8 @@ BEGIN
                     UPDATE {base} b SET ({changed}) = ROW({changed_new}) WHERE {b_is_new} AND {is_free};
                 ELSE
                     UPDATE {base} b SET ({changed}) = ROW({changed_t})
-                      FROM (SELECT {values_t} FROM {writes} t WHERE {own} ORDER BY {key_t} LIMIT 15) t WHERE {t_is_b} AND {is_free};
+                      FROM (SELECT {values_t} FROM {writes} t WHERE {own} ORDER BY {key_t} LIMIT 15) t
+                     WHERE {t_is_b} AND CASE WHEN {t_is_b} THEN {is_free} END;  -- CASE: not of rows that only the scan meets
                 END IF;
                 IF clock_timestamp() - now() > interval '300 s' OR hotrow.schema_has_changed() THEN
                     PERFORM hotrow.refuse_commit();
