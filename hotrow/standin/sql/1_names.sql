@@ -182,6 +182,11 @@ CREATE FUNCTION hotrow.names(space text, name text) RETURNS jsonb LANGUAGE sql I
       FROM unnest(hotrow.relations() || hotrow.functions()) AS part
 $$;
 
+-- The names of an adopted table, from its base table.
+CREATE FUNCTION hotrow.names_of(relation oid) RETURNS jsonb LANGUAGE sql STABLE AS $$
+    SELECT hotrow.names(n.nspname, hotrow.view_name(c.oid)) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE c.oid = relation
+$$;
+
 -- The lists of columns for the templates below, from one look at the catalogue.
 CREATE FUNCTION hotrow.lists(relation oid, key oid) RETURNS jsonb LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object(
@@ -291,7 +296,8 @@ $$;
 -- Make or replace a plpgsql function from a template. It runs with the rights of the table's owner, whoever calls it, because
 -- nobody else may change the relations beside the table. So nobody else may use it in a trigger, and no name in it may resolve
 -- to an object of the caller.
-CREATE FUNCTION hotrow.define(signature text, returns text, body text, parts jsonb) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION hotrow.define(signature text, returns text, body text, parts jsonb) RETURNS void
+LANGUAGE plpgsql SET check_function_bodies = off AS $$
 BEGIN
     body := hotrow.fill(hotrow.fill(body, parts), parts);
     IF parts ->> 'find' <> '' THEN
@@ -320,7 +326,7 @@ BEGIN
     IF owner IS NULL OR NOT pg_has_role(hotrow.client(), owner, 'USAGE') THEN
         RAISE 'must be owner of table %', relation::regclass USING ERRCODE = '42501';
     END IF;
-    parts := hotrow.parts(relation);
+    parts := hotrow.names_of(relation);
     IF EXISTS (SELECT FROM unnest(hotrow.relations()) AS part JOIN pg_class ON oid = to_regclass(parts ->> part) WHERE relowner <> owner)
        OR EXISTS (SELECT FROM unnest(hotrow.functions()) AS part JOIN pg_proc ON oid = to_regproc(parts ->> part) WHERE proowner <> owner) THEN
         RAISE 'must be owner of all that stands beside table %', relation::regclass USING ERRCODE = '42501';

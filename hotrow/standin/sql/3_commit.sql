@@ -3,8 +3,9 @@
 -- The first committer of a key wins. The primary-key order prevents that two committers wait for each other in a circle.
 --
 -- The quick way is for a few updates of different rows. It is one statement without a subtransaction: the xmax of a row shows
--- whether another transaction has updated or locked it, and only then hotrow.is_free() looks closer. If the other transaction
--- updates the row between that look and the UPDATE, PostgreSQL's own error is the answer, which is 40001 as well.
+-- whether another transaction has updated or locked it. Then a single row is applied the careful way, and hotrow.is_free() looks
+-- closer at a row among several, in their order. If the other transaction comes between that look and the UPDATE, PostgreSQL's
+-- own error is the answer, which is 40001 as well.
 CREATE FUNCTION hotrow.define_apply(relation oid) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM hotrow.define('{apply}()', 'trigger', $code$
@@ -14,16 +15,18 @@ BEGIN
         BEGIN
             IF {quick} THEN
                 IF state & 15 = 1 THEN  -- this row, which has not changed since it was written
-                    UPDATE {base} b SET ({changed}) = ROW({changed_new}) WHERE {b_is_new} AND {is_free};
+                    UPDATE {base} b SET ({changed}) = ROW({changed_new}) WHERE {b_is_new} AND {is_untouched};
                 ELSE
                     UPDATE {base} b SET ({changed}) = ROW({changed_t})
                       FROM (SELECT {values_t} FROM {writes} t WHERE {own} ORDER BY {key_t} LIMIT 15) t
                      WHERE {t_is_b} AND CASE WHEN {t_is_b} THEN {is_free} END;  -- CASE: not of rows that only the scan meets
                 END IF;
-                IF clock_timestamp() - now() > interval '300 s' OR hotrow.schema_has_changed() THEN
-                    PERFORM hotrow.refuse_commit();
+                IF FOUND THEN
+                    IF clock_timestamp() - now() > interval '300 s' OR hotrow.schema_has_changed() THEN
+                        PERFORM hotrow.refuse_commit();
+                    END IF;
+                    RETURN NULL;
                 END IF;
-                RETURN NULL;
             ELSIF state = -1 THEN
                 RETURN NULL;  -- already applied
             ELSIF state IS NULL THEN
@@ -34,7 +37,9 @@ BEGIN
                     WITH t AS MATERIALIZED (SELECT {key_t} FROM {writes} t WHERE {own} AND t.__op IN ('D', 's', 'l') ORDER BY {key_t})
                     DELETE FROM {base} b USING t WHERE {t_is_b};
                 END IF;
-                IF state & {updates} <> 0 THEN
+                IF {quick} AND state & 15 = 1 THEN
+                    UPDATE {base} b SET ({changed}) = ROW({changed_new}) WHERE {b_is_new};
+                ELSIF state & {updates} <> 0 THEN
                     WITH t AS MATERIALIZED (SELECT {values_t} FROM {writes} t WHERE {own} AND t.__op = 'u' ORDER BY {key_t})
                     UPDATE {base} b SET ({changed}) = ROW({changed_t}) FROM t WHERE {t_is_b};
                 END IF;
@@ -65,8 +70,9 @@ BEGIN
             END;
         END$code$, hotrow.parts(relation) || jsonb_build_object(
             'quick', CASE WHEN hotrow.may_be_quick(relation) THEN 'state & {not_quick} = {updates}' ELSE 'false' END,
+            'is_untouched', format('b.xmax = %L::xid', '0'),
             'is_free', format('(b.xmax = %L::xid OR hotrow.is_free(%L::regclass, b.ctid, b.xmax, {shares_name}))',
-                              '0', hotrow.parts(relation) ->> 'base')));
+                              '0', hotrow.names_of(relation) ->> 'base')));
 END $$;
 
 -- Whether the quick way of COMMIT is right for a table: no update may violate an index.
@@ -86,7 +92,7 @@ CREATE FUNCTION hotrow.is_free(base regclass, place tid, updater xid, shares reg
 DECLARE
     now bigint := pg_current_xact_id()::text::bigint;
 BEGIN
-    IF pg_relation_size(shares) = 0 AND age(updater) BETWEEN 0 AND now - 3 AND hotrow.has_committed_since(now - age(updater)) THEN
+    IF age(updater) BETWEEN 0 AND now - 3 AND hotrow.has_committed_since(now - age(updater)) AND pg_relation_size(shares) = 0 THEN
         PERFORM hotrow.refuse('40001', 'change conflicts with another transaction (OC000)');
     END IF;
     BEGIN

@@ -135,7 +135,7 @@ END $$;
 -- Give everything beside the table to the table's owner.
 CREATE FUNCTION hotrow.give_to_owner(relation oid) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    parts jsonb := hotrow.parts(relation);
+    parts jsonb := hotrow.names_of(relation);
     owner name := (SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = relation);
     part text;
 BEGIN
@@ -156,7 +156,7 @@ END $$;
 CREATE FUNCTION hotrow.bind_functions(relation oid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    parts jsonb := hotrow.parts(relation);
+    parts jsonb := hotrow.names_of(relation);
     functions oid[] := ARRAY(SELECT to_regproc(parts ->> part) FROM unnest(hotrow.functions()) AS part);
 BEGIN
     PERFORM hotrow.check_owner(relation);
@@ -177,7 +177,7 @@ END $$;
 CREATE FUNCTION hotrow.bind(relation oid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    parts jsonb := hotrow.parts(relation);
+    parts jsonb := hotrow.names_of(relation);
     families oid[] := ARRAY(SELECT (parts ->> part)::regclass FROM unnest(hotrow.relations()) AS part WHERE part <> 'base');
 BEGIN
     PERFORM hotrow.check_owner(relation);
