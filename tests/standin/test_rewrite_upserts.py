@@ -8,12 +8,7 @@ import pytest
 
 from hotrow.standin.rewriting.rewrite import rewrite
 
-TARGET = (
-    "SELECT hotrow.refuse('0A000', 'the stand-in takes the columns of a unique index as conflict target')"
-)
-OWN = (
-    "SELECT hotrow.refuse('0A000', 'the stand-in takes INSERT … ON CONFLICT as a statement of its own only')"
-)
+CLASS = "the stand-in takes a conflict target without COLLATE and operator classes"
 EXCLUDED = "excluded AS MATERIALIZED (INSERT INTO account__excluded"
 UNSEEN = (
     "FROM excluded WHERE CASE WHEN EXISTS (SELECT FROM account AS __seen"
@@ -58,7 +53,10 @@ def test_do_nothing_of_several_rows_takes_the_first_of_each_key(rows: str) -> No
 
 
 KEY = "hotrow.has_key('account__base', 'id') AND account.id = excluded.id"
-MERGE = f"MERGE INTO account USING excluded ON {KEY}"
+MERGE = (
+    "MERGE INTO account USING excluded ON hotrow.has_key('account__base', 'id')"
+    " AND account.id = (SELECT __k.id FROM excluded AS __k)"
+)
 NEW = "WHEN NOT MATCHED THEN INSERT VALUES (excluded.*) RETURNING account.*"
 TAGGED = "INSERT INTO account__excluded AS account SELECT __merged.* FROM __merged"
 
@@ -109,7 +107,8 @@ def test_all_columns_of_a_target_make_the_key() -> None:
 
     assert (
         "MERGE INTO seat AS s USING excluded ON hotrow.has_key('seat__base', 'flight', 'Place')"
-        ' AND s.flight = excluded.flight AND s."Place" = excluded."Place"'
+        " AND s.flight = (SELECT __k.flight FROM excluded AS __k)"
+        ' AND s."Place" = (SELECT __k."Place" FROM excluded AS __k)'
     ) in rewrite(insert)
 
 
@@ -144,33 +143,94 @@ def test_returning_loses_the_schema_before_an_alias() -> None:
     assert rewrite(insert.format("DO NOTHING")).endswith(" RETURNING a.id, s.b.id")
 
 
-@pytest.mark.parametrize(
-    "target",
-    [
-        "(lower(owner))",
-        "(id) WHERE balance > 0",
-        "ON CONSTRAINT pk",
-        '(id COLLATE "C")',
-        "(id text_ops, x)",
-        "((id))",
-    ],
-)
+INDEXES = [
+    ("(lower(owner))", "hotrow.inferred_index('account__base', 'account', 'a', 'lower(owner)', NULL)"),
+    ("((id))", "hotrow.inferred_index('account__base', 'account', 'a', '(id)', NULL)"),
+    (
+        "(id, a.\"X\") WHERE state = 'new'",
+        "hotrow.inferred_index('account__base', 'account', 'a', 'id, a.\"X\"', 'state = ''new''')",
+    ),
+    ("ON CONSTRAINT Pk", "hotrow.constraint_index('account__base', 'pk')"),
+    ('ON CONSTRAINT "P k"', "hotrow.constraint_index('account__base', 'P k')"),
+]
+"""Conflict targets that do not name plain columns, and the calls that find their indexes."""
+
+
+@pytest.mark.parametrize(("target", "index"), INDEXES)
+def test_a_function_of_the_table_compares_rows_by_the_index_of_a_target(target: str, index: str) -> None:
+    """What an expression or a constraint's name means is in the catalogue, which is not read here."""
+    insert = f"INSERT INTO account AS a VALUES (1) ON CONFLICT {target} DO "
+    same = f"account__same(ROW(a.*), ROW(excluded.*), {index})"
+
+    assert f"MERGE INTO account AS a USING excluded ON {same} WHEN" in rewrite(f"{insert}UPDATE SET n = 0")
+    assert f"EXISTS (SELECT FROM account AS __seen WHERE {same.replace('ROW(a.*)', 'ROW(__seen.*)')})" in (
+        rewrite(f"{insert}NOTHING")
+    )
+
+
+@pytest.mark.parametrize(("target", "index"), INDEXES)
+def test_several_rows_are_numbered_to_find_two_of_one_key(target: str, index: str) -> None:
+    """DO NOTHING takes the first of them, and DO UPDATE refuses both."""
+    insert = f"INSERT INTO account AS a VALUES (1), (2) ON CONFLICT {target} DO "
+    twice = f"__f.__n < __it.__n AND account__same(__f.__row, __it.__row, {index})"
+
+    nothing, update = rewrite(f"{insert}NOTHING"), rewrite(f"{insert}UPDATE SET n = 0")
+    assert f"NOT EXISTS (SELECT FROM __numbered AS __f WHERE {twice})" in nothing
+    assert f"__numbered AS __f, __numbered AS __it WHERE {twice} LIMIT 1) IS NULL" in update
+    assert "SELECT hotrow.refuse('21000'" in update
+
+
+@pytest.mark.parametrize("target", ['(id COLLATE "C")', "(id text_ops, x)", "(lower(x) text_ops) WHERE y"])
 @pytest.mark.parametrize("action", ["NOTHING", "UPDATE SET balance = 0"])
-def test_a_target_that_is_not_of_plain_columns_is_refused(target: str, action: str) -> None:
-    """The meaning of an expression or a constraint's name is in the catalogue, which is not read here."""
-    assert rewrite(f"INSERT INTO account VALUES (1) ON CONFLICT {target} DO {action}") == TARGET
+def test_a_target_with_a_collation_or_an_operator_class_is_refused(target: str, action: str) -> None:
+    """They would have to be compared with those of the index."""
+    refused = f"SELECT hotrow.refuse('0A000', '{CLASS}')"
+
+    assert rewrite(f"INSERT INTO account VALUES (1) ON CONFLICT {target} DO {action}") == refused
+
+
+def test_an_upsert_in_a_with_query_has_its_queries_before_it() -> None:
+    """WITH queries that write belong at the top of a statement, so they cannot be inside."""
+    merge = rewrite("INSERT INTO a VALUES ($1) ON CONFLICT (id) DO UPDATE SET n = 1 RETURNING id")
+    queries, _, final = merge.removeprefix("WITH ").rpartition(" INSERT INTO ")
+    queries = (
+        queries.replace("excluded AS M", "__excluded1 AS M")
+        .replace("USING excluded", "USING __excluded1 AS excluded")
+        .replace("FROM excluded AS __k", "FROM __excluded1 AS __k")
+        .replace("__merged", "__merged1")
+    )
+
+    fresh = rewrite(
+        "WITH w AS (SELECT 1), x (y) AS (INSERT INTO a VALUES ($1) ON CONFLICT (id) DO UPDATE SET n = 1"
+        " RETURNING id), z AS NOT MATERIALIZED (WITH v AS (SELECT 2) INSERT INTO b SELECT * FROM v"
+        " ON CONFLICT DO NOTHING) SELECT * FROM x"
+    )
+    assert fresh == (
+        f"WITH w AS (SELECT 1), {queries}, x (y) AS (INSERT INTO {final.replace('__merged', '__merged1')}), z"
+        " AS NOT MATERIALIZED (WITH v AS (SELECT 2) INSERT INTO b__or_nothing AS b SELECT * FROM v)"
+        " SELECT * FROM x"
+    )
+
+
+def test_with_queries_and_the_statement_itself_may_be_upserts() -> None:
+    """Only the statement's own proposed rows are a query with the name excluded."""
+    inner = "INSERT INTO a VALUES (1) ON CONFLICT (id) DO NOTHING RETURNING id"
+    fresh = rewrite(f"WITH x AS ({inner}) INSERT INTO b SELECT id FROM x ON CONFLICT (id) DO NOTHING")
+
+    assert fresh.startswith("WITH __excluded1 AS MATERIALIZED (INSERT INTO a__excluded VALUES (1)")
+    assert " x AS (INSERT INTO a SELECT excluded.* FROM __excluded1 AS excluded WHERE" in fresh
+    assert ", excluded AS MATERIALIZED (INSERT INTO b__excluded SELECT id FROM x RETURNING *) INSERT" in fresh
 
 
 @pytest.mark.parametrize(
     "statement",
     [
-        "WITH x AS (INSERT INTO a VALUES (1) ON CONFLICT DO NOTHING RETURNING id) SELECT * FROM x",
-        "WITH x AS (WITH y AS (SELECT 1) INSERT INTO a SELECT 1 ON CONFLICT DO NOTHING) SELECT 1",
+        "SELECT * FROM (WITH x AS (INSERT INTO a VALUES (1) ON CONFLICT DO NOTHING) SELECT 1) y",
     ],
 )
-def test_an_upsert_in_a_with_query_is_refused(statement: str) -> None:
-    """WITH queries that write belong at the top of a statement."""
-    assert rewrite(statement) == OWN
+def test_an_upsert_that_is_not_at_the_top_stays(statement: str) -> None:
+    """PostgreSQL refuses a WITH query that writes anywhere else."""
+    assert rewrite(statement) == statement
 
 
 def test_do_update_without_a_target_is_postgresql_s_to_answer() -> None:

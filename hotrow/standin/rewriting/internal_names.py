@@ -9,6 +9,7 @@ from hotrow.standin.rewriting.long_names import LONG_NAMES
 _SUFFIXES = (
     "base|writes|shares|excluded|or_nothing|insert_new|insert|update|delete"
     "|for_update|for_key_share|check_rows|apply|compute|follow|check_statement|check_commit"
+    "|check_row|check_unique|same"
 )
 _INTERNAL_NAME = re.compile(rf"([\w$]+)__(?:{_SUFFIXES})(?![\w$])")
 _WRITES = "__writes"

@@ -172,7 +172,8 @@ CREATE FUNCTION hotrow.relations() RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
     SELECT '{view,base,writes,shares,excluded,or_nothing}'::text[]
 $$;
 CREATE FUNCTION hotrow.functions() RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
-    SELECT '{insert,update,delete,insert_new,for_update,for_key_share,check_rows,apply,compute,follow,check_statement,check_commit}'::text[]
+    SELECT '{insert,update,delete,insert_new,for_update,for_key_share,check_rows,apply,compute,follow,check_statement,check_commit,
+             check_unique,check_row,same}'::text[]
 $$;
 
 -- The names of an adopted table and of everything beside it.

@@ -38,6 +38,7 @@ CREATE FUNCTION hotrow.skip_stale() RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT $code$
                 IF EXISTS (SELECT FROM {writes} t WHERE {own} AND t.__seq <= upto AND {is_key}
                               AND NOT (t.__op >= 'a' AND ROW({values_t})::record *= ROW({values_old})::record)) THEN
+                    PERFORM hotrow.refuse_second_merge(current_query());
                     RETURN NULL;
                 END IF;$code$
 $$;
@@ -144,8 +145,8 @@ $$;
 -- The functions that depend on the keys of a table, on its indexes and on the tables that reference it.
 CREATE FUNCTION hotrow.define_statements(relation oid) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM hotrow.define_writes(relation), hotrow.define_upserts(relation), hotrow.define_references(relation),
-            hotrow.define_apply(relation);
+    PERFORM hotrow.define_writes(relation), hotrow.define_checks(relation), hotrow.define_upserts(relation),
+            hotrow.define_references(relation), hotrow.define_apply(relation);
 END $$;
 
 -- The INSTEAD OF triggers of the view. A change of the key is a deletion and an insertion.
@@ -213,25 +214,3 @@ BEGIN
     PERFORM hotrow.define('{for_key_share}(new {view})', 'boolean', hotrow.head() || body, parts || $json$
         {"op": "'r'", "work": "{reads}", "again": "t.__op"}$json$);
 END $$;
-
--- INSERT … ON CONFLICT is rewritten to use two more views. An INSERT into account__excluded writes nothing and returns the row as
--- it would be inserted. An INSERT into account__or_nothing skips rows whose value a unique index has already. Both use the caller's
--- rights: what the caller may not do to the table, the caller may not do here.
-CREATE FUNCTION hotrow.define_upserts(relation oid) RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM hotrow.define('{insert_new}()', 'trigger', format($code$
-        BEGIN
-            IF %s THEN
-                RETURN NULL;
-            END IF;
-            PERFORM pg_catalog.set_config('hotrow.moving', 'on', true);  -- what this statement refers to is checked at its own end
-            INSERT INTO {view} ({shown}) VALUES ({shown_new});
-            PERFORM pg_catalog.set_config('hotrow.moving', '', true);
-            RETURN NEW;
-        END$code$, (SELECT coalesce(string_agg(format('EXISTS (SELECT FROM {view} t WHERE %s)',
-                                             hotrow.columns(relation, indexrelid, 't.%1$I = NEW.%1$I', ' AND ')), ' OR '), 'false')
-                      FROM hotrow.unique_indexes(relation))), hotrow.parts(relation));
-    EXECUTE hotrow.fill('ALTER FUNCTION {insert_new} SECURITY INVOKER RESET search_path', hotrow.parts(relation));
-END $$;
-
-CREATE FUNCTION hotrow.return_new() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';

@@ -216,21 +216,6 @@ BEGIN
     RAISE 'schema has been updated by another transaction, please retry: (OC001)' USING ERRCODE = '40001';
 END $$;
 
--- True if a unique index on exactly these columns supports ON CONFLICT on them; otherwise an error. The table is the base table
--- of what the client named, which may also be a view of a table.
-CREATE FUNCTION hotrow.has_key(base text, VARIADIC names text[]) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    relation oid := coalesce(to_regclass(base), hotrow.shown(hotrow.named(base)));
-BEGIN
-    IF NOT EXISTS (SELECT FROM pg_index WHERE indrelid = relation AND indisunique AND indexprs IS NULL AND indpred IS NULL
-                      AND ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = relation
-                                   AND attnum = ANY (hotrow.key_columns(indexrelid)) ORDER BY 1)
-                        = ARRAY(SELECT unnest(names) ORDER BY 1)) THEN
-        RAISE 'there is no unique or exclusion constraint matching the ON CONFLICT specification' USING ERRCODE = '42P10';
-    END IF;
-    RETURN true;
-END $$;
-
 CREATE FUNCTION hotrow.refuse(state text, message text, hint text DEFAULT NULL) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF hint IS NULL THEN

@@ -237,12 +237,13 @@ END $$;
 CREATE FUNCTION hotrow.remove(parts jsonb) RETURNS void LANGUAGE plpgsql SET client_min_messages = warning AS $$
 BEGIN
     EXECUTE hotrow.fill($ddl$
+        DROP FUNCTION IF EXISTS {same};
         DROP VIEW IF EXISTS {excluded}, {or_nothing};
         DROP FUNCTION IF EXISTS {for_update}, {for_key_share};
         DROP VIEW IF EXISTS {view};
         DROP TABLE IF EXISTS {writes}, {shares};
         DROP FUNCTION IF EXISTS {insert}, {update}, {delete}, {insert_new}, {apply}, {check_rows}, {compute},
-            {follow}, {check_statement}, {check_commit}$ddl$, parts);
+            {follow}, {check_statement}, {check_commit}, {check_unique}, {check_row}$ddl$, parts);
 END $$;
 
 -- After ALTER TABLE or CREATE INDEX on an adopted table. Views that users have made on it are not dropped.

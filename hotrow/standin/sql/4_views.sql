@@ -69,6 +69,7 @@ BEGIN
     END IF;
     PERFORM hotrow.remember((SELECT relname FROM pg_class WHERE oid = seen));
     EXECUTE hotrow.fill(hotrow.fill($ddl$
+        DROP FUNCTION IF EXISTS {same};
         DROP VIEW IF EXISTS {excluded}, {or_nothing};
         CREATE VIEW {excluded} WITH (security_invoker) AS SELECT * FROM {view};
         CREATE VIEW {or_nothing} WITH (security_invoker) AS SELECT * FROM {view};
@@ -83,6 +84,8 @@ BEGIN
             INSERT INTO {view} SELECT NEW.*;
             RETURN NEW;
         END$code$;
+        CREATE FUNCTION {same}(a {excluded}, b {excluded}, index text) RETURNS boolean LANGUAGE plpgsql AS
+            $code$BEGIN PERFORM hotrow.refuse_view(); END$code$;
         CREATE TRIGGER inserting INSTEAD OF INSERT ON {excluded} FOR EACH ROW EXECUTE FUNCTION {returning}();
         CREATE TRIGGER inserting INSTEAD OF INSERT ON {or_nothing} FOR EACH ROW EXECUTE FUNCTION {insert_new}()$ddl$,
         hotrow.parts_of_view(seen)), own);
@@ -113,8 +116,9 @@ BEGIN
            || ARRAY(SELECT p.oid FROM pg_class c JOIN pg_proc p ON pronamespace = relnamespace
                      WHERE c.oid = seen AND proowner = owner
                        AND (proname IN (hotrow.stem(relname) || '__for_update', hotrow.stem(relname) || '__for_key_share') AND proargtypes[0] = reltype
+                            OR proname = hotrow.stem(relname) || '__same' AND proargtypes[0] = (SELECT reltype FROM pg_class WHERE oid = to_regclass(own ->> 'excluded'))
                             OR proname = hotrow.stem(relname) || '__insert_new' AND pronargs = 0));
-    IF owner IS NULL OR NOT pg_has_role(hotrow.client(), owner, 'USAGE') OR cardinality(beside) <> 5 THEN
+    IF owner IS NULL OR NOT pg_has_role(hotrow.client(), owner, 'USAGE') OR cardinality(beside) <> 6 THEN
         RAISE 'must be owner of view %', seen::regclass USING ERRCODE = '42501';
     END IF;
     DELETE FROM pg_depend WHERE objid = ANY (beside) AND refclassid = 'pg_class'::regclass AND refobjid = seen AND deptype = 'a';

@@ -264,7 +264,7 @@ CREATE FUNCTION hotrow.tables_that_name(names text[], spaces text[]) RETURNS SET
       JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'a'
       JOIN pg_class c ON c.oid = d.refobjid AND c.relkind = 'r' AND pg_has_role(c.relowner, 'USAGE')
       JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname NOT LIKE 'hotrow\_gone\_%'
-     WHERE p.proname ~ '__(insert|check_statement|check_commit)$'
+     WHERE p.proname ~ '__(insert|check_unique|check_statement|check_commit)$'
        AND EXISTS (SELECT FROM unnest(names) AS text WHERE position(text IN p.prosrc) > 0)
        AND EXISTS (SELECT FROM unnest(spaces) AS text WHERE position(text IN p.prosrc) > 0)
 $$;
