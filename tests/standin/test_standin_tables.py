@@ -265,3 +265,20 @@ def test_installing_over_an_older_text_keeps_the_tables(client: Client) -> None:
     client("SELECT hotrow.build('thing__base'::regclass)")
 
     assert client("UPDATE thing SET name = 'b' RETURNING id, name") == [(1, "b")]
+
+
+def test_ddl_says_nothing_of_what_is_beside_a_table(client: Client) -> None:
+    """No notice comes where plain tables give none."""
+    notices: list[str] = []
+    client.connection.add_notice_handler(lambda diagnostic: notices.append(str(diagnostic.message_primary)))
+    client("CREATE TABLE thing (id int PRIMARY KEY, name text UNIQUE, CHECK (id > 0))")
+    client("CREATE TABLE part (id int, thing int REFERENCES thing)")
+    client("CREATE VIEW seen AS SELECT id FROM part")
+    client("CREATE UNIQUE INDEX ASYNC by_name ON thing (lower(name))")
+    client("DROP INDEX by_name")
+    client("ALTER TABLE thing ADD COLUMN v int")
+    client("DROP VIEW seen")
+    client("DROP TABLE part, thing")
+
+    client("DROP TABLE IF EXISTS thing")
+    assert notices == ['table "thing__base" does not exist, skipping']

@@ -87,7 +87,7 @@ END $$;
 -- A value under a special unique index is refused if it is visible. A trigger of its own does this before the triggers that write
 -- the row, and after those that compute columns: triggers run in the order of their names. Tables
 -- without such an index do not have it. Rows that ON CONFLICT proposes are checked although they may not be inserted.
-CREATE FUNCTION hotrow.define_checks(relation oid) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION hotrow.define_checks(relation oid) RETURNS void LANGUAGE plpgsql SET client_min_messages = warning AS $$
 DECLARE
     parts jsonb := hotrow.parts(relation);
     special text := (

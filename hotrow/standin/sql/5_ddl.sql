@@ -239,6 +239,7 @@ END $$;
 CREATE FUNCTION hotrow.after_drop() RETURNS event_trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     dropped record;
+    base text;
     names text[];
     spaces text[];
 BEGIN
@@ -248,7 +249,10 @@ BEGIN
     PERFORM hotrow.tell_of_change();
     PERFORM set_config('hotrow.adopting', 'on', true);
     FOR dropped IN SELECT * FROM pg_event_trigger_dropped_objects() WHERE object_type = 'view' AND original LOOP
-        EXECUTE 'DROP TABLE IF EXISTS ' || (hotrow.names(dropped.schema_name, dropped.object_name) ->> 'base');
+        base := hotrow.names(dropped.schema_name, dropped.object_name) ->> 'base';
+        IF to_regclass(base) IS NOT NULL THEN
+            EXECUTE 'DROP TABLE ' || base;
+        END IF;
     END LOOP;
     SELECT array_agg(quote_literal(coalesce(object_name, address_names[3]))), array_agg(format('SCHEMA = %L', address_names[1]))
       INTO names, spaces FROM pg_event_trigger_dropped_objects()
