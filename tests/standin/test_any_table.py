@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 
-from tests.support.differential import Pair
+from tests.support.differential import Pair, paired
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -186,12 +184,8 @@ SCRIPTS = {
 
 @pytest.fixture(scope="module")
 def pair(dsn: str) -> Iterator[Pair]:
-    with psycopg.connect(dsn, autocommit=True) as maker:
-        maker.execute("CREATE DATABASE any_table TEMPLATE template0")
-        there = make_conninfo(dsn, dbname="any_table")
-        with psycopg.connect(dsn, autocommit=True) as here, psycopg.connect(there, autocommit=True) as plain:
-            yield Pair(here, plain)
-        maker.execute("DROP DATABASE any_table")
+    with paired(dsn, "any_table") as pair:
+        yield pair
 
 
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 
-from tests.support.differential import Pair
+from tests.support.differential import Pair, paired
 from tests.support.differential_tables import TABLES
 
 if TYPE_CHECKING:
@@ -18,12 +16,8 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def empty_pair(dsn: str) -> Iterator[Pair]:
     """Two sessions without tables."""
-    with psycopg.connect(dsn, autocommit=True) as maker:
-        maker.execute("CREATE DATABASE differential TEMPLATE template0")
-        there = make_conninfo(dsn, dbname="differential")
-        with psycopg.connect(dsn, autocommit=True) as here, psycopg.connect(there, autocommit=True) as plain:
-            yield Pair(here, plain)
-        maker.execute("DROP DATABASE differential")
+    with paired(dsn, "differential") as pair:
+        yield pair
 
 
 @pytest.fixture(scope="module")

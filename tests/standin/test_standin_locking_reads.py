@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 
-from tests.support.differential import Pair
+from tests.support.differential import Pair, paired
 from tests.support.locking_reads import TABLES, difference
 
 if TYPE_CHECKING:
@@ -18,16 +16,10 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def pair(dsn: str) -> Iterator[Pair]:
     """The same tables on the stand-in and in a plain database."""
-    with psycopg.connect(dsn, autocommit=True) as maker:
-        maker.execute("CREATE DATABASE locking_reads TEMPLATE template0")
-        there = make_conninfo(dsn, dbname="locking_reads")
-        with psycopg.connect(dsn, autocommit=True) as here, psycopg.connect(there, autocommit=True) as plain:
-            both = Pair(here, plain)
-            with both.schema("locking_reads"):
-                for statement in TABLES:
-                    both.both(statement)
-                yield both
-        maker.execute("DROP DATABASE locking_reads")
+    with paired(dsn, "locking_reads") as both, both.schema("locking_reads"):
+        for statement in TABLES:
+            both.both(statement)
+        yield both
 
 
 @pytest.mark.parametrize("seed", range(0, 800, 200))

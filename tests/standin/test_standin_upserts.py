@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 
 from hotrow.standin.rewriting.rewrite import rewrite
-from tests.support.differential import Pair
+from tests.support.differential import Pair, paired
 from tests.support.upserts import create, difference
 
 if TYPE_CHECKING:
@@ -19,15 +18,9 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def pair(dsn: str) -> Iterator[Pair]:
     """The same table on the stand-in and in a plain database."""
-    with psycopg.connect(dsn, autocommit=True) as maker:
-        maker.execute("CREATE DATABASE upserts TEMPLATE template0")
-        there = make_conninfo(dsn, dbname="upserts")
-        with psycopg.connect(dsn, autocommit=True) as here, psycopg.connect(there, autocommit=True) as plain:
-            both = Pair(here, plain)
-            with both.schema("upserts"):
-                create(both)
-                yield both
-        maker.execute("DROP DATABASE upserts")
+    with paired(dsn, "upserts") as both, both.schema("upserts"):
+        create(both)
+        yield both
 
 
 @pytest.mark.parametrize("seed", range(0, 40, 10))

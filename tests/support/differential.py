@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from hotrow.standin.rewriting.rewrite import rewrite
 from tests.support.differential_tables import NAMES, SPECS
@@ -216,3 +217,14 @@ class Pair:
             if not _same(here, plain) or (idle and any(a != b for a, b in self.contents())):
                 return "\n".join((*done, f"-- stand-in: {here}", f"-- plain tables: {plain}"))
         return None
+
+
+@contextmanager
+def paired(dsn: str, name: str) -> Iterator[Pair]:
+    """A session of the stand-in and one of a plain database of this name, which exists until the end."""
+    with psycopg.connect(dsn, autocommit=True) as maker:
+        maker.execute(f"CREATE DATABASE {name} TEMPLATE template0".encode())
+        there = make_conninfo(dsn, dbname=name)
+        with psycopg.connect(dsn, autocommit=True) as here, psycopg.connect(there, autocommit=True) as plain:
+            yield Pair(here, plain)
+        maker.execute(f"DROP DATABASE {name}".encode())
