@@ -28,7 +28,7 @@ from hotrow.standin.postmaster import (
     shorten_log,
     stop,
 )
-from hotrow.standin.site import Site, accepts, find_site
+from hotrow.standin.site import OWN_NAME, Site, accepts, find_site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,7 +78,7 @@ def ensure_up(sql: str | None = None, *, fsync: bool | None = None) -> Server:
             refuse_orphan(site)
             _refuse_other_fsync(site, fsync)
             shorten_log(site)
-            _install(site.dsn, _packaged_sql() if sql is None else sql)
+            _install(site.own_dsn, _packaged_sql() if sql is None else sql)
             return _inspect(site)
 
 
@@ -153,7 +153,7 @@ def _ask(site: Site, query: str) -> str | None:
     import psycopg  # noqa: PLC0415 - see the module's docstring
 
     try:
-        with psycopg.connect(site.dsn, connect_timeout=5) as connection:
+        with psycopg.connect(site.own_dsn) as connection:
             row = connection.execute(query.encode()).fetchone()
     except psycopg.Error:
         return None
@@ -161,8 +161,10 @@ def _ask(site: Site, query: str) -> str | None:
 
 
 def _count_connections(site: Site) -> int:
-    query = """SELECT count(*) FROM pg_stat_activity
-                WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"""
+    """How many connections of clients there are. One that hotrow has just closed may still be listed."""
+    query = f"""SELECT count(*) FROM pg_stat_activity
+                 WHERE backend_type = 'client backend' AND application_name <> '{OWN_NAME}'
+                   AND usename IS NOT NULL"""  # noqa: S608 - a constant
     return int(_ask(site, query) or 0) if accepts(site) else 0
 
 
@@ -182,7 +184,7 @@ def _install(dsn: str, sql: str) -> None:
     comment = f"hotrow sha256:{hashlib.sha256(sql.encode()).hexdigest()}"
     read_comment = "SELECT obj_description(to_regnamespace('hotrow'), 'pg_namespace')"
     try:
-        with psycopg.connect(dsn, connect_timeout=10, options="-c hotrow.rules=off") as connection:
+        with psycopg.connect(dsn, options="-c hotrow.rules=off") as connection:
             row = connection.execute(read_comment).fetchone()
             if not sql.strip() or (row and row[0] == comment):
                 return

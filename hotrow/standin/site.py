@@ -12,6 +12,9 @@ from hotrow.standin.account import Account, server_account
 from hotrow.standin.binaries import Binaries, find_binaries, within_reach
 from hotrow.standin.paths import Paths, find_paths
 
+OWN_NAME = "hotrow server"
+"""The application_name of hotrow's own short connections, which are no connections of a client."""
+
 
 @dataclass(frozen=True, slots=True)
 class Site:
@@ -28,6 +31,11 @@ class Site:
 
         host = str(self.paths.socket_folder)
         return make_conninfo("", host=host, port=5432, dbname="postgres", user="postgres")
+
+    @property
+    def own_dsn(self) -> str:
+        """The same for a connection of hotrow's own."""
+        return f"{self.dsn} application_name='{OWN_NAME}' connect_timeout=10"
 
     @property
     def usable_binaries(self) -> Binaries:
@@ -53,4 +61,4 @@ def accepts(site: Site) -> bool:
     """
     from psycopg import pq  # noqa: PLC0415 - see the module's docstring
 
-    return pq.PGconn.ping(f"{site.dsn} connect_timeout=5".encode()) == pq.Ping.OK
+    return pq.PGconn.ping(site.own_dsn.encode()) == pq.Ping.OK

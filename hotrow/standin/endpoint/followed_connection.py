@@ -135,6 +135,13 @@ class FollowedConnection:
         self.resting.clear()
         self.idle.clear()
 
+    def seek_boundary(self) -> None:
+        """Note that a marker is on its way: the connection does not rest, and the client may not send."""
+        self.tracking = Tracking.SEEKING
+        self.client_may_send.clear()
+        self.resting.clear()
+        self.idle.clear()
+
     def lose_track(self) -> None:
         """Stop following until a boundary is found, because the order of answers is no longer certain."""
         self.tracking = Tracking.LOST

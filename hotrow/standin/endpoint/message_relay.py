@@ -109,7 +109,10 @@ class MessageRelay:
                 if client.done():
                     client.result()
                 if watch.done() and not server.done():
-                    return watch.result()
+                    watch.result()
+                    if self._may_end(self._connection.resting):
+                        return True
+                    watch = asyncio.create_task(self._watch())  # something has come since it ended
             server.result()
             return False
         finally:
@@ -117,8 +120,8 @@ class MessageRelay:
                 task.cancel()
             await asyncio.gather(client, server, watch, return_exceptions=True)
 
-    async def _watch(self) -> bool:
-        """Wait until the connection may be relayed byte by byte again; then return True.
+    async def _watch(self) -> None:
+        """Wait until the connection may be relayed byte by byte again.
 
         Raises:
             ConnectionDropped: the fault `session_life` ends the connection.
@@ -130,7 +133,7 @@ class MessageRelay:
             if not needs_messages(connection):
                 await self._wait_or_change(connection.resting)
                 if self._may_end(connection.resting) and not needs_messages(connection):
-                    return True
+                    return
             elif life_s and await self._sleep(self._born_s + life_s - time.monotonic()):
                 await self._wait_or_change(connection.idle)
                 if self._may_end(connection.idle) and not self._faults_changed.is_set():

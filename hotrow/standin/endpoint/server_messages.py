@@ -86,8 +86,7 @@ class ServerMessages:
     async def ask_for_marker(self) -> None:
         """Send the marker to the server. The client must rest meanwhile."""
         connection = self._connection
-        connection.tracking = Tracking.SEEKING
-        connection.client_may_send.clear()
+        connection.seek_boundary()
         self._unmarked = b""
         with suppress(BrokenPipeError, ConnectionResetError):  # `run` notices that the server has ended
             await connection.server.write(MARKER)
