@@ -40,15 +40,21 @@ GRANT USAGE ON SCHEMA hotrow TO PUBLIC;
 -- plans use the index, whatever size the write set had when the plan was made.
 ALTER FUNCTION pg_backend_pid() COST 10000;
 
--- A template in which each `{name}` is replaced by the value of that name.
+-- A template in which each `{name}` is replaced by the value of that name, in which names are replaced too. Other braces stay.
 CREATE FUNCTION hotrow.fill(template text, parts jsonb) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
-    part record;
+    filled text;
 BEGIN
-    FOR part IN SELECT * FROM jsonb_each_text(parts) LOOP
-        template := replace(template, '{' || part.key || '}', part.value);
+    LOOP
+        filled := (SELECT coalesce(string_agg(CASE WHEN n = 1 THEN piece
+                              ELSE coalesce((parts ->> split_part(piece, '}', 1)) || substr(piece, position('}' IN piece) + 1), '{' || piece) END,
+                          '' ORDER BY n), template)
+                     FROM unnest(string_to_array(template, '{')) WITH ORDINALITY AS p (piece, n));
+        IF filled IS NOT DISTINCT FROM template THEN
+            RETURN filled;
+        END IF;
+        template := filled;
     END LOOP;
-    RETURN template;
 END $$;
 
 -- A name for a template. Names with braces are refused, because they could be taken for a placeholder.
@@ -179,8 +185,8 @@ $$;
 -- The names of an adopted table and of everything beside it.
 CREATE FUNCTION hotrow.names(space text, name text) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
     SELECT jsonb_object_agg(part, format('%I.%I', hotrow.plain(space),
-                                           hotrow.plain(CASE part WHEN 'view' THEN name ELSE hotrow.stem(name) || '__' || part END)))
-      FROM unnest(hotrow.relations() || hotrow.functions()) AS part
+                                           hotrow.plain(CASE part WHEN 'view' THEN name ELSE stem || '__' || part END)))
+      FROM unnest(hotrow.relations() || hotrow.functions()) AS part, LATERAL (SELECT hotrow.stem(name) OFFSET 0) AS s (stem)
 $$;
 
 -- The names of an adopted table, from its base table.
@@ -247,7 +253,7 @@ $$;
 -- plpgsql that finds the hidden key of the row `source` by the row's values; empty if the table has a primary key. Rows with
 -- equal values cannot be told apart, so any of them will do that this transaction has not written. A row that this statement
 -- has written is not found again. The row `NEW` is inserted, so its key is new.
-CREATE FUNCTION hotrow.find_hidden_key(relation oid, source text) RETURNS text LANGUAGE sql STABLE AS $$
+CREATE FUNCTION hotrow.find_hidden_key(relation oid, parts jsonb, source text) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT CASE WHEN NOT hotrow.has_hidden_key(relation) THEN '' WHEN source = 'NEW' THEN $code$
             hidden := gen_random_uuid();$code$
     ELSE hotrow.fill($code$
@@ -261,7 +267,7 @@ CREATE FUNCTION hotrow.find_hidden_key(relation oid, source text) RETURNS text L
                     RETURN {nothing};
                 END IF;
             END IF;$code$,
-        hotrow.parts(relation) || jsonb_build_object(
+        parts || jsonb_build_object(
             'hash_b', hotrow.row_hash(relation, 'b.'), 'hash_source', hotrow.row_hash(relation, source || '.'),
             'values_b', hotrow.some_columns(relation, 'shown', 'b.%I'), 'shown_t', hotrow.some_columns(relation, 'shown', 't.%I'),
             'values_source', hotrow.some_columns(relation, 'shown', source || '.%I'),
@@ -271,11 +277,11 @@ CREATE FUNCTION hotrow.find_hidden_key(relation oid, source text) RETURNS text L
 $$;
 
 -- More texts, for a function that writes the row `source` (NEW or OLD) with the key of the row `key_source`.
-CREATE FUNCTION hotrow.parts_of_write(relation oid, key_source text, source text) RETURNS jsonb LANGUAGE sql STABLE AS $$
-    SELECT hotrow.parts(relation) || jsonb_build_object(
+CREATE FUNCTION hotrow.parts_of_write(relation oid, parts jsonb, key_source text, source text) RETURNS jsonb LANGUAGE sql STABLE AS $$
+    SELECT parts || jsonb_build_object(
         'is_key', hotrow.columns(relation, indexrelid, 't.%1$I = ' || key_source || '.%1$I', ' AND '),
-        'look', hotrow.look(hotrow.hash(relation, indexrelid, key_source)),
-        'bit', 'bit', 'bit_of_key', hotrow.bit(hotrow.hash(relation, indexrelid, key_source)),
+        'look', hotrow.look(hash_of_key),
+        'bit', 'bit', 'bit_of_key', hotrow.bit(hash_of_key),
         'bits', (SELECT coalesce(string_agg(hotrow.bit(hotrow.hash(relation, u.indexrelid, source)), ' | '), '0::bigint')
                    FROM hotrow.unique_indexes(relation) u WHERE NOT u.indisprimary),
         'learn', coalesce((
@@ -290,8 +296,9 @@ CREATE FUNCTION hotrow.parts_of_write(relation oid, key_source text, source text
                         ELSE ({bit} | ({bits} | {work} | 1){or_large})::text END',
         'next_state', '(((state + 1) | {bit} | ({bits} | {work})){or_large})::text',
         'over', '({columns}) = ROW({values}), ', 'return', source, 'stale', '',
-        'find', hotrow.find_hidden_key(relation, key_source))
-      FROM pg_index WHERE indrelid = relation AND indisprimary
+        'find', hotrow.find_hidden_key(relation, parts, key_source))
+      FROM pg_index, LATERAL (SELECT hotrow.hash(relation, indexrelid, key_source) AS hash_of_key OFFSET 0) AS h
+     WHERE indrelid = relation AND indisprimary
 $$;
 
 -- Make or replace a plpgsql function from a template. It runs with the rights of the table's owner, whoever calls it, because
@@ -300,7 +307,7 @@ $$;
 CREATE FUNCTION hotrow.define(signature text, returns text, body text, parts jsonb) RETURNS void
 LANGUAGE plpgsql SET check_function_bodies = off AS $$
 BEGIN
-    body := hotrow.fill(hotrow.fill(body, parts), parts);
+    body := hotrow.fill(body, parts);
     IF parts ->> 'find' <> '' THEN
         body := regexp_replace(body, '\m(NEW|OLD|new)\.__hotrow_key\M', 'hidden', 'g');
     END IF;

@@ -17,6 +17,11 @@ BEGIN
     END IF;
 END $$;
 
+-- Whether a table has foreign keys, or foreign keys refer to it. Most tables have none, and nothing is asked about them.
+CREATE FUNCTION hotrow.has_references(relation oid) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (SELECT FROM pg_constraint WHERE contype = 'f' AND (conrelid = relation OR confrelid = relation AND hotrow.view_name(conrelid) IS NOT NULL))
+$$;
+
 -- The number, name and messages of a foreign key.
 CREATE FUNCTION hotrow.parts_of_reference(fk pg_constraint) RETURNS jsonb LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object(
@@ -168,13 +173,19 @@ BEGIN
 END $$;
 
 -- The functions and triggers of a table that has foreign keys, or to which foreign keys refer. Without any, there are none.
-CREATE FUNCTION hotrow.define_references(relation oid) RETURNS void LANGUAGE plpgsql SET client_min_messages = warning AS $$
+CREATE FUNCTION hotrow.define_references(relation oid, parts jsonb) RETURNS void LANGUAGE plpgsql SET client_min_messages = warning AS $$
 DECLARE
-    parts jsonb := hotrow.parts(relation);
-    changed text := hotrow.follow_changes(relation);
-    at_end text := hotrow.follow_deletions(relation) || hotrow.check_pending(relation, false);
-    at_commit text := hotrow.check_pending(relation, true);
+    changed text;
+    at_end text;
+    at_commit text;
 BEGIN
+    IF NOT hotrow.has_references(relation)
+       AND coalesce(to_regproc(parts ->> 'follow'), to_regproc(parts ->> 'check_statement'), to_regproc(parts ->> 'check_commit')) IS NULL THEN
+        RETURN;
+    END IF;
+    changed := hotrow.follow_changes(relation);
+    at_end := hotrow.follow_deletions(relation) || hotrow.check_pending(relation, false);
+    at_commit := hotrow.check_pending(relation, true);
     EXECUTE hotrow.fill($ddl$
         DROP TRIGGER IF EXISTS zz_following ON {view};
         DROP TRIGGER IF EXISTS checking ON {view};

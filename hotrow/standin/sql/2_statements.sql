@@ -143,29 +143,35 @@ CREATE FUNCTION hotrow.refuse_duplicates(relation oid, updating boolean) RETURNS
 $$;
 
 -- The functions that depend on the keys of a table, on its indexes and on the tables that reference it.
-CREATE FUNCTION hotrow.define_statements(relation oid) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION hotrow.define_statements(relation oid, parts jsonb) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM hotrow.define_writes(relation), hotrow.define_checks(relation), hotrow.define_upserts(relation),
-            hotrow.define_references(relation), hotrow.define_apply(relation);
+    PERFORM hotrow.define_writes(relation, parts), hotrow.define_checks(relation, parts), hotrow.define_upserts(relation, parts),
+            hotrow.define_references(relation, parts), hotrow.define_apply(relation, parts);
 END $$;
 
 -- The INSTEAD OF triggers of the view. A change of the key is a deletion and an insertion.
-CREATE FUNCTION hotrow.define_writes(relation oid) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION hotrow.define_writes(relation oid, parts jsonb) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     strongly text := (SELECT string_agg(changes, ' OR ') FROM (
         SELECT hotrow.columns(relation, indexrelid, 'NEW.%1$I IS DISTINCT FROM OLD.%1$I', ' OR ')
           FROM hotrow.unique_indexes(relation) WHERE NOT indisprimary
          UNION  -- an UPDATE of the base table may not set these
         SELECT format('NEW.%1$I IS DISTINCT FROM OLD.%1$I', attname) FROM pg_attribute WHERE attrelid = relation AND attidentity = 'a') AS c (changes));
-    referred text := hotrow.mind_children(relation, true);
-    deleted text := hotrow.mind_children(relation, false);
-    inserted text := hotrow.mind_parents(relation, false);
-    updated text := hotrow.mind_parents(relation, true);
+    referred text := '';
+    deleted text := '';
+    inserted text := '';
+    updated text := '';
 BEGIN
+    IF hotrow.has_references(relation) THEN
+        referred := hotrow.mind_children(relation, true);
+        deleted := hotrow.mind_children(relation, false);
+        inserted := hotrow.mind_parents(relation, false);
+        updated := hotrow.mind_parents(relation, true);
+    END IF;
     PERFORM hotrow.define('{insert}()', 'trigger',
         hotrow.head() || hotrow.with_care(hotrow.refuse_duplicates(relation, false) || hotrow.checked(inserted) || hotrow.put_again())
         || hotrow.put(),
-        hotrow.parts_of_write(relation, 'NEW', 'NEW') || $json$
+        hotrow.parts_of_write(relation, parts, 'NEW', 'NEW') || $json$
             {"op": "'i'", "work": "{inserts}", "again": "CASE t.__op WHEN 'D' THEN 's' ELSE 'i' END", "unless": "OR true"}$json$);
     PERFORM hotrow.define('{update}()', 'trigger', hotrow.head() || hotrow.with_care(referred || $code$
             IF {key_changes} THEN
@@ -175,7 +181,7 @@ BEGIN
                 PERFORM set_config('hotrow.moving', '', true);
                 RETURN NEW;
             END IF;$code$ || hotrow.refuse_duplicates(relation, true) || hotrow.checked(updated) || hotrow.put_again()) || hotrow.put(),
-        hotrow.parts_of_write(relation, 'OLD', 'NEW')
+        hotrow.parts_of_write(relation, parts, 'OLD', 'NEW')
         || $json${"again": "CASE t.__op WHEN 'r' THEN {op} WHEN 'u' THEN {op} WHEN 'l' THEN 's' ELSE t.__op END"}$json$
         || jsonb_build_object('stale', hotrow.skip_stale(), 'unless', hotrow.change_of_keys(relation))
         || CASE WHEN strongly IS NULL THEN $json${"op": "'u'", "work": "{updates}"}$json$::jsonb
@@ -183,7 +189,7 @@ BEGIN
                                    'work', format('CASE WHEN %s THEN {deletes} | {inserts} ELSE {updates} END', strongly)) END);
     PERFORM hotrow.define('{delete}()', 'trigger',
         hotrow.head() || hotrow.with_care(hotrow.checked(deleted) || hotrow.put_again()) || hotrow.put(),
-        hotrow.parts_of_write(relation, 'OLD', 'OLD') || $json$
+        hotrow.parts_of_write(relation, parts, 'OLD', 'OLD') || $json$
             {"op": "'D'", "work": "{deletes}", "again": "CASE t.__op WHEN 'i' THEN 'N' ELSE 'D' END"}$json$
         || jsonb_build_object('stale', hotrow.skip_stale(), 'unless', CASE deleted WHEN '' THEN '' ELSE 'OR true' END));
 END $$;
@@ -201,16 +207,16 @@ $$;
 
 -- The functions that locking reads call for each row that they return. They return true. COMMIT writes a locked row as it was
 -- passed here, so FOR UPDATE requires the right to update, as in PostgreSQL.
-CREATE FUNCTION hotrow.define_locks(relation oid) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION hotrow.define_locks(relation oid, parts jsonb) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    parts jsonb := hotrow.parts_of_write(relation, 'new', 'new') || $json${"over": "", "return": "true", "unless": ""}$json$;
+    its jsonb := hotrow.parts_of_write(relation, parts, 'new', 'new') || $json${"over": "", "return": "true", "unless": ""}$json$;
     body text := hotrow.with_care(hotrow.put_again()) || hotrow.put();
 BEGIN
     PERFORM hotrow.define('{for_update}(new {view})', 'boolean', hotrow.head() || $code$
             IF NOT has_table_privilege(hotrow.client(), {view_name}, 'UPDATE') THEN
                 RAISE 'permission denied for table %', {table} USING ERRCODE = '42501';
-            END IF;$code$ || body, parts || $json$
+            END IF;$code$ || body, its || $json$
         {"op": "'l'", "work": "{deletes} | {inserts}", "again": "CASE t.__op WHEN 'u' THEN 's' WHEN 'r' THEN 'l' ELSE t.__op END"}$json$);
-    PERFORM hotrow.define('{for_key_share}(new {view})', 'boolean', hotrow.head() || body, parts || $json$
+    PERFORM hotrow.define('{for_key_share}(new {view})', 'boolean', hotrow.head() || body, its || $json$
         {"op": "'r'", "work": "{reads}", "again": "t.__op"}$json$);
 END $$;

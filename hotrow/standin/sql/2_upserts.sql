@@ -16,7 +16,8 @@ $$;
 -- The values that a row has in a unique index: columns and expressions. No name in them depends on the client's search_path.
 CREATE FUNCTION hotrow.index_values(index oid, source text) RETURNS text[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT array_agg(hotrow.qualified(pg_get_indexdef(index, n, false), indrelid, source) ORDER BY n)
+    SELECT array_agg(CASE indkey[n - 1] WHEN 0 THEN hotrow.qualified(pg_get_indexdef(index, n, false), indrelid, source)
+                     ELSE source || '.' || pg_get_indexdef(index, n, false) END ORDER BY n)
       FROM pg_index, generate_series(1, indnkeyatts) AS n WHERE indexrelid = index
 $$;
 
@@ -57,11 +58,11 @@ CREATE FUNCTION hotrow.may_be_written(index oid) RETURNS text LANGUAGE sql STABL
 $$;
 
 -- plpgsql that refuses a row NEW without a value that it needs, or which a CHECK refuses.
-CREATE FUNCTION hotrow.refuse_row(relation oid) RETURNS text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION hotrow.refuse_row(relation oid, about text) RETURNS text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT coalesce(string_agg(format($code$
             IF %s THEN
                 RAISE USING ERRCODE = %L, MESSAGE = %L, DETAIL = 'Failing row contains (' || %s || ').', %s, %s;
-            END IF;$code$, refused, state, message, shown, named, hotrow.parts(relation) ->> 'about'), '' ORDER BY rank, message), '')
+            END IF;$code$, refused, state, message, shown, named, about), '' ORDER BY rank, message), '')
       FROM (SELECT format('NEW.%I IS NULL', attname) AS refused, '23502' AS state, attnum AS rank,
                    format('null value in column "%s" of relation "%s" violates not-null constraint', attname, hotrow.view_name(relation)) AS message,
                    format('COLUMN = %L', attname) AS named
@@ -87,9 +88,8 @@ END $$;
 -- A value under a special unique index is refused if it is visible. A trigger of its own does this before the triggers that write
 -- the row, and after those that compute columns: triggers run in the order of their names. Tables
 -- without such an index do not have it. Rows that ON CONFLICT proposes are checked although they may not be inserted.
-CREATE FUNCTION hotrow.define_checks(relation oid) RETURNS void LANGUAGE plpgsql SET client_min_messages = warning AS $$
+CREATE FUNCTION hotrow.define_checks(relation oid, parts jsonb) RETURNS void LANGUAGE plpgsql SET client_min_messages = warning AS $$
 DECLARE
-    parts jsonb := hotrow.parts(relation);
     special text := (
         SELECT string_agg(format($code$
             IF TG_OP = 'INSERT' OR (%s) IS DISTINCT FROM (%s) THEN
@@ -109,7 +109,7 @@ DECLARE
             array_to_string(hotrow.index_values(indexrelid, 'NEW'), ', ')), '' ORDER BY indexrelid)
           FROM hotrow.special_indexes(relation) JOIN pg_class c ON c.oid = indexrelid);
 BEGIN
-    PERFORM hotrow.define_check(parts ->> 'check_row', hotrow.refuse_row(relation));
+    PERFORM hotrow.define_check(parts ->> 'check_row', hotrow.refuse_row(relation, parts ->> 'about'));
     IF special IS NOT NULL THEN
         PERFORM hotrow.define_check(parts ->> 'check_unique', special);
     END IF;
@@ -135,9 +135,7 @@ END $$;
 -- rights: what the caller may not do to the table, the caller may not do here.
 -- account__same() says whether two rows have the same value in the unique index of this name. It is SQL that PostgreSQL puts in the
 -- place of the call, so that it can use the index.
-CREATE FUNCTION hotrow.define_upserts(relation oid) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    parts jsonb := hotrow.parts(relation);
+CREATE FUNCTION hotrow.define_upserts(relation oid, parts jsonb) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('CREATE OR REPLACE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql AS %L', parts ->> 'insert_new',
         hotrow.fill($code$

@@ -6,7 +6,7 @@
 -- whether another transaction has updated or locked it. Then a single row is applied the careful way, and hotrow.is_free() looks
 -- closer at a row among several, in their order. If the other transaction comes between that look and the UPDATE, PostgreSQL's
 -- own error is the answer, which is 40001 as well.
-CREATE FUNCTION hotrow.define_apply(relation oid) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION hotrow.define_apply(relation oid, parts jsonb) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM hotrow.define('{apply}()', 'trigger', $code$
         #variable_conflict use_variable
@@ -68,7 +68,7 @@ BEGIN
                 END IF;
                 RAISE 'change conflicts with another transaction (OC000)' USING ERRCODE = '40001';
             END;
-        END$code$, hotrow.parts(relation) || jsonb_build_object(
+        END$code$, parts || jsonb_build_object(
             'quick', CASE WHEN hotrow.may_be_quick(relation) THEN 'state & {not_quick} = {updates}' ELSE 'false' END,
             'is_untouched', format('b.xmax = %L::xid', '0'),
             'is_free', format('(b.xmax = %L::xid OR hotrow.is_free(%L::regclass, b.ctid, b.xmax, {shares_name}))',
@@ -117,7 +117,7 @@ EXCEPTION WHEN serialization_failure THEN
 END $$;
 
 -- The number of rows in a transaction: exact within one table, in steps of 64 for several tables.
-CREATE FUNCTION hotrow.define_limit(relation oid) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION hotrow.define_limit(parts jsonb) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM hotrow.define('{check_rows}(used int)', 'void', $code$
         DECLARE
@@ -133,7 +133,7 @@ BEGIN
                     RAISE 'transaction row limit exceeded' USING ERRCODE = '54000';
                 END IF;
             END IF;
-        END$code$, hotrow.parts(relation));
+        END$code$, parts);
 END $$;
 
 -- plpgsql that refuses a transaction of more than 10 MiB; empty if 3,000 rows of this table can never be that large.

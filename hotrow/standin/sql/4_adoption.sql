@@ -29,8 +29,8 @@ BEGIN
     EXECUTE format('ALTER TABLE %s SET (fillfactor = 90)', relation);
 END $$;
 
--- Adopt a table.
-CREATE FUNCTION hotrow.adopt(relation regclass) RETURNS void LANGUAGE plpgsql AS $$
+-- Adopt a table. Functions of SQL are called many times, with other values each time: they are planned once, not five times.
+CREATE FUNCTION hotrow.adopt(relation regclass) RETURNS void LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     kind "char";
     space text;
@@ -69,8 +69,8 @@ BEGIN
         CREATE VIEW {or_nothing} WITH (security_invoker) AS SELECT * FROM {view};
         GRANT SELECT, INSERT ON {excluded}, {or_nothing} TO PUBLIC$ddl$, parts);
     PERFORM hotrow.loosen_checks(relation);
-    PERFORM hotrow.define_locks(relation), hotrow.define_limit(relation), hotrow.define_statements(relation);
-    PERFORM hotrow.set_defaults(relation);
+    PERFORM hotrow.define_locks(relation, parts), hotrow.define_limit(parts), hotrow.define_statements(relation, parts);
+    PERFORM hotrow.set_defaults(relation, parts);
     EXECUTE hotrow.fill($ddl$
         CREATE TRIGGER inserting INSTEAD OF INSERT ON {view} FOR EACH ROW EXECUTE FUNCTION {insert}();
         CREATE TRIGGER updating INSTEAD OF UPDATE ON {view} FOR EACH ROW EXECUTE FUNCTION {update}();
@@ -109,9 +109,8 @@ BEGIN
 END $$;
 
 -- Give the views the table's defaults.
-CREATE FUNCTION hotrow.set_defaults(relation oid) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION hotrow.set_defaults(relation oid, parts jsonb) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    parts jsonb := hotrow.parts(relation);
     command text;
 BEGIN
     FOR command IN
@@ -168,9 +167,9 @@ BEGIN
 END $$;
 
 -- Make the functions of an adopted table again.
-CREATE FUNCTION hotrow.define_again(relation oid) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION hotrow.define_again(relation oid) RETURNS void LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
-    PERFORM hotrow.define_statements(relation), hotrow.bind_functions(relation);
+    PERFORM hotrow.define_statements(relation, hotrow.parts(relation)), hotrow.bind_functions(relation);
 END $$;
 
 -- Everything beside a base table is dropped with it, and only with it. DROP TABLE needs no CASCADE for that.
@@ -181,21 +180,25 @@ DECLARE
     families oid[] := ARRAY(SELECT (parts ->> part)::regclass FROM unnest(hotrow.relations()) AS part WHERE part <> 'base');
 BEGIN
     PERFORM hotrow.check_owner(relation);
+    -- A cluster with many tables has many dependencies, so each statement finds those that it needs by an index.
     INSERT INTO pg_depend (classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype)
-    (SELECT 'pg_class'::regclass, family, 0, 'pg_class'::regclass, relation, 0, 'a'::"char" FROM unnest(families) AS family
-      WHERE NOT family = ANY (ARRAY[(parts ->> 'excluded')::regclass, (parts ->> 'or_nothing')::regclass])
-      UNION ALL
-     SELECT 'pg_class'::regclass, (parts ->> part)::regclass, 0, 'pg_class'::regclass, (parts ->> 'view')::regclass, 0, 'a'
-       FROM unnest('{excluded,or_nothing}'::text[]) AS part)
-    EXCEPT SELECT classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype FROM pg_depend WHERE deptype = 'a';
+    SELECT 'pg_class'::regclass, family, 0, 'pg_class'::regclass, parent, 0, 'a'
+      FROM unnest(families) AS family, LATERAL (
+           SELECT CASE WHEN family IN ((parts ->> 'excluded')::regclass, (parts ->> 'or_nothing')::regclass) THEN (parts ->> 'view')::regclass
+                  ELSE relation END AS parent) AS p
+     WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = family AND d.objsubid = 0
+                                                 AND d.refclassid = 'pg_class'::regclass AND d.refobjid = parent AND d.deptype = 'a');
     PERFORM hotrow.bind_functions(relation);
     UPDATE pg_depend d SET deptype = 'a'
-     WHERE d.deptype = 'n'
-       AND (d.classid = 'pg_rewrite'::regclass AND d.objid IN (SELECT oid FROM pg_rewrite WHERE ev_class = ANY (families))
-            OR d.classid = 'pg_constraint'::regclass AND d.objid IN (SELECT oid FROM pg_constraint WHERE conrelid = ANY (families))
-            OR d.classid = 'pg_trigger'::regclass AND d.objid IN (SELECT oid FROM pg_trigger WHERE tgrelid = ANY (families))
-            OR d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_type'::regclass
-               AND d.refobjid IN (SELECT reltype FROM pg_class WHERE oid = ANY (families)));
+      FROM (SELECT 'pg_rewrite'::regclass::oid, oid FROM pg_rewrite WHERE ev_class = ANY (families)
+             UNION ALL
+            SELECT 'pg_constraint'::regclass, oid FROM pg_constraint WHERE conrelid = ANY (families)
+             UNION ALL
+            SELECT 'pg_trigger'::regclass, oid FROM pg_trigger WHERE tgrelid = ANY (families)) AS o (classid, objid)
+     WHERE d.classid = o.classid AND d.objid = o.objid AND d.deptype = 'n';
+    UPDATE pg_depend SET deptype = 'a'
+     WHERE deptype = 'n' AND classid = 'pg_proc'::regclass AND refclassid = 'pg_type'::regclass
+       AND refobjid = ANY (ARRAY(SELECT reltype FROM pg_class WHERE oid = ANY (families)));
 END $$;
 
 -- PostgreSQL names indexes and constraints after their table. Only the stand-in calls it `account__base`, so they are renamed.
@@ -247,7 +250,7 @@ BEGIN
 END $$;
 
 -- After ALTER TABLE or CREATE INDEX on an adopted table. Views that users have made on it are not dropped.
-CREATE FUNCTION hotrow.rebuild(relation oid, command_tag text) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION hotrow.rebuild(relation oid, command_tag text) RETURNS void LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     former record;
 BEGIN

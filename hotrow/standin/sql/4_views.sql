@@ -56,7 +56,7 @@ BEGIN
                    FROM hotrow.shown_indexes(seen, relation)));
 END $$;
 
-CREATE FUNCTION hotrow.follow_view(seen oid) RETURNS void LANGUAGE plpgsql SET client_min_messages = warning AS $$
+CREATE FUNCTION hotrow.follow_view(seen oid) RETURNS void LANGUAGE plpgsql SET client_min_messages = warning SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     own jsonb;
     relation oid;

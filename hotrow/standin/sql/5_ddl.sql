@@ -8,7 +8,7 @@ CREATE FUNCTION hotrow.step_aside(altered oid) RETURNS void LANGUAGE plpgsql SET
 DECLARE
     parts jsonb;
 BEGIN
-    IF altered IS NULL OR NOT pg_has_role((SELECT relowner FROM pg_class WHERE oid = altered), 'USAGE') OR NOT EXISTS (
+    IF NOT pg_has_role((SELECT relowner FROM pg_class WHERE oid = altered), 'USAGE') OR NOT EXISTS (
         SELECT FROM pg_locks l WHERE l.relation = altered AND l.pid <> pg_backend_pid()
            AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
        OR EXISTS (SELECT FROM pg_constraint fk WHERE contype = 'f' AND (conrelid = altered OR confrelid = altered)
@@ -98,6 +98,9 @@ DECLARE
     before text := current_setting('hotrow.adopting', true);
     gone record;
 BEGIN
+    IF NOT EXISTS (SELECT FROM pg_namespace WHERE starts_with(nspname, 'hotrow_gone_')) THEN
+        RETURN;
+    END IF;
     PERFORM set_config('hotrow.adopting', 'on', true);
     FOR gone IN
         SELECT n.nspname AS name FROM pg_namespace n
@@ -127,7 +130,10 @@ BEGIN
         RETURN;  -- DDL of the stand-in itself
     END IF;
     altered := pg_catalog.to_regclass(hotrow.altered_name(pg_catalog.current_query()));
-    PERFORM hotrow.keep_key(altered, pg_catalog.current_query()), hotrow.mind_ddl(altered);
+    IF altered IS NOT NULL THEN
+        PERFORM hotrow.keep_key(altered, pg_catalog.current_query());
+    END IF;
+    PERFORM hotrow.mind_ddl(altered);
     IF altered IS NOT NULL AND pg_catalog.regexp_like(pg_catalog.current_query(), '\mDROP\s+(?!(?:CONSTRAINT|DEFAULT|NOT|EXPRESSION|IDENTITY)\M)', 'i') THEN
         PERFORM hotrow.make_room(pg_catalog.to_regclass(hotrow.altered_name(pg_catalog.current_query())));
     END IF;
@@ -196,7 +202,9 @@ BEGIN
         RAISE 'ddl and dml are not supported in the same transaction' USING ERRCODE = '0A000';
     END IF;
     PERFORM set_config('hotrow.ddl', 'on', true);
-    PERFORM hotrow.step_aside(altered);
+    IF altered IS NOT NULL THEN
+        PERFORM hotrow.step_aside(altered);
+    END IF;
 END $$;
 
 -- Tell other transactions that the schema has changed, adopt a new table, and rebuild a changed one.

@@ -178,7 +178,7 @@ def test_a_granted_role_upserts_locks_and_inserts_identities(
         "SELECT hotrow.disable_references('secret__base'::regclass)",
         "SELECT hotrow.put_away('secret__base'::regclass, hotrow.parts('secret__base'::regclass))",
         "SELECT hotrow.rebuild('secret__base'::regclass, 'ALTER TABLE')",
-        "SELECT hotrow.define_statements('secret__base'::regclass)",
+        "SELECT hotrow.define_statements('secret__base'::regclass, hotrow.parts('secret__base'::regclass))",
         "SELECT hotrow.sweep('secret__writes')",
         "SELECT hotrow.tidy('secret__shares')",
     ],
