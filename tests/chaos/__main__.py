@@ -47,7 +47,7 @@ def main() -> int:
     signal.alarm(MOST_S)
     with new_home() as home, tempfile.TemporaryDirectory(prefix="hrc") as folder:
         os.environ["HOTROW_HOME"] = str(home)
-        harness = Harness(Path(folder))
+        harness = Harness(Path(folder), draws=not wanted.short)
         results = list(_try(harness, wanted))
     show(results, seed=wanted.seed)
     return 1 if any(result.wrong for result in results) else 0

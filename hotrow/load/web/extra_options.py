@@ -4,15 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from locust.argument_parser import LocustArgumentParser
+
 from hotrow.load.locust_options import is_sweep
 from hotrow.load.web.fields import choosable, form_fields
 from hotrow.run.options import SCENARIO
 
 if TYPE_CHECKING:
+    from argparse import Action
+
     from locust.env import Environment
     from locust.web import WebUI
 
 _PLAIN = {"choices": None, "help_text": "", "is_multiple": False, "is_required": False, "is_secret": False}
+
+
+def _shown_on_the_page(parser: LocustArgumentParser) -> dict[str, Action]:
+    """The options that Locust's page shows, found once per parser.
+
+    Locust finds them for each option of each option: 4,700 times per view of the page. This takes 0.1 s, and
+    meanwhile no user of the run goes on.
+    """
+    found: dict[str, Action] | None = getattr(parser, "hotrow_found", None)
+    if found is None:
+        found = parser.hotrow_found = _locusts_own(parser)  # Locust asks only after it has added all options
+    return found
+
+
+_locusts_own = LocustArgumentParser.args_included_in_web_ui.fget  # type: ignore[attr-defined]
+LocustArgumentParser.args_included_in_web_ui = property(_shown_on_the_page)  # type: ignore[method-assign,assignment]
 
 
 def order_form(environment: Environment, web_ui: WebUI) -> None:

@@ -18,6 +18,7 @@ from hotrow.load import ContentionUser
 from hotrow.load.hosts import Hosts, Scrubbing
 from hotrow.load.notices import Notices
 from hotrow.load.sweep import SweepShape
+from hotrow.load.web import extra_options
 from hotrow.load.web.checked_start import take_over_start
 from hotrow.load.web.form import is_below
 from hotrow.load.web.guard import guard, is_loopback
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flask.testing import FlaskClient
+    from locust.argument_parser import LocustArgumentParser
 
 SECRET = "s3cr&t'pä55"  # noqa: S105 - nobody's password
 HOST = f"postgresql://ann:{SECRET}@db.example:5432/shop?isolation=serializable"
@@ -535,3 +537,21 @@ def test_a_folder_whose_name_begins_alike_is_not_below(tmp_path: Path) -> None:
     (tmp_path / "work" / "link").symlink_to(tmp_path / "workshop")
 
     assert not is_below(tmp_path.joinpath("work", "link").relative_to(tmp_path / "work"), tmp_path / "work")
+
+
+def test_the_options_are_found_once_per_view(
+    open_page: Callable[..., Page], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Locust finds them thousands of times, while no user goes on. What is found is the same."""
+    page, parsers = open_page(), []
+
+    def find(parser: LocustArgumentParser) -> dict[str, Any]:
+        parsers.append(parser)
+        found: dict[str, Any] = locusts_own(parser)
+        return found
+
+    locusts_own = extra_options._locusts_own
+    monkeypatch.setattr(extra_options, "_locusts_own", find)
+    assert page.client.get("/").status_code == 200
+    assert 1 <= len(parsers) == len(set(map(id, parsers)))
+    assert all(parser.args_included_in_web_ui == locusts_own(parser) != {} for parser in parsers)
