@@ -25,7 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     (LEAVES,),
     ("hotrow.keys", "hotrow.standin"),
     ("hotrow.scenario",),
-    ("hotrow.attempt", "scenarios"),
+    ("hotrow.attempt", "hotrow.script", "scenarios"),
     ("hotrow.run", "hotrow.targets"),
     ("hotrow.tables", "analysis"),
     ("hotrow.probe", "reports"),

@@ -6,7 +6,7 @@ The body and the COMMIT of every attempt are timed separately. Every way in whic
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from hotrow.attempt.body import run_body
@@ -135,8 +135,10 @@ class Client:
         object.__setattr__(self, "budget", self.policy.open_budget())
 
 
-def run_transaction(client: Client, transaction: int) -> Outcome | None:
+def run_transaction(client: Client, transaction: int, following: Work | None = None) -> Outcome | None:
     """Run one transaction to its end; return its last outcome, or None if it was cut off.
+
+    Its work is drawn, unless it is the next one of a business operation (`Scenario.follow`).
 
     A retry follows only if the attempt certainly applied nothing: after a conflict (`RETRYABLE`), or after an
     unknown COMMIT whose receipt is missing.
@@ -144,12 +146,16 @@ def run_transaction(client: Client, transaction: int) -> Outcome | None:
     if client.budget is not None:
         client.budget.deposit()
     position = Position(transaction, client.clock_ns())
-    work: Work | None = None
+    work = following
     while True:
-        if work is None or (client.redraw and position.attempt > 1):
+        if work is None or (client.redraw and following is None and position.attempt > 1):
             work = _draw(client, work, position)
             if work is None:
                 return Outcome.ERROR
+        if work.pause_s and position.attempt == 1:
+            if not client.pause(work.pause_s):
+                return None
+            position = replace(position, scheduled_ns=client.clock_ns())
         attempt = _attempt(client, work, position)
         elapsed_s = (attempt.ended_ns - position.scheduled_ns) / 1e9
         final = not attempt.retryable or _gives_up(client, position.attempt, elapsed_s)

@@ -19,7 +19,8 @@ def scenarios(path: str | None, as_json: bool) -> None:
       hotrow scenarios
       hotrow scenarios path/to/mine.py
     """  # noqa: D301 - \b keeps click from joining the lines
-    from hotrow.scenario.loading import describe, find_scenario, scenarios_in_file  # noqa: PLC0415 - see main.py
+    from hotrow.scenario.loading import describe, scenarios_in_file  # noqa: PLC0415 - see main.py
+    from hotrow.script.finding_scripts import find_any_scenario  # noqa: PLC0415 - the same
     from scenarios import ALL  # noqa: PLC0415 - the same
 
     if path is None:
@@ -27,7 +28,7 @@ def scenarios(path: str | None, as_json: bool) -> None:
     elif path.endswith(".py"):
         scenario_types = list(scenarios_in_file(Path(path)).values())
     else:
-        scenario_types = [find_scenario(path, ALL)]
+        scenario_types = [find_any_scenario(path, ALL)]
     if as_json:
         click.echo(
             json.dumps(

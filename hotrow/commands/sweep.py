@@ -21,7 +21,7 @@ from hotrow.interruption import end_while_starting, listen
 from hotrow.knob import knobs_of
 from hotrow.masking import show_host
 from hotrow.run.options import HOST, OUT, PROCESSES, Where, options_of
-from hotrow.scenario.loading import find_scenario
+from hotrow.script.finding_scripts import find_any_scenario
 
 if TYPE_CHECKING:
     import signal
@@ -84,7 +84,7 @@ def _find(scenario: str) -> type[Scenario]:
         raise UsageError(
             f"{scenario}: give the scenario before its knobs, as in hotrow sweep counter --shards 4"
         )
-    return find_scenario(scenario, ALL)
+    return find_any_scenario(scenario, ALL)
 
 
 def _words(values: Mapping[str, Any]) -> list[str]:

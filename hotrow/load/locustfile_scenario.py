@@ -14,7 +14,8 @@ from hotrow.errors import HotrowError, UsageError
 from hotrow.knob import knobs_of
 from hotrow.run.options import SCENARIO, env_var
 from hotrow.scenario.calling import make_scenario
-from hotrow.scenario.loading import MODULE_PREFIX, find_scenario
+from hotrow.scenario.loading import MODULE_PREFIX
+from hotrow.script.finding_scripts import find_any_scenario
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,7 +46,7 @@ def _scenario_of(user_class: type[Any], chosen: str | None) -> Scenario | None:
     """The scenario of one user class; None if it names none."""
     scenario: Scenario | None = getattr(user_class, "scenario", None)
     if scenario is None and getattr(user_class, "scenarios", None):
-        return make_scenario(find_scenario(chosen or SCENARIO.default or "", user_class.scenarios), {})
+        return make_scenario(find_any_scenario(chosen or SCENARIO.default or "", user_class.scenarios), {})
     return scenario
 
 

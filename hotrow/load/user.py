@@ -21,6 +21,7 @@ from hotrow.load import listeners
 from hotrow.load.gevent_waiting import COOPERATIVE
 from hotrow.load.locust_statistics import ROW_TYPE, TransactionFailed, row_name
 from hotrow.load.locustfile_scenario import declare_knobs_of, locustfile_scenario
+from hotrow.scenario.calling import follow_checked
 from hotrow.targets.connection import UserConnection
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from hotrow.load.board import Board
     from hotrow.run.plan import Cell
-    from hotrow.scenario import Scenario
+    from hotrow.scenario import Scenario, Work
     from hotrow.targets.target import Target
 
 _RECONNECT_PAUSE_S = 0.2
@@ -38,6 +39,8 @@ _RECONNECT_PAUSE_S = 0.2
 
 It lies between transactions, so it is part of no latency. After any other error the user goes on at once.
 """
+_ENDED_WELL = frozenset({Outcome.COMMITTED, Outcome.REJECTED})
+"""Outcomes after which a business operation goes on with its next transaction."""
 
 
 class ContentionUser(User):
@@ -108,25 +111,28 @@ class ContentionUser(User):
 
     @task
     def transaction(self) -> None:
-        """Run one business transaction with its retries in the open cell."""
+        """Run one business transaction with its retries in the open cell, and those that follow it."""
         cell = self._wait_for_cell()
         try:
-            client = self._client_of(cell)
-            if client is None or not self._board.admit(cell):
-                return
-            self._transact(client)
+            client, work = self._client_of(cell), None
+            while client is not None and self._board.admit(cell):
+                outcome = self._transact(client, work)
+                work = follow_checked(client.scenario, client.keys) if outcome in _ENDED_WELL else None
+                if work is None:
+                    return
         except (Exception, SystemExit) as error:  # noqa: BLE001 - Locust would log it and go on
             self._board.fail(error)
 
-    def _transact(self, client: Client) -> None:
+    def _transact(self, client: Client, work: Work | None) -> Outcome | None:
         started = time.perf_counter()
         try:
-            outcome = run_transaction(client, self._board.number_transaction())
+            outcome = run_transaction(client, self._board.number_transaction(), work)
         finally:
             self._board.leave()
         self._report_to_locust(client.scenario.name, outcome, (time.perf_counter() - started) * 1e3)
         if outcome is Outcome.ERROR and self._connection is not None and not self._connection.is_open:
             self._board.pause(_RECONNECT_PAUSE_S)
+        return outcome
 
     def _wait_for_cell(self) -> Cell:
         """Wait at the gate; during the wait Locust may stop this user at once."""
@@ -164,10 +170,12 @@ class ContentionUser(User):
         assert setup is not None and ledger is not None and self._connection is not None  # noqa: S101, PT018
         assert errors is not None  # noqa: S101 - made with the ledger
         table = load_skew(cell.skew, Path(setup.directory)).table(cell.keys)
-        scenario = locustfile_scenario([type(self)], setup.chosen)
+        chosen = locustfile_scenario([type(self)], setup.chosen)
+        scenario = type(chosen)(**cell.knobs)
+        scenario.user = self._number * max(setup.workers, 1) + board.worker
         rng = np.random.default_rng([setup.seed, cell.id, board.worker, self._number])
         return Client(
-            scenario=type(scenario)(**cell.knobs),
+            scenario=scenario,
             keys=KeySource(table, rng),
             rng=rng,
             policy=parse_retry(cell.retry),
@@ -198,7 +206,7 @@ class ContentionUser(User):
         """Fire one event per transaction; none if it was cut off or its outcome is unknown."""
         if outcome is None or outcome is Outcome.UNKNOWN:
             return
-        succeeded = outcome in {Outcome.COMMITTED, Outcome.REJECTED}
+        succeeded = outcome in _ENDED_WELL
         self.environment.events.request.fire(
             request_type=ROW_TYPE,
             name=row_name(scenario),

@@ -16,8 +16,9 @@ from hotrow.attempt.record import Marker
 from hotrow.errors import TargetError
 from hotrow.masking import one_line
 from hotrow.tables import schema_name
+from hotrow.targets.libpq import flush, next_result
 from hotrow.targets.parameters import encode
-from hotrow.targets.session import BLOCKING, flush, next_result, unchanged
+from hotrow.targets.session import BLOCKING, unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -140,7 +140,7 @@ def _knob_fields(scenario: Scenario, keys: int, seed: int) -> dict[str, Any]:
         "knobs": scenario.knobs,
         "keys_per_transaction": positive_number(scenario, "keys_per_transaction"),
         "rows_per_key": positive_number(scenario, "rows_per_key"),
-        "closed_form": writes_what_it_draws(scenario, keys, seed),
+        "closed_form": writes_what_it_draws(scenario, keys, seed) and scenario.is_one_transaction,
     }
 
 

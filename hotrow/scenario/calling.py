@@ -6,6 +6,7 @@ can end the program.
 
 from __future__ import annotations
 
+import math
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -119,10 +120,25 @@ def draw_checked(scenario: Scenario, keys: Keys, rng: np.random.Generator) -> Wo
     """
     with method_errors(scenario, "draw"):
         work: Any = scenario.draw(keys, rng)
+    return _checked(scenario, "draw", keys, work)
+
+
+def follow_checked(scenario: Scenario, keys: Keys) -> Work | None:
+    """The work that the scenario's `follow` returns, checked; None if nothing follows.
+
+    Raises:
+        UsageError: as `draw_checked`.
+    """
+    with method_errors(scenario, "follow"):
+        work: Any = scenario.follow()
+    return None if work is None else _checked(scenario, "follow", keys, work)
+
+
+def _checked(scenario: Scenario, method: str, keys: Keys, work: Any) -> Work:
     fault = next(_faults(scenario, keys.count, work), None)
     if fault is not None:
-        raise UsageError(f"cannot run {scenario.name}: draw(): {fault}")
-    return Work(tuple(work.parameters), tuple(map(int, work.writes)), int(work.kind))
+        raise UsageError(f"cannot run {scenario.name}: {method}(): {fault}")
+    return Work(tuple(work.parameters), tuple(map(int, work.writes)), int(work.kind), float(work.pause_s))
 
 
 def _faults(scenario: Scenario, keys: int, work: Any) -> Iterator[str]:
@@ -140,6 +156,8 @@ def _faults(scenario: Scenario, keys: int, work: Any) -> Iterator[str]:
     if not (_is_whole(work.kind) and 0 <= work.kind < kinds):
         names = ", ".join(scenario.kinds) or "it has none, so the index must be 0"
         yield f"kind is {work.kind!r}; it must be the index of one of the scenario's kinds ({names})"
+    if not isinstance(work.pause_s, int | float) or not 0 <= work.pause_s < math.inf:
+        yield f"pause_s is {work.pause_s!r}; it must be a number of seconds"
 
 
 def _faults_of_keys(writes: Iterable[Any], keys: int) -> Iterator[str]:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from hotrow.finding import Finding
+
 _NAME = re.compile("[a-z0-9]+(-[a-z0-9]+)*")
 _MAX_NAME_LETTERS = 64
 """The directory of a run is named after its scenario."""
@@ -60,6 +62,8 @@ class Result:
     rows: Sequence[Row]
     count: int
     """The number of rows changed or returned, from the command tag."""
+    columns: Sequence[str] = ()
+    """The names of the columns of `rows`; empty if there are no rows."""
 
 
 class Keys(Protocol):
@@ -87,6 +91,8 @@ class Work:
     """
     kind: int = 0
     """The index of the transaction's kind in the scenario's `kinds`."""
+    pause_s: float = 0.0
+    """How long the user waits before the transaction, in seconds; no part of its latency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +150,9 @@ class Scenario(ABC):
     receipts: ClassVar[bool] = False
     """Whether transactions always write receipts (docs/receipts.md), as with `--receipts`."""
 
+    user: int = 0
+    """The number of the user who runs this instance; each user of a run has another one, from 0 on."""
+
     def __init__(self, **knobs: object) -> None:
         """Set the knobs; those that are left out have their defaults.
 
@@ -173,6 +182,16 @@ class Scenario(ABC):
         """Over how many rows the writes of one key are spread evenly, such as the shards of a counter."""
         return 1
 
+    @property
+    def existing_schema(self) -> str:
+        """The name of a schema whose tables the run uses and never drops; empty if it makes its own."""
+        return ""
+
+    @property
+    def is_one_transaction(self) -> bool:
+        """Whether `follow` never returns more work. Otherwise the closed form does not apply."""
+        return type(self).follow is Scenario.follow
+
     @abstractmethod
     def tables(self) -> Sequence[str]:
         """The `CREATE TABLE` statements, one per table."""
@@ -188,6 +207,22 @@ class Scenario(ABC):
     @abstractmethod
     def run(self, session: Session, work: Work) -> None:
         """Execute the work; hotrow sends BEGIN and COMMIT. Raise `hotrow.errors.Rejected` to refuse it."""
+
+    def follow(self) -> Work | None:
+        """The next transaction of the same business operation; None if there is none.
+
+        It is called once the transaction of the last `run` has committed or was rejected. A conflict in the
+        next transaction repeats only that one. With `--redraw` it keeps its work.
+        """
+        return None
+
+    def notes(self) -> Sequence[Finding]:
+        """What the report should say about the scenario itself, beside what its rehearsal finds."""
+        return ()
+
+    def explain(self, finding: Finding) -> Finding:
+        """A finding of the rehearsal in the words of the scenario's author."""
+        return finding
 
     @abstractmethod
     def observe(self, session: Session) -> State:

@@ -68,14 +68,15 @@ def rehearse(
         observer = Observer(session, primary_keys(scenario.tables()), routines(statements))
         with warn_while_slow(scenario, "the rehearsal", detail=lambda: observer.doing):
             rehearsed = [
-                _run(scenario, work, session, observer, waiting.sleep)
+                each
                 for work in observer.drawing(works_of(scenario, keys, seed, WORKS))
                 if observer.statements < _MAX_STATEMENTS
+                for each in _run(scenario, work, session, observer, waiting.sleep)
             ]
     finally:
         session.close()
     unseen = Unseen([*reacting(statements), *observer.unseen], sorted(observer.own_chance))
-    return findings(scenario, rehearsed, unseen)
+    return [*scenario.notes(), *map(scenario.explain, findings(scenario, rehearsed, unseen))]
 
 
 @dataclass(slots=True)
@@ -119,9 +120,8 @@ class Observer:
             self.own_chance.add(method)
 
     def start(self) -> None:
-        """Begin a transaction, with no notes."""
+        """Begin a work, with no notes."""
         self.touches, self.complete, self.failed, self.failed_changed = [], True, "", False
-        self.session.begin()
         self._chance, self.doing = global_generators(), ", in run()"
 
     def execute(self, sql: str, *parameters: Any) -> Result:
@@ -147,8 +147,10 @@ class Observer:
         if watched is None:
             return result
         self._note(sql, watched, result)
-        rows = [row[: -watched.columns] for row in result.rows] if watched.returns else []
-        return Result(rows, result.count)
+        if not watched.returns:
+            return Result([], result.count)
+        rows = [row[: -watched.columns] for row in result.rows]
+        return Result(rows, result.count, result.columns[: -watched.columns])
 
     def think(self, seconds: float) -> None:
         """Does nothing."""
@@ -191,8 +193,8 @@ def _run(
     session: PostgresSession,
     observer: Observer,
     sleep: Callable[[float], None],
-) -> RehearsedWork:
-    """Run one work; again after a conflict, and again if a statement failed because of the added keys."""
+) -> list[RehearsedWork]:
+    """Run one work, and those that follow it; again after a conflict, or if the added keys made it fail."""
     tries = 0
     while True:
         try:
@@ -213,7 +215,24 @@ def _run(
             raise method_error(scenario, "run", error) from error
 
 
-def _run_once(scenario: Scenario, work: Work, session: PostgresSession, observer: Observer) -> RehearsedWork:
+def _run_once(
+    scenario: Scenario, work: Work, session: PostgresSession, observer: Observer
+) -> list[RehearsedWork]:
+    """Run a work and those that follow it in one transaction, which is rolled back at the end."""
+    rehearsed: list[RehearsedWork] = []
+    following: Work | None = work
+    session.begin()
+    try:
+        while following is not None and not (rehearsed and rehearsed[-1].rejected):
+            rehearsed.append(_run_work(scenario, following, observer))
+            following = scenario.follow()
+    finally:
+        if session.usable:
+            session.rollback()
+    return rehearsed
+
+
+def _run_work(scenario: Scenario, work: Work, observer: Observer) -> RehearsedWork:
     observer.start()
     rejected = False
     try:
@@ -224,8 +243,6 @@ def _run_once(scenario: Scenario, work: Work, session: PostgresSession, observer
         rejected = True
     finally:
         observer.note_chance("run")
-        if session.usable:
-            session.rollback()
     complete = observer.complete and not rejected
     return RehearsedWork(frozenset(work.writes), tuple(observer.touches), complete, work.kind, rejected)
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     Returned = TypeVar("Returned")
 
 _TABLES_OF_SCHEMA = "SELECT relname FROM pg_class WHERE relnamespace = $1::regnamespace AND relkind = 'r'"
+_SCHEMA_EXISTS = "SELECT 1 FROM pg_namespace WHERE nspname = $1"
 _MAX_TRIES = 10
 """For one statement: on Aurora DSQL each may fail with OC001, because the schema has just changed."""
 _BACKOFF_BASE_S = 0.05
@@ -55,9 +56,16 @@ class RunSchema:
         Each statement is a transaction, because Aurora DSQL accepts neither two DDL statements nor more than
         3,000 rows in one. With `progress`, a bar on the terminal shows the filling.
 
+        If the scenario uses an existing schema, nothing is created; it is only checked that the schema is
+        there.
+
         Raises:
-            TargetError: the server refused a statement, which the message names.
+            TargetError: the server refused a statement, which the message names; or an existing schema does
+                not exist.
         """
+        if self._scenario.existing_schema:
+            self._find_existing()
+            return
         with self._session(
             "set up the tables", self.schema
         ) as session:  # the search path may name a schema that does not exist yet
@@ -71,6 +79,11 @@ class RunSchema:
             if self._target.type == "local":
                 for (table,) in session.execute(_TABLES_OF_SCHEMA, self.schema).rows:
                     session.run(f"SELECT hotrow.adopt('{self.schema}.{table}')")
+
+    def _find_existing(self) -> None:
+        with self._session("find the tables") as session:
+            if not session.execute(_SCHEMA_EXISTS, self.schema).rows:
+                raise TargetError(f"--schema {self.schema}: there is no schema of this name on the target")
 
     def observe(self, scenario: Scenario) -> State:
         """The state that this scenario's `observe` reads, in one transaction.
@@ -98,11 +111,13 @@ class RunSchema:
             return self._read(session, lambda reader: int(reader.execute(COUNT).rows[0][0]))
 
     def drop(self) -> None:
-        """Drop the schema and everything in it.
+        """Drop the schema and everything in it, unless it existed before the run.
 
         Raises:
             TargetError: the server refused or was not reached.
         """
+        if self._scenario.existing_schema:
+            return
         with self._session("drop the tables", self.schema) as session:
             self._run(session, f"DROP SCHEMA IF EXISTS {self.schema} CASCADE", repeatable=True)
 

@@ -69,13 +69,19 @@ class RunTables:
 
     def _schema_of(self, scenario: Scenario, schema: str) -> RunSchema:
         texts = (*statements(scenario, "tables"), *statements(scenario, "seed", self._keys))
-        if texts not in self._schemas:
+        existing = scenario.existing_schema
+        if existing and self._receipts:
+            raise UsageError(
+                f"--receipts: needs a table of its own, and nothing is added to --schema {existing};"
+                " leave out one of the two"
+            )
+        if (existing, *texts) not in self._schemas:
             number = len(self._schemas)
-            name = f"{schema}_{number}" if number else schema
-            self._schemas[texts] = RunSchema(
+            name = existing or (f"{schema}_{number}" if number else schema)
+            self._schemas[existing, *texts] = RunSchema(
                 self._target, name, scenario, self._waiting, receipts=self._receipts
             )
-        return self._schemas[texts]
+        return self._schemas[existing, *texts]
 
     @property
     def schemas(self) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from psycopg.adapt import Transformer
 from psycopg.errors import ConnectionTimeout
 
 from hotrow.scenario import Result, Row
+from hotrow.targets.libpq import flush, next_result
 from hotrow.targets.parameters import dump, encode
 from hotrow.targets.server_errors import error_of
 from hotrow.targets.transaction_control import controls_transaction
@@ -29,7 +30,7 @@ from hotrow.targets.transaction_control import controls_transaction
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from psycopg.pq.abc import PGconn, PGresult
+    from psycopg.pq.abc import PGresult
 
 OPENING_S = 30.0
 """The time limit for the first answer in a session. It detects a server that accepts connections but does not
@@ -106,24 +107,6 @@ BLOCKING = Waiting(ready=_poll, sleep=time.sleep)
 """For commands that use one connection at a time, without gevent."""
 
 
-def flush(pgconn: PGconn, wait: Callable[[bool], None]) -> None:
-    """Send everything in libpq's buffer. `wait(True)` waits until the socket is readable or writable.
-
-    Answers are read at the same time, because a server may stop reading until its answers are taken.
-    """
-    while pgconn.flush():
-        wait(True)
-        pgconn.consume_input()
-
-
-def next_result(pgconn: PGconn, wait: Callable[[bool], None]) -> PGresult | None:
-    """The next result, as from `PQgetResult`. `wait(False)` waits until the socket is readable."""
-    while pgconn.is_busy():
-        wait(False)
-        pgconn.consume_input()
-    return pgconn.get_result()
-
-
 @dataclass(frozen=True, slots=True)
 class DriverFailure:
     """The facts about an error that `hotrow.attempt.outcome.classify` needs, without its class."""
@@ -187,6 +170,8 @@ class PostgresSession:
         self._descriptor = self._pgconn.socket
         self._transformer = Transformer(connection)
         self._prepared: dict[str, bytes] = {}
+        self._columns: dict[str, tuple[str, ...]] = {}
+        """By prepared statement: the names of its columns."""
         unique = os.urandom(4).hex()  # a pooler may give two sessions the same server connection
         self._names = (f"s{number}_{unique}".encode() for number in count())
         self._pgconn.enter_pipeline_mode()
@@ -243,12 +228,33 @@ class PostgresSession:
         try:
             answer = self._exchange(sql, values)
         except psycopg.Error as error:
-            if self._error is None or error.sqlstate != _ALREADY_ABORTED:
-                self._error = error
+            self._note_error(error)
             raise
         finally:
             self._pace.fill(self._latency.rtt_s, self._waiting.clock() - sent_s)
-        return Result(self._rows(answer), answer.command_tuples or 0)
+        return self._result(sql, answer)
+
+    def execute_together(self, statements: Sequence[tuple[str, Sequence[Any], bool]]) -> list[Result]:
+        """Run several statements in one round trip, each with its parameters and whether it is prepared.
+
+        Raises: as `execute`, the first error; the statements after it were not run.
+        """
+        for sql, _, is_prepared in statements:
+            if sql not in self._harmless:
+                self._refuse_control(sql, keep=is_prepared)
+        calls = [
+            (sql, [dump(value, self._transformer) for value in parameters], is_prepared)
+            for sql, parameters, is_prepared in statements
+        ]
+        sent_s = self._waiting.clock()
+        try:
+            answers = self._send_calls(calls)
+        except psycopg.Error as error:
+            self._note_error(error)
+            raise
+        finally:
+            self._pace.fill(self._latency.rtt_s, self._waiting.clock() - sent_s)
+        return [self._result(sql, answer) for (sql, _, _), answer in zip(statements, answers, strict=True)]
 
     def think(self, seconds: float) -> None:
         """Wait inside the transaction."""
@@ -294,6 +300,7 @@ class PostgresSession:
         """Use the tables of this schema from now on. Statements are prepared again, for the new tables."""
         self.run(f"SET search_path TO {schema}")
         self._prepared.clear()
+        self._columns.clear()
 
     def close(self) -> None:
         """Close the connection. The server rolls back an open transaction."""
@@ -303,13 +310,18 @@ class PostgresSession:
         """The meaning of an error that this session raised."""
         return describe(error, lost=not self.usable)
 
-    def _refuse_control(self, sql: str) -> None:
+    def _note_error(self, error: psycopg.Error) -> None:
+        if self._error is None or error.sqlstate != _ALREADY_ABORTED:
+            self._error = error
+
+    def _refuse_control(self, sql: str, *, keep: bool = True) -> None:
         if controls_transaction(sql):
             statement = " ".join(sql.split())
             raise psycopg.ProgrammingError(
                 f"hotrow begins and ends each transaction and sets its isolation; leave this out: {statement}"
             )
-        self._harmless.add(sql)
+        if keep:
+            self._harmless.add(sql)
 
     def _exchange(self, sql: str, values: Sequence[bytes | None] = ()) -> PGresult:
         """Send one statement, after BEGIN if that is due, and wait for its answer."""
@@ -325,6 +337,23 @@ class PostgresSession:
         self._pgconn.send_query_prepared(names[-1], values or None)
         return self._answer(len(names))
 
+    def _send_calls(self, calls: Sequence[tuple[str, Sequence[bytes | None], bool]]) -> list[PGresult]:
+        """Send statements with their values in one round trip, after BEGIN if that is due; all answers."""
+        begin = [(self._begin, (), True)] if self._begin_is_due else []
+        self.last_statement = calls[-1][0]
+        calls = [*begin, *calls]
+        names = [
+            (self._prepared.get(sql) or self._prepare(sql)) if is_prepared else None
+            for sql, _, is_prepared in calls
+        ]
+        self._begin_is_due = False
+        for (sql, values, _), name in zip(calls, names, strict=True):
+            if name is None:
+                self._pgconn.send_query_params(encode(self._rewrite(sql)), None)
+            else:
+                self._pgconn.send_query_prepared(name, values or None)
+        return self._answers(len(calls))[len(begin) :]
+
     def _prepare(self, sql: str) -> bytes:
         name = next(self._names)
         self._pgconn.send_prepare(name, encode(self._rewrite(sql)))
@@ -338,8 +367,24 @@ class PostgresSession:
         self._transformer.set_pgresult(answer)
         return self._transformer.load_rows(0, answer.ntuples, tuple)
 
+    def _result(self, sql: str, answer: PGresult) -> Result:
+        rows = self._rows(answer)
+        columns = (self._columns.get(sql) or self._names_of(sql, answer)) if rows else ()
+        return Result(rows, answer.command_tuples or 0, columns)
+
+    def _names_of(self, sql: str, answer: PGresult) -> tuple[str, ...]:
+        """The names of an answer's columns, kept for a prepared statement."""
+        names = tuple((answer.fname(column) or b"").decode() for column in range(answer.nfields))
+        if sql in self._prepared:
+            self._columns[sql] = names
+        return names
+
     def _answer(self, statements: int) -> PGresult:
-        """Wait for the answers of this number of statements; return the last, or raise the first error.
+        """Wait for the answers of this number of statements; return the last, or raise the first error."""
+        return self._answers(statements)[-1]
+
+    def _answers(self, statements: int) -> list[PGresult]:
+        """Wait for the answers of this number of statements; return them, or raise the first error.
 
         An error that arrived counts even if the connection broke or fell silent right after it.
         """
@@ -360,7 +405,7 @@ class PostgresSession:
         failed = next((result for result in results if result.status in _FAILED), None)
         if failed is not None:
             raise error_of(failed, of_stand_in=self._rewrite is not unchanged)
-        return results[-1]
+        return results
 
     def _take_statement(self, results: list[PGresult]) -> None:
         """Append the result of one statement. libpq marks its end with an empty result."""

@@ -14,6 +14,7 @@ from hotrow.attempt.record import Marker, Outcome
 from hotrow.load import user as user_module
 from hotrow.load.board import TO_MASTER, TO_WORKERS, Board
 from hotrow.load.user import ContentionUser
+from hotrow.scenario import Work
 from scenarios.counter import Counter
 from tests.load.in_gevent.check_board import last, message, says
 from tests.load.in_gevent.fakes import Runner, cells, setup_message, until
@@ -87,6 +88,7 @@ class Crowd:
         self.takes_s = 0.025
         self.outcome: Outcome | BaseException | None = Outcome.COMMITTED
         self.clients: list[Any] = []
+        self.works: list[tuple[int, Work | None]] = []
         self.connections = Connection.made = []
         monkeypatch.setattr(user_module, "declare_knobs_of", lambda _: None)  # for Locust's parser, for ever
         monkeypatch.setattr(user_module, "time", self.clock)
@@ -115,8 +117,9 @@ class Crowd:
         user._state = "running"
         return user
 
-    def _run_transaction(self, client: Any, _number: int) -> Outcome | None:
+    def _run_transaction(self, client: Any, number: int, following: Work | None) -> Outcome | None:
         self.clients.append(client)
+        self.works.append((number, following))
         self.clock.now_s += self.takes_s
         if isinstance(self.outcome, BaseException):
             raise self.outcome
@@ -304,3 +307,31 @@ def test_a_user_that_is_being_stopped_does_not_back_off(crowd: Crowd) -> None:
 
     assert (before, pause(0.5)) == (True, False)
     assert crowd.pauses_s == [0.5]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "transactions"),
+    [
+        (Outcome.COMMITTED, 3),
+        (Outcome.REJECTED, 3),
+        (Outcome.CONFLICT, 1),
+        (Outcome.ERROR, 1),
+        (Outcome.UNKNOWN, 1),
+    ],
+)
+def test_transactions_that_follow_are_run_if_the_last_ended_well(
+    crowd: Crowd, monkeypatch: pytest.MonkeyPatch, outcome: Outcome, transactions: int
+) -> None:
+    """Each has a number of its own, and the work that `follow` returned."""
+    following = iter([Work((), (1,)), Work((), (2,)), None])
+    monkeypatch.setattr(Counter, "follow", lambda _: next(following))
+    crowd.outcome = outcome
+    crowd.open(0)
+    user = crowd.user()
+    user.on_start()
+
+    user.transaction()
+
+    works = [(0, None), (1, Work((), (1,))), (2, Work((), (2,)))]
+    assert crowd.works == works[:transactions]
+    assert crowd.board.in_flight == 0

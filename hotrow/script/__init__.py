@@ -1,0 +1,1 @@
+"""pgbench's scripts as scenarios: the language, its interpreter, and the scenario that runs a script."""
