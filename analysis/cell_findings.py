@@ -41,7 +41,13 @@ MIN_CERTAIN_CONFLICTS = 30.0
 
 
 def find_in_cell(
-    cell: Mapping[str, Any], *, conflicts_at_commit: bool, steady: bool | None, closed: bool, judged: bool
+    cell: Mapping[str, Any],
+    *,
+    conflicts_at_commit: bool,
+    steady: bool | None,
+    closed: bool,
+    judged: bool,
+    simulated: bool = False,
 ) -> list[Finding]:
     """All findings on one cell.
 
@@ -51,12 +57,13 @@ def find_in_cell(
         steady: the result of `analysis.steady.is_steady`.
         closed: whether the measured interval ended as planned.
         judged: whether the scenario's checks ran.
+        simulated: whether there was no client and no data.
     """
     findings = [
         client_saturated(cell["client"], cell["users"], cell["seconds"]),
         client_stalled(cell["client"], cell["seconds"]),
         stalled(cell["silences"]),
-        client_unmeasured(cell["client"]),
+        None if simulated else client_unmeasured(cell["client"]),
         _too_few_samples(cell["attempts"]),
         None if steady in (True, None) else _NOT_STEADY,
         None if closed else _INTERRUPTED,

@@ -11,7 +11,6 @@ import numpy as np
 from analysis import cell_findings, damages, rates, timing
 from analysis.breakdown import summarise_kinds, summarise_regions
 from analysis.client import clock_step, read_client
-from analysis.coarse import without_rows
 from analysis.connections import count_connections
 from analysis.counts import (
     BrokenEquationError,
@@ -33,6 +32,7 @@ from analysis.silence import silences
 from analysis.steady import is_steady, transient
 from analysis.tries import commit_on_attempt
 from analysis.user_time import user_time_s
+from hotrow.simulated_run import is_simulated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -65,9 +65,7 @@ def summarise(run: Run) -> dict[str, Any]:
         "workers": len(run.health) or None,
         "ended_utc": _ended_utc(run),
         **count_connections(run),
-        "cells": without_rows(
-            cells if _declares_its_writes(run) else [_without_limit(cell) for cell in cells]
-        ),
+        "cells": cells if _declares_its_writes(run) else [_without_limit(cell) for cell in cells],
         "warnings": [*run.rehearsal, *(finding.as_json() for finding in findings)],
         "usable": not any(finding.spoils for finding in findings),
     }
@@ -161,6 +159,7 @@ def _summarise_cell(
         steady=is_steady(unsettled),
         closed=interval.closed,
         judged=cell["id"] in run.verdicts,
+        simulated=is_simulated(run.meta),
     )
     findings += damages.find_in_cell(run.damage, cell["id"])
     warnings = [finding.as_json() for finding in findings]

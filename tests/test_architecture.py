@@ -30,6 +30,7 @@ ARROWS: Mapping[str, set[str]] = MappingProxyType(
         "hotrow.targets": {LEAVES, "hotrow.scenario", "hotrow.standin"},
         "hotrow.tables": {LEAVES, "hotrow.attempt", "hotrow.scenario", "hotrow.standin", "hotrow.targets"},
         "analysis": {LEAVES, "hotrow.attempt", "hotrow.keys", "hotrow.run"},
+        "hotrow.simulation": {"hotrow.attempt", "hotrow.keys", "hotrow.run", "hotrow.scenario"},
         "hotrow.probe": {LEAVES, "hotrow.attempt", "hotrow.tables", "hotrow.targets"},
         "reports": {LEAVES, "analysis"},
         "hotrow.doctor": {LEAVES, "hotrow.probe", "hotrow.targets"},
@@ -57,6 +58,7 @@ ARROWS: Mapping[str, set[str]] = MappingProxyType(
             "hotrow.run",
             "hotrow.scenario",
             "hotrow.script",
+            "hotrow.simulation",
             "hotrow.standin",
             "hotrow.tables",
             "hotrow.targets",
@@ -121,6 +123,7 @@ def test_a_circle_and_an_upward_arrow_would_be_found() -> None:
         ("matplotlib", {"reports"}),
         ("plotly", {"reports"}),
         ("click", {"hotrow.commands"}),
+        ("numba", {"hotrow.simulation"}),
     ],
 )
 def test_a_library_stays_in_its_rooms(library: str, rooms: set[str]) -> None:

@@ -88,6 +88,12 @@ _SHAPES = MappingProxyType(
     }
 )
 
+
+def formula(name: str) -> _Shape:
+    """The formula of a policy, for a simulation that computes its delays itself."""
+    return _SHAPES[name]
+
+
 POLICIES = tuple(_SHAPES)
 """The names of all policies, as `--retry` takes them."""
 

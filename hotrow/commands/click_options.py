@@ -49,9 +49,9 @@ def click_options(where: Where) -> Callable[[Command], Command]:
 
 
 def _decorator(option: Option[Any], where: Where) -> Callable[[Command], Command]:
-    in_sweep = where is Where.SWEEP
+    in_sweep = where in Where.SWEEP | Where.SIMULATE
     names = [*([option.short] if option.short else []), option.flag]
-    variable = option.env_var if in_sweep and option.in_environment else None
+    variable = option.env_var if where is Where.SWEEP and option.in_environment else None
     if option.is_switch:
         return click.option(*names, is_flag=True, envvar=variable, help=option.help)
     default = (option.sweep_default or option.default or None) if in_sweep else None

@@ -22,6 +22,7 @@ from hotrow.commands.new import new
 from hotrow.commands.probe import probe
 from hotrow.commands.report import report
 from hotrow.commands.scenarios import scenarios
+from hotrow.commands.simulate import simulate
 from hotrow.commands.sweep import sweep
 from hotrow.console import is_lost, take_over
 from hotrow.errors import in_a_line, in_print
@@ -86,5 +87,19 @@ def main() -> None:
     """  # noqa: D301 - \b keeps click from joining the lines
 
 
-for _command in (report, check, export, cost, scenarios, new, sweep, locust, doctor, clean, local, probe):
+for _command in (
+    report,
+    check,
+    export,
+    cost,
+    scenarios,
+    new,
+    sweep,
+    simulate,
+    locust,
+    doctor,
+    clean,
+    local,
+    probe,
+):
     main.add_command(_command)

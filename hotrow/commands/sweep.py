@@ -31,42 +31,7 @@ if TYPE_CHECKING:
     from hotrow.scenario import Scenario
 
 
-_WORDS = "hotrow.sweep.words"
-
-
-class _Sweep(click.Command):
-    """The command whose help also shows the knobs of the scenario that is given beside `--help`."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Keep the words: `--help` ends the command before click knows the scenario."""
-        ctx.meta[_WORDS] = list(args)
-        return super().parse_args(ctx, args)
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The knobs of the scenario, if one is given, then the options.
-
-        Raises:
-            UsageError: there is no such scenario, or its file cannot be loaded.
-        """
-        given, _, _ = self.make_parser(ctx).parse_args(ctx.meta.get(_WORDS, []))
-        scenario = given.get("scenario")
-        if isinstance(scenario, str):
-            kind = _find(scenario)
-            with formatter.section(f"Knobs of {kind.name}"):
-                formatter.write_dl(_knob_lines(kind) or [("none", "this scenario has no knobs")])
-        super().format_options(ctx, formatter)
-
-
-def _knob_lines(kind: type[Scenario]) -> list[tuple[str, str]]:
-    """Each knob of a scenario with its meaning, what it takes and its default."""
-    return [
-        (knob.flag, f"{knob.meaning}: {knob.allowed}  [default: {knob.default}]")
-        for knob in knobs_of(kind).values()
-    ]
-
-
 @click.command(
-    cls=_Sweep,
     short_help="Measure a scenario at several skews and numbers of users.",
     context_settings={"show_default": True, "ignore_unknown_options": True, "allow_extra_args": True},
 )
@@ -77,8 +42,7 @@ def sweep(ctx: click.Context, /, scenario: str, host: Sequence[str], **values: A
     """Measure SCENARIO at every skew, retry policy and number of users, and write a report.
 
     SCENARIO is the name of a built-in scenario, or the path of a file with your own. The knobs of the
-    scenario are options too, and take several values, separated by commas. `hotrow sweep SCENARIO --help`
-    shows them, and `hotrow scenarios` lists those of all.
+    scenario are options too, and take several values, separated by commas: `hotrow scenarios` lists them.
     Each combination is measured for --duration; it is called a cell. A gate is a limit that every cell has to
     keep: the exit code is 1 if one does not (docs/exit-codes.md).
 
@@ -92,8 +56,8 @@ def sweep(ctx: click.Context, /, scenario: str, host: Sequence[str], **values: A
     """  # noqa: D301 - \b keeps click from joining the lines
     end_while_starting()
     _refuse_lost_folder()
-    kind = _find(scenario)
-    words = ["--scenario", scenario, *_words(values), *_knob_words(kind, ctx.args)]
+    kind = find(scenario)
+    words = ["--scenario", scenario, *_words(values), *knob_words(kind, ctx.args)]
     if len(set(host)) < len(host):
         raise UsageError("-H: a target is given twice; give each once, and --repeats to measure it again")
     if len(host) == 1:
@@ -113,7 +77,12 @@ def _refuse_lost_folder() -> None:
         raise UsageError(f"the working directory: {error.strerror}; change to another one") from None
 
 
-def _find(scenario: str) -> type[Scenario]:
+def find(scenario: str) -> type[Scenario]:
+    """The scenario of a command line.
+
+    Raises:
+        UsageError: there is none of this name, or its file cannot be used.
+    """
     from scenarios import ALL  # noqa: PLC0415 - only where a scenario is looked up
 
     if scenario.startswith("-"):
@@ -136,7 +105,7 @@ def _words(values: Mapping[str, Any]) -> list[str]:
     return words
 
 
-def _knob_words(kind: type[Scenario], words: Sequence[str]) -> list[str]:
+def knob_words(kind: type[Scenario], words: Sequence[str]) -> list[str]:
     """The words that are knobs of the scenario, with their values; click does not know them.
 
     Raises:

@@ -352,11 +352,19 @@ class KeySource:
         Raises:
             UsageError: there are fewer keys.
         """
+        return self.complete((), how_many)
+
+    def complete(self, drawn: Sequence[int], how_many: int) -> tuple[int, ...]:
+        """`drawn`, which are distinct key ids in the order drawn, and further ones up to `how_many`.
+
+        Raises:
+            UsageError: there are fewer keys.
+        """
         check_keys(self._table, how_many)
-        drawn: list[int] = []
-        while len(drawn) < how_many:
-            drawn.append(self._another(drawn))
-        return tuple(drawn)
+        keys = list(drawn)
+        while len(keys) < how_many:
+            keys.append(self._another(keys))
+        return tuple(keys)
 
     def _another(self, taken: list[int]) -> int:
         """A key by the skew that is not in `taken`."""

@@ -148,6 +148,11 @@ class LedgerWriter:
             region,
         )
 
+    def extend(self, attempts: NDArray[np.void]) -> None:
+        """Append many attempts at once. Their worker is set; their times are in ns since `perf_ns`."""
+        attempts["worker"] = self._worker
+        self._pending += attempts.tobytes()
+
     def flush(self) -> None:
         """Write all appended attempts to the file.
 

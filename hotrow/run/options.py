@@ -39,10 +39,13 @@ class Where(Flag):
     """`hotrow check`."""
     REPORT = auto()
     """`hotrow report`."""
+    SIMULATE = auto()
+    """`hotrow simulate`."""
 
 
-_RUN = Where.SWEEP | Where.LOCUSTFILE
-_CELLS = Where.SWEEP | Where.SWEEP_FILE
+_MEASURED = Where.SWEEP | Where.LOCUSTFILE
+_RUN = _MEASURED | Where.SIMULATE
+_CELLS = Where.SWEEP | Where.SWEEP_FILE | Where.SIMULATE
 _GATE = _RUN | Where.CHECK | Where.REPORT
 
 
@@ -271,7 +274,7 @@ RECEIPTS = Option(
     "Write a receipt in every transaction, and look it up if the connection is lost during COMMIT "
     "(docs/receipts.md).",
     _switch,
-    _RUN,
+    _MEASURED,
     default=None,
 )
 THINK = Option(
@@ -319,6 +322,33 @@ NO_REPORT = Option(
     _RUN,
     default=None,
     in_run_json=False,
+)
+WINDOW = Option(
+    "--window",
+    "Conflict window of an attempt, from its snapshot to the decision at COMMIT.",
+    _span_above_zero,
+    Where.SIMULATE,
+    metavar="DURATION",
+    default="7ms",
+    in_environment=False,
+)
+WINDOW_CV = Option(
+    "--window-cv",
+    "Coefficient of variation of the conflict window, which is gamma distributed; 0 makes it constant.",
+    _amount,
+    Where.SIMULATE,
+    metavar="NUMBER",
+    default="0.25",
+    in_environment=False,
+)
+OUTSIDE = Option(
+    "--outside",
+    "Time between two attempts of a user, apart from backoff and think time: the way of an answer, perhaps.",
+    _span,
+    Where.SIMULATE,
+    metavar="DURATION",
+    default="0",
+    in_environment=False,
 )
 PROCESSES = Option(
     "--processes",
@@ -431,6 +461,9 @@ OPTIONS: tuple[Option[Any], ...] = (
     SEED,
     OUT,
     NO_REPORT,
+    WINDOW,
+    WINDOW_CV,
+    OUTSIDE,
     PROCESSES,
     PROGRESS,
     PAGE_OUT,

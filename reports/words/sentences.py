@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.cell_findings import MIN_ATTEMPTS
 from analysis.gates import MAX_ERROR_RATE
+from hotrow.simulated_run import is_simulated
 from reports.words import comparisons
 from reports.words import side_by_side as targets
 from reports.words import wording as words
@@ -49,7 +50,10 @@ def headline(summary: Mapping[str, Any]) -> str:
     sentence = (
         _sentence(hottest[0], run) if len(hottest) == 1 else comparisons.spread(hottest, locks=bool(subject))
     )
-    return f"{sentence or _sentence(hottest[-1], run)}{waits}{_failed(usable)}"
+    sentence = sentence or _sentence(hottest[-1], run)
+    if is_simulated(run):
+        return f"In a simulation: {sentence[:1].lower()}{sentence[1:]}"
+    return f"{sentence}{waits}{_failed(usable)}"
 
 
 def further_sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from hotrow.simulated_run import is_simulated
 from reports.words import wording as words
 from reports.words.metrics import is_mostly_rejected
 from reports.words.series import cell_names
@@ -42,6 +43,9 @@ class Banner:
     """Those details that say more than a cell's name."""
 
 
+_SIMULATED = (Banner("unchecked", "Simulated: there is no database, and so no data to check."),)
+
+
 def violations(summary: Mapping[str, Any]) -> tuple[str, ...]:
     """One line per cell with wrong data: the checks, the number of violations, and the first of them."""
     cells = words.redact(summary["cells"])
@@ -59,9 +63,10 @@ def check_text(check: Mapping[str, Any]) -> str:
 def banners(summary: Mapping[str, Any]) -> tuple[Banner, ...]:
     """The banners of a run, worst first: correctness, gates that failed or prove little, unusable cells."""
     cells, gates = summary["cells"], summary.get("gates") or {}
+    simulated = is_simulated(summary["run"])
     unsorted = (
         *_interrupted(summary),
-        *_verdict(cells, failed=bool(gates.get("breaches"))),
+        *(_SIMULATED if simulated else _verdict(cells, failed=bool(gates.get("breaches")))),
         *_failed(gates.get("breaches") or ()),
         *_doubtful(gates.get("doubts") or ()),
         *_rejected(cells),
