@@ -28,7 +28,7 @@ BUILT_IN: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], Sequence[bool | 
     "counter": ({"total": 0}, {"total": 7}, (None,)),
     "inventory": (
         {"sales": 0, "wrong": {}},
-        {"sales": 7, "wrong": {1: (-1, 1_000_001)}},
+        {"sales": 7, "wrong": {1: {"item": 1, "opening": 1_000_000, "stock": -1, "sold": 1_000_001}}},
         (None, False, True),
     ),
     "ledger": ({"entries": 0, "off": {}}, {"entries": 7, "off": {1: (5, 4)}}, (None, False)),
