@@ -11,6 +11,7 @@ import numpy as np
 from analysis import cell_findings, damages, rates, timing
 from analysis.breakdown import summarise_kinds, summarise_regions
 from analysis.client import clock_step, read_client
+from analysis.coarse import without_rows
 from analysis.connections import count_connections
 from analysis.counts import (
     BrokenEquationError,
@@ -65,7 +66,9 @@ def summarise(run: Run) -> dict[str, Any]:
         "workers": len(run.health) or None,
         "ended_utc": _ended_utc(run),
         **count_connections(run),
-        "cells": cells if _declares_its_writes(run) else [_without_limit(cell) for cell in cells],
+        "cells": without_rows(
+            cells if _declares_its_writes(run) else [_without_limit(cell) for cell in cells]
+        ),
         "warnings": [*run.rehearsal, *(finding.as_json() for finding in findings)],
         "usable": not any(finding.spoils for finding in findings),
     }

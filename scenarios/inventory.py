@@ -11,7 +11,7 @@ The fear is overselling: two customers see the last piece, and both get it. Ther
 Every sale writes the row of its item, so a popular item is a hot row. The cure is to spread the stock over
 several rows, as `counter` does with `--shards`. A sale of a sold-out item is `rejected`; that is no conflict.
 The default stock outlasts any usual run, so the run measures sales. With `--stock 100` the items sell out
-during the run.
+during a cell. Each cell begins with full stocks.
 
 The check proves that each acknowledged sale left one row, that stock and sales of every item add up to the
 opening stock, and that no item sold more pieces than it had.
@@ -46,10 +46,14 @@ if TYPE_CHECKING:
 _TAKE = "UPDATE item SET stock = stock - 1 WHERE id = $1 AND stock > 0"
 _READ = "SELECT stock FROM item WHERE id = $1"
 _WRITE = "UPDATE item SET stock = $2 WHERE id = $1"
+_RESTOCK = (
+    "UPDATE item SET opening = opening + {0} - stock, stock = {0} "
+    "WHERE id BETWEEN {1} AND {2} AND stock < {0}"
+)
 _WRONG = (
-    "SELECT id, stock, coalesce(sold, 0)::bigint FROM item LEFT JOIN "
+    "SELECT id, opening, stock, coalesce(sold, 0)::bigint FROM item LEFT JOIN "
     "(SELECT item, count(*) AS sold FROM sale GROUP BY item) AS sold_of ON item = id "
-    "WHERE stock < 0 OR stock + coalesce(sold, 0) <> $1 ORDER BY id"
+    "WHERE stock < 0 OR stock + coalesce(sold, 0) <> opening ORDER BY id"
 )
 
 
@@ -65,16 +69,21 @@ class Inventory(Scenario):
     def tables(self) -> Sequence[str]:
         """The items, and one row per sale under a random id."""
         return [
-            "CREATE TABLE item (id bigint PRIMARY KEY, stock bigint NOT NULL)",
+            "CREATE TABLE item (id bigint PRIMARY KEY, opening bigint NOT NULL, stock bigint NOT NULL)",
             "CREATE TABLE sale (id uuid PRIMARY KEY, item bigint NOT NULL)",
         ]
 
     def seed(self, keys: int) -> Sequence[str]:
         """The opening stock of every item."""
         return [
-            f"INSERT INTO item SELECT id, {self.stock} FROM generate_series({first}, {last}) AS id"
+            f"INSERT INTO item SELECT id, {self.stock}, {self.stock} "
+            f"FROM generate_series({first}, {last}) AS id"
             for first, last in key_ranges(keys)
         ]
+
+    def reset(self, keys: int) -> Sequence[str]:
+        """Every item has its first stock again. What is added counts as opening stock."""
+        return [_RESTOCK.format(self.stock, first, last) for first, last in key_ranges(keys)]
 
     def draw(self, keys: Keys, rng: np.random.Generator) -> Work:
         """Choose an item, and the id of the sale."""
@@ -91,16 +100,16 @@ class Inventory(Scenario):
     def observe(self, session: Session) -> State:
         """The number of sales, and the items whose stock and sales do not add up."""
         ((sales,),) = session.execute("SELECT count(*) FROM sale").rows
-        wrong = session.execute(_WRONG, self.stock).rows
-        return {"sales": sales, "wrong": {item: (stock, sold) for item, stock, sold in wrong}}
+        names = ("item", "opening", "stock", "sold")
+        wrong = [dict(zip(names, row, strict=True)) for row in session.execute(_WRONG).rows]
+        return {"sales": sales, "wrong": {item["item"]: item for item in wrong}}
 
     def check(self, before: State, after: State, tally: Tally) -> Sequence[Verdict]:
         """Check that each sale left one row and that no item went wrong since `before`."""
         sales = after["sales"] - before["sales"]
+        known = {number: _faults(item) for number, item in before["wrong"].items()}
         wrong = [
-            {"item": item, "opening": self.stock, "stock": stock, "sold": sold}
-            for item, (stock, sold) in after["wrong"].items()
-            if _faults(stock, sold) != _faults(*before["wrong"].get(item, (self.stock, 0)))
+            item for number, item in after["wrong"].items() if _faults(item) != known.get(number, (0, 0))
         ]
         return [
             applied_once("sales equal acknowledged transactions", sales, tally),
@@ -118,9 +127,9 @@ def _read_and_take(session: Session, item: int) -> bool:
     return stock > 0 and session.execute(_WRITE, item, stock - 1).count == 1
 
 
-def _faults(stock: int, sold: int) -> tuple[int, int]:
-    """(pieces in all, stock if it is below 0): what correct sales do not change about an item."""
-    return stock + sold, min(stock, 0)
+def _faults(item: Violation) -> tuple[int, int]:
+    """(pieces too many, stock if it is below 0): what correct sales do not change about an item."""
+    return item["stock"] + item["sold"] - item["opening"], min(item["stock"], 0)
 
 
 def _oversold(item: Violation) -> int:

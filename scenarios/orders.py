@@ -61,6 +61,10 @@ _TABLES = (
 _TAKE = "UPDATE item SET stock = stock - $2 WHERE id = $1 AND stock >= $2 RETURNING price"
 _CREDIT = "UPDATE account SET balance = balance + $2 WHERE id = $1"
 _LINE = "INSERT INTO order_line VALUES ($1, $2, $3, $4)"
+_RESTOCK = (
+    "UPDATE item SET opening = opening + {0} - stock, stock = {0} "
+    "WHERE id BETWEEN {1} AND {2} AND stock < {0}"
+)
 _TOTALS = (
     "SELECT (SELECT sum(balance)::bigint FROM account), "
     "(SELECT coalesce(sum(quantity * price), 0)::bigint FROM order_line), "
@@ -96,6 +100,10 @@ class Orders(Scenario):
         ranges = [f"FROM generate_series({first}, {last}) AS id" for first, last in key_ranges(keys)]
         items = f"INSERT INTO item SELECT id, 1 + id % {_PRICES}, {self.stock}, {self.stock}"
         return [f"{insert} {ids}" for ids in ranges for insert in (items, "INSERT INTO account SELECT id, 0")]
+
+    def reset(self, keys: int) -> Sequence[str]:
+        """Every item has its first stock again. What is added counts as opening stock."""
+        return [_RESTOCK.format(self.stock, first, last) for first, last in key_ranges(keys)]
 
     def draw(self, keys: Keys, rng: np.random.Generator) -> Work:
         """Choose the kind, two sellers and the amounts; the lower id first, so that locks cannot deadlock."""

@@ -31,7 +31,42 @@ if TYPE_CHECKING:
     from hotrow.scenario import Scenario
 
 
+_WORDS = "hotrow.sweep.words"
+
+
+class _Sweep(click.Command):
+    """The command whose help also shows the knobs of the scenario that is given beside `--help`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep the words: `--help` ends the command before click knows the scenario."""
+        ctx.meta[_WORDS] = list(args)
+        return super().parse_args(ctx, args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The knobs of the scenario, if one is given, then the options.
+
+        Raises:
+            UsageError: there is no such scenario, or its file cannot be loaded.
+        """
+        given, _, _ = self.make_parser(ctx).parse_args(ctx.meta.get(_WORDS, []))
+        scenario = given.get("scenario")
+        if isinstance(scenario, str):
+            kind = find(scenario)
+            with formatter.section(f"Knobs of {kind.name}"):
+                formatter.write_dl(_knob_lines(kind) or [("none", "this scenario has no knobs")])
+        super().format_options(ctx, formatter)
+
+
+def _knob_lines(kind: type[Scenario]) -> list[tuple[str, str]]:
+    """Each knob of a scenario with its meaning, what it takes and its default."""
+    return [
+        (knob.flag, f"{knob.meaning}: {knob.allowed}  [default: {knob.default}]")
+        for knob in knobs_of(kind).values()
+    ]
+
+
 @click.command(
+    cls=_Sweep,
     short_help="Measure a scenario at several skews and numbers of users.",
     context_settings={"show_default": True, "ignore_unknown_options": True, "allow_extra_args": True},
 )
@@ -42,7 +77,8 @@ def sweep(ctx: click.Context, /, scenario: str, host: Sequence[str], **values: A
     """Measure SCENARIO at every skew, retry policy and number of users, and write a report.
 
     SCENARIO is the name of a built-in scenario, or the path of a file with your own. The knobs of the
-    scenario are options too, and take several values, separated by commas: `hotrow scenarios` lists them.
+    scenario are options too, and take several values, separated by commas. `hotrow sweep SCENARIO --help`
+    shows them, and `hotrow scenarios` lists those of all.
     Each combination is measured for --duration; it is called a cell. A gate is a limit that every cell has to
     keep: the exit code is 1 if one does not (docs/exit-codes.md).
 

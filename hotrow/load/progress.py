@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analysis.cell_findings import is_mostly_rejected
 from hotrow.attempt.record import Outcome
 from hotrow.run.plan import planned_seconds
 
@@ -46,12 +47,15 @@ class Progress:
         """Advance the bar by one cell, and print a line with the cell's conflict rate and goodput."""
         if self._bar is None:
             return
-        conflict_rate, goodput_per_s = glance(attempts[attempts["cell"] == cell.id], begin_ns, end_ns)
+        in_cell = attempts[attempts["cell"] == cell.id]
+        conflict_rate, goodput_per_s = glance(in_cell, begin_ns, end_ns)
         self._bar.advance(self._task)
         rate = "   none" if conflict_rate is None else f"{conflict_rate:6.1%}"
-        line = (
-            f"  {cell.skew:<14} {_users(cell):>11}   conflict rate {rate}   goodput {goodput_per_s:8,.0f}/s"
-        )
+        goodput = f"goodput {goodput_per_s:8,.0f}/s"
+        rejected = int(np.count_nonzero(in_cell["outcome"] == Outcome.REJECTED))
+        if is_mostly_rejected({"rejected": rejected, "total": len(in_cell)}):
+            goodput = "mostly rejected: no goodput is measured"
+        line = f"  {cell.skew:<14} {_users(cell):>11}   conflict rate {rate}   {goodput}"
         self._bar.console.print("   ".join([line, *self._varied(cell)]), highlight=False, soft_wrap=True)
 
     def _varied(self, cell: Cell) -> list[str]:

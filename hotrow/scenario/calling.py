@@ -100,7 +100,7 @@ def positive_number(scenario: Scenario, name: str) -> int:
 
 
 def statements(scenario: Scenario, method: str, *arguments: int) -> list[str]:
-    """The SQL statements that the scenario's `tables` or `seed` returns.
+    """The SQL statements that the scenario's `tables`, `seed` or `reset` returns.
 
     Raises:
         UsageError: the method raised an error, with file and line; or it did not return a list of texts.

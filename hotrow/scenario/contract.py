@@ -138,7 +138,7 @@ def _plain(value: Any) -> int | str:
 
 
 class Scenario(ABC):
-    """One contention pattern. A subclass defines tables, seed, draw, run, observe and check.
+    """One contention pattern. A subclass defines tables, seed, draw, run, observe, check; perhaps reset.
 
     Each run has a schema of its own for the tables, on the search path. So name them without a schema. Knobs
     are class attributes (`hotrow.knob`); their values are passed by name: `Counter(shards=4)`.
@@ -199,6 +199,14 @@ class Scenario(ABC):
     @abstractmethod
     def seed(self, keys: int) -> Sequence[str]:
         """Statements that fill the tables for `keys` keys; each is a transaction of its own."""
+
+    def reset(self, keys: int) -> Sequence[str]:
+        """Statements that put data back before each cell, such as a stock; each is a transaction of its own.
+
+        They run without load, before `observe` reads the state from which the cell's check starts.
+        """
+        del keys
+        return ()
 
     @abstractmethod
     def draw(self, keys: Keys, rng: np.random.Generator) -> Work:

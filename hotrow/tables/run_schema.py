@@ -15,7 +15,7 @@ from hotrow.attempt.receipts import COUNT
 from hotrow.attempt.receipts import TABLE as RECEIPTS
 from hotrow.attempt.record import RETRYABLE
 from hotrow.errors import TargetError
-from hotrow.targets.session import TABLES_S
+from hotrow.targets.session import TABLES_S, Latency
 from hotrow.targets.target import RULES_OFF
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class RunSchema:
     ) -> None:
         self.schema = schema
         self._target = target_for_tables(target)
+        self._load_target = target if target.latency is None else replace(target, latency=Latency())
         self._scenario = scenario
         self._waiting = waiting
         self._receipts_table = (RECEIPTS,) if receipts else ()
@@ -84,6 +85,16 @@ class RunSchema:
         with self._session("find the tables") as session:
             if not session.execute(_SCHEMA_EXISTS, self.schema).rows:
                 raise TargetError(f"--schema {self.schema}: there is no schema of this name on the target")
+
+    def reset(self, statements: Sequence[str]) -> None:
+        """Run the statements that put data back before a cell, under the target's own rules and limits.
+
+        Raises:
+            TargetError: the server refused a statement, which the message names.
+        """
+        with self._session("reset the tables", self.schema, self._load_target) as session:
+            for statement in statements:
+                self._run(session, statement)
 
     def observe(self, scenario: Scenario) -> State:
         """The state that this scenario's `observe` reads, in one transaction.
@@ -146,17 +157,19 @@ class RunSchema:
         return retry_refused(once, self._waiting, repeatable=True)
 
     @contextmanager
-    def _session(self, purpose: str, search_path: str | None = None) -> Iterator[PostgresSession]:
+    def _session(
+        self, purpose: str, search_path: str | None = None, target: Target | None = None
+    ) -> Iterator[PostgresSession]:
         """A session for one purpose. An error of the server becomes a TargetError of one line."""
-        purpose = f"cannot {purpose} of {self._scenario.name}"
+        purpose, target = f"cannot {purpose} of {self._scenario.name}", target or self._target
         try:
-            session = self._target.connect(self._waiting, search_path, answer_deadline_s=TABLES_S)
+            session = target.connect(self._waiting, search_path, answer_deadline_s=TABLES_S)
         except psycopg.Error as error:
-            raise TargetError(f"{purpose}: {self._target.explain(error)}") from None
+            raise TargetError(f"{purpose}: {target.explain(error)}") from None
         try:
             yield session
         except psycopg.Error as error:
-            raise TargetError(f"{purpose}: {self._target.error_text(error)}") from None
+            raise TargetError(f"{purpose}: {target.error_text(error)}") from None
         finally:
             session.close()
 

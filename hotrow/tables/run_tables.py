@@ -48,7 +48,8 @@ class _LastState:
 class RunTables:
     """The schemas of a run. Cells whose scenarios create and fill the same tables share a schema.
 
-    Checks compare the end of a cell with its beginning, so nothing is reset between cells.
+    Checks compare the end of a cell with its beginning, so only what `Scenario.reset` puts back is reset
+    between cells.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class RunTables:
     ) -> None:
         self._target, self._waiting, self._keys, self._receipts = target, waiting, keys, receipts
         self._scenarios = scenarios
+        self._resets = [statements(scenario, "reset", keys) for scenario in scenarios]
         self._schemas: dict[tuple[str, ...], RunSchema] = {}
         self._schema_of_cell = [self._schema_of(scenario, schema) for scenario in scenarios]
         self._last_states = {run_schema.schema: _LastState() for run_schema in self._schemas.values()}
@@ -91,6 +93,7 @@ class RunTables:
     def add(self, like: int) -> None:
         """Add a cell with the scenario and the tables of this one, after the last cell."""
         self._scenarios = [*self._scenarios, self._scenarios[like]]
+        self._resets.append(self._resets[like])
         self._schema_of_cell.append(self._schema_of_cell[like])
 
     def build(self, *, progress: bool) -> None:
@@ -106,13 +109,16 @@ class RunTables:
             self._observe(cell)
 
     def prepare(self, cell: int) -> None:
-        """Read the state from which the cell's check starts, without load, just before the cell opens.
+        """Reset the tables and read the state from which the cell's check starts, just before the cell opens.
 
-        If its scenario read the state at the end of the last cell, it is not read again.
+        If nothing is reset and its scenario read the state at the end of the last cell, it is not read again.
 
         Raises:
             TargetError: the server refused or was not reached.
         """
+        if self._resets[cell]:
+            self._schema_of_cell[cell].reset(self._resets[cell])
+            self._last_state(cell).forget()
         if not self._last_state(cell).is_of(self._scenarios[cell]):
             with suppress(UsageError):  # the verdict will say that the state at the beginning is not known
                 self._observe(cell)

@@ -19,7 +19,7 @@ from reports.charts import (
 )
 from reports.charts import part_lines as parts
 from reports.charts.chart_specs import ChartSpec, chart_specs, locks
-from reports.charts.findings import finding
+from reports.charts.findings import finding, rejected
 from reports.charts.marks import Band, Chart, Line, Panel, Tint
 from reports.words import wording as words
 from reports.words.series import by_level, levels, middle, series
@@ -104,10 +104,15 @@ def _chart(spec: ChartSpec, groups: Groups, foot: tuple[str, ...]) -> Chart:
         for title, group in titled
     )
     lines = [line for one in drawn for line in one.lines]
+    said = (
+        spec.subtitle,
+        finding(spec.quantities[0], groups, spec.axis([]).write),
+        rejected(groups) if spec.name == "goodput" else "",
+    )
     return Chart(
         name=spec.name,
         title=spec.title,
-        subtitle=f"{spec.subtitle} {finding(spec.quantities[0], groups, spec.axis([]).write)}".rstrip(),
+        subtitle=" ".join(filter(None, said)),
         footer=foot,
         x=_x_axis(groups[0][1], all_levels),
         y=spec.axis(panels.extent(lines)),

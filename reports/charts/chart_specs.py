@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from reports.charts import scales
-from reports.charts.panels import Quantity, interval_of
+from reports.charts.panels import Quantity, goodput_interval, interval_of
 from reports.words import metrics
 from reports.words import side_by_side as targets
 from reports.words import wording as words
@@ -143,7 +143,7 @@ def _may_give_up(cells: Sequence[Cell]) -> bool:
 
 
 def _work_spec(waits: str) -> ChartSpec:
-    goodput = _estimate("goodput_per_s")
+    goodput = _goodput()
     named = replace(goodput, meaning="goodput: committed transactions")
     attempts = Quantity(metrics.attempts_per_s, stroke="dotted", meaning="attempts", choose=goodput.value)
     spec = ChartSpec(
@@ -162,7 +162,13 @@ def _work_spec(waits: str) -> ChartSpec:
 
 def _alone() -> dict[str, Any]:
     """Goodput without the attempts above it."""
-    return {"quantities": (_estimate("goodput_per_s"),), "banded": False}
+    return {"quantities": (_goodput(),), "banded": False}
+
+
+def _goodput() -> Quantity:
+    """Goodput with its interval; both are absent in a mostly rejected cell."""
+    estimate = _estimate("goodput_per_s")
+    return replace(estimate, value=metrics.goodput_per_s, interval=goodput_interval)
 
 
 def _latency_spec(shows: str) -> ChartSpec:

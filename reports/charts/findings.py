@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from reports.charts import panels
 from reports.words import wording as words
-from reports.words.metrics import is_comparable
+from reports.words.metrics import is_comparable, is_mostly_rejected
 from reports.words.series import by_level, middle
 
 if TYPE_CHECKING:
@@ -43,6 +43,14 @@ def finding(quantity: Quantity, groups: Groups, write: Write) -> str:
         return f"{f'{meaning}: ' if meaning else ''}{low} at {first}; {high} at {last}."
     where = f"At {words.users(points[0].users)}{f', {meaning}' if meaning else ''}"
     return f"{where}: {low} with {points[0].line}; {high} with {points[-1].line}."
+
+
+def rejected(groups: Groups) -> str:
+    """How many cells have no goodput because most of their attempts were rejected; empty if none."""
+    cells = [cell for _, group in groups for slot in group for cell in slot.series.cells]
+    count = sum(map(is_mostly_rejected, cells))
+    where = f"{words.counted(count, 'cell')} without goodput"
+    return f"{where}: the business rule rejected most attempts." if count else ""
 
 
 def _points(quantity: Quantity, groups: Groups) -> Iterator[_Point]:

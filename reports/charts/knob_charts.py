@@ -47,7 +47,7 @@ _SPECS = (
         "goodput",
         "Goodput",
         "Committed transactions per second.",
-        Quantity(goodput_per_s, interval=panels.interval_of("goodput_per_s")),
+        Quantity(goodput_per_s, interval=panels.goodput_interval),
         lambda values: scales.amount_axis("per second", values, words.per_second),
     ),
 )

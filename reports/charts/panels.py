@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reports.charts.marks import Band, Line, Panel, Sign, Stroke, Tint
 from reports.words import wording as words
-from reports.words.metrics import is_comparable
+from reports.words.metrics import is_comparable, is_mostly_rejected
 from reports.words.series import Series, Value, by_level, middle
 
 if TYPE_CHECKING:
@@ -28,6 +28,11 @@ Interval = tuple[float | None, float | None]
 def interval_of(name: str) -> Callable[[Cell], Interval]:
     """The interval of an estimate in summary.json, such as `conflict_rate`."""
     return lambda cell: ((cell.get(name) or {}).get("low"), (cell.get(name) or {}).get("high"))
+
+
+def goodput_interval(cell: Cell) -> Interval:
+    """The interval of goodput, which a mostly rejected cell does not have."""
+    return (None, None) if is_mostly_rejected(cell) else interval_of("goodput_per_s")(cell)
 
 
 @dataclass(frozen=True, slots=True)

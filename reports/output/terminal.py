@@ -22,7 +22,7 @@ from reports.words.cell_table import (
 )
 from reports.words.error_lines import error_lines
 from reports.words.hot_key_table import hottest_line
-from reports.words.metrics import limit
+from reports.words.metrics import goodput_per_s, limit
 from reports.words.sentences import choices, headline
 from reports.words.verdict_lines import banners, with_gates
 
@@ -152,7 +152,7 @@ _MEASURED = (
     ConsoleColumn("conflict\n%", lambda cell: _percent(cell["conflict_rate"]["value"])),
     ConsoleColumn("95 %\ninterval", _interval),
     ConsoleColumn("retry\nrate", lambda cell: fixed(cell["retry_rate"]["value"], 2)),
-    ConsoleColumn("goodput\n/s", lambda cell: words.number(cell["goodput_per_s"]["value"])),
+    ConsoleColumn("goodput\n/s", lambda cell: words.number(goodput_per_s(cell))),
     ConsoleColumn("p50\nms", lambda cell: words.number(cell["latency_ms"]["p50"])),
     ConsoleColumn("p99\nms", lambda cell: words.number(cell["latency_ms"]["p99"])),
 )

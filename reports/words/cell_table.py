@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from reports.words import wording as words
-from reports.words.metrics import is_mostly_rejected, jain, limit, max_over_median
+from reports.words.metrics import goodput_per_s, is_mostly_rejected, jain, limit, max_over_median
 from reports.words.series import setting, setting_words, short_retries, varied
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def columns(cells: Sequence[Cell]) -> list[Column]:
         *setting_columns(cells),
         _judgement(),
         _estimate("conflict rate", "%", "conflict_rate", percent),
-        _estimate("goodput", "/s", "goodput_per_s", lambda value: fixed(value, 1)),
+        _goodput(),
         _quantile("p99"),
         _ended("gave_up"),
         *([_limit()] if limited else []),
@@ -194,6 +194,17 @@ def _number(
     write: Callable[[float | None], str],
 ) -> Column:
     return Column(head, unit, lambda cell: write(value(cell)), value)
+
+
+def _goodput() -> Column:
+    """Goodput; absent in a mostly rejected cell, whose verdict is marked so."""
+    measured = _estimate("goodput", "/s", "goodput_per_s", lambda value: fixed(value, 1))
+    return replace(
+        measured,
+        text=lambda cell: fixed(goodput_per_s(cell), 1),
+        value=goodput_per_s,
+        below=lambda cell: "" if measured.below is None or is_mostly_rejected(cell) else measured.below(cell),
+    )
 
 
 def _whole(head: str, value: Callable[[Cell], int | None]) -> Column:

@@ -16,8 +16,8 @@ def conflict_rate(cell: Cell) -> float | None:
 
 
 def goodput_per_s(cell: Cell) -> float | None:
-    """Committed transactions per second."""
-    return _value(cell, "goodput_per_s")
+    """Committed transactions per second; None in a mostly rejected cell, which measures no goodput."""
+    return None if is_mostly_rejected(cell) else _value(cell, "goodput_per_s")
 
 
 def give_up_rate(cell: Cell) -> float | None:

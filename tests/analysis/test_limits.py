@@ -186,3 +186,21 @@ def test_no_limit_is_named_if_a_row_is_undeclared() -> None:
 def test_without_an_attempt_there_is_no_limit() -> None:
     """Nothing was attempted."""
     assert limit_of([])["name"] is None
+
+
+def test_a_proof_holds_for_cells_in_which_nothing_can_overlap() -> None:
+    """With one user commits never overlap, but the same scenario writes as coarsely as with four."""
+    one = row_taken(140)
+    for record in one:
+        record["cell"] = 1
+    cells = [cell(skew="hot", users=4), cell(1, skew="hot"), cell(2, skew="hot", knobs={"shards": 1})]
+    other = row_taken(140)
+    for record in other:
+        record["cell"] = 2
+
+    four, alone, of_other_knobs = summarise(run_of([*side_by_side(4), *one, *other], cells=cells))["cells"]
+
+    assert four["limit"]["hottest_row_overlap"] is not None
+    assert (alone["limit"]["name"], alone["limit"]["hottest_row_busy"]) == ("latency", None)
+    assert (alone["hot_keys"], alone["predicted"]["goodput_per_s"]) == ([], None)
+    assert of_other_knobs["limit"]["name"] == "hottest_row"

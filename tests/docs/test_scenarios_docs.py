@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 PAGE = (ROOT / "docs" / "scenarios.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+LIKES, EXAMPLES = BLOCKS[:2], BLOCKS[2:]
+"""The scenario and its user class; then the examples of single parts, each after those before it."""
 ROWS = {row[0].strip("` "): row for row in re.findall(r"^\|(.*?)\|(.*?)\|(.*?)\|$", PAGE, re.MULTILINE)}
 COMMANDS = {line.split()[2]: line for line in re.findall(r"^hotrow sweep .+$", PAGE, re.MULTILINE)}
 
@@ -24,7 +26,7 @@ COMMANDS = {line.split()[2]: line for line in re.findall(r"^hotrow sweep .+$", P
 def test_the_scenario_of_the_page_runs(hotrow_home: Path, tmp_path: Path) -> None:
     """It runs under `locust -f`, with a valid verdict and no warning from the rehearsal."""
     assert hotrow_home
-    (tmp_path / "likes.py").write_text("\n\n".join(BLOCKS))
+    (tmp_path / "likes.py").write_text("\n\n".join(LIKES))
     words = [
         "--headless",
         "-H",
@@ -62,7 +64,23 @@ def test_the_scenario_of_the_page_runs(hotrow_home: Path, tmp_path: Path) -> Non
 
 def test_the_scenario_of_the_page_has_40_lines_at_most() -> None:
     """Empty lines do not count."""
-    assert len([line for line in "".join(BLOCKS).splitlines() if line.strip()]) <= 40
+    assert len([line for line in "".join(LIKES).splitlines() if line.strip()]) <= 40
+
+
+def test_the_examples_of_the_page_are_true() -> None:
+    """They run one after the other, as in one file, and each states what it shows with `assert`."""
+    names: dict[str, object] = {"__name__": "examples_of_the_page"}
+    for example in EXAMPLES:
+        exec(example, names)  # noqa: S102 - the page's own code
+
+
+def test_the_reference_names_everything_that_a_scenario_imports() -> None:
+    """Each public name has a heading with its signature."""
+    reference = PAGE.partition("## Reference")[2].partition("\n## ")[0]
+    headings = set(re.findall(r"^### `(?:hotrow\.knob\.)?(\w+)", reference, re.MULTILINE))
+
+    assert headings >= {"Whole", "Share", "Choice", "Switch", "Duration", "Result", "Tally", "Verdict"}
+    assert headings >= {"judge", "applied_once", "key_ranges", "keys_per_transaction", "Work"}
 
 
 @pytest.mark.parametrize("name", ALL)
