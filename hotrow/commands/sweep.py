@@ -20,8 +20,8 @@ from hotrow.exit_codes import ERROR, NOT_USABLE, worst
 from hotrow.interruption import end_while_starting, listen
 from hotrow.knob import knobs_of
 from hotrow.masking import show_host
-from hotrow.run.options import HOST, OUT, PROCESSES, Where, options_of
-from hotrow.script.finding_scripts import find_any_scenario
+from hotrow.run.options import HOST, OUT, PROCESSES, SKEW, Where, options_of
+from hotrow.script.finding_scripts import KEY_FLAG, find_any_scenario, is_script
 
 if TYPE_CHECKING:
     import signal
@@ -76,10 +76,10 @@ def _knob_lines(kind: type[Scenario]) -> list[tuple[str, str]]:
 def sweep(ctx: click.Context, /, scenario: str, host: Sequence[str], **values: Any) -> None:
     """Measure SCENARIO at every skew, retry policy and number of users, and write a report.
 
-    SCENARIO is the name of a built-in scenario, or the path of a file with your own. The knobs of the
-    scenario are options too, and take several values, separated by commas. `hotrow sweep SCENARIO --help`
-    shows them, and `hotrow scenarios` lists those of all.
-    Each combination is measured for --duration; it is called a cell. A gate is a limit that every cell has to
+    SCENARIO is the name of a built-in scenario, the path of a file with your own, or a pgbench script
+    (docs/scripts.md). The knobs of the scenario are options too, and take several values, separated by
+    commas. `hotrow sweep SCENARIO --help` shows them, and `hotrow scenarios` lists those of all. Each
+    combination is measured for --duration; it is called a cell. A gate is a limit that every cell has to
     keep: the exit code is 1 if one does not (docs/exit-codes.md).
 
     An environment variable such as HOTROW_MAX_P99_MS sets an option, here --max-p99-ms, if it is not given.
@@ -89,16 +89,28 @@ def sweep(ctx: click.Context, /, scenario: str, host: Sequence[str], **values: A
       hotrow sweep transfer --skew uniform,zipf:0.99,hot --users 1,2,4,8,16,32
       hotrow sweep counter --shards 1,4,16 --skew hot --users 16
       hotrow sweep path/to/mine.py --skew hot -H local -H plain
+      hotrow sweep path/to/mine.sql --key aid --skew uniform,hot
     """  # noqa: D301 - \b keeps click from joining the lines
     end_while_starting()
     _refuse_lost_folder()
     kind = find(scenario)
+    if is_script(scenario) and not _has_key(ctx.args) and _is_default(ctx, SKEW.name):
+        values[SKEW.name] = "uniform"  # without a key other skews would be the same cell again
     words = ["--scenario", scenario, *_words(values), *knob_words(kind, ctx.args)]
     if len(set(host)) < len(host):
         raise UsageError("-H: a target is given twice; give each once, and --repeats to measure it again")
     if len(host) == 1:
         _run_locust(["--host", host[0], *words])
     sys.exit(_one_after_another(kind.name, host, words, OUT.read(values[OUT.name])))
+
+
+def _has_key(words: Sequence[str]) -> bool:
+    """Whether `--key` is among the knobs of a script."""
+    return any(word == KEY_FLAG or word.startswith(f"{KEY_FLAG}=") for word in words)
+
+
+def _is_default(ctx: click.Context, name: str) -> bool:
+    return ctx.get_parameter_source(name) is click.core.ParameterSource.DEFAULT
 
 
 def _refuse_lost_folder() -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from hotrow.scenario import Scenario
 
+KEY_FLAG = ScriptScenario.key.flag
+"""`--key`."""
 _SUFFIX = ".sql"
 _WEIGHTED = re.compile(r"(?P<name>.+?)(?:@(?P<weight>\d+))?")
 _MAX_NAME = 64

@@ -99,7 +99,11 @@ def _is_mode(text: str) -> bool:
 
 def _rows(session: Session, sql: str) -> list[dict[str, Any]]:
     result = session.execute(sql)
-    return [dict(zip(result.columns, row, strict=True)) for row in result.rows]
+    names = [
+        name if name not in result.columns[:number] else f"{name} {number + 1}"
+        for number, name in enumerate(result.columns)
+    ]
+    return [dict(zip(names, row, strict=True)) for row in result.rows]
 
 
 def _number(rows: Sequence[Mapping[str, Any]]) -> Any:

@@ -36,6 +36,20 @@ _WRITES = re.compile(
     r"\b(?:UPDATE|DELETE|MERGE)\b|\bON\s+CONFLICT\b|\bFOR\s+(?:KEY\s+)?SHARE\b", re.IGNORECASE
 )
 """Statements that change or lock rows which others may write too. A plain INSERT makes a row of its own."""
+_FINDINGS = {
+    "writes_undeclared": (
+        "draw() did not declare a write",
+        "--key does not cover a write",
+        "transactions share this row at every skew, so expected conflicts are too few",
+    ),
+    "writes_not_made": (
+        "draw() declared more writes than run() made",
+        "--key names more rows than were written",
+        "expected conflicts are too many; name only variables that choose a row which is written",
+    ),
+    "not_rehearsed": ("", "", "check yourself that --key covers the rows that it writes or locks"),
+}
+"""By code of a finding: a part of its message, the words for a script in its place, and the advice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,20 +250,10 @@ class ScriptScenario(Scenario):
 
     def explain(self, finding: Finding) -> Finding:
         """Say what a finding means for a script, which has `--key` in place of a declaration in `draw()`."""
-        if finding.code == "writes_undeclared":
-            message = finding.message.replace(
-                "draw() did not declare a write", "--key does not cover a write"
-            )
-            return replace(
-                finding,
-                message=message,
-                advice="transactions share this row at every skew, so expected conflicts are too few",
-            )
-        if finding.code == "writes_not_made":
-            said, here = "draw() declared more writes than run() made", "fewer writes than keys"
-            message = finding.message.replace(said, here)
-            return replace(finding, message=message, advice="the closed form expects too many conflicts")
-        return finding
+        if finding.code not in _FINDINGS:
+            return finding
+        theirs, ours, advice = _FINDINGS[finding.code]
+        return replace(finding, message=finding.message.replace(theirs, ours), advice=advice)
 
 
 def _read(text: str) -> Any:

@@ -51,6 +51,34 @@ def test_a_retryable_end_is_tried_again_with_the_same_work(
     assert len(set(run.column("scheduled_ns"))) == 1
 
 
+def test_work_that_follows_is_not_drawn_even_with_redraw() -> None:
+    """It depends on what the transaction before it read."""
+    run = Run([CONFLICT, CONFLICT, "COMMIT"], redraw=True)
+
+    assert run.go(Work((), writes=(41,))) is Outcome.COMMITTED
+    assert run.column("key") == [41, 41, 41]
+    assert run.scenario.drawn == 0
+
+
+def test_a_pause_before_a_transaction_is_no_part_of_it() -> None:
+    """It is made once, before the transaction is scheduled."""
+    run = Run([CONFLICT, "COMMIT"], retry="fixed:base=5ms")
+
+    assert run.go(Work((), writes=(1,), pause_s=0.25)) is Outcome.COMMITTED
+    assert run.pauses == [0.25, 0.005]
+    assert run.column("backoff_ns") == [0, pytest.approx(5e6)]
+    first = run.records[0]
+    assert 0 < first["started_ns"] - first["scheduled_ns"] <= 20  # two ticks of the clock, none for the pause
+
+
+def test_a_transaction_whose_pause_is_cut_off_never_began() -> None:
+    """The cell closed meanwhile: no attempt is recorded."""
+    run = Run(["COMMIT"], pauses_until_closed=1)
+
+    assert run.go(Work((), writes=(1,), pause_s=0.25)) is None
+    assert run.records == []
+
+
 def test_redraw_draws_fresh_keys() -> None:
     """With redraw, every retry is another draw."""
     run = Run([CONFLICT, CONFLICT, "COMMIT"], redraw=True)

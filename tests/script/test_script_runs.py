@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.usefixtures("hotrow_home")
+
 QUICK = ["--users", "3", "--duration", "1s", "--warmup", "100ms", "--no-report"]
 FILES = {
     "move.sql": r"""
@@ -109,7 +111,8 @@ def test_a_script_runs_on_every_target(folder: Path, host: str, dsn: str) -> Non
 def test_a_check_that_fails_is_a_violation(folder: Path) -> None:
     """Exit code 3; rows of a check are shown with their columns."""
     (folder / "move.check.sql").write_text(
-        "-- few moves\nSELECT id, n AS moves FROM moved WHERE n > 3 ORDER BY id;\n-- nothing moves\n-- before\nTABLE moved;"
+        "-- few moves\nSELECT id, n AS moves, n FROM moved WHERE n > 3 ORDER BY id;\n"
+        "-- nothing moves\n-- before\nTABLE moved;"
     )
 
     done = run("hotrow", "sweep", *WORDS, *QUICK, "-H", "plain:rtt=0,commit=0", cwd=folder)
@@ -117,7 +120,7 @@ def test_a_check_that_fails_is_a_violation(folder: Path) -> None:
     assert done.returncode == 3, done.stderr
     (verdict,) = events_of(only_run(folder / "results"), "verdict")
     few, nothing = verdict["checks"]
-    assert (few["valid"], set(few["first"])) == (False, {"id", "moves"})
+    assert (few["valid"], set(few["first"])) == (False, {"id", "moves", "n"})
     assert (nothing["valid"], set(nothing["first"])) == (False, {"before", "after"})
 
 
@@ -186,3 +189,16 @@ def test_built_in_scripts_run_together(tmp_path: Path, dsn: str) -> None:
     assert [check["valid"] for check in verdict["checks"]] == [True, True]
     (cell,) = summary_of(directory)["cells"]
     assert {kind["kind"] for kind in cell["kinds"]} == {0, 1}
+
+
+def test_without_a_key_one_skew_is_measured(folder: Path) -> None:
+    """The others would be the same cell again. The report says that no key was named."""
+    words = ["move.sql", *QUICK, "-H", "plain:rtt=0,commit=0"]
+
+    done = run("hotrow", "sweep", *words, cwd=folder)
+
+    assert exit_code(done) == 0, done.stderr
+    directory = only_run(folder / "results")
+    assert [cell["skew"] for cell in summary_of(directory)["cells"]] == ["uniform"]
+    (rehearsal,) = events_of(directory, "rehearsal")
+    assert "no_key_named" in {finding["code"] for finding in rehearsal["findings"]}

@@ -173,9 +173,9 @@ class Run:
         self.scenario = Draws(self.raises, self.kinds)
         self.client = self._client()
 
-    def go(self) -> Outcome | None:
+    def go(self, following: Work | None = None) -> Outcome | None:
         """Run one more transaction of the same client."""
-        return run_transaction(self.client, transaction=7)
+        return run_transaction(self.client, 7, following)
 
     def _client(self) -> Client:
         ticks = iter(range(10, 10**9, 10))
