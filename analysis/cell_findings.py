@@ -59,13 +59,14 @@ def find_in_cell(
         judged: whether the scenario's checks ran.
         simulated: whether there was no client and no data.
     """
+    observed = "observed" in cell  # neither its course nor its rollbacks are of hotrow's making
     findings = [
         client_saturated(cell["client"], cell["users"], cell["seconds"]),
         client_stalled(cell["client"], cell["seconds"]),
         stalled(cell["silences"]),
         None if simulated else client_unmeasured(cell["client"]),
         _too_few_samples(cell["attempts"]),
-        None if steady in (True, None) else _NOT_STEADY,
+        None if observed or steady in (True, None) else _NOT_STEADY,
         None if closed else _INTERRUPTED,
         _errors_seen(cell),
         _unknown_outcomes(cell["transactions"]),
@@ -73,7 +74,7 @@ def find_in_cell(
         _deadlocks(cell["attempts"]),
         _many_cut_off(cell["transactions"]),
         _users_starved(cell["fairness"], cell["transactions"]["committed"]),
-        _many_rejected(cell["attempts"]),
+        None if observed else _many_rejected(cell["attempts"]),
         _no_conflict_where_certain(cell) if conflicts_at_commit else _waiting_not_conflicts(cell),
         _writes_too_coarse(cell["limit"]),
         _regions_uneven(cell.get("regions", ())),

@@ -64,9 +64,11 @@ def expect_of(
     Both are None if the closed form does not hold, or if skew, conflict window or cycle are unknown. It holds
     if transactions write exactly what they draw, and nearly all of their attempts reach COMMIT.
     """
+    if table is None or loop is None or not cell.get("closed_form", True):
+        return dict(ABSENT)
     policy = parse_retry(cell["retry"])
     # Give-ups of a budget depend on other transactions; in the model they depend on the policy alone.
-    if table is None or loop is None or policy.name == "budget" or not cell.get("closed_form", True):
+    if policy.name == "budget":
         return dict(ABSENT)
     sets = _row_sets(table, cell["keys_per_transaction"], cell.get("rows_per_key", 1))
     with np.errstate(all="ignore"):  # a key that is certain to be drawn leaves the others 0 / 0

@@ -28,6 +28,7 @@ from hotrow.errors import UsageError
 from hotrow.keys import MAX_KEYS
 from hotrow.keys.skew import MAX_KEYS_DRAWN, is_spelled_right
 from hotrow.run.gate_rules import MAX_RULES
+from hotrow.run.observed_run import OBSERVED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +43,13 @@ _WORKER = whole(0, 0xFFFF)
 _TIME_NS = whole(0, 2**62)
 
 
+def _is_skew(written: str) -> bool:
+    return written == OBSERVED or is_spelled_right(written)
+
+
 def _is_policy(written: str) -> bool:
+    if written == OBSERVED:
+        return True
     try:
         parse_retry(written)
     except UsageError:
@@ -54,7 +61,7 @@ CELL = record(
     {
         "id": whole(0, MAX_CELLS - 1),
         "scenario": text,
-        "skew": spelled("a skew", is_spelled_right),
+        "skew": spelled("a skew", _is_skew),
         "keys": whole(1, MAX_KEYS),
         "users": whole(1, _MAX_USERS),
         "retry": spelled("a retry policy", _is_policy),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.formats import HEALTH, RUN, event_fault
+from analysis.observed_ends import settle
 from analysis.records import NO_DOUBTS, Doubts, find_lost, near, possible
 from hotrow.attempt.record import FORMAT
 from hotrow.errors import RunError
@@ -20,7 +21,9 @@ from hotrow.keys.skew import keeps_weights, load_skew
 from hotrow.run.clock import align, align_health, offsets_in
 from hotrow.run.error_log import read_errors
 from hotrow.run.ledger import read_events, read_health, read_ledger
+from hotrow.run.observed_run import OBSERVED
 from hotrow.run.seal import EVENT, broken_files
+from hotrow.run.statement_log import NO_STATEMENTS, StatementLog, further_kinds, read_statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -90,6 +93,8 @@ class Run:
     """The findings of the scenario's rehearsal before the run, as they are written in summary.json."""
     errors: Sequence[Mapping[str, Any]] = ()
     """The first error texts of each sort in each cell. Runs of older versions have none."""
+    statements: StatementLog = NO_STATEMENTS
+    """Of an observed run."""
     skews: Mapping[str, Skew] = field(default_factory=dict)
     """By the cells' texts. A `file:` skew whose weights are missing has none."""
     damage: Damage = field(default_factory=Damage)
@@ -103,6 +108,9 @@ def read_run(directory: Path) -> Run:
     """
     meta = _read_meta(directory)
     ledger = read_ledger(directory)
+    seen = read_statements(directory) if meta["loop"] == OBSERVED else NO_STATEMENTS
+    if meta["loop"] == OBSERVED:
+        meta["kinds"] = [kind.name for kind in seen.kinds] + further_kinds(seen)
     lines = read_events(directory)
     meta["cells"] += _added_cells(meta["cells"], lines.objects)
     ids = {cell["id"] for cell in meta["cells"]}
@@ -114,6 +122,8 @@ def read_run(directory: Path) -> Run:
     intervals = _intervals(events, ledger.attempts[right])
     edges = {cell: (interval.begin_ns, interval.end_ns) for cell, interval in intervals.items()}
     right &= near(ledger.attempts, edges)
+    if meta["loop"] == OBSERVED:
+        settle(ledger.attempts, edges)
     skews, missing = _read_skews(directory, meta["cells"])
     return Run(
         meta=meta,
@@ -127,6 +137,7 @@ def read_run(directory: Path) -> Run:
             finding for event in events if event["event"] == "rehearsal" for finding in event["findings"]
         ],
         errors=read_errors(directory),
+        statements=seen,
         skews=skews,
         damage=Damage(
             weights=missing,
@@ -137,7 +148,7 @@ def read_run(directory: Path) -> Run:
                 if event["event"] == EVENT
                 for name in broken_files(directory, event["files"])
             ],
-            lines=lines.unreadable + len(lines.objects) - len(events) + bad_health,
+            lines=lines.unreadable + len(lines.objects) - len(events) + bad_health + seen.unreadable,
             overlapping=_overlapping(intervals),
             records=_doubts(ledger, right, ids, events),
         ),
@@ -220,7 +231,7 @@ def _read_skews(directory: Path, cells: Sequence[Mapping[str, Any]]) -> tuple[di
     """The skews of the cells by their texts, and the reasons why some are missing."""
     skews: dict[str, Skew] = {}
     missing = []
-    for spec in dict.fromkeys(cell["skew"] for cell in cells):
+    for spec in dict.fromkeys(cell["skew"] for cell in cells if cell["skew"] != OBSERVED):
         try:
             skews[spec] = load_skew(spec, directory)
         except RunError as error:

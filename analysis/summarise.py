@@ -28,11 +28,13 @@ from analysis.fairness import fairness
 from analysis.hot_keys import hot_keys
 from analysis.latency_curve import latency_curve
 from analysis.limits import limit
+from analysis.observed import summarise_observed
 from analysis.over_time import over_time
 from analysis.silence import silences
 from analysis.steady import is_steady, transient
 from analysis.tries import commit_on_attempt
 from analysis.user_time import user_time_s
+from hotrow.run.observed_run import OBSERVED
 from hotrow.simulated_run import is_simulated
 
 if TYPE_CHECKING:
@@ -135,6 +137,7 @@ def _summarise_cell(
     run: Run, cell: Mapping[str, Any], interval: MeasuredInterval, attempts: NDArray[np.void]
 ) -> dict[str, Any]:
     at_commit = run.meta["target"]["conflicts"] == "commit"
+    observed = run.meta.get("loop") == OBSERVED
     counts = counts_in(attempts, interval)
     client = read_client(run.health, cell["id"], interval)
     quiet = silences(attempts, interval, run.meta["think_s"], client)
@@ -151,6 +154,7 @@ def _summarise_cell(
         "over_time": over_time(attempts, counts),
         **summarise_regions(run.meta["target"], attempts, counts),
         **summarise_kinds(run.meta, attempts, counts),
+        **({"observed": summarise_observed(run.statements, attempts, counts)} if observed else {}),
         "errors": count_errors(counts, cell["id"], run.meta.get("kinds") or (), run.errors),
         "client": client,
         "silences": quiet,

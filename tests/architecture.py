@@ -27,7 +27,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("hotrow.scenario",),
     ("hotrow.attempt", "hotrow.script", "scenarios"),
     ("hotrow.run", "hotrow.targets"),
-    ("hotrow.tables", "hotrow.simulation", "analysis"),
+    ("hotrow.tables", "hotrow.tap", "hotrow.simulation", "analysis"),
     ("hotrow.probe", "reports"),
     ("hotrow.doctor", "hotrow.finish"),
     ("hotrow.load",),

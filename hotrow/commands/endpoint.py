@@ -112,7 +112,7 @@ def _with_probabilities(command: Callable[..., None]) -> Callable[..., None]:
     help="Seed of the random choices: the same seed gives the same faults.  [default: 0]",
 )
 @click.option("--off", is_flag=True, help="No faults.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object: faults, fired.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object: faults, fired, told_conflicts.")
 def faults(off: bool, as_json: bool, **options: Any) -> None:
     """Make the running endpoint fail, with probability P (0 to 1), or show its faults.
 
@@ -134,7 +134,8 @@ def faults(off: bool, as_json: bool, **options: Any) -> None:
     report = ask_control(find_control(), _read_options(values) if values or off else None)
     if as_json:
         fired = {fault.value: count for fault, count in report.fired.items()}
-        click.echo(json.dumps({"faults": asdict(report.faults), "fired": fired}))
+        told = {"told_conflicts": report.told_conflicts}
+        click.echo(json.dumps({"faults": asdict(report.faults), "fired": fired, **told}))
         return
     for line in _lines(report):
         click.echo(line)
@@ -166,15 +167,24 @@ def _read_share(text: str) -> float:
 
 
 def _lines(report: FaultReport) -> list[str]:
-    """One line per fault in force: its value, and how often it has fired."""
+    """One line per fault in force: its value, and how often it has fired; then all conflicts."""
     if not report.faults.any:
-        return ["No faults are in force."]
+        return ["No faults are in force.", *_told(report)]
     rows = [
         f"{fault.option[2:]:<16}{_value(fault, report.faults):<16}fired {report.fired[fault]}"
         for fault in Fault
         if report.faults.share(fault)
     ]
-    return [*rows, f"{'seed':<16}{report.faults.seed}"]
+    return [*rows, f"{'seed':<16}{report.faults.seed}", *_told(report)]
+
+
+def _told(report: FaultReport) -> list[str]:
+    """How many conflicts clients were told; nothing if there was none."""
+    told = report.told_conflicts
+    if not told:
+        return []
+    injected = report.fired[Fault.CONFLICT] + report.fired[Fault.SCHEMA_CONFLICT]
+    return [f"{told} conflict{'' if told == 1 else 's'} told to clients, {injected} of them injected"]
 
 
 def _value(fault: Fault, faults: Faults) -> str:
@@ -272,6 +282,11 @@ def _show_names(endpoints: Sequence[Endpoint]) -> None:
     click.echo(f"  trust    export {' '.join(f'{name}={bundle}' for name in _TRUST)}")
     if any(endpoint.port != _PORT for endpoint in endpoints):
         click.echo(f"  port     AWS's connectors use {_PORT} unless they are told another: --port {_PORT}")
+
+
+def told_conflicts() -> int | None:
+    """How many conflicts the endpoint has told clients since its faults were set; None if none runs."""
+    return ask_control(find_control(), None).told_conflicts if find_endpoints() else None
 
 
 def endpoint_facts() -> dict[str, str] | None:

@@ -18,6 +18,7 @@ from hotrow.commands.endpoint import (
     read_endpoint_options,
     start_endpoint,
     token,
+    told_conflicts,
 )
 from hotrow.errors import TargetError, UsageError
 from hotrow.standin.binaries import find_binaries
@@ -197,6 +198,7 @@ def _facts(server: Server) -> dict[str, object]:
         "fsync": server.fsync,
         "endpoint": endpoint_facts(),
         "endpoints": endpoints_facts(),
+        "told_conflicts": told_conflicts(),
     }
 
 

@@ -24,6 +24,7 @@ from hotrow.commands.report import report
 from hotrow.commands.scenarios import scenarios
 from hotrow.commands.simulate import simulate
 from hotrow.commands.sweep import sweep
+from hotrow.commands.tap import tap
 from hotrow.console import is_lost, take_over
 from hotrow.errors import in_a_line, in_print
 from hotrow.exit_codes import ERROR, NOT_USABLE
@@ -96,6 +97,7 @@ for _command in (
     new,
     sweep,
     simulate,
+    tap,
     locust,
     doctor,
     clean,

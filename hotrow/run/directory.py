@@ -16,6 +16,7 @@ from hotrow.errors import UsageError
 from hotrow.keys.skew import keep_skews, parse_skews
 from hotrow.masking import show_word
 from hotrow.run.machine import describe_machine
+from hotrow.run.observed_run import OBSERVED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,6 +79,42 @@ def write_run_json(
     the scenario's tables, and `reproduce` is the command that makes the run again. None of them has secrets.
     """
     keep_skews(directory, parse_skews(settings.skews))
+    facts = {
+        "seed": seed,
+        "scenario": scenario.name,
+        "kinds": list(scenario.kinds),
+        "tables": list(tables),
+        "loop": "closed",
+        "think_s": think_s,
+        "gates": [rule.as_json() for rule in gate_rules],
+        "cells": [cell.as_json() for cell in cells],
+    }
+    _write(directory, facts, target, options, reproduce)
+
+
+def write_observed_run_json(
+    directory: Path,
+    *,
+    cell: Cell,
+    target: Mapping[str, Any],
+    options: Mapping[str, Any],
+    reproduce: str,
+) -> None:
+    """Write run.json of a run whose load comes from a program that hotrow does not know.
+
+    The kinds of transaction are in statements.jsonl, because they are known only once they are seen.
+    """
+    facts = {"scenario": cell.scenario, "loop": OBSERVED, "think_s": 0.0, "cells": [cell.as_json()]}
+    _write(directory, facts, target, options, reproduce)
+
+
+def _write(
+    directory: Path,
+    facts: Mapping[str, Any],
+    target: Mapping[str, Any],
+    options: Mapping[str, Any],
+    reproduce: str,
+) -> None:
     description = {
         "format": FORMAT,
         "schema": [[name, ATTEMPT[name].str] for name in ATTEMPT.names or ()],
@@ -86,17 +123,10 @@ def write_run_json(
         "command": _command(sys.orig_argv),
         "reproduce": reproduce,
         "machine": describe_machine(),
-        "seed": seed,
-        "scenario": scenario.name,
-        "kinds": list(scenario.kinds),
-        "tables": list(tables),
-        "loop": "closed",
-        "think_s": think_s,
         "target": dict(target),
         "options": dict(options),
-        "gates": [rule.as_json() for rule in gate_rules],
         "packages": {name: version(name) for name in _PACKAGES},
-        "cells": [cell.as_json() for cell in cells],
+        **facts,
     }
     (directory / "run.json").write_text(json.dumps(description, indent=2) + "\n")
 

@@ -41,12 +41,15 @@ class Where(Flag):
     """`hotrow report`."""
     SIMULATE = auto()
     """`hotrow simulate`."""
+    TAP = auto()
+    """`hotrow tap`."""
 
 
 _MEASURED = Where.SWEEP | Where.LOCUSTFILE
 _RUN = _MEASURED | Where.SIMULATE
 _CELLS = Where.SWEEP | Where.SWEEP_FILE | Where.SIMULATE
 _GATE = _RUN | Where.CHECK | Where.REPORT
+_LIMIT = _GATE | Where.TAP
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,7 +312,7 @@ OUT = Option(
     "--out",
     "Directory in which the run makes a directory of its own.",
     _directory,
-    _RUN,
+    _RUN | Where.TAP,
     metavar="DIRECTORY",
     default="results",
     in_web_form=False,
@@ -319,7 +322,7 @@ NO_REPORT = Option(
     "--no-report",
     "End the run without pictures and page; hotrow report draws them later.",
     _switch,
-    _RUN,
+    _RUN | Where.TAP,
     default=None,
     in_run_json=False,
 )
@@ -375,14 +378,14 @@ MAX_CONFLICT_RATE = Option(
     "--max-conflict-rate",
     "Gate: the highest number of conflicts per attempt, from 0 to 1.",
     _share,
-    _GATE,
+    _LIMIT,
     metavar="SHARE",
 )
 MAX_GIVE_UP_RATE = Option(
     "--max-give-up-rate",
     "Gate: the highest share of transactions that are given up, from 0 to 1.",
     _share,
-    _GATE,
+    _LIMIT,
     metavar="SHARE",
 )
 MAX_ERROR_RATE = Option(
@@ -391,21 +394,21 @@ MAX_ERROR_RATE = Option(
     "limit is 0.01, and no error of the SQLSTATE classes 22 and 42 passes. A limit of yours holds for all "
     "classes.",
     _share,
-    _GATE,
+    _LIMIT,
     metavar="SHARE",
 )
 MAX_P99_MS = Option(
     "--max-p99-ms",
     "Gate: the highest p99 latency of committed transactions, in milliseconds.",
     _amount,
-    _GATE,
+    _LIMIT,
     metavar="NUMBER",
 )
 MIN_GOODPUT = Option(
     "--min-goodput",
     "Gate: the lowest number of committed transactions per second.",
     _amount,
-    _GATE,
+    _LIMIT,
     metavar="NUMBER",
 )
 GATES_FILE = Option(
@@ -430,7 +433,7 @@ GITHUB = Option(
     "Print annotations for GitHub Actions, and append the findings to the summary of the job. On by itself "
     "if GITHUB_ACTIONS is true.",
     _switch,
-    _GATE,
+    _LIMIT,
     default=None,
     in_environment=False,
     in_web_form=False,

@@ -11,13 +11,22 @@ from typing import TYPE_CHECKING, Any
 from hotrow.errors import RunError
 from hotrow.files import open_regular
 from hotrow.run.ledger import EVENTS_FILE, append_event
+from hotrow.run.statement_log import FILE as STATEMENTS_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
 EVENT = "sealed"
-_PATTERNS = ("run.json", "attempts-*.bin", EVENTS_FILE, "health-*.jsonl", "errors-*.jsonl", "skew-*")
+_PATTERNS = (
+    "run.json",
+    "attempts-*.bin",
+    EVENTS_FILE,
+    "health-*.jsonl",
+    "errors-*.jsonl",
+    "skew-*",
+    STATEMENTS_FILE,
+)
 _BLOCK = 2**20
 _DIGITS = 32
 """Digits of the SHA-256 that are kept: enough to find accidental changes."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from reports.charts import (
     footer,
     heatmap_chart,
+    in_flight_chart,
     knob_charts,
     latency_chart,
     over_time_charts,
@@ -22,6 +23,7 @@ from reports.charts.chart_specs import ChartSpec, chart_specs, locks
 from reports.charts.findings import finding, rejected
 from reports.charts.marks import Band, Chart, Line, Panel, Tint
 from reports.words import wording as words
+from reports.words.observed_words import is_observed
 from reports.words.series import by_level, levels, middle, series
 
 if TYPE_CHECKING:
@@ -63,6 +65,8 @@ def charts(summary: Mapping[str, Any]) -> list[Chart]:
     summary = words.redact(summary)
     if not summary["cells"]:
         return []
+    if is_observed(summary["run"]):
+        return _observed_charts(summary)
     all_series = series(summary["cells"])
     groups = panels.slots(all_series)
     foot = footer.footer(summary["run"], summary["cells"])
@@ -87,6 +91,22 @@ def charts(summary: Mapping[str, Any]) -> list[Chart]:
         *over_time_charts.charts(all_series, summary["cells"], foot),
     )
     return sorted([*drawn, *(chart for chart in others if chart)], key=_rank)
+
+
+def _observed_charts(summary: Mapping[str, Any]) -> list[Chart]:
+    """The charts of a run of which skew and retry policy are not known."""
+    cells = summary["cells"]
+    all_series = series(cells)
+    groups, waits = panels.slots(all_series), locks(summary["run"])
+    foot = footer.footer(summary["run"], cells)
+    drawn = (
+        in_flight_chart.chart(cells, foot, waits),
+        tries_chart.chart(groups, foot, waits),
+        latency_chart.chart(groups, foot, waits),
+        time_spent_chart.chart(groups, foot, waits),
+        *over_time_charts.charts(all_series, cells, foot),
+    )
+    return [chart for chart in drawn if chart]
 
 
 def _rank(chart: Chart) -> int:

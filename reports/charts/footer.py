@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from reports.words import wording as words
+from reports.words.observed_words import is_observed
 from reports.words.series import knob_words, knobs, varied
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ def footer(run: Mapping[str, Any], cells: Sequence[Cell]) -> tuple[str, str]:
 def settings(run: Mapping[str, Any], cells: Sequence[Cell]) -> list[str]:
     """Target, latency profile, scenario, keys, skew, policy, receipts and loop, unless they vary."""
     first, parts = cells[0], [str(run["target"]["label"])]
+    if is_observed(run):
+        return [*parts, str(first["scenario"]), words.counted(first["users"], "connection"), "observed"]
     parts += [str(first["scenario"])] * _shared(cells, "scenario")
     parts += [f"{words.count(first['keys'])} keys"] * _shared(cells, "keys")
     parts += [f"{first['skew']} ({words.d_eff(first['d_eff'])})"] * (

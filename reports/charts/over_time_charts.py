@@ -9,7 +9,7 @@ from reports.charts import panels, scales
 from reports.charts.marks import Band, Chart, Line, Panel, Period, Shade, Sign, Tint
 from reports.words import wording as words
 from reports.words.metrics import is_comparable
-from reports.words.series import cell_name
+from reports.words.series import cell_name, label_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -152,7 +152,7 @@ def _line(
 ) -> Line:
     absent = (None,) * len(x)
     return Line(
-        label=f"{cell['skew']}  ({words.d_eff(cell['d_eff'])})",
+        label=label_of(cell),
         x=x,
         y=tuple(y),
         low=absent,

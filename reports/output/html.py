@@ -18,6 +18,7 @@ from reports.words import wording as words
 from reports.words.cell_table import columns
 from reports.words.error_lines import error_rows
 from reports.words.hot_key_table import hot_keys
+from reports.words.observed_words import tables
 from reports.words.recommendations import recommendations
 from reports.words.sentences import further_sentences, headline
 from reports.words.verdict_lines import banners, with_gates
@@ -63,6 +64,7 @@ def page(summary: Mapping[str, Any], charts: Sequence[Chart], cost: Mapping[str,
             rows=parts.rows(cells) if cells else [],
             errors=error_rows(summary),
             hot_keys=hot_keys(summary),
+            observed=tables(summary),
             warnings=facts.advice(summary),
             commands=str(run.get("reproduce") or run.get("command") or ""),
             downloads=parts.downloads(kept),

@@ -36,6 +36,13 @@ OVERVIEW = "contention"
 """Stem of the picture that shows four charts at once."""
 
 _OVERVIEW_OF = ("conflict-rate", "goodput", "latency", "wasted-share")
+_OVERVIEW_OF_OBSERVED = (
+    "conflict-rate-in-flight",
+    "latency-distribution",
+    "attempts-over-time",
+    "conflict-rate-over-time",
+)
+"""Of a run without the charts above."""
 _OVERVIEW_WIDTH_IN = 8.4
 _FONT = "DejaVu Sans"  # ships with matplotlib: the same picture on every machine
 _TITLE_PT, _TEXT_PT, _SMALL_PT = 15.0, 10.0, 8.8
@@ -130,7 +137,9 @@ def figure(chart: Chart) -> Figure:
 
 def overview(charts: Sequence[Chart]) -> Figure:
     """Draw the four main charts in one picture, with their settings once below them."""
-    chosen = [chart.compact or chart for chart in charts if chart.name in _OVERVIEW_OF]
+    main = [chart for chart in charts if chart.name in _OVERVIEW_OF]
+    main = main or [chart for chart in charts if chart.name in _OVERVIEW_OF_OBSERVED] or list(charts[:4])
+    chosen = [chart.compact or chart for chart in main]
     across = 2 if all(len(chart.panels) == 1 for chart in chosen) else 1
     width = _OVERVIEW_WIDTH_IN if across > 1 else max(forms.width_in(chart) for chart in chosen)
     sizes = [forms.form(chart, width) for chart in chosen]

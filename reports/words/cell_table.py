@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reports.words import wording as words
 from reports.words.metrics import goodput_per_s, is_mostly_rejected, jain, limit, max_over_median
+from reports.words.observed_words import OBSERVED
 from reports.words.series import setting, setting_words, short_retries, varied
 
 if TYPE_CHECKING:
@@ -43,22 +44,27 @@ def columns(cells: Sequence[Cell]) -> list[Column]:
     """The columns for these cells: the settings that vary, verdict, the main figures, and then the others."""
     fair = any(jain(cell) is not None for cell in cells)
     limited = any(limit(cell) for cell in cells)
+    observed = all(cell["skew"] == OBSERVED for cell in cells)
     return [
         *setting_columns(cells),
-        _judgement(),
+        *([] if observed else [_judgement()]),
         _estimate("conflict rate", "%", "conflict_rate", percent),
         _goodput(),
         _quantile("p99"),
         _ended("gave_up"),
-        *([_limit()] if limited else []),
+        *([_limit()] if limited and not observed else []),
         *(replace(_ended(state), tilted=True) for state in RARE_ENDS),
         _quantile("p50"),
         _estimate("retry rate", "", "retry_rate", lambda value: fixed(value, 3)),
         _attempts(),
         _number("wasted", "%", lambda cell: cell["wasted_share"], percent),
-        _number("closed form", "%", lambda cell: cell["predicted"]["conflict_rate"], percent),
+        *([] if observed else [_closed_form()]),
         *([_fairness()] if fair else []),
     ]
+
+
+def _closed_form() -> Column:
+    return _number("closed form", "%", lambda cell: cell["predicted"]["conflict_rate"], percent)
 
 
 def verdict_word(valid: bool | None) -> str:
@@ -71,10 +77,16 @@ def setting_columns(cells: Sequence[Cell]) -> list[Column]:
     before = [name for name in varied(cells) if name in {"target", "scenario"}]
     after = [name for name in varied(cells) if name not in before]
     repeats = [Column("repeat", "", lambda cell: words.count(cell["repeat"]), lambda cell: cell["repeat"])]
+    observed = all(cell["skew"] == OBSERVED for cell in cells)
     return [
         *(_setting(name, cells) for name in before),
-        _skew(),
-        Column("users", "", lambda cell: words.count(cell["users"]), lambda cell: cell["users"]),
+        *([] if observed else [_skew()]),
+        Column(
+            "connections" if observed else "users",
+            "",
+            lambda cell: words.count(cell["users"]),
+            lambda cell: cell["users"],
+        ),
         *(_setting(name, cells) for name in after),
         *(repeats if len({cell["repeat"] for cell in cells}) > 1 else []),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reports.words import observed_words
 from reports.words import side_by_side as targets
 from reports.words import wording as words
 from reports.words.series import cell_names
@@ -60,6 +61,8 @@ class Advice:
 def terms(run: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The terms that a reader needs to read the charts: (term, meaning)."""
     subject = targets.waiting(run)
+    if observed_words.is_observed(run):
+        return [*observed_words.TERMS, *([("row locks", f"{subject} {_LOCKS}")] if subject else [])]
     waits = [("row locks", f"{subject} {_LOCKS}")] if subject else []
     return [*_TERMS, *([_DASHED] if targets.conflicting(run) else []), *waits, _HOLLOW]
 
@@ -82,7 +85,7 @@ def facts(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     known = {
         **_target(run),
         "scenario": run["scenario"],
-        "loop": f"{run['loop']}, think time {words.plain(run.get('think_s') or 0)} s",
+        "loop": _loop(run),
         "seed": run.get("seed"),
         "started": run.get("started_utc"),
         "ended": summary.get("ended_utc"),
@@ -97,6 +100,12 @@ def facts(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         "torn tail": f"{words.count(summary['torn_bytes'])} bytes ignored" if summary["torn_bytes"] else None,
     }
     return [(name, str(value)) for name, value in known.items() if value not in {None, ""}]
+
+
+def _loop(run: Mapping[str, Any]) -> str:
+    if observed_words.is_observed(run):
+        return "not known: the load of another program was observed"
+    return f"{run['loop']}, think time {words.plain(run.get('think_s') or 0)} s"
 
 
 def _machine(machine: Mapping[str, Any]) -> dict[str, str]:

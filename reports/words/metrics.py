@@ -31,8 +31,11 @@ def error_rate(cell: Cell) -> float | None:
 
 
 def is_mostly_rejected(cell: Cell) -> bool:
-    """Whether the business rule rejected most attempts. The cell then measures rejections."""
-    return cell_findings.is_mostly_rejected(cell["attempts"])
+    """Whether the business rule rejected most attempts. The cell then measures rejections.
+
+    In an observed load a rollback on purpose is often the end of a transaction that only reads.
+    """
+    return "observed" not in cell and cell_findings.is_mostly_rejected(cell["attempts"])
 
 
 def is_comparable(cell: Cell) -> bool:

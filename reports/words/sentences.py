@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.cell_findings import MIN_ATTEMPTS
 from analysis.gates import MAX_ERROR_RATE
 from hotrow.simulated_run import is_simulated
-from reports.words import comparisons
+from reports.words import comparisons, observed_words
 from reports.words import side_by_side as targets
 from reports.words import wording as words
 from reports.words.metrics import conflict_rate, error_rate, goodput_per_s, is_comparable, limit, quotable_p99
@@ -29,15 +29,11 @@ _MIN_ENDED = 20
 
 def headline(summary: Mapping[str, Any]) -> str:
     """The main result in one sentence: what contention did to the hottest line, in comparable cells only."""
-    if not summary["cells"]:
-        return "Nothing was measured."
     usable = _comparable(summary)
-    if not usable and _usable(summary):
-        return (
-            "The business rule rejected most attempts in every usable cell, so there is nothing to compare."
-        )
     if not usable:
-        return "No cell is usable. Read the warnings before you quote any figure."
+        return _nothing_to_say(summary)
+    if observed_words.is_observed(summary["run"]):
+        return f"{observed_words.headline(usable)}{_failed(usable)}"
     run, hottest = summary["run"], comparisons.hottest(series(usable))
     if "target" in varied(usable):
         return comparisons.target_headline(hottest, run)
@@ -56,6 +52,17 @@ def headline(summary: Mapping[str, Any]) -> str:
     return f"{sentence}{waits}{_failed(usable)}"
 
 
+def _nothing_to_say(summary: Mapping[str, Any]) -> str:
+    """Why no cell can be compared."""
+    if not summary["cells"]:
+        return "Nothing was measured."
+    if _usable(summary):
+        return (
+            "The business rule rejected most attempts in every usable cell, so there is nothing to compare."
+        )
+    return "No cell is usable. Read the warnings before you quote any figure."
+
+
 def further_sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:
     """The sentences below the headline, in this order.
 
@@ -67,6 +74,8 @@ def further_sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:
     if not usable:
         known = (_unknown(_usable(summary)), _resolved(_usable(summary)), _replaced(summary))
         return tuple(sentence for sentence in known if sentence)
+    if observed_words.is_observed(summary["run"]):
+        return (*observed_words.sentences(usable), *filter(None, [_unknown(_usable(summary))]))
     lines = series(usable)
     sentences = (
         "" if len(lines) == 1 or varied(usable) else _sentence(lines[0], summary["run"]),
@@ -89,7 +98,7 @@ def further_sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:
 def choices(summary: Mapping[str, Any]) -> list[str]:
     """Sentences on the hottest skew: the effect of policies and knobs, and what held goodput back."""
     usable = _comparable(summary)
-    if not usable:
+    if not usable or observed_words.is_observed(summary["run"]):
         return []
     hottest = comparisons.hottest(series(usable))
     thinks = summary["run"].get("think_s") not in {None, 0}

@@ -8,6 +8,7 @@ from itertools import groupby
 
 from reports.words import wording as words
 from reports.words.metrics import is_comparable
+from reports.words.observed_words import OBSERVED
 from reports.words.wording import Cell
 
 Value = Callable[[Cell], float | None]
@@ -105,7 +106,8 @@ def cell_names(cells: Sequence[Cell]) -> Callable[[Cell], str]:
     def name_of(cell: Cell) -> str:
         varying = [setting_words(cell, name, retries) for name in names]
         repeat = [f"repeat {cell['repeat']}"] if is_repeated else []
-        return ", ".join([str(cell["skew"]), words.users(cell["users"]), *varying, *repeat])
+        skew = [] if cell["skew"] == OBSERVED else [str(cell["skew"])]
+        return ", ".join([*skew, words.users(cell["users"]), *varying, *repeat])
 
     return name_of
 
@@ -113,6 +115,11 @@ def cell_names(cells: Sequence[Cell]) -> Callable[[Cell], str]:
 def levels(cells: Iterable[Cell]) -> tuple[int, ...]:
     """The concurrency levels, ascending."""
     return tuple(sorted({int(cell["users"]) for cell in cells}))
+
+
+def label_of(cell: Cell) -> str:
+    """The skew and its D_eff, as lines are named; an observed load has neither."""
+    return OBSERVED if cell["skew"] == OBSERVED else f"{cell['skew']}  ({words.d_eff(cell['d_eff'])})"
 
 
 def by_level(cells: Sequence[Cell]) -> tuple[tuple[int, tuple[Cell, ...]], ...]:
@@ -157,7 +164,7 @@ def _ranks(name: str, cells: Iterable[Cell]) -> Mapping[Plain | None, float]:
 
 def _series(group: list[Cell], varying: Sequence[str], cells: Sequence[Cell]) -> Series:
     first, retries = group[0], short_retries(cells)
-    skew = f"{first['skew']}  ({words.d_eff(first['d_eff'])})"
+    skew = label_of(first)
     variant = ", ".join(setting_words(first, name, retries).removesuffix(" on retry") for name in varying)
     only_variant = variant and len({cell["skew"] for cell in cells}) == 1 and "keys" not in varying
     label = variant if only_variant else ", ".join(part for part in (skew, variant) if part)

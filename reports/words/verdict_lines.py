@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from hotrow.simulated_run import is_simulated
 from reports.words import wording as words
 from reports.words.metrics import is_mostly_rejected
+from reports.words.observed_words import OBSERVED
 from reports.words.series import cell_names
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def _verdict(cells: Sequence[Cell], *, failed: bool) -> tuple[Banner, ...]:
 
     `failed`: whether a gate failed. If one did, "valid" alone would read as if the run had passed.
     """
-    if not cells:
+    if not cells or all(cell["skew"] == OBSERVED for cell in cells):  # nothing was there to check
         return ()
     wrong = [cell for cell in cells if cell["verdict"]["valid"] is False]
     unchecked = [cell for cell in cells if cell["verdict"]["valid"] is None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -109,3 +110,33 @@ def test_the_control_socket_s_path_is_short_enough_for_a_socket(tmp_path: Path) 
     assert path.parent.stat().st_mode & 0o777 == 0o700
     remove_socket(path, deep)
     assert not path.parent.exists()
+
+
+@pytest.mark.usefixtures("dsns")
+def test_it_counts_conflicts_that_nobody_injected(dsns: list[str], schema: str) -> None:
+    """Beside those of faults, whether messages are followed or not."""
+    faults("--off")
+    with ExitStack() as stack:
+        one, other = (
+            stack.enter_context(psycopg.connect(dsns[0], options=f"-c search_path={schema}")) for _ in "ab"
+        )
+        one.execute("CREATE TABLE told (n int PRIMARY KEY)")
+        one.commit()
+        for value, fault in ((1, "--off"), (2, "--delay=1:1ms")):
+            if value > 1:
+                faults(fault)
+            for connection in (one, other):
+                connection.execute("INSERT INTO told VALUES (%s)", (value,))
+            one.commit()
+            with pytest.raises(psycopg.errors.SerializationFailure):
+                other.commit()
+            assert faults().splitlines()[-1] == "1 conflict told to clients, 0 of them injected"
+    faults("--conflict", "1")
+    with psycopg.connect(dsns[0]) as connection:
+        connection.execute("SELECT 1")
+        with pytest.raises(psycopg.errors.SerializationFailure):
+            connection.commit()
+    assert faults().splitlines()[-1] == "1 conflict told to clients, 1 of them injected"
+    facts = json.loads(command("--json").stdout)
+    assert facts["told_conflicts"] == facts["fired"]["conflict"] == 1
+    faults("--off")

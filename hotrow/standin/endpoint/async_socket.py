@@ -39,7 +39,7 @@ class Channel:
         while len(data) < count:
             part = await self.receive(count - len(data))
             if not part:
-                raise ConnectionResetError("closed by the client")
+                raise ConnectionResetError("closed by the other side")
             data += part
         return bytes(data)
 
@@ -55,9 +55,14 @@ class Channel:
     async def _send(self, data: bytes) -> int:
         return await self._retry(lambda: self.socket.send(data), writing=True)
 
-    async def secure(self, context: ssl.SSLContext) -> None:
-        """Become a TLS socket, as the server."""
-        secured = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+    async def secure(self, context: ssl.SSLContext, *, server_name: str | None = None) -> None:
+        """Become a TLS socket: as the server, or as the client of the server with this name."""
+        secured = context.wrap_socket(
+            self.socket,
+            server_side=server_name is None,
+            server_hostname=server_name,
+            do_handshake_on_connect=False,
+        )
         self.socket = secured
         await self._retry(secured.do_handshake)
 

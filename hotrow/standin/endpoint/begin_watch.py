@@ -120,7 +120,9 @@ class BeginWatch:
     A turn begins when the client sends after the server.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, enabled: bool = True) -> None:
+        self.enabled = enabled
+        """Whether BEGIN takes the snapshot at all."""
         self.answer: BeginAnswer | None = None
         """What is to be taken out of the server's answer; None if nothing is."""
         self.first = False
@@ -132,7 +134,7 @@ class BeginWatch:
 
     def start_turn(self, *, answered: bool) -> None:
         """Begin a turn. `answered`: the server has answered everything."""
-        self.first = self.may_come = answered and self.answer is None
+        self.first = self.may_come = self.enabled and answered and self.answer is None
         self._portal, self._executed = None, False
 
     def edit_query(self, query: bytes) -> bytes | None:

@@ -15,7 +15,6 @@ import ssl
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from hotrow.standin.endpoint.error_names import hide_internal_names
 from hotrow.standin.endpoint.messages import READY_BYTES, build_ready, is_ready
 from hotrow.standin.endpoint.wire import WireError, build_fatal
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hotrow.standin.endpoint.client_stream import ClientStream
+    from hotrow.standin.endpoint.followed_connection import EditAnswer
 
 _CHUNK_BYTES = 65_536
 """More than a TLS record: no decrypted bytes stay in the TLS object, where a selector cannot see them."""
@@ -38,16 +38,22 @@ class ByteRelay:
         client: socket.socket,
         server: socket.socket,
         stream: ClientStream,
+        edit_answer: EditAnswer,
         *,
         quiet: bool = False,
     ) -> None:
-        """`stream` is what the client sends. `quiet`: the server has answered everything so far."""
+        """`stream` is what the client sends, `edit_answer` is applied to every chunk of the server.
+
+        `quiet`: the server has answered everything so far.
+        """
         self.finished: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._client = client
         self._stream = stream
+        self._edit_chunk = edit_answer
         self._leaves = False
         self._to_server = _Pump(client, server, self._edit, self._end)
         self._to_client = _Pump(server, client, self._edit_answer, self._end)
+        self._to_server.half_closes = not isinstance(server, ssl.SSLSocket)
         self._to_server.opposite, self._to_client.opposite = self._to_client, self._to_server
         self._to_client.tail = build_ready() if quiet else b""
 
@@ -89,7 +95,7 @@ class ByteRelay:
             data = begin.take_answer(data)
             if self._leaves:
                 asyncio.get_running_loop().call_soon(self._leave)
-        return hide_internal_names(data)
+        return self._edit_chunk(data)
 
     async def run(self) -> bool:
         """Relay until either side ends (False), or until `leave` has stopped it (True).
@@ -147,6 +153,8 @@ class _Pump:
         self.tail = b""
         """The last bytes that were read; empty if the other direction has read since."""
         self.opposite = self
+        self.half_closes = False
+        """Whether the sink may still send when the source has ended."""
         self.when_sent: Callable[[], None] | None = None
         """Called when bytes that had to wait have been sent."""
 
@@ -196,7 +204,7 @@ class _Pump:
         PostgreSQL still answers what it has received; a client gets the end.
         """
         self._loop.remove_reader(self._source_file)
-        if isinstance(self._sink, ssl.SSLSocket):
+        if not self.half_closes:
             self._end(None)
             return
         try:

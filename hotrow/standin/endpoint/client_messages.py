@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import time
 from typing import TYPE_CHECKING
 
@@ -71,6 +72,8 @@ class ClientMessages:
             data = await connection.client.receive(CHUNK_BYTES)
             connection.end_rest()
             if not data:
+                if isinstance(connection.server.socket, ssl.SSLSocket):
+                    raise ConnectionResetError  # TLS cannot be closed on one side
                 connection.server.socket.shutdown(socket.SHUT_WR)  # it still answers what it has
                 return
             await connection.client_may_send.wait()
@@ -150,7 +153,8 @@ class ClientMessages:
 
     def _add_snapshot(self, query: bytes) -> bytes:
         """The Query; a BEGIN also takes the snapshot."""
-        edited = add_snapshot(query) if self._last else None
+        takes_snapshot = self._last and self._connection.stream.begin.enabled
+        edited = add_snapshot(query) if takes_snapshot else None
         if edited is None:
             return query
         self._expect_snapshot(self._segment(), QUERY_HIDES)
@@ -159,6 +163,8 @@ class ClientMessages:
     def _take_snapshot(self) -> None:
         """If the open segment has executed BEGIN and nothing else, take the snapshot."""
         segment = self._connection.open_segment
+        if not self._connection.stream.begin.enabled:
+            return
         if self._last and segment and segment.begins and not segment.injected:
             segment.begins = False
             self._expect_snapshot(segment, PIPELINE_HIDES)

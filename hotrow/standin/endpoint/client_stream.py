@@ -69,8 +69,13 @@ class ClientStream:
     its size is.
     """
 
-    def __init__(self, edit: EditStatement, held_bytes: HeldBytes | None = None) -> None:
-        """`held_bytes` bounds what this and other streams hold together."""
+    def __init__(
+        self, edit: EditStatement, held_bytes: HeldBytes | None = None, *, takes_snapshot: bool = True
+    ) -> None:
+        """`held_bytes` bounds what this and other streams hold together.
+
+        `takes_snapshot`: a BEGIN that travels alone takes the snapshot.
+        """
         self._edit = edit
         self._held_bytes = held_bytes or HeldBytes()
         self._held = bytearray()
@@ -82,7 +87,7 @@ class ClientStream:
         """The meanings of prepared statements, by name; statements without a meaning are left out."""
         self._prepared_begin = False
         """Whether the client has ever prepared a BEGIN."""
-        self.begin = BeginWatch()
+        self.begin = BeginWatch(enabled=takes_snapshot)
         """Finds a BEGIN that travels alone. It looks only at turns that the caller starts."""
         self.notes_parse = True
         """Whether `feed` notes the meaning of each Parse. If not, the caller calls `note_parse` itself."""

@@ -1,8 +1,8 @@
 """How `hotrow local faults` reaches the running endpoint: a Unix socket in its folder, which is the caller's.
 
 Request and answer are one line of JSON each. `{"faults": {…}}` sets the faults, `{}` only asks. The answer
-holds the faults in force and how often each of them has fired since they were set. No key or token passes
-here.
+holds the faults in force, how often each of them has fired since they were set, and how many conflicts
+clients were told. No key or token passes here.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ class FaultReport:
     faults: Faults
     fired: dict[Fault, int]
     """Since the faults were set. Every fault has an entry."""
+    told_conflicts: int
+    """How many 40001 clients were sent since then, injected or not."""
 
 
 def choose_socket_path(folder: Path) -> Path:
@@ -75,7 +77,8 @@ def _answer(line: bytes, injection: Injection) -> bytes:
     except (HotrowError, ValueError, KeyError, TypeError, AttributeError) as error:
         return json.dumps({"error": str(error)}).encode() + b"\n"
     fired = {fault.value: injection.fired[fault] for fault in Fault}
-    return json.dumps({"faults": asdict(injection.faults), "fired": fired}).encode() + b"\n"
+    answer = {"faults": asdict(injection.faults), "fired": fired, "told_conflicts": injection.told_conflicts}
+    return json.dumps(answer).encode() + b"\n"
 
 
 def ask_control(path: Path, faults: Faults | None) -> FaultReport:
@@ -88,7 +91,7 @@ def ask_control(path: Path, faults: Faults | None) -> FaultReport:
     try:
         answer: dict[str, Any] = json.loads(_exchange(path, json.dumps(request).encode() + b"\n"))
         fired = {fault: int(answer["fired"][fault.value]) for fault in Fault}
-        return FaultReport(read_faults(answer["faults"]), fired)
+        return FaultReport(read_faults(answer["faults"]), fired, int(answer["told_conflicts"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TargetError(
             "the endpoint does not answer: `hotrow local down`, then `hotrow local up --endpoint`"

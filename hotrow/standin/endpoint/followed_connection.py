@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from hotrow.standin.endpoint.injection import Dice, Injection
 
 CHUNK_BYTES = 65_536
+EditAnswer = Callable[[bytes], bytes]
+"""Turns a chunk of the server into what the client gets."""
 IDLE, FAILED = b"IE"
 """Two of the three statuses in ReadyForQuery: no transaction, and a failed transaction."""
 
@@ -89,6 +92,7 @@ class FollowedConnection:
     dice: Dice
     injection: Injection
     latency: LatencyProfile
+    edit_answer: EditAnswer
     tracking: Tracking = Tracking.LOST
     segments: deque[Segment] = field(default_factory=deque)
     """Segments that the server has not answered, oldest first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections import Counter
 from contextlib import contextmanager
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+_CONFLICT_CODE = b"\0C40001\0"
+_CONFLICT = re.compile(rb"E....S(?:ERROR|FATAL)\0V(?:ERROR|FATAL)\0C40001\0", re.DOTALL)
+"""The beginning of an ErrorResponse. No text value can look like it."""
+
+
 class Injection:
     """The faults in force, shared by all connections of an endpoint."""
 
@@ -22,6 +28,8 @@ class Injection:
         self.faults = Faults()
         self.fired: Counter[Fault] = Counter()
         """How often each fault has fired since the faults were set."""
+        self.told_conflicts = 0
+        """How many 40001 clients were sent since the faults were set, injected or not."""
         self.generation = 0
         """Increases each time the faults are set. Then the connections get new numbers."""
         self._last_number = 0
@@ -33,11 +41,17 @@ class Injection:
         """Put these faults in force for all connections, from now on, and count from 0."""
         self.faults = faults
         self.fired.clear()
+        self.told_conflicts = 0
         self.generation += 1
         self._last_number = 0
         self._bucket = Bucket(faults.connect_burst, faults.connect_burst, self._clock())
         for listener in list(self._listeners):  # oldest first
             listener()
+
+    def note_answer(self, data: bytes) -> None:
+        """Count the conflicts in a chunk that a client is sent. An error is seldom cut into two chunks."""
+        if _CONFLICT_CODE in data:  # nearly never
+            self.told_conflicts += len(_CONFLICT.findall(data))
 
     def next_number(self) -> int:
         """The number of a connection: 1 for the first since the faults were set."""

@@ -175,7 +175,7 @@ def _start(folder: EndpointFolder, options: EndpointOptions) -> EndpointState:
         },
         "hostnames": dict(zip(regions, options.hostnames, strict=False)),
         "rules": options.rules is not False,
-        "long_names": _long_names(),
+        "long_names": read_long_names(),
         "access_key": credentials.access_key if credentials else "",
         "secret_key": credentials.secret_key if credentials else "",
     }
@@ -189,7 +189,7 @@ def _start(folder: EndpointFolder, options: EndpointOptions) -> EndpointState:
     return state
 
 
-def _long_names() -> dict[str, str]:
+def read_long_names() -> dict[str, str]:
     """The stand-in's long names by their stems, so that errors can show them."""
     import psycopg  # noqa: PLC0415 - only after Locust has patched the process
 

@@ -7,7 +7,6 @@ import time
 from contextlib import suppress
 from types import MappingProxyType
 
-from hotrow.standin.endpoint.error_names import hide_internal_names
 from hotrow.standin.endpoint.faults import Fault
 from hotrow.standin.endpoint.followed_connection import (
     CHUNK_BYTES,
@@ -137,7 +136,7 @@ class ServerMessages:
 
     async def _write(self, data: bytes) -> None:
         self.busy = True
-        await self._connection.client.write(hide_internal_names(data))
+        await self._connection.client.write(self._connection.edit_answer(data))
         self.busy = False
 
     def _filter(self, segment: Segment, message_type: int, piece: bytes) -> bytes:

@@ -38,7 +38,9 @@ def play(scene: Scene) -> None:
             stream = stack.enter_context(closing(ClientStream(bytes)))
             injection = Injection()
             injection.set(Faults(delay=1.0))
-            connection = FollowedConnection(near, far, stream, Dice(injection), injection, LatencyProfile())
+            connection = FollowedConnection(
+                near, far, stream, Dice(injection), injection, LatencyProfile(), bytes
+            )
             relay = asyncio.create_task(
                 MessageRelay(connection, lambda _: (), 0.0).run(fresh=False, quiet=False)
             )

@@ -1,0 +1,1 @@
+"""The tap: a relay through which any program reaches a database, and which records every transaction."""
