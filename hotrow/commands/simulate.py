@@ -76,6 +76,10 @@ def _simulate(name: str, words: Sequence[str], values: Mapping[str, Any]) -> int
         duration_s=read["duration"],
     )
     scenario = make_scenario(scenario_type, {})
+    if not scenario.is_one_transaction:
+        raise UsageError(
+            f"{name}: has several transactions that follow each other: a simulation cannot know them; use sweep"
+        )
     cells = plan_cells(settings, scenario, read["seed"])
     gates = Gates(**read_gates(values))
     refuse_unwritable(read["out"])

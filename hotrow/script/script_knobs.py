@@ -11,13 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _NAME = r"[^\W\d]\w*"
+_NONE = "none"
 
 
 class Pattern(Knob[str]):
-    """A text of a certain form; empty stands for none."""
+    """A text of a certain form; its value is empty if it is `none`."""
 
     def __init__(self, meaning: str, form: str, words: str) -> None:
-        super().__init__("", meaning)
+        super().__init__(_NONE, meaning)
         self._form, self._words = re.compile(form), words
 
     @property
@@ -27,9 +28,16 @@ class Pattern(Knob[str]):
 
     def parse(self, text: str) -> str:
         """The text itself, without blanks around it."""
-        if text.strip() and not self._form.fullmatch(text.strip()):
+        stripped = text.strip()
+        if stripped in {"", _NONE}:
+            return ""
+        if not self._form.fullmatch(stripped):
             raise self._refuse(text)
-        return text.strip()
+        return stripped
+
+    def plain(self, value: str) -> str:
+        """The text on the command line."""
+        return value or _NONE
 
 
 KEY = Pattern(

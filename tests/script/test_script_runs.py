@@ -166,6 +166,18 @@ def test_what_cannot_run_is_refused_in_one_line(folder: Path, words: list[str], 
     assert not (folder / "results").exists() or not list((folder / "results").glob("*/summary.json"))
 
 
+def test_a_simulation_of_several_transactions_is_refused(folder: Path) -> None:
+    """What follows depends on what was read. A script with one transaction can be simulated."""
+    (folder / "one.sql").write_text("\\set id random(1, 10)\nUPDATE t SET n = 1 WHERE id = :id;")
+    words = ["--key", "id", "--keys", "10", "--duration", "1s", "--users", "2", "--no-report"]
+
+    refused = run("hotrow", "simulate", "move.sql", cwd=folder)
+    simulated = run("hotrow", "simulate", "one.sql", *words, cwd=folder)
+
+    assert (refused.returncode, "has several transactions" in refused.stderr) == (2, True)
+    assert exit_code(simulated) == 0, simulated.stderr
+
+
 def test_a_script_without_tables_is_refused(folder: Path) -> None:
     """The message says what to write."""
     (folder / "move.setup.sql").unlink()
