@@ -11,7 +11,7 @@ from analysis.keysets import key_sets
 from analysis.model import FULL_EFFORT, Effort, Loop, predict
 from analysis.timing import spread
 from hotrow.attempt.record import Outcome
-from hotrow.attempt.retry import parse_retry
+from hotrow.attempt.retry import APPLICATION, recorded_policy
 from hotrow.errors import RunError, UsageError
 
 if TYPE_CHECKING:
@@ -66,9 +66,10 @@ def expect_of(
     """
     if table is None or loop is None or not cell.get("closed_form", True):
         return dict(ABSENT)
-    policy = parse_retry(cell["retry"])
-    # Give-ups of a budget depend on other transactions; in the model they depend on the policy alone.
-    if policy.name == "budget":
+    policy = recorded_policy(cell["retry"])
+    # Give-ups of a budget depend on other transactions; in the model they depend on the policy alone. An
+    # application's own policy is not known.
+    if policy.name in {"budget", APPLICATION}:
         return dict(ABSENT)
     sets = _row_sets(table, cell["keys_per_transaction"], cell.get("rows_per_key", 1))
     with np.errstate(all="ignore"):  # a key that is certain to be drawn leaves the others 0 / 0

@@ -23,7 +23,7 @@ from analysis.shapes import (
     whole,
 )
 from hotrow.attempt.record import MAX_CELLS
-from hotrow.attempt.retry import parse_retry
+from hotrow.attempt.retry import recorded_policy
 from hotrow.errors import UsageError
 from hotrow.keys import MAX_KEYS
 from hotrow.keys.skew import MAX_KEYS_DRAWN, is_spelled_right
@@ -51,7 +51,7 @@ def _is_policy(written: str) -> bool:
     if written == OBSERVED:
         return True
     try:
-        parse_retry(written)
+        recorded_policy(written)
     except UsageError:
         return False
     return True

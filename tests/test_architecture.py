@@ -27,8 +27,15 @@ ARROWS: Mapping[str, set[str]] = MappingProxyType(
         "hotrow.script": {LEAVES, "hotrow.scenario"},
         "scenarios": {LEAVES, "hotrow.scenario"},
         "hotrow.run": {LEAVES, "hotrow.attempt", "hotrow.keys", "hotrow.scenario"},
-        "hotrow.targets": {LEAVES, "hotrow.scenario", "hotrow.standin"},
-        "hotrow.tables": {LEAVES, "hotrow.attempt", "hotrow.scenario", "hotrow.standin", "hotrow.targets"},
+        "hotrow.targets": {LEAVES, "hotrow.attempt", "hotrow.scenario", "hotrow.standin"},
+        "hotrow.tables": {
+            LEAVES,
+            "hotrow.attempt",
+            "hotrow.keys",
+            "hotrow.scenario",
+            "hotrow.standin",
+            "hotrow.targets",
+        },
         "hotrow.tap": {LEAVES, "hotrow.attempt", "hotrow.run", "hotrow.standin", "hotrow.targets"},
         "analysis": {LEAVES, "hotrow.attempt", "hotrow.keys", "hotrow.run"},
         "hotrow.simulation": {"hotrow.attempt", "hotrow.keys", "hotrow.run", "hotrow.scenario"},
@@ -119,7 +126,18 @@ def test_a_circle_and_an_upward_arrow_would_be_found() -> None:
     [
         ("locust", {"hotrow.load"}),
         ("gevent", {"hotrow.load"}),
-        ("psycopg", {"hotrow.targets", "hotrow.tables", "hotrow.doctor", "hotrow.probe", "hotrow.standin"}),
+        (
+            "psycopg",  # a scenario may be an application's own psycopg code
+            {
+                "hotrow.targets",
+                "hotrow.tables",
+                "hotrow.doctor",
+                "hotrow.probe",
+                "hotrow.standin",
+                "scenarios",
+            },
+        ),
+        ("sqlalchemy", {"hotrow.targets"}),
         ("boto3", {"hotrow.targets", "hotrow.standin"}),
         ("sqlglot", {"hotrow.standin", "hotrow.tap"}),
         ("matplotlib", {"reports"}),

@@ -149,7 +149,7 @@ def run_transaction(client: Client, transaction: int, following: Work | None = N
     work = following
     while True:
         if work is None or (client.redraw and following is None and position.attempt > 1):
-            work = _draw(client, work, position)
+            work = draw_work(client, work, position)
             if work is None:
                 return Outcome.ERROR
         if work.pause_s and position.attempt == 1:
@@ -159,7 +159,7 @@ def run_transaction(client: Client, transaction: int, following: Work | None = N
         attempt = _attempt(client, work, position)
         elapsed_s = (attempt.ended_ns - position.scheduled_ns) / 1e9
         final = not attempt.retryable or _gives_up(client, position.attempt, elapsed_s)
-        _record(client, work, attempt, position, final=final)
+        record_attempt(client, work, attempt, position, final=final)
         if final:
             return attempt.outcome
         backoff_s = client.policy.delay_s(position.attempt, client.rng, position.backoff_s)
@@ -174,7 +174,7 @@ def run_transaction(client: Client, transaction: int, following: Work | None = N
         )
 
 
-def _draw(client: Client, last: Work | None, position: Position) -> Work | None:
+def draw_work(client: Client, last: Work | None, position: Position) -> Work | None:
     """Fresh work of the same kind as the last; None if the draw failed, recorded as an attempt with ERROR."""
     try:
         for _ in range(_MAX_DRAWS):
@@ -187,7 +187,7 @@ def _draw(client: Client, last: Work | None, position: Position) -> Work | None:
         )
         attempt.end(client.clock_ns(), Outcome.ERROR)
         kind = 0 if last is None else last.kind
-        _record(client, Work((), (), kind), attempt, position, final=True)
+        record_attempt(client, Work((), (), kind), attempt, position, final=True)
         return None
     return last
 
@@ -216,7 +216,7 @@ def _attempt(client: Client, work: Work, position: Position) -> Attempt:
     except BaseException:
         if attempt.phase is Phase.COMMIT:
             attempt.end(client.clock_ns(), Outcome.UNKNOWN)
-            _record(client, work, attempt, position, final=True)
+            record_attempt(client, work, attempt, position, final=True)
         raise
     return attempt
 
@@ -284,7 +284,8 @@ def _roll_back(session: TransactionSession | None) -> None:
         session.close()
 
 
-def _record(client: Client, work: Work, attempt: Attempt, position: Position, *, final: bool) -> None:
+def record_attempt(client: Client, work: Work, attempt: Attempt, position: Position, *, final: bool) -> None:
+    """Write one attempt, the text of its error, and the failure of its transaction."""
     client.record(
         transaction=position.transaction,
         attempt=position.attempt,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Unpack
 
 from hotrow.scenario import Session
@@ -122,4 +123,83 @@ class Connections(Protocol):
 
     def close(self) -> None:
         """Close the connection, whatever its state; the next session has a new one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionEnd:
+    """How a transaction of a watched connection ended."""
+
+    tag: str | None
+    """The command tag: `COMMIT`, `ROLLBACK`, or another one; None if there was none to see."""
+    aborted: bool = False
+    """Whether an error had aborted the transaction before it was ended."""
+    error: Exception | None = None
+    """The error that ended it: of COMMIT, of a statement by itself, or of a lost connection."""
+
+
+class Watcher(Protocol):
+    """What a connection reports its transactions to. Times are ns of `time.perf_counter_ns`."""
+
+    def begins(self, now_ns: int, *, alone: bool) -> None:
+        """A transaction began at this time; `alone`: it is one statement without BEGIN and COMMIT."""
+        ...
+
+    def sends(self, statement: str) -> None:
+        """A statement is about to be sent."""
+        ...
+
+    def commits(self, now_ns: int) -> None:
+        """COMMIT is about to be sent."""
+        ...
+
+    def rolls_back(self, now_ns: int) -> None:
+        """ROLLBACK is about to be sent."""
+        ...
+
+    def aborts(self, error: Exception) -> None:
+        """An error aborted the transaction, which is still open."""
+        ...
+
+    def ends(self, now_ns: int, end: TransactionEnd) -> None:
+        """The transaction ended."""
+        ...
+
+    def excuses(self, took_ns: int) -> None:
+        """Something that is not the application's took this long."""
+        ...
+
+
+class WatchedConnection(Protocol):
+    """A connection of a driver that reports its transactions."""
+
+    watcher: Watcher | None
+
+    @property
+    def is_in_transaction(self) -> bool:
+        """Whether a transaction is open."""
+        ...
+
+    def abandon(self) -> None:
+        """Roll back the open transaction; close the connection if that fails."""
+        ...
+
+    def failure(self, error: Exception) -> Failure:
+        """Describe an error that this connection, or a library on it, raised."""
+        ...
+
+
+class WatchedConnections(Protocol):
+    """The watched connection of one user, which is replaced when it breaks."""
+
+    def session(self) -> WatchedConnection:
+        """The open connection; a new one if there is none or it broke. Raises the driver's error."""
+        ...
+
+    def describe(self, error: Exception) -> Failure:
+        """Describe an error that was raised while a connection was opened."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection, whatever its state; the next call has a new one."""
         ...

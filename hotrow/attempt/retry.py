@@ -97,6 +97,10 @@ def formula(name: str) -> _Shape:
 POLICIES = tuple(_SHAPES)
 """The names of all policies, as `--retry` takes them."""
 
+APPLICATION = "application"
+"""The policy in the cells of an `AppScenario`, whose code decides by itself when to try again. `--retry` does
+not take it, and nothing is known about its delays and its number of retries."""
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -203,6 +207,17 @@ class Budget:
             return False
         self._balance -= _TOKEN
         return True
+
+
+def recorded_policy(text: str) -> Policy:
+    """The policy of a cell, as run.json has it: one of `--retry`'s, or APPLICATION.
+
+    Raises:
+        UsageError: as `parse_retry`.
+    """
+    if text == APPLICATION:
+        return Policy(APPLICATION, base_s=0.0, cap_s=0.0, max_retries=None)
+    return parse_retry(text)
 
 
 def parse_retries(text: str) -> tuple[Policy, ...]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hotrow.commands.click_options import click_options
-from hotrow.commands.sweep import find, knob_words
+from hotrow.commands.sweep import describe_knobs, find, knob_words
 from hotrow.errors import UsageError
 from hotrow.run.options import Where, is_for_github, options_of, read_gates
 from hotrow.units import read_list
@@ -55,7 +55,7 @@ def _simulate(name: str, words: Sequence[str], values: Mapping[str, Any]) -> int
     from hotrow.simulation.world import Gamma  # noqa: PLC0415 - the same
 
     scenario_type = find(name)
-    knob_texts = knob_words(scenario_type, words)
+    knob_texts = knob_words(describe_knobs(scenario_type), words)
     knobs = {
         flag: read_list(flag, text) for flag, text in zip(knob_texts[::2], knob_texts[1::2], strict=True)
     }

@@ -8,12 +8,15 @@ import multiprocessing.process
 import os
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from hotrow.commands.apart import run_apart
 from hotrow.commands.click_options import click_options
 from hotrow.errors import UsageError
 from hotrow.exit_codes import ERROR, NOT_USABLE, worst
@@ -51,18 +54,10 @@ class _Sweep(click.Command):
         given, _, _ = self.make_parser(ctx).parse_args(ctx.meta.get(_WORDS, []))
         scenario = given.get("scenario")
         if isinstance(scenario, str):
-            kind = find(scenario)
-            with formatter.section(f"Knobs of {kind.name}"):
-                formatter.write_dl(_knob_lines(kind) or [("none", "this scenario has no knobs")])
+            found = describe_knobs(find(scenario))
+            with formatter.section(f"Knobs of {found.name}"):
+                formatter.write_dl(found.knobs or [("none", "this scenario has no knobs")])
         super().format_options(ctx, formatter)
-
-
-def _knob_lines(kind: type[Scenario]) -> list[tuple[str, str]]:
-    """Each knob of a scenario with its meaning, what it takes and its default."""
-    return [
-        (knob.flag, f"{knob.meaning}: {knob.allowed}  [default: {knob.default}]")
-        for knob in knobs_of(kind).values()
-    ]
 
 
 @click.command(
@@ -93,15 +88,15 @@ def sweep(ctx: click.Context, /, scenario: str, host: Sequence[str], **values: A
     """  # noqa: D301 - \b keeps click from joining the lines
     end_while_starting()
     _refuse_lost_folder()
-    kind = find(scenario)
+    found = run_apart(partial(_look_up, scenario))
     if is_script(scenario) and not _has_key(ctx.args) and _is_default(ctx, SKEW.name):
         values[SKEW.name] = "uniform"  # without a key other skews would be the same cell again
-    words = ["--scenario", scenario, *_words(values), *knob_words(kind, ctx.args)]
+    words = ["--scenario", scenario, *_words(values), *knob_words(found, ctx.args)]
     if len(set(host)) < len(host):
         raise UsageError("-H: a target is given twice; give each once, and --repeats to measure it again")
     if len(host) == 1:
         _run_locust(["--host", host[0], *words])
-    sys.exit(_one_after_another(kind.name, host, words, OUT.read(values[OUT.name])))
+    sys.exit(_one_after_another(found.name, host, words, OUT.read(values[OUT.name])))
 
 
 def _has_key(words: Sequence[str]) -> bool:
@@ -125,6 +120,20 @@ def _refuse_lost_folder() -> None:
         raise UsageError(f"the working directory: {error.strerror}; change to another one") from None
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the command line needs to know of a scenario."""
+
+    name: str
+    knobs: tuple[tuple[str, str], ...]
+    """The flag of each knob, and its meaning, what it takes and its default."""
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The flags of its knobs."""
+        return tuple(flag for flag, _ in self.knobs)
+
+
 def find(scenario: str) -> type[Scenario]:
     """The scenario of a command line.
 
@@ -140,6 +149,23 @@ def find(scenario: str) -> type[Scenario]:
     return find_any_scenario(scenario, ALL)
 
 
+def describe_knobs(kind: type[Scenario]) -> Found:
+    """The name of a scenario and its knobs."""
+    lines = [
+        (knob.flag, f"{knob.meaning}: {knob.allowed}  [default: {knob.default}]")
+        for knob in knobs_of(kind).values()
+    ]
+    return Found(kind.name, tuple(lines))
+
+
+def _look_up(scenario: str) -> Found:
+    """The scenario of a command line, for another process than the one that makes the load.
+
+    Its file may import psycopg, or `sleep` from `time`, which Locust must patch before that.
+    """
+    return describe_knobs(find(scenario))
+
+
 def _words(values: Mapping[str, Any]) -> list[str]:
     """The options as words of Locust's command line, those that are not given left out."""
     words: list[str] = []
@@ -153,19 +179,19 @@ def _words(values: Mapping[str, Any]) -> list[str]:
     return words
 
 
-def knob_words(kind: type[Scenario], words: Sequence[str]) -> list[str]:
+def knob_words(found: Found, words: Sequence[str]) -> list[str]:
     """The words that are knobs of the scenario, with their values; click does not know them.
 
     Raises:
         UsageError: a word is not a knob, or a knob has no value.
     """
-    flags = [knob.flag for knob in knobs_of(kind).values()]
+    flags = found.flags
     knob_words: list[str] = []
     rest = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
     while rest:
         flag, *rest = rest
         if flag not in flags:
-            raise UsageError(_unknown(flag, kind.name, flags))
+            raise UsageError(_unknown(flag, found.name, flags))
         if not rest or rest[0] in flags:
             raise UsageError(f"{flag}: give it a value; `hotrow scenarios` says which it takes")
         knob_words += [flag, rest.pop(0)]

@@ -42,6 +42,7 @@ from hotrow.run.options import (
     read_gates,
 )
 from hotrow.run.plan import Settings
+from hotrow.scenario import AppScenario
 from hotrow.units import read_list
 
 if TYPE_CHECKING:
@@ -143,6 +144,8 @@ def read_request(options: Namespace, scenario: Scenario) -> Request:
     _refuse_endless(options.spawn_rate)
     turned = [knob for name, knob in knobs_of(type(scenario)).items() if hasattr(options, name)]
     knobs = {knob.name: getattr(options, knob.name) for knob in turned}
+    if isinstance(scenario, AppScenario):
+        _refuse_for_application(options, scenario)
     values = {
         option: _read(option, getattr(options, option.locust_name), in_sweep=in_sweep)
         for option in (SKEW, KEYS, RETRY, WARMUP, SEED, OUT, THINK)
@@ -172,6 +175,25 @@ def read_request(options: Namespace, scenario: Scenario) -> Request:
         progress=bool(getattr(options, PROGRESS.name, False)),
         options={**_texts(options), **knobs},
     )
+
+
+def _refuse_for_application(options: Namespace, scenario: AppScenario) -> None:
+    """Refuse the options that say how hotrow runs and repeats transactions: an application does it itself."""
+    given = [
+        option.flag
+        for option in (RETRY, REDRAW, RECEIPTS)
+        if getattr(options, option.locust_name) != (False if option.is_switch else option.default)
+    ]
+    if given:
+        raise UsageError(
+            f"{', '.join(given)}: {scenario.name} is an AppScenario, whose own code begins, commits and "
+            "repeats its transactions; leave this out"
+        )
+    if scenario.receipts:
+        raise UsageError(
+            f"{scenario.name}: receipts = True has no meaning for an AppScenario; its own code writes "
+            "receipts, if any"
+        )
 
 
 def _texts(options: Namespace) -> dict[str, Any]:

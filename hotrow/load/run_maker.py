@@ -18,9 +18,11 @@ from hotrow.run.gate_rules import refuse_idle
 from hotrow.run.options import GATES_FILE
 from hotrow.run.plan import Cell, plan_cells
 from hotrow.run.reproduction import reproduction
+from hotrow.scenario import AppScenario
 from hotrow.tables import schema_name
 from hotrow.tables.returning import primary_keys
 from hotrow.tables.run_tables import RunTables
+from hotrow.targets.app_opening import for_application
 from hotrow.targets.target import Targets, check_reachable, start
 
 if TYPE_CHECKING:
@@ -72,7 +74,8 @@ class RunMaker:
         tables = self._lay_out(target, scenario, request, cells)
         self.directory = rundir.make_directory(request.out, scenario.name)
         event_writer = EventWriter(self.directory)
-        description = target.description(server_version)
+        used = for_application(target) if isinstance(scenario, AppScenario) else target
+        description = used.description(server_version)
         rundir.write_run_json(
             event_writer.directory,
             scenario=scenario,

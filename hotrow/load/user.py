@@ -12,23 +12,27 @@ import numpy as np
 from locust import User, task
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
+from hotrow.attempt.app_call import run_call
 from hotrow.attempt.loop import Client, run_transaction
 from hotrow.attempt.receipts import Receipts
 from hotrow.attempt.record import Outcome
-from hotrow.attempt.retry import parse_retry
+from hotrow.attempt.retry import recorded_policy
 from hotrow.keys.skew import KeySource, load_skew
 from hotrow.load import listeners
 from hotrow.load.gevent_waiting import COOPERATIVE
 from hotrow.load.locust_statistics import ROW_TYPE, TransactionFailed, row_name
 from hotrow.load.locustfile_scenario import declare_knobs_of, locustfile_scenario
+from hotrow.scenario import AppScenario
 from hotrow.scenario.calling import follow_checked
-from hotrow.targets.connection import UserConnection
+from hotrow.targets.app_engine import UserEngine
+from hotrow.targets.connection import AppUserConnection, UserConnection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from locust.env import Environment
 
+    from hotrow.attempt.ports import Connections
     from hotrow.load.board import Board
     from hotrow.run.plan import Cell
     from hotrow.scenario import Scenario, Work
@@ -61,7 +65,8 @@ class ContentionUser(User):
         super().__init__(environment)
         self._board = cast("Board", listeners.context_of(environment).board)
         self._number = self._board.number_user()
-        self._connection: UserConnection | None = None
+        self._connection: UserConnection | AppUserConnection | None = None
+        self._engine: UserEngine | None = None
         self._region = 0
         self._client: Client | None = None
         self._is_ready = False
@@ -84,7 +89,12 @@ class ContentionUser(User):
         self._is_ready = True
 
     def _connect(self, target: Target, schema: str) -> None:
-        self._connection = UserConnection(target, schema, COOPERATIVE, self._region)
+        opening = (target, schema, COOPERATIVE, self._region)
+        if isinstance(self._scenario(), AppScenario):
+            self._connection = AppUserConnection(*opening)
+            self._engine = UserEngine(self._connection)
+        else:
+            self._connection = UserConnection(*opening)
         self._connection.try_to_open()
 
     def _move_to(self, cell: Cell) -> None:
@@ -126,13 +136,18 @@ class ContentionUser(User):
     def _transact(self, client: Client, work: Work | None) -> Outcome | None:
         started = time.perf_counter()
         try:
-            outcome = run_transaction(client, self._board.number_transaction(), work)
+            outcome = self._run(client, work)
         finally:
             self._board.leave()
         self._report_to_locust(client.scenario.name, outcome, (time.perf_counter() - started) * 1e3)
         if outcome is Outcome.ERROR and self._connection is not None and not self._connection.is_open:
             self._board.pause(_RECONNECT_PAUSE_S)
         return outcome
+
+    def _run(self, client: Client, work: Work | None) -> Outcome | None:
+        if isinstance(client.scenario, AppScenario) and isinstance(self._connection, AppUserConnection):
+            return run_call(client, client.scenario, self._connection, self._board.number_transaction)
+        return run_transaction(client, self._board.number_transaction(), work)
 
     def _wait_for_cell(self) -> Cell:
         """Wait at the gate; during the wait Locust may stop this user at once."""
@@ -170,17 +185,18 @@ class ContentionUser(User):
         assert setup is not None and ledger is not None and self._connection is not None  # noqa: S101, PT018
         assert errors is not None  # noqa: S101 - made with the ledger
         table = load_skew(cell.skew, Path(setup.directory)).table(cell.keys)
-        chosen = locustfile_scenario([type(self)], setup.chosen)
-        scenario = type(chosen)(**cell.knobs)
+        scenario = type(self._scenario())(**cell.knobs)
         scenario.user = self._number * max(setup.workers, 1) + board.worker
+        if isinstance(scenario, AppScenario) and self._engine is not None:
+            scenario.attach(self._engine)
         rng = np.random.default_rng([setup.seed, cell.id, board.worker, self._number])
         return Client(
             scenario=scenario,
             keys=KeySource(table, rng),
             rng=rng,
-            policy=parse_retry(cell.retry),
+            policy=recorded_policy(cell.retry),
             redraw=cell.redraw,
-            connections=self._connection,
+            connections=cast("Connections", self._connection),
             record=partial(ledger.append, user=self._number, cell=cell.id, region=self._region),
             hottest=table.hottest,
             clock_ns=time.perf_counter_ns,
@@ -189,6 +205,10 @@ class ContentionUser(User):
             note_error=partial(errors.note, cell=cell.id),
             note_failure=self._note_failure,
         )
+
+    def _scenario(self) -> Scenario:
+        assert self._board.setup is not None  # noqa: S101 - the run has begun
+        return locustfile_scenario([type(self)], self._board.setup.chosen)
 
     def _receipts(self, rng: np.random.Generator) -> Receipts:
         return Receipts(

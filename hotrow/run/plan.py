@@ -8,9 +8,10 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from hotrow.attempt.record import MAX_CELLS
-from hotrow.attempt.retry import parse_retries
+from hotrow.attempt.retry import APPLICATION, parse_retries
 from hotrow.errors import UsageError
 from hotrow.keys.skew import check_keys, parse_skews
+from hotrow.scenario import AppScenario
 from hotrow.scenario.calling import make_scenario, positive_number
 from hotrow.scenario.declarations import writes_what_it_draws
 from hotrow.units import as_typed
@@ -102,7 +103,10 @@ def plan_cells(settings: Settings, scenario: Scenario, seed: int) -> tuple[Cell,
         UsageError: a knob, skew, policy, number of keys or of users that is not valid or is given twice; or
             more cells than a run can have.
     """
-    retries = [policy.spec for policy in parse_retries(settings.retry)]
+    if isinstance(scenario, AppScenario):
+        retries = [APPLICATION]
+    else:
+        retries = [policy.spec for policy in parse_retries(settings.retry)]
     _check_count(settings, len(retries))
     variants = knob_variants(scenario, settings.knobs)
     points = list(

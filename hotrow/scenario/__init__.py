@@ -1,5 +1,6 @@
 """The names that a scenario file imports, to define a business transaction, its tables and its check."""
 
+from hotrow.scenario.app_scenario import AppScenario
 from hotrow.scenario.contract import (
     LOST,
     Keys,
@@ -21,6 +22,7 @@ from hotrow.scenario.contract import (
 
 __all__ = [
     "LOST",
+    "AppScenario",
     "Keys",
     "Result",
     "Row",

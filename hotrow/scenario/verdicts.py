@@ -15,6 +15,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, Never, cast
 
 from hotrow.errors import LEAVING, UsageError
+from hotrow.scenario.app_scenario import AppScenario
 from hotrow.scenario.calling import describe_error, method_errors
 from hotrow.scenario.contract import LOST, Tally, Verdict
 
@@ -113,16 +114,27 @@ def _hide(tally: Tally, hidden: _HiddenCount) -> Tally:
     return Tally(committed=count, unknown=count, kinds=kinds, complete=False)
 
 
-def refuse_false_alarms(scenario: Scenario, before: State, after: State) -> None:
-    """Call the check on a period in which every transaction was rolled back, before any load.
+def nothing_acknowledged(scenario: Scenario) -> Tally:
+    """The tally of a period in which every transaction was rolled back."""
+    return Tally(0, 0, kinds=[Tally(0, 0) for _ in scenario.kinds])
+
+
+def refuse_false_alarms(scenario: Scenario, before: State, after: State, tally: Tally) -> None:
+    """Call the check on the rehearsal, before any load: one client, and no transaction in doubt.
+
+    A scenario's transactions were rolled back; those of an application committed as `tally` says.
 
     Raises:
         UsageError: the check raised an error, its result is not valid, or a verdict is not valid.
     """
-    nothing = Tally(0, 0, kinds=[Tally(0, 0) for _ in scenario.kinds])
     with method_errors(scenario, "check"):
-        verdicts = valid_verdicts(scenario.check(deepcopy(before), deepcopy(after), nothing))
+        verdicts = valid_verdicts(scenario.check(deepcopy(before), deepcopy(after), tally))
     false_alarm = next((verdict.name for verdict in verdicts if verdict.valid is False), None)
+    if false_alarm is not None and isinstance(scenario, AppScenario):
+        raise UsageError(
+            f"cannot run {scenario.name}: check() reports a violation after a rehearsal with one client, in"
+            f" which {tally.committed} transactions committed: {false_alarm}; correct check() or run_app()"
+        )
     if false_alarm is not None:
         raise UsageError(
             f"cannot run {scenario.name}: check() reports a violation although every transaction was rolled"

@@ -25,8 +25,10 @@ from hotrow.scenario.declarations import (
 )
 from hotrow.scenario.slow import warn_while_slow
 from hotrow.standin.rewriting.sql_text import NotUnderstood
+from hotrow.tables.own_transactions import USE_APP_SCENARIO, findings_on
 from hotrow.tables.returning import Watched, primary_keys, watch
 from hotrow.tables.unseen import calls_any, reacting, routines
+from hotrow.targets.own_connections import noticing
 from hotrow.targets.pooling import explain_pooling
 from hotrow.targets.session import TABLES_S, Latency
 
@@ -43,6 +45,8 @@ _MAX_STATEMENTS = 3000
 """After this number of statements no further work begins, because a batch may be thousands of rows."""
 _MAX_TRIES = 5
 """For one work that conflicts, for example with another run's changes to its schema."""
+_OF_TRANSACTIONS = frozenset({"begin", "commit", "rollback", "transaction", "cursor"})
+"""What a session lacks and an application's connection has."""
 _PAUSE_S = 0.05
 """Half of the first pause after a conflict. Each pause is twice the last. Creating tables takes a second."""
 
@@ -66,7 +70,10 @@ def rehearse(
     statements = [*scenario.tables(), *scenario.seed(keys)]
     try:
         observer = Observer(session, primary_keys(scenario.tables()), routines(statements))
-        with warn_while_slow(scenario, "the rehearsal", detail=lambda: observer.doing):
+        with (
+            warn_while_slow(scenario, "the rehearsal", detail=lambda: observer.doing),
+            noticing() as opened,
+        ):
             rehearsed = [
                 each
                 for work in observer.drawing(works_of(scenario, keys, seed, WORKS))
@@ -76,7 +83,8 @@ def rehearse(
     finally:
         session.close()
     unseen = Unseen([*reacting(statements), *observer.unseen], sorted(observer.own_chance))
-    return [*scenario.notes(), *map(scenario.explain, findings(scenario, rehearsed, unseen))]
+    found = [*map(scenario.explain, findings(scenario, rehearsed, unseen)), *findings_on(scenario, opened)]
+    return [*scenario.notes(), *found]
 
 
 @dataclass(slots=True)
@@ -165,7 +173,10 @@ class Observer:
         return self.session.describe(error)
 
     def __getattr__(self, name: str) -> Never:
-        raise AttributeError(f"session.{name}: use execute() and think(); hotrow does everything else")
+        advice = f"; {USE_APP_SCENARIO}" if name in _OF_TRANSACTIONS else ""
+        raise AttributeError(
+            f"session.{name}: use execute() and think(); hotrow does everything else{advice}"
+        )
 
     def _watched(self, sql: str) -> Watched | None:
         if calls_any(sql, self.routines):

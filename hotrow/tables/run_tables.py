@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 from hotrow.attempt.receipts import check_receipts
 from hotrow.errors import UsageError
+from hotrow.scenario import AppScenario
 from hotrow.scenario.calling import method_errors, statements
 from hotrow.scenario.slow import warn_while_slow
-from hotrow.scenario.verdicts import refuse_false_alarms, run_check, undecided
+from hotrow.scenario.verdicts import nothing_acknowledged, refuse_false_alarms, run_check, undecided
+from hotrow.tables.app_rehearsal import rehearse_app
 from hotrow.tables.rehearsal import rehearse
 from hotrow.tables.run_schema import RunSchema
 
@@ -164,10 +166,15 @@ class RunTables:
         scenario, schema = self._scenarios[cell], self._schema_of_cell[cell].schema
         self.prepare(cell)
         before = self._last_state(cell).state
-        findings = rehearse(scenario, self._target, schema, self._waiting, keys=self._keys, seed=seed)
+        settings = (self._target, schema, self._waiting)
+        if isinstance(scenario, AppScenario):
+            findings, tally = rehearse_app(scenario, *settings, keys=self._keys, seed=seed)
+        else:
+            findings = rehearse(scenario, *settings, keys=self._keys, seed=seed)
+            tally = nothing_acknowledged(scenario)
         if before is not None:
             with warn_while_slow(scenario, "check()"):
-                refuse_false_alarms(scenario, before, self._observe(cell))
+                refuse_false_alarms(scenario, before, self._observe(cell), tally)
         return findings
 
     def judge(self, cell: int, tally: Tally, *, records_lost: bool = False) -> list[Verdict]:

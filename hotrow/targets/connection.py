@@ -3,28 +3,56 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import psycopg
 
 from hotrow.errors import TargetError
-from hotrow.targets.session import DriverFailure, PostgresSession, Waiting, describe
+from hotrow.targets.app_opening import connect_app
+from hotrow.targets.session import DriverFailure, describe
 
 if TYPE_CHECKING:
+    from hotrow.targets.app_connection import AppConnection
+    from hotrow.targets.session import PostgresSession, Waiting
     from hotrow.targets.target import Target
 
 
-class UserConnection:
-    """Gives the attempt loop its session, in one of the target's regions."""
+class Opened(Protocol):
+    """What a user has opened on the target: a session, or an application's connection."""
+
+    @property
+    def usable(self) -> bool:
+        """Whether the next attempt can use it."""
+        ...
+
+    def search(self, schema: str) -> None:
+        """Use the tables of this schema from now on."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection, whatever its state."""
+        ...
+
+
+Kept = TypeVar("Kept", bound=Opened)
+
+
+class KeptConnection(ABC, Generic[Kept]):
+    """What one user has open in one of the target's regions."""
 
     def __init__(self, target: Target, schema: str, waiting: Waiting, region: int = 0) -> None:
         self._target = target
         self._schema = schema
         self._waiting = waiting
         self._region = region
-        self._session: PostgresSession | None = None
+        self._session: Kept | None = None
         self._retire_at_s = math.inf
+
+    @abstractmethod
+    def _connect(self) -> Kept:
+        """Open another one."""
 
     @property
     def is_open(self) -> bool:
@@ -47,7 +75,7 @@ class UserConnection:
             except psycopg.Error:
                 self.close()
 
-    def session(self) -> PostgresSession:
+    def session(self) -> Kept:
         """The open session. The loop calls this between attempts, so no open transaction is lost.
 
         Raises:
@@ -57,7 +85,7 @@ class UserConnection:
         self._close_if_old()
         if self._session is None or not self._session.usable:
             self.close()
-            self._session = self._target.connect(self._waiting, self._schema, self._region)
+            self._session = self._connect()
             self._retire_at_s = self._waiting.clock() + self._life_s()
         return self._session
 
@@ -80,3 +108,17 @@ class UserConnection:
     def _life_s(self) -> float:
         connectors = self._target.connectors
         return connectors[self._region].session_life_s() if connectors else math.inf
+
+
+class UserConnection(KeptConnection["PostgresSession"]):
+    """The session in which the attempt loop runs a scenario's transactions."""
+
+    def _connect(self) -> PostgresSession:
+        return self._target.connect(self._waiting, self._schema, self._region)
+
+
+class AppUserConnection(KeptConnection["AppConnection"]):
+    """The connection on which an application runs its own transactions."""
+
+    def _connect(self) -> AppConnection:
+        return connect_app(self._target, self._waiting, self._schema, self._region)

@@ -318,7 +318,8 @@ class PostgresSession:
         if controls_transaction(sql):
             statement = " ".join(sql.split())
             raise psycopg.ProgrammingError(
-                f"hotrow begins and ends each transaction and sets its isolation; leave this out: {statement}"
+                "hotrow begins and ends each transaction and sets its isolation (code that does so itself is "
+                f"called from an AppScenario); leave this out: {statement}"
             )
         if keep:
             self._harmless.add(sql)

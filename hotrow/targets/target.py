@@ -7,7 +7,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -28,6 +28,7 @@ from hotrow.units import format_duration, parse_duration_s
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+Opened = TypeVar("Opened")
 STATEMENTS_CACHED = 1024
 """Rewritten statements in the cache. A scenario has a handful, and each connection prepares them."""
 _ISOLATION = {
@@ -79,14 +80,14 @@ class Target:
     """When hotrow's sessions send BEGIN: WITH_FIRST or APART."""
 
     @property
-    def _takes_snapshot(self) -> bool:
+    def takes_snapshot(self) -> bool:
         """Whether a client must take the snapshot after BEGIN itself: on the stand-in's socket."""
         return self.type == "local"
 
     def message(self, statement: str) -> str:
         """The text of a simple query for a statement that is sent alone. BEGIN takes the snapshot."""
         text = self.rewrite(statement)
-        return with_snapshot(text) if self._takes_snapshot and begins_alone(text) else text
+        return with_snapshot(text) if self.takes_snapshot and begins_alone(text) else text
 
     def connect(
         self,
@@ -108,6 +109,20 @@ class Target:
         enter = partial(
             self._enter, waiting=waiting, search_path=search_path, answer_deadline_s=answer_deadline_s
         )
+        return self.open(waiting, search_path, region, enter)
+
+    def open(
+        self,
+        waiting: Waiting,
+        name: str | None,
+        region: int,
+        enter: Callable[[psycopg.Connection[Any]], Opened],
+    ) -> Opened:
+        """Open a connection, from which `enter` makes what is returned; `name` is its application name.
+
+        Raises:
+            psycopg.Error, TargetError: as `connect`, or from `enter`.
+        """
         if self.connectors:
             return self.connectors[region].open(waiting, enter)
         return enter(
@@ -115,7 +130,7 @@ class Target:
                 self.conninfo,
                 autocommit=True,
                 connect_timeout=CONNECT_TIMEOUT_S,
-                application_name=search_path or "hotrow",
+                application_name=name or "hotrow",
             )
         )
 
@@ -168,7 +183,7 @@ class Target:
         answer_deadline_s: float | None,
     ) -> PostgresSession:
         begin = _ISOLATION[self.isolation]
-        apart = (begin, TAKE_SNAPSHOT) if self._takes_snapshot else (begin,)
+        apart = (begin, TAKE_SNAPSHOT) if self.takes_snapshot else (begin,)
         session = PostgresSession(
             connection,
             self.latency or Latency(),
@@ -291,7 +306,7 @@ def _parse_local(host: str) -> Target:
     begin = _parse_begin(options["begin"])
     return Target(
         type="local",
-        label=f"local ({_profile(latency)}{_begin_label(begin)}{'' if rules else ', rules off'})",
+        label=f"local ({_profile(latency)}{begin_label(begin)}{'' if rules else ', rules off'})",
         conninfo="" if rules else make_conninfo(options=RULES_OFF),
         isolation="repeatable-read",
         latency=latency,
@@ -310,7 +325,7 @@ def _parse_plain(host: str) -> Target:
     isolation_label = "" if isolation == _PLAIN_DEFAULTS["isolation"] else f", {isolation}"
     return Target(
         type="postgresql",
-        label=f"plain PostgreSQL ({_profile(latency)}{isolation_label}{_begin_label(begin)})",
+        label=f"plain PostgreSQL ({_profile(latency)}{isolation_label}{begin_label(begin)})",
         conninfo=make_conninfo(options=_ORDINARY),
         isolation=isolation,
         latency=latency,
@@ -361,7 +376,8 @@ def _parse_begin(text: str) -> str:
     return text
 
 
-def _begin_label(begin: str) -> str:
+def begin_label(begin: str) -> str:
+    """The part of a target's label that says when BEGIN is sent; empty if with the first statement."""
     return ", begin apart" if begin == APART else ""
 
 
@@ -377,7 +393,7 @@ def _parse_postgresql(host: str) -> Target:
     begin = _parse_begin(own_options.pop("begin", WITH_FIRST))
     latency = _parse_latency({"rtt": "0", "commit": "0", **own_options}) if own_options else None
     server = options.get("host") or os.environ.get("PGHOST") or "localhost"
-    name = f"postgresql {server}, {isolation.replace('-', ' ')}{_begin_label(begin)}"
+    name = f"postgresql {server}, {isolation.replace('-', ' ')}{begin_label(begin)}"
     return Target(
         type="postgresql",
         label=name if latency is None else f"{name}, {_profile(latency)}",
@@ -394,7 +410,7 @@ def _parse_dsql(host: str) -> Target:
     begin = _parse_begin(clusters[0].begin)
     return Target(
         type="dsql",
-        label=f"{label(clusters)}{_begin_label(begin)}",
+        label=f"{label(clusters)}{begin_label(begin)}",
         conninfo="",
         isolation="repeatable-read",
         latency=None,

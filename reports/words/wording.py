@@ -145,6 +145,8 @@ def redraw_words(redraw: bool) -> str:
 
 def retry_words(spec: str) -> str:
     """A retry policy in words."""
+    if spec == "application":
+        return "retries of the application's own"
     return "no retry" if spec == "none" else f"retry {spec}"
 
 

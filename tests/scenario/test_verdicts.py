@@ -14,7 +14,7 @@ import pytest
 from hotrow.attempt.receipts import check_receipts
 from hotrow.errors import UsageError
 from hotrow.scenario import LOST, Tally, Verdict, applied_once, judge
-from hotrow.scenario.verdicts import refuse_false_alarms, run_check
+from hotrow.scenario.verdicts import nothing_acknowledged, refuse_false_alarms, run_check
 from scenarios import ALL
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ BUILT_IN: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], Sequence[bool | 
         (None, False, True),
     ),
     "read-mostly": ({"revisions": 0, "half_edits": []}, {"revisions": 7, "half_edits": []}, (True, None)),
+    "app-transfer": ({"total": 100, "accounts": 1}, {"total": 99, "accounts": 1}, (False,)),
     "transfer": ({"total": 100, "accounts": 1}, {"total": 99, "accounts": 1}, (False,)),
     "upsert": ({"views": 0}, {"views": 7}, (None,)),
     "write-skew": (
@@ -234,7 +235,7 @@ def test_a_check_that_is_wrong_before_any_load_is_refused(returned: Any, why: st
     scenario: Any = SimpleNamespace(name="mine", kinds=("a", "b"), check=lambda *_: returned)
 
     with pytest.raises(UsageError, match=f"^cannot run mine: .*{why}"):
-        refuse_false_alarms(scenario, {}, {})
+        refuse_false_alarms(scenario, {}, {}, nothing_acknowledged(scenario))
 
 
 def test_a_check_has_all_kinds_before_any_load() -> None:
@@ -247,7 +248,7 @@ def test_a_check_has_all_kinds_before_any_load() -> None:
 
     scenario: Any = SimpleNamespace(name="mine", kinds=("a", "b"), check=check)
 
-    refuse_false_alarms(scenario, {}, {})
+    refuse_false_alarms(scenario, {}, {}, nothing_acknowledged(scenario))
 
     assert numbers_of_kinds == [2]
 
@@ -258,7 +259,7 @@ def test_no_built_in_check_alarms_by_itself(name: str) -> None:
     scenario = ALL[name]()
     _, state, _ = BUILT_IN[name]
 
-    refuse_false_alarms(scenario, state, state)
+    refuse_false_alarms(scenario, state, state, nothing_acknowledged(scenario))
 
     nothing = Tally(0, 0, kinds=[Tally(0, 0) for _ in scenario.kinds])
     verdicts = scenario.check(state, state, nothing)

@@ -14,6 +14,7 @@ import pytest
 from hotrow.attempt.receipts import COUNT, TABLE, WRITE
 from hotrow.errors import Rejected
 from hotrow.keys.skew import KeySource, parse_skew
+from hotrow.scenario import AppScenario
 from hotrow.standin.rewriting.rewrite import rewrite
 from hotrow.tables.run_schema import RunSchema
 from hotrow.targets.session import BLOCKING
@@ -48,7 +49,10 @@ class Noting:
 
 
 def statements(scenario: Scenario) -> list[str]:
-    """The statements for tables, seeds, fifty transactions and a check, played on the stand-in."""
+    """The statements for tables, seeds, fifty transactions and a check, played on the stand-in.
+
+    An application's transactions are left out: they run as they are, and the rehearsal finds what is refused.
+    """
     target = start(parse_target("local:rtt=0,commit=0"))
     run_schema = RunSchema(target, f"hotrow_sql_{scenario.name.replace('-', '_')}", scenario, BLOCKING)
     run_schema.build(KEYS)
@@ -56,7 +60,7 @@ def statements(scenario: Scenario) -> list[str]:
     noting = Noting(session)
     rng = np.random.default_rng(1)
     keys = KeySource(parse_skew("uniform").table(KEYS), rng)
-    for _ in range(TRANSACTIONS):
+    for _ in range(0 if isinstance(scenario, AppScenario) else TRANSACTIONS):
         session.begin()
         with suppress(Rejected):
             scenario.run(noting, scenario.draw(keys, rng))

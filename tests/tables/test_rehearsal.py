@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hotrow.errors import HotrowError, TargetError, UsageError
-from hotrow.scenario import Work
+from hotrow.scenario import AppScenario, Work
 from hotrow.scenario.declarations import RehearsedWork, Touch, compare, works_of, writes_what_it_draws
+from hotrow.tables.app_rehearsal import rehearse_app
 from hotrow.tables.rehearsal import Observer, rehearse
 from hotrow.tables.returning import primary_keys
 from hotrow.targets.session import BLOCKING
@@ -31,7 +32,10 @@ pytestmark = pytest.mark.usefixtures("hotrow_home")
 def findings_of(scenario: Scenario, host: str = FULL_SPEED) -> list[Finding]:
     """The findings of a rehearsal of this scenario on new tables."""
     with staged(scenario, KEYS, host) as stage:
-        return rehearse(scenario, stage.target, stage.run_schema.schema, BLOCKING, keys=KEYS, seed=1)
+        where = (stage.target, stage.run_schema.schema, BLOCKING)
+        if isinstance(scenario, AppScenario):
+            return rehearse_app(scenario, *where, keys=KEYS, seed=1)[0]
+        return rehearse(scenario, *where, keys=KEYS, seed=1)
 
 
 @pytest.mark.parametrize("name", ALL)

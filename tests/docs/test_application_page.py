@@ -1,0 +1,66 @@
+"""docs/your-application.md: its two examples run unchanged, on a target each."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from tests.support.commands import ROOT, exit_code, only_run, run, summary_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PAGE = (ROOT / "docs" / "your-application.md").read_text()
+BANK, PSYCOPG, SQLALCHEMY = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+QUICK = ["--skew", "hot", "--users", "4", "--duration", "1500ms", "--warmup", "200ms", "--no-report"]
+
+
+def measured(tmp_path: Path, *words: str) -> tuple[dict[str, Any], dict[str, Any], str]:
+    """The cell of a sweep, run.json, and what was said."""
+    done = run("hotrow", "sweep", str(tmp_path / "measure.py"), *QUICK, *words, "--out", str(tmp_path / "r"))
+    assert exit_code(done) in {0, 4}, done.stderr
+    directory = only_run(tmp_path / "r")
+    (cell,) = summary_of(directory)["cells"]
+    return cell, json.loads((directory / "run.json").read_text()), done.stderr
+
+
+def test_the_psycopg_function_of_the_page_runs(hotrow_home: Path, tmp_path: Path) -> None:
+    """On the stand-in, with conflicts, retries and give-ups of its own."""
+    assert hotrow_home
+    (tmp_path / "bank.py").write_text(BANK)
+    (tmp_path / "measure.py").write_text(PSYCOPG)
+
+    cell, described, _ = measured(tmp_path, "-H", "local")
+
+    assert cell["verdict"]["valid"] is True
+    assert cell["transactions"]["committed"] > 0
+    assert cell["transactions"]["gave_up"] > 0
+    assert cell["attempts"]["conflict"] > cell["transactions"]["gave_up"]
+    assert cell["retry"] == "application"
+    assert described["target"]["begin"] == "apart"
+    assert "begin apart" in described["target"]["label"]
+
+
+def test_the_sqlalchemy_function_of_the_page_runs(hotrow_home: Path, tmp_path: Path) -> None:
+    """On ordinary tables, where the second writer waits and then conflicts."""
+    assert hotrow_home
+    (tmp_path / "measure.py").write_text(SQLALCHEMY)
+
+    cell, _, _ = measured(tmp_path, "-H", "plain")
+
+    assert cell["verdict"]["valid"] is True
+    assert cell["transactions"]["committed"] > 0
+    assert cell["attempts"]["conflict"] > 0
+
+
+def test_options_about_retries_are_refused(hotrow_home: Path, tmp_path: Path) -> None:
+    """In one line, before anything starts."""
+    assert hotrow_home
+
+    words = ["--retry", "none", "--redraw", "--receipts"]
+    done = run("hotrow", "sweep", "app-transfer", *QUICK, *words, "--out", str(tmp_path / "r"))
+
+    assert done.returncode == 2
+    assert "--retry, --redraw, --receipts: app-transfer is an AppScenario" in done.stderr
+    assert not list(tmp_path.glob("r/*"))
