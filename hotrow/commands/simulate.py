@@ -78,7 +78,7 @@ def _simulate(name: str, words: Sequence[str], values: Mapping[str, Any]) -> int
     scenario = make_scenario(scenario_type, {})
     if not scenario.is_one_transaction:
         raise UsageError(
-            f"{name}: has several transactions that follow each other: a simulation cannot know them; use sweep"
+            f"{name}: has several transactions that follow each other; a simulation knows the first only"
         )
     cells = plan_cells(settings, scenario, read["seed"])
     gates = Gates(**read_gates(values))
