@@ -28,9 +28,10 @@ def _without_row(cell: Mapping[str, Any]) -> dict[str, Any]:
     """A cell without hot keys and prediction; instead of the row, its limit is what took most time."""
     limit, shares = cell["limit"], cell["limit"]["user_time"]
     name = max(shares, key=shares.__getitem__) if limit["name"] == "hottest_row" else limit["name"]
+    unnamed = {part: value for part, value in limit.items() if part != "row"}
     return {
         **cell,
-        "limit": {**limit, "name": name, "hottest_row_busy": None},
+        "limit": {**unnamed, "name": name, "hottest_row_busy": None},
         "hot_keys": [],
         "predicted": dict(ABSENT),
     }

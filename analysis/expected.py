@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.keysets import key_sets
+from analysis.keysets import key_sets, space_sets
 from analysis.model import FULL_EFFORT, Effort, Loop, predict
 from analysis.timing import spread
 from hotrow.attempt.record import Outcome
 from hotrow.attempt.retry import APPLICATION, recorded_policy
 from hotrow.errors import RunError, UsageError
+from hotrow.keys.spaces import Spaces, lay_out, read_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from analysis.counts import Counts
     from analysis.keysets import KeySets
     from analysis.timing import Timing
-    from hotrow.keys.skew import Skew, Table
+    from hotrow.keys.skew import Skew
+    from hotrow.keys.table import Table
 
 ABSENT: Mapping[str, None] = {"conflict_rate": None, "goodput_per_s": None}
 MAX_REJECTED_SHARE = 0.05
@@ -29,7 +31,7 @@ form does not know the data."""
 _MS = 1e-3
 
 
-def lay_out(cell: Mapping[str, Any], skews: Mapping[str, Skew]) -> Table | None:
+def layout_of(cell: Mapping[str, Any], skews: Mapping[str, Skew]) -> Table | Spaces | None:
     """The skew of a cell, laid out over its keys; None if the run's skews do not contain it.
 
     Args:
@@ -41,13 +43,13 @@ def lay_out(cell: Mapping[str, Any], skews: Mapping[str, Skew]) -> Table | None:
     """
     skew = skews.get(cell["skew"])
     try:
-        return None if skew is None else skew.table(cell["keys"])
+        return None if skew is None else lay_out(skew, cell["keys"], read_sizes(cell.get("spaces", ())))
     except UsageError as error:
         raise RunError(f"run.json is damaged: cell {cell['id']} cannot have been run: {error}") from error
 
 
 def expect(
-    cell: Mapping[str, Any], table: Table | None, counts: Counts, times: Timing, think_s: float
+    cell: Mapping[str, Any], table: Table | Spaces | None, counts: Counts, times: Timing, think_s: float
 ) -> dict[str, float | None]:
     """Predicted conflict rate and goodput of a cell, from all of its attempts. See `expect_of`."""
     rejected = np.count_nonzero(counts.attempts["outcome"] == Outcome.REJECTED)
@@ -57,7 +59,7 @@ def expect(
 
 
 def expect_of(
-    cell: Mapping[str, Any], table: Table | None, loop: Loop | None, *, effort: Effort = FULL_EFFORT
+    cell: Mapping[str, Any], table: Table | Spaces | None, loop: Loop | None, *, effort: Effort = FULL_EFFORT
 ) -> dict[str, float | None]:
     """Predicted conflict rate and goodput of a cell whose users ran this loop.
 
@@ -79,11 +81,13 @@ def expect_of(
     return {"conflict_rate": predicted.conflict_rate, "goodput_per_s": predicted.goodput_per_s}
 
 
-def _row_sets(table: Table, keys_per_transaction: int, rows_per_key: int) -> KeySets:
+def _row_sets(table: Table | Spaces, keys_per_transaction: int, rows_per_key: int) -> KeySets:
     """The sets of rows that transactions take: of each key they draw, one of its rows, all equally likely.
 
     If the skew has fewer keys than a transaction draws, one row of each key stands for the set.
     """
+    if isinstance(table, Spaces):
+        return space_sets([(*space.table.groups(), space.size.drawn) for space in table.spaces])
     p, keys = table.groups()
     drawn = min(keys_per_transaction, round(float(keys.sum())))
     return key_sets(p / rows_per_key, keys * rows_per_key, drawn)

@@ -27,6 +27,7 @@ from hotrow.attempt.retry import recorded_policy
 from hotrow.errors import UsageError
 from hotrow.keys import MAX_KEYS
 from hotrow.keys.skew import MAX_KEYS_DRAWN, is_spelled_right
+from hotrow.keys.spaces import MAX_SPACES
 from hotrow.run.gate_rules import MAX_RULES
 from hotrow.run.observed_run import OBSERVED
 
@@ -57,6 +58,7 @@ def _is_policy(written: str) -> bool:
     return True
 
 
+_SPACE = record({"name": text, "keys": whole(1, MAX_KEYS), "drawn": whole(1, MAX_KEYS_DRAWN)})
 CELL = record(
     {
         "id": whole(0, MAX_CELLS - 1),
@@ -71,7 +73,12 @@ CELL = record(
         "warmup_s": number(),
         "duration_s": maybe(number()),
     },
-    {"knobs": map_of(plain), "rows_per_key": whole(1, 1_000_000), "closed_form": flag},
+    {
+        "knobs": map_of(plain),
+        "rows_per_key": whole(1, 1_000_000),
+        "closed_form": flag,
+        "spaces": list_of(_SPACE, MAX_SPACES),
+    },
 )
 _TARGET = record(
     {

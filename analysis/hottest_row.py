@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from analysis.counts import Counts
-    from hotrow.keys.skew import Table
+    from hotrow.keys.spaces import Spaces
+    from hotrow.keys.table import Table
 
     Floats = NDArray[np.float64]
 
@@ -40,7 +41,10 @@ UNKNOWN = Taken(None, None)
 
 
 def how_taken(
-    cell: Mapping[str, Any], counts: Counts, table: Table | None, silences: Sequence[Mapping[str, float]]
+    cell: Mapping[str, Any],
+    counts: Counts,
+    table: Table | Spaces | None,
+    silences: Sequence[Mapping[str, float]],
 ) -> Taken:
     """The share of time for which the hottest row was taken, from the conflict windows R of its commits.
 
@@ -60,7 +64,7 @@ def how_taken(
     if table is None or not cell.get("closed_form", True):
         return UNKNOWN
     attempts = counts.attempts
-    wrote = (attempts["key"] == table.key_of([0])[0]) & (attempts["outcome"] == Outcome.COMMITTED)
+    wrote = (attempts["key"] == table.hottest_key) & (attempts["outcome"] == Outcome.COMMITTED)
     taken = attempts[wrote & ((attempts["flags"] & Flag.RESOLVED) == 0)]
     begin, body, commit = (taken[part].astype(np.float64) for part in ("begin", "body", "commit"))
     ends_ns = (taken["started"] - counts.interval.begin_ns) + begin + body + commit

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -110,9 +112,39 @@ def key_sets(p: Floats, counts: Floats, keys_per_transaction: int) -> KeySets:
     p, counts = _compressed(p, counts)
     if keys_per_transaction == _PAIR:
         return Pairs(_pair_mass(p, counts), counts)
-    draws = [p, *(_later_draw(p, counts, draw) for draw in range(2, keys_per_transaction + 1))]
-    mass = np.array([draw * counts for draw in draws])
-    return Draws(mass / mass.sum(axis=1, keepdims=True) / len(draws), counts)
+    mass = np.array([draw * counts for draw in _draws(p, counts, keys_per_transaction)])
+    return Draws(mass / mass.sum(axis=1, keepdims=True) / len(mass), counts)
+
+
+def space_sets(spaces: Sequence[tuple[Floats, Floats, int]]) -> KeySets:
+    """The key sets of transactions that draw from several key spaces, independently of one another.
+
+    If every transaction takes all keys of some space, any two transactions meet there. So one key stands for
+    the set. Two spaces with one draw each are exact; more draws are taken as in `Draws`.
+
+    Args:
+        spaces: of each space `p` and `counts` as in `key_sets`, and how many keys each transaction draws.
+    """
+    if any(counts.sum() <= drawn for _, counts, drawn in spaces):
+        return Draws(np.ones((1, 1)), np.ones(1))
+    groups = [(*_compressed(p, counts), drawn) for p, counts, drawn in spaces]
+    counts = np.concatenate([each for _, each, _ in groups])
+    ends = np.cumsum([len(each) for _, each, _ in groups])
+    rows = []
+    for (p, each, drawn), end in zip(groups, ends, strict=True):
+        for draw in _draws(p, each, drawn):
+            row = np.zeros(len(counts))
+            row[end - len(each) : end] = draw * each / (draw * each).sum()
+            rows.append(row)
+    if len(rows) == _PAIR and len(groups) == _PAIR:
+        mass = np.outer(*rows)
+        return Pairs((mass + mass.T) / 2.0, counts)
+    return Draws(np.array(rows) / len(rows), counts)
+
+
+def _draws(p: Floats, counts: Floats, drawn: int) -> list[Floats]:
+    """Probability of a key of each group to be the first, second … drawn."""
+    return [p, *(_later_draw(p, counts, draw) for draw in range(2, drawn + 1))]
 
 
 def _compressed(p: Floats, counts: Floats) -> tuple[Floats, Floats]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from analysis.hottest_row import UNKNOWN, how_taken
 from hotrow.attempt.record import Outcome
+from hotrow.keys.spaces import Spaces
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from analysis.counts import Counts
     from analysis.timing import Timing
-    from hotrow.keys.skew import Table
+    from hotrow.keys.table import Table
 
 MIN_BUSY = 0.85
 """The hottest row is the limit from this share on. The rest of the time lies between two commits."""
@@ -27,13 +28,15 @@ def limit(
     cell: Mapping[str, Any],
     counts: Counts,
     times: Timing,
-    table: Table | None,
+    table: Table | Spaces | None,
     *,
     at_commit: bool,
     think_s: float = 0.0,
     silences: Sequence[Mapping[str, float]] = (),
 ) -> dict[str, Any]:
     """`limit` of a cell: the name of what holds goodput back, and the shares that decided it.
+
+    With key spaces `row` names the hottest row by its space and its key there.
 
     On one row at most one transaction commits per conflict window R. So the hottest row is taken for the
     conflict windows of the committed transactions that wrote it. If that share is not near 1, the limit is
@@ -69,6 +72,7 @@ def limit(
         "name": name if len(counts.attempts) else None,
         "hottest_row_busy": row.busy,
         "hottest_row_overlap": row.overlap,
+        **({"row": table.named(table.hottest_key)} if isinstance(table, Spaces) and row.busy else {}),
         "user_time": shares,
     }
 

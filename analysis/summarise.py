@@ -23,7 +23,7 @@ from analysis.counts import (
     counts_in,
 )
 from analysis.error_counts import count_errors
-from analysis.expected import expect, lay_out
+from analysis.expected import expect, layout_of
 from analysis.fairness import fairness
 from analysis.hot_keys import hot_keys
 from analysis.latency_curve import latency_curve
@@ -147,6 +147,7 @@ def _summarise_cell(
         **{name: cell[name] for name in _SETTINGS},
         "knobs": cell.get("knobs", {}),
         **{name: cell[name] for name in _ROWS if name in cell},
+        **({"spaces": cell["spaces"]} if cell.get("spaces") else {}),
         "seconds": interval.seconds,
         **_measured(cell, counts, at_commit, run, quiet),
         "user_time_s": user_time_s(attempts, interval, cell["users"], run.meta["think_s"]),
@@ -182,7 +183,7 @@ def _measured(
 ) -> dict[str, Any]:
     """The measured figures and the predicted ones. Nothing is predicted if the server stood still."""
     times = timing.time_cell(counts, conflicts_at_commit=at_commit)
-    table = lay_out(cell, run.skews)
+    table = layout_of(cell, run.skews)
     held_back = limit(
         cell, counts, times, table, at_commit=at_commit, think_s=run.meta["think_s"], silences=quiet
     )
@@ -199,7 +200,7 @@ def _measured(
         "commit_on_attempt": commit_on_attempt(counts),
         "fairness": fairness(counts, cell["users"]),
         "limit": held_back,
-        "hot_keys": [] if coarse else hot_keys(counts),
+        "hot_keys": [] if coarse else hot_keys(counts, table),
         "predicted": expect(
             cell, None if coarse or quiet or not at_commit else table, counts, times, run.meta["think_s"]
         ),

@@ -41,6 +41,10 @@ class Ranks(Protocol):
         """Probability by rank, float64[keys]."""
         ...
 
+    def probability(self, rank: int) -> float:
+        """Probability of one rank, without the cost of an array."""
+        ...
+
     def groups(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(p, count) of groups of ranks with about the same probability; p > 0; sum(p * count) = 1."""
         ...
@@ -75,6 +79,14 @@ class Steps:
     def probabilities(self) -> NDArray[np.float64]:
         """Probability by rank."""
         return np.repeat(np.array(self.p), self.counts)
+
+    def probability(self, rank: int) -> float:
+        """Probability of one rank: that of its block."""
+        for p, count in zip(self.p, self.counts, strict=True):
+            if rank < count:
+                return p
+            rank -= count
+        return 0.0
 
     def groups(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(p, count) of the blocks with p > 0."""
@@ -123,6 +135,10 @@ class Weighted:
     def probabilities(self) -> NDArray[np.float64]:
         """Probability by rank."""
         return np.concatenate([self.p, np.zeros(self.keys - len(self.p))])
+
+    def probability(self, rank: int) -> float:
+        """Probability of one rank; 0 beyond the list."""
+        return float(self.p[rank]) if rank < len(self.p) else 0.0
 
     def groups(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(p, count) of equal ranks; if more than `HEAD` values differ, the tail is in bins with mean p."""

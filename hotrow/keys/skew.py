@@ -7,7 +7,10 @@
 | `hotspot:SHARE_OF_KEYS:SHARE_OF_OPS` | this share of the keys takes this share of the draws; in (0, 1]  |
 | `latest:THETA`                       | `zipf:THETA`; the highest key id is the hottest                  |
 | `hot:K`                              | K equally likely keys take all draws; `hot` is `hot:1`           |
+| `conflict-share:SHARE`               | one hot key has this share of the draws, in (0, 1]               |
 | `file:PATH`                          | CSV `key,weight`; a key that is not listed is never drawn        |
+
+`account=zipf:0.99,branch=hot` gives each key space of a scenario a skew of its own (`hotrow.keys.spaces`).
 
 Probabilities belong to ranks; rank 0 is the hottest. Except for `latest` and `file`, a bijection scatters the
 ranks over the key ids, so that hot keys are not neighbours in an index.
@@ -16,29 +19,29 @@ ranks over the key ids, so that hot keys are not neighbours in an index.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from hotrow.errors import UsageError
 from hotrow.keys import MAX_KEYS
-from hotrow.keys.ranks import Newest, scatter, steps, weighted
+from hotrow.keys.table import Table, make_table
 from hotrow.keys.weights import Weights, is_reference, keep_weights, kept_weights, read_weights
-from hotrow.keys.zipf import zipf
 from hotrow.units import decimal_number, quoted, whole_number
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from numpy.typing import ArrayLike, NDArray
+    import numpy as np
 
-    from hotrow.keys.ranks import Placement, Ranks
-
-_FORMS = "uniform, zipf:THETA, hotspot:SHARE_OF_KEYS:SHARE_OF_OPS, latest:THETA, hot:K, file:PATH"
+_FORMS = (
+    "uniform, zipf:THETA, hotspot:SHARE_OF_KEYS:SHARE_OF_OPS, latest:THETA, hot:K, conflict-share:SHARE, "
+    "file:PATH"
+)
 _FILE = "file:"
+_SPACE = re.compile(r"([a-z][a-z0-9_]*)=")
 
 _MAX_THETA = 1000.0
 """A larger value is a typing error: from about 50 on the first key is certain to 16 digits."""
@@ -53,59 +56,6 @@ _TRIES = 8
 """Duplicates in a row, after which a key is drawn from the ranks that are left: certain, but slower."""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Table:
-    """A skew for a given number of keys: the probability of each rank, and the key id of each rank."""
-
-    spec: str
-    keys: int
-    ranks: Ranks
-    placement: Placement
-
-    @property
-    def p_max(self) -> float:
-        """Probability of the hottest key."""
-        return self.ranks.p_max
-
-    @property
-    def d_eff(self) -> float:
-        """1 / sum of p^2: how many equally likely keys the skew amounts to."""
-        return 1.0 / self.ranks.square_sum
-
-    @property
-    def support(self) -> int:
-        """How many ranks have p > 0."""
-        return self.ranks.support
-
-    def key_of(self, ranks: ArrayLike) -> NDArray[np.int64]:
-        """The key ids of ranks: a bijection on 0 .. keys - 1, element by element."""
-        return self.placement.key_of(np.asarray(ranks, dtype=np.uint64)).astype(np.int64)
-
-    def rank_of(self, keys: ArrayLike) -> NDArray[np.int64]:
-        """The ranks of key ids: the inverse of `key_of`."""
-        return self.placement.rank_of(np.asarray(keys, dtype=np.uint64)).astype(np.int64)
-
-    def hottest(self, keys: Sequence[int]) -> int:
-        """The hottest of one or more key ids; takes about 0.3 us per key."""
-        return min(keys, key=self.placement.rank_of_key)
-
-    def probabilities(self) -> NDArray[np.float64]:
-        """Probability by rank, hottest first, float64[keys]: 8 bytes per key."""
-        return self.ranks.probabilities()
-
-    def groups(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(p, count) of groups of similar ranks, for models: p > 0 and sum(p * count) = 1.
-
-        Exact for uniform, hotspot and hot (one or two groups). Other skews have up to 10,000 ranks one by one
-        and a tail in bins, each 2 % longer than the one before and with its mean p.
-        """
-        return self.ranks.groups()
-
-    def sample(self, rng: np.random.Generator, size: int, first: int = 0) -> NDArray[np.int64]:
-        """Draw `size` ranks with replacement, int64, on condition that none is hotter than rank `first`."""
-        return self.ranks.sample(rng, size, first)
-
-
 @dataclass(frozen=True, slots=True)
 class Skew:
     """One skew, for any number of keys; made by `parse_skew`."""
@@ -114,6 +64,8 @@ class Skew:
     numbers: tuple[float, ...] = ()
     weights: Weights | None = None
     """The weights of a `file:` skew."""
+    by_space: tuple[tuple[str, Skew], ...] = ()
+    """The skews of several key spaces by name (`hotrow.keys.spaces`); then it has nothing else."""
 
     @property
     def spec(self) -> str:
@@ -121,6 +73,8 @@ class Skew:
 
         For a file it has the name without folders, and a digest.
         """
+        if self.by_space:
+            return ",".join(f"{name}={skew.spec}" for name, skew in self.by_space)
         if self.weights is not None:
             return f"{_FILE}{self.weights.reference}"
         if self.name == "hot" and self.numbers == (1,):
@@ -128,8 +82,15 @@ class Skew:
         return ":".join([self.name, *(_plain(number) for number in self.numbers)])
 
     @property
+    def parts(self) -> tuple[Skew, ...]:
+        """The skews of its key spaces, or itself."""
+        return tuple(skew for _, skew in self.by_space) or (self,)
+
+    @property
     def meaning(self) -> Skew:
         """The simplest skew with the same draws for every number of keys: `uniform` for `zipf:0`."""
+        if self.by_space:
+            return Skew("", by_space=tuple((name, skew.meaning) for name, skew in self.by_space))
         return _UNIFORM if self.name in {"zipf", "latest"} and self.numbers == (0,) else self
 
     def table(self, keys: int) -> Table:
@@ -138,6 +99,10 @@ class Skew:
         Raises:
             UsageError: too few or too many keys for this skew.
         """
+        if self.by_space:
+            raise UsageError(
+                f"--skew {quoted(self.spec)}: this scenario has no key spaces; give a skew without a name"
+            )
         return _table(self, keys)
 
 
@@ -146,55 +111,12 @@ _UNIFORM = Skew("uniform")
 
 @lru_cache(maxsize=4)
 def _table(skew: Skew, keys: int) -> Table:
-    if not 1 <= keys <= MAX_KEYS:
-        raise UsageError(f"--keys {keys}: the number of keys must be from 1 to {MAX_KEYS}")
-    return Table(skew.spec, keys, *_ranks_and_placement(skew, keys))
+    return make_table(skew.spec, skew.name, skew.numbers, skew.weights, keys)
 
 
-def _ranks_and_placement(skew: Skew, keys: int) -> tuple[Ranks, Placement]:
-    """The ranks of a skew for `keys` keys, and their placement among the key ids."""
-    match skew.name:
-        case "zipf":
-            return _zipf_or_uniform(skew.numbers[0], keys), scatter(keys)
-        case "latest":
-            return _zipf_or_uniform(skew.numbers[0], keys), Newest(keys)
-        case "hotspot":
-            return _hotspot(*skew.numbers, keys=keys), scatter(keys)
-        case "hot":
-            return _hot(int(skew.numbers[0]), keys), scatter(keys)
-    if skew.weights is not None:
-        return _from_weights(skew.weights, keys)
-    return steps((1.0, keys)), scatter(keys)
-
-
-def _zipf_or_uniform(theta: float, keys: int) -> Ranks:
-    return zipf(theta, keys) if theta > 0 else steps((1.0, keys))
-
-
-def _hotspot(share_of_keys: float, share_of_ops: float, *, keys: int) -> Ranks:
-    """Hot keys and the others. The hot set is rounded to whole keys, at least one, and may be all keys."""
-    hot = min(keys, max(1, round(share_of_keys * keys)))
-    if hot == keys:
-        return steps((1.0, keys))
-    return steps((share_of_ops, hot), (1.0 - share_of_ops, keys - hot))
-
-
-def _hot(hot: int, keys: int) -> Ranks:
-    if hot > keys:
-        raise UsageError(
-            f"--skew hot:{hot}: only {keys} keys exist; lower it, or raise --keys to {hot} or more"
-        )
-    return steps((1.0, hot), (0.0, keys - hot))
-
-
-def _from_weights(weights: Weights, keys: int) -> tuple[Ranks, Placement]:
-    listed = np.frombuffer(weights.keys, dtype=np.uint32)
-    if listed[-1] >= keys:
-        raise UsageError(
-            f"--keys {keys}: --skew file: {weights.name!r} has a weight for key {listed[-1]};"
-            f" raise --keys to {int(listed[-1]) + 1} or more"
-        )
-    return weighted(listed, np.frombuffer(weights.weights), keys)
+def uniform() -> Skew:
+    """The skew in which all keys are equally likely."""
+    return _UNIFORM
 
 
 def parse_skew(text: str) -> Skew:
@@ -203,6 +125,12 @@ def parse_skew(text: str) -> Skew:
     Raises:
         UsageError: an unknown form, a number out of range, or a file that cannot be used.
     """
+    if space_of(text) is not None:
+        return Skew("", by_space=_by_space(text, _parse_one))
+    return _parse_one(text)
+
+
+def _parse_one(text: str) -> Skew:
     name, _, rest = text.strip().partition(":")
     parts = rest.split(":") if rest else []
     match name, parts:
@@ -212,13 +140,50 @@ def parse_skew(text: str) -> Skew:
             return Skew(name, (_theta(text, theta),))
         case "hotspot", [share_of_keys, share_of_ops]:
             return Skew(name, (_share(text, "keys", share_of_keys), _share(text, "ops", share_of_ops)))
-        case "hot", []:
-            return Skew("hot", (1,))
-        case "hot", [hot]:
-            return Skew("hot", (_count(text, hot),))
+        case "conflict-share", [share]:
+            return Skew(name, (_share(text, "ops", share),))
+        case "hot", [] | [_]:
+            return Skew("hot", (_count(text, *parts) if parts else 1,))
         case "file", [_, *_]:
             return Skew("file", weights=read_weights(Path(rest)))
     raise UsageError(f"--skew {quoted(text)} is not a skew; allowed: {_FORMS}")
+
+
+def space_of(text: str) -> str | None:
+    """The key space that the text of a skew begins with: `branch` in `branch=hot`; None if it has none."""
+    named = _SPACE.match(text.strip())
+    return named[1] if named else None
+
+
+def group_skews(texts: Sequence[str]) -> tuple[str, ...]:
+    """The skews in a list that was cut at its commas: neighbours that name spaces are one, up to a repeat.
+
+    `uniform`, `account=uniform`, `branch=hot`, `account=hot` are `uniform`, `account=uniform,branch=hot` and
+    `account=hot`.
+    """
+    groups: list[dict[str | None, str]] = []
+    for text in texts:
+        space = space_of(text)
+        if space is None or not groups or None in groups[-1] or space in groups[-1]:
+            groups.append({})
+        groups[-1][space] = text
+    return tuple(",".join(group.values()) for group in groups)
+
+
+def _by_space(text: str, parse: Callable[[str], Skew]) -> tuple[tuple[str, Skew], ...]:
+    skews: dict[str, Skew] = {}
+    for part in text.split(","):
+        space = space_of(part)
+        if space is None or space in skews:
+            fault = "has no space" if space is None else f"names {space} twice"
+            raise UsageError(
+                f"--skew {quoted(text)}: {quoted(part)} {fault}; use account=zipf:0.99,branch=hot"
+            )
+        text_of_part = part.partition("=")[2]
+        if space_of(text_of_part) is not None:
+            raise UsageError(f"--skew {quoted(text)}: {quoted(part)} names two spaces; use branch=hot")
+        skews[space] = parse(text_of_part)
+    return tuple(skews.items())
 
 
 def parse_skews(texts: Sequence[str]) -> tuple[Skew, ...]:
@@ -238,9 +203,9 @@ def parse_skews(texts: Sequence[str]) -> tuple[Skew, ...]:
 
 def keep_skews(directory: Path, skews: Sequence[Skew]) -> None:
     """Copy the files of `file:` skews into a run's directory. Raises RunError."""
-    for skew in skews:
-        if skew.weights is not None:
-            keep_weights(directory, skew.weights)
+    for part in (part for skew in skews for part in skew.parts):
+        if part.weights is not None:
+            keep_weights(directory, part.weights)
 
 
 def load_skew(spec: str, directory: Path) -> Skew:
@@ -250,6 +215,8 @@ def load_skew(spec: str, directory: Path) -> Skew:
         UsageError: the text is not a skew.
         RunError: the weights are missing or were changed.
     """
+    if space_of(spec) is not None:
+        return Skew("", by_space=_by_space(spec, partial(load_skew, directory=directory)))
     if not spec.startswith(_FILE):
         return parse_skew(spec)
     return Skew("file", weights=kept_weights(directory, spec.removeprefix(_FILE)))
@@ -257,7 +224,8 @@ def load_skew(spec: str, directory: Path) -> Skew:
 
 def keeps_weights(spec: str) -> bool:
     """Whether a run with a cell of this skew keeps a file of weights for it."""
-    return spec.startswith(_FILE) and is_reference(spec.removeprefix(_FILE))
+    parts = [part.partition("=")[2] if space_of(part) else part for part in spec.split(",")]
+    return any(part.startswith(_FILE) and is_reference(part.removeprefix(_FILE)) for part in parts)
 
 
 def is_spelled_right(spec: str) -> bool:
@@ -265,10 +233,19 @@ def is_spelled_right(spec: str) -> bool:
     if spec.startswith(_FILE):
         return len(spec) > len(_FILE)
     try:
-        parse_skew(spec)
+        if space_of(spec) is None:
+            parse_skew(spec)
+        else:
+            _by_space(spec, _refuse_misspelled)
     except UsageError:
         return False
     return True
+
+
+def _refuse_misspelled(spec: str) -> Skew:
+    if not is_spelled_right(spec):
+        raise UsageError(f"{quoted(spec)} is not a skew")
+    return _UNIFORM
 
 
 def _theta(text: str, digits: str) -> float:
@@ -345,6 +322,14 @@ class KeySource:
     def count(self) -> int:
         """The number of keys; ids start at 0."""
         return self._table.keys
+
+    def __getitem__(self, space: str) -> KeySource:
+        """Refused: there are no key spaces. Raises UsageError."""
+        raise UsageError(f"draw() uses the key space {space!r}; the scenario declares no `spaces`")
+
+    def ids(self, **keys: Sequence[int]) -> tuple[int, ...]:
+        """Refused for the same reason. Raises UsageError."""
+        raise UsageError(f"draw() names key spaces ({', '.join(keys)}); the scenario declares no `spaces`")
 
     def draw(self, how_many: int = 1) -> tuple[int, ...]:
         """Draw `how_many` distinct key ids, in the order drawn.

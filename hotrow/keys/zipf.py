@@ -57,6 +57,10 @@ class Zipf:
         """Probability by rank, float64[keys]."""
         return _weights(self.theta, self.keys) / self.total
 
+    def probability(self, rank: int) -> float:
+        """Probability of one rank."""
+        return float((rank + 1) ** -self.theta) / self.total
+
     def groups(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(p, count): the first `HEAD` ranks one by one, then bins that grow geometrically, with mean p."""
         head = min(self.keys, HEAD)

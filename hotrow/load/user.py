@@ -17,7 +17,8 @@ from hotrow.attempt.loop import Client, run_transaction
 from hotrow.attempt.receipts import Receipts
 from hotrow.attempt.record import Outcome
 from hotrow.attempt.retry import recorded_policy
-from hotrow.keys.skew import KeySource, load_skew
+from hotrow.keys.skew import load_skew
+from hotrow.keys.spaces import key_source, lay_out, read_sizes
 from hotrow.load import listeners
 from hotrow.load.gevent_waiting import COOPERATIVE
 from hotrow.load.locust_statistics import ROW_TYPE, TransactionFailed, row_name
@@ -184,7 +185,8 @@ class ContentionUser(User):
         setup, ledger, errors = board.setup, board.ledger, board.errors
         assert setup is not None and ledger is not None and self._connection is not None  # noqa: S101, PT018
         assert errors is not None  # noqa: S101 - made with the ledger
-        table = load_skew(cell.skew, Path(setup.directory)).table(cell.keys)
+        skew = load_skew(cell.skew, Path(setup.directory))
+        layout = lay_out(skew, cell.keys, read_sizes(cell.spaces))
         scenario = type(self._scenario())(**cell.knobs)
         scenario.user = self._number * max(setup.workers, 1) + board.worker
         if isinstance(scenario, AppScenario) and self._engine is not None:
@@ -192,13 +194,13 @@ class ContentionUser(User):
         rng = np.random.default_rng([setup.seed, cell.id, board.worker, self._number])
         return Client(
             scenario=scenario,
-            keys=KeySource(table, rng),
+            keys=key_source(layout, rng),
             rng=rng,
             policy=recorded_policy(cell.retry),
             redraw=cell.redraw,
             connections=cast("Connections", self._connection),
             record=partial(ledger.append, user=self._number, cell=cell.id, region=self._region),
-            hottest=table.hottest,
+            hottest=layout.hottest,
             clock_ns=time.perf_counter_ns,
             pause=self._pause,
             receipts=self._receipts(rng) if setup.receipts else None,

@@ -176,9 +176,9 @@ def _skew(_: str, text: str) -> str:
 
 
 def _skews(flag: str, text: str) -> tuple[str, ...]:
-    from hotrow.keys.skew import parse_skews  # noqa: PLC0415 - the same
+    from hotrow.keys.skew import group_skews, parse_skews  # noqa: PLC0415 - the same
 
-    texts = read_list(flag, text)
+    texts = group_skews(read_list(flag, text))
     parse_skews(texts)
     return texts
 
@@ -236,7 +236,8 @@ SCENARIO = Option(
 SKEW = Option(
     "--skew",
     "Which keys transactions touch: uniform, zipf:THETA, hotspot:KEYS:OPS, latest:THETA, hot:K (K equally "
-    "hot rows; hot is one row) or file:PATH. A sweep takes several, separated by commas.",
+    "hot rows; hot is one row), conflict-share:SHARE or file:PATH. A scenario with key spaces has one for "
+    "each: account=zipf:0.99,branch=hot. A sweep takes several, separated by commas.",
     _skew,
     _RUN,
     metavar="SKEW",

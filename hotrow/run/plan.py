@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Any
 from hotrow.attempt.record import MAX_CELLS
 from hotrow.attempt.retry import APPLICATION, parse_retries
 from hotrow.errors import UsageError
-from hotrow.keys.skew import check_keys, parse_skews
+from hotrow.keys.skew import parse_skews
+from hotrow.keys.spaces import check_draws, complete, lay_out, read_sizes
 from hotrow.scenario import AppScenario
-from hotrow.scenario.calling import make_scenario, positive_number
+from hotrow.scenario.calling import key_spaces, make_scenario, positive_number
 from hotrow.scenario.declarations import writes_what_it_draws
 from hotrow.units import as_typed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from hotrow.keys.skew import Skew
+    from hotrow.keys.spaces import SpaceSize
     from hotrow.knob import Plain
     from hotrow.scenario import Scenario
 
@@ -47,6 +50,8 @@ class Cell:
     warmup_s: float
     duration_s: float | None
     """None if Locust's own run time, or the person at the web page, ends the cell."""
+    spaces: tuple[Mapping[str, Any], ...] = ()
+    """The scenario's key spaces, as `hotrow.keys.spaces.read_sizes` reads them; empty if it has none."""
 
     def as_json(self) -> dict[str, Any]:
         """The cell as in run.json."""
@@ -108,23 +113,29 @@ def plan_cells(settings: Settings, scenario: Scenario, seed: int) -> tuple[Cell,
     else:
         retries = [policy.spec for policy in parse_retries(settings.retry)]
     _check_count(settings, len(retries))
-    variants = knob_variants(scenario, settings.knobs)
+    skews = parse_skews(settings.skews)
+    variants = [
+        _knob_fields(variant, settings.keys, seed) for variant in knob_variants(scenario, settings.knobs)
+    ]
     points = list(
         product(
             range(1, _checked_repeats(settings.repeats) + 1),
-            [_knob_fields(variant, settings.keys, seed) for variant in variants],
-            parse_skews(settings.skews),
+            variants,
+            skews,
             retries,
             _checked_levels(settings.levels),
         )
     )
     for _, knob_fields, skew, _, _ in points:
-        check_keys(skew.table(settings.keys), knob_fields["keys_per_transaction"])
+        layout = lay_out(skew, settings.keys, read_sizes(knob_fields["spaces"]))
+        check_draws(layout, knob_fields["keys_per_transaction"])
+    for knob_fields in variants:
+        _refuse_same_skews(skews, read_sizes(knob_fields["spaces"]))
     return tuple(
         Cell(
             id=number,
             scenario=scenario.name,
-            skew=skew.spec,
+            skew=complete(skew, read_sizes(knob_fields["spaces"])).spec,
             keys=settings.keys,
             users=users,
             retry=retry,
@@ -140,12 +151,24 @@ def plan_cells(settings: Settings, scenario: Scenario, seed: int) -> tuple[Cell,
 
 def _knob_fields(scenario: Scenario, keys: int, seed: int) -> dict[str, Any]:
     """The fields of a cell that depend on the values of the knobs."""
+    sizes = key_spaces(scenario, keys)
+    drawn = sum(size.drawn for size in sizes)
     return {
         "knobs": scenario.knobs,
-        "keys_per_transaction": positive_number(scenario, "keys_per_transaction"),
+        "spaces": tuple(size.as_json() for size in sizes),
+        "keys_per_transaction": drawn or positive_number(scenario, "keys_per_transaction"),
         "rows_per_key": positive_number(scenario, "rows_per_key"),
         "closed_form": writes_what_it_draws(scenario, keys, seed) and scenario.is_one_transaction,
     }
+
+
+def _refuse_same_skews(skews: Sequence[Skew], sizes: Sequence[SpaceSize]) -> None:
+    """Refuse two skews that become the same when each key space has its own: `hot` and `account=hot`."""
+    seen: dict[Skew, Skew] = {}
+    for skew in skews:
+        first = seen.setdefault(complete(skew, sizes).meaning, skew)
+        if first is not skew:
+            raise UsageError(f"--skew {skew.spec} is the same skew as {first.spec}; give each skew once")
 
 
 def planned_seconds(cells: tuple[Cell, ...]) -> float:

@@ -7,21 +7,27 @@ can end the program.
 from __future__ import annotations
 
 import math
+import re
 import sys
+from collections.abc import Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hotrow.errors import LEAVING, HotrowError, Rejected, UsageError, line_in, one_line
+from hotrow.keys import MAX_KEYS
+from hotrow.keys.spaces import MAX_SPACES, SpaceSize
 from hotrow.knob import knobs_of
 from hotrow.scenario.contract import Work
 from hotrow.scenario.slow import warn_while_slow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from hotrow.scenario.contract import Keys, Scenario
+
+_SPACE_NAME = re.compile("[a-z][a-z0-9_]*")
 
 
 def describe_error(scenario_type: type[Scenario], error: BaseException) -> str:
@@ -97,6 +103,42 @@ def positive_number(scenario: Scenario, name: str) -> int:
             f"cannot run {scenario.name}: {name} is {value!r}; return a whole number of at least 1"
         )
     return int(value)
+
+
+def key_spaces(scenario: Scenario, keys: int) -> tuple[SpaceSize, ...]:
+    """The key spaces that the scenario declares, with `keys` keys where it says None.
+
+    Raises:
+        UsageError: `spaces` or `keys_per_space` raised an error or is not valid.
+    """
+    with method_errors(scenario, "spaces"):
+        sizes: Any = scenario.spaces
+    with method_errors(scenario, "keys_per_space"):
+        drawn: Any = scenario.keys_per_space
+    fault = next(_faults_of_spaces(sizes, drawn), None)
+    if fault is not None:
+        raise UsageError(f"cannot run {scenario.name}: {fault}")
+    return tuple(
+        SpaceSize(name, keys if size is None else int(size), int(drawn[name])) for name, size in sizes.items()
+    )
+
+
+def _faults_of_spaces(sizes: Any, drawn: Any) -> Iterator[str]:
+    """What is not valid about the key spaces of a scenario, in words."""
+    if not isinstance(sizes, Mapping):
+        yield f"spaces is a {type(sizes).__name__}; use a dict such as {{'account': None, 'branch': 10}}"
+        return
+    if len(sizes) > MAX_SPACES:
+        yield f"spaces has {len(sizes)} names; the most is {MAX_SPACES}"
+    for name, size in sizes.items():
+        if not isinstance(name, str) or not _SPACE_NAME.fullmatch(name):
+            yield f"spaces has the name {name!r}; use small letters, digits and underscores"
+        if size is not None and not (_is_whole(size) and 1 <= size <= MAX_KEYS):
+            yield f"spaces: {name} has {size!r} keys; use None for --keys, or a whole number of at least 1"
+    if not isinstance(drawn, Mapping) or set(drawn) != set(sizes):
+        yield f"keys_per_space is {drawn!r}; name each of the spaces"
+    elif not all(_is_whole(count) and count >= 1 for count in drawn.values()):
+        yield f"keys_per_space is {dict(drawn)!r}; use whole numbers of at least 1"
 
 
 def statements(scenario: Scenario, method: str, *arguments: int) -> list[str]:

@@ -78,6 +78,14 @@ class Keys(Protocol):
         """Draw this many different key ids by the skew of the cell (see `hotrow.keys.skew`)."""
         ...
 
+    def __getitem__(self, space: str) -> Keys:
+        """The keys of one key space, from 0 on, if the scenario declares `spaces`."""
+        ...
+
+    def ids(self, **keys: Sequence[int]) -> tuple[int, ...]:
+        """The ids of keys by the name of their key space: `writes=keys.ids(account=(3, 8), branch=(0,))`."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
@@ -176,6 +184,20 @@ class Scenario(ABC):
     def keys_per_transaction(self) -> int:
         """How many different keys one transaction draws."""
         return 1
+
+    @property
+    def spaces(self) -> Mapping[str, int | None]:
+        """Key spaces by name with their numbers of keys, None for `--keys`; empty for one set without a name.
+
+        A row that every transaction writes is a space of one key. Overridden as an attribute, or as a
+        property that depends on knobs.
+        """
+        return {}
+
+    @property
+    def keys_per_space(self) -> Mapping[str, int]:
+        """How many different keys of each key space one transaction writes."""
+        return dict.fromkeys(self.spaces, 1)
 
     @property
     def rows_per_key(self) -> int:

@@ -8,7 +8,7 @@ and none declares is a hot row that no skew accounts for. So the scenario is reh
 from __future__ import annotations
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hotrow.finding import Finding
-from hotrow.keys.skew import KeySource, check_keys, parse_skew
-from hotrow.scenario.calling import draw_checked
+from hotrow.keys.skew import parse_skew, uniform
+from hotrow.keys.spaces import Spaces, check_draws, key_source, lay_out
+from hotrow.scenario.calling import draw_checked, key_spaces
 from hotrow.scenario.slow import warn_while_slow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from hotrow.keys.table import Table
     from hotrow.scenario.contract import Scenario, Work
 
 _DRAWS = 200
@@ -196,16 +198,31 @@ def shortened(statement: str) -> str:
 def writes_what_it_draws(scenario: Scenario, keys: int, seed: int) -> bool:
     """Whether each transaction declares as many writes as it draws keys, so that the closed form applies.
 
+    If the scenario has key spaces, this holds for each of them.
+
     About 200 works are drawn; no database is used.
 
     Raises:
         UsageError: `draw` raised an error or returned something that is not valid.
     """
-    keys_drawn = scenario.keys_per_transaction
-    rng, source = _sources(scenario, "uniform", keys, seed)
-    draws = _draw_count(scenario, _DRAWS)
+    sizes = key_spaces(scenario, keys)
+    layout = lay_out(uniform(), keys, sizes)
+    check_draws(layout, scenario.keys_per_transaction)
+    rng = np.random.default_rng(seed)
+    source, draws = key_source(layout, rng), _draw_count(scenario, _DRAWS)
     with warn_while_slow(scenario, "draw()"):
-        return all(len(draw_checked(scenario, source, rng).writes) == keys_drawn for _ in range(draws))
+        return all(
+            _is_what_is_drawn(draw_checked(scenario, source, rng).writes, scenario, layout)
+            for _ in range(draws)
+        )
+
+
+def _is_what_is_drawn(writes: Sequence[int], scenario: Scenario, layout: Table | Spaces) -> bool:
+    """Whether a write set has as many keys as a transaction draws, of each key space."""
+    if not isinstance(layout, Spaces):
+        return len(writes) == scenario.keys_per_transaction
+    written = Counter(layout.name_of(key)[0] for key in writes)
+    return written == {space.size.name: space.size.drawn for space in layout.spaces}
 
 
 def works_of(scenario: Scenario, keys: int, seed: int, how_many: int) -> Iterator[Work]:
@@ -216,8 +233,9 @@ def works_of(scenario: Scenario, keys: int, seed: int, how_many: int) -> Iterato
     Raises:
         UsageError: as `writes_what_it_draws`.
     """
-    few = min(keys, 4 * scenario.keys_per_transaction + 8)
-    rng, source = _sources(scenario, f"hot:{few}", keys, seed)
+    layout = _few_keys(scenario, keys)
+    rng = np.random.default_rng(seed)
+    source = key_source(layout, rng)
     count_of_kind: dict[int, int] = dict.fromkeys(range(len(scenario.kinds)), 0)
     for number in range(how_many + _draw_count(scenario, _DRAWS_FOR_RARE_KINDS)):
         if number >= how_many and min(count_of_kind.values(), default=_WORKS_PER_KIND) >= _WORKS_PER_KIND:
@@ -241,8 +259,12 @@ def global_generators() -> object:
     ]
 
 
-def _sources(scenario: Scenario, skew: str, keys: int, seed: int) -> tuple[np.random.Generator, KeySource]:
-    table = parse_skew(skew).table(keys)
-    check_keys(table, scenario.keys_per_transaction)
-    rng = np.random.default_rng(seed)
-    return rng, KeySource(table, rng)
+def _few_keys(scenario: Scenario, keys: int) -> Table | Spaces:
+    """A layout in which only a few keys, of each key space, are drawn."""
+    sizes = key_spaces(scenario, keys)
+    few = {size.name: f"hot:{min(size.keys, 4 * size.drawn + 8)}" for size in sizes}
+    one = f"hot:{min(keys, 4 * scenario.keys_per_transaction + 8)}"
+    skew = ",".join(f"{name}={hot}" for name, hot in few.items()) if few else one
+    layout = lay_out(parse_skew(skew), keys, sizes)
+    check_draws(layout, scenario.keys_per_transaction)
+    return layout

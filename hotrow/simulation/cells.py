@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hotrow.attempt.retry import parse_retry
 from hotrow.keys.skew import load_skew
+from hotrow.keys.spaces import Spaces, lay_out, read_sizes
 from hotrow.run.ledger import LedgerWriter, append_event
 from hotrow.run.seal import write_seal
 from hotrow.simulation.simulate import simulate
@@ -77,8 +78,8 @@ def simulate_run(
 
 
 def _works(cell: Cell, scenario: Scenario, directory: Path) -> WorkSource:
-    table = load_skew(cell.skew, directory).table(cell.keys)
+    layout = lay_out(load_skew(cell.skew, directory), cell.keys, read_sizes(cell.spaces))
     knobs: Mapping[str, Any] = cell.knobs
-    if cell.closed_form:
-        return DrawnKeys(table, cell.keys_per_transaction, cell.rows_per_key)
-    return ScenarioWorks(type(scenario)(**knobs), table)
+    if cell.closed_form and not isinstance(layout, Spaces):
+        return DrawnKeys(layout, cell.keys_per_transaction, cell.rows_per_key)
+    return ScenarioWorks(type(scenario)(**knobs), layout)

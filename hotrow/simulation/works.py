@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 
 from hotrow.keys.skew import KeySource
+from hotrow.keys.spaces import key_source
 from hotrow.scenario.calling import draw_checked
 from hotrow.simulation.engine import NO_ROW
 
 if TYPE_CHECKING:
-    from hotrow.keys.skew import Table
+    from hotrow.keys.spaces import Spaces
+    from hotrow.keys.table import Table
     from hotrow.scenario import Scenario
     from hotrow.simulation.engine import Integers
 
@@ -79,7 +81,7 @@ class ScenarioWorks:
     """Works of any scenario, drawn one by one by its own `draw`: about 100,000 per second."""
 
     scenario: Scenario
-    table: Table
+    layout: Table | Spaces
 
     def draw(self, count: int, rng: np.random.Generator) -> Works:
         """Draw the works in their order.
@@ -87,7 +89,7 @@ class ScenarioWorks:
         Raises:
             UsageError: `draw` raised an error or returned something that is not valid.
         """
-        source = KeySource(self.table, rng)
+        source = key_source(self.layout, rng)
         works = [draw_checked(self.scenario, source, rng) for _ in range(count)]
         most = max((len(work.writes) for work in works), default=0)
         rows = np.full((count, max(most, 1)), NO_ROW, dtype=np.int64)
@@ -96,5 +98,5 @@ class ScenarioWorks:
         if self.scenario.rows_per_key > 1:
             spread = rng.integers(self.scenario.rows_per_key, size=rows.shape)
             rows = np.where(rows == NO_ROW, NO_ROW, rows * self.scenario.rows_per_key + spread)
-        hottest = [self.table.hottest(work.writes) if work.writes else NO_ROW for work in works]
+        hottest = [self.layout.hottest(work.writes) if work.writes else NO_ROW for work in works]
         return Works(rows, np.array(hottest, dtype=np.int64), np.array([work.kind for work in works]))

@@ -79,6 +79,8 @@ def in_window(cell: Cell) -> float | None:
 
 def _rows(cell: Cell) -> float | None:
     d_eff: float | None = cell["d_eff"]
+    if cell.get("spaces"):
+        return None  # the curve is that of one set of keys
     return None if d_eff is None else d_eff * int(cell.get("rows_per_key", 1))
 
 

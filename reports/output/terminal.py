@@ -22,7 +22,7 @@ from reports.words.cell_table import (
 )
 from reports.words.error_lines import error_lines
 from reports.words.hot_key_table import hottest_line
-from reports.words.metrics import goodput_per_s, limit
+from reports.words.metrics import goodput_per_s, hottest_row, limit
 from reports.words.sentences import choices, headline
 from reports.words.verdict_lines import banners, with_gates
 
@@ -156,7 +156,11 @@ _MEASURED = (
     ConsoleColumn("p50\nms", lambda cell: words.number(cell["latency_ms"]["p50"])),
     ConsoleColumn("p99\nms", lambda cell: words.number(cell["latency_ms"]["p99"])),
 )
-_LIMITS = (ConsoleColumn("held back\nby", lambda cell: words.held_back(limit(cell)), numeric=False),)
+_LIMITS = (
+    ConsoleColumn(
+        "held back\nby", lambda cell: words.held_back(limit(cell), hottest_row(cell)), numeric=False
+    ),
+)
 _GATES = {"failed", "doubtful"}
 """Severities of banners about gates."""
 _WIDE = 100

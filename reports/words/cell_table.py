@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from reports.words import wording as words
-from reports.words.metrics import goodput_per_s, is_mostly_rejected, jain, limit, max_over_median
+from reports.words.metrics import goodput_per_s, hottest_row, is_mostly_rejected, jain, limit, max_over_median
 from reports.words.observed_words import OBSERVED
 from reports.words.series import setting, setting_words, short_retries, varied
 
@@ -167,7 +167,7 @@ def _fairness() -> Column:
 
 def _limit() -> Column:
     """The limit of goodput; see `limit` in docs/summary.md."""
-    return _text("held back by", lambda cell: words.held_back(limit(cell)))
+    return _text("held back by", lambda cell: words.held_back(limit(cell), hottest_row(cell)))
 
 
 def _judgement() -> Column:

@@ -15,6 +15,7 @@ from reports.words.metrics import (
     conflict_rate,
     give_up_rate,
     goodput_per_s,
+    hottest_row,
     jain,
     limit,
     max_over_median,
@@ -173,22 +174,30 @@ def limits(lines: Sequence[Series], *, thinks: bool) -> str:
     if users is None:
         return ""
     by_limit: dict[str, list[tuple[str, float | None]]] = {}
+    rows = set()
     for line in lines:
-        held_back = limit(middle(dict(by_level(line.cells))[users], goodput_per_s))
+        cell = middle(dict(by_level(line.cells))[users], goodput_per_s)
+        held_back = limit(cell)
+        rows.add(words.key_name(row) if (row := hottest_row(cell)) else "")
         if held_back is not None:
             name = "think" if held_back[0] == "between" and thinks else held_back[0]
             by_limit.setdefault(name, []).append((line.variant, held_back[1]))
     if not by_limit or (len(by_limit) > 1 and len(lines) > _MAX_LIMIT_LINES):
         return ""
     only = len(by_limit) == 1
-    causes = "; ".join(_limit_words(name, variants, only=only) for name, variants in by_limit.items())
+    named = f", {rows.pop()}" if len(rows) == 1 and all(rows) else ""
+    causes = "; ".join(_limit_words(name, variants, named, only=only) for name, variants in by_limit.items())
     where = f"{words.skew_words(lines[-1].cells[0])} at {words.users(users)}"
     return f"On {where}, goodput was held back by {causes}."
 
 
-def _limit_words(name: str, variants: Sequence[tuple[str, float | None]], *, only: bool) -> str:
-    """One limit and the lines that it held back: (variant, share). `only`: whether it held back all lines."""
+def _limit_words(name: str, variants: Sequence[tuple[str, float | None]], row: str, *, only: bool) -> str:
+    """One limit and the lines that it held back: (variant, share).
+
+    `row` names the hottest row, if it is the same on all lines. `only`: whether it held back all lines.
+    """
     noun, meaning = _LIMITS[name]
+    noun += row if name == "hottest_row" else ""
     if only:
         shares = sorted({share for _, share in variants if share is not None})
         ends = dict.fromkeys(words.share(share) for share in (shares[0], shares[-1]))

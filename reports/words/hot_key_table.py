@@ -41,7 +41,7 @@ def hot_keys(summary: Mapping[str, Any]) -> tuple[HotKey, ...]:
     return tuple(
         HotKey(
             cell=cell_name(cell, cells) if rank == 0 else "",
-            key=str(hot["key"]),
+            key=words.key_name(hot) if "space" in hot else str(hot["key"]),
             share=words.share(hot["share"]),
             conflicts=words.count(hot["conflicts"]),
             attempts=words.count(hot["attempts"]),
@@ -54,10 +54,12 @@ def hot_keys(summary: Mapping[str, Any]) -> tuple[HotKey, ...]:
 def hottest_line(summary: Mapping[str, Any]) -> str:
     """One line about the cell with the most conflicts; empty if no key is known or there is only one key."""
     cells = summary["cells"]
-    hottest = [cell for cell in _hottest_cells(cells) if cell["d_eff"] is None or cell["d_eff"] > 1]
+    hottest = [cell for cell in _hottest_cells(cells) if not _has_one_row(cell)]
     if not hottest:
         return ""
-    shares = [f"key {hot['key']} {words.share(hot['share'])}" for hot in known_keys(hottest[0])[:_MAX_KEYS]]
+    shares = [
+        f"{words.key_name(hot)} {words.share(hot['share'])}" for hot in known_keys(hottest[0])[:_MAX_KEYS]
+    ]
     return f"Conflicts by hottest key written, at {cell_name(hottest[0], cells)}: {', '.join(shares)}."
 
 
@@ -73,6 +75,11 @@ def _hottest_cells(cells: Sequence[Cell]) -> list[Cell]:
     comparable = [cell for cell in cells if is_comparable(cell)]
     worst = [max(line.cells, key=_conflicts) for line in series(comparable)] if comparable else []
     return sorted((cell for cell in worst if known_keys(cell)), key=_conflicts, reverse=True)
+
+
+def _has_one_row(cell: Cell) -> bool:
+    """Whether all transactions write the same key and no other; with key spaces there are always others."""
+    return cell["d_eff"] is not None and cell["d_eff"] <= 1 and not cell.get("spaces")
 
 
 def _conflicts(cell: Cell) -> int:

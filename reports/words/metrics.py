@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from analysis import cell_findings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from reports.words.wording import Cell
 
 
@@ -111,3 +113,9 @@ def limit(cell: Cell) -> tuple[str, float | None] | None:
         "lock_waits": entry["user_time"].get("latency"),
     }
     return name, shares[name]
+
+
+def hottest_row(cell: Cell) -> Mapping[str, Any] | None:
+    """The key space and the key of the hottest row; None without key spaces, or if no row is known."""
+    row: Mapping[str, Any] | None = (cell.get("limit") or {}).get("row")
+    return row

@@ -9,7 +9,7 @@ from analysis.fairness import is_uneven
 from reports.words import wording as words
 from reports.words.comparisons import hottest
 from reports.words.hot_key_table import known_keys
-from reports.words.metrics import goodput_per_s, is_comparable, limit, quotable_p99
+from reports.words.metrics import goodput_per_s, hottest_row, is_comparable, limit, quotable_p99
 from reports.words.sentences import stopped_growing
 from reports.words.series import by_level, middle, series, setting, setting_words, short_retries, varied
 
@@ -130,7 +130,7 @@ def _hottest_row(
     """The hottest row, if it limits the best line or has a large share of the conflicts."""
     cell = _at_most_users(line)
     keys = known_keys(cell)
-    row = _row_name(summary["run"], keys[0]["key"] if keys else None)
+    row = _row_name(summary["run"], hottest_row(cell) or (keys[0] if keys else None))
     held_back = limit(cell)
     where = _where(cell, "", usable)
     if held_back is not None and held_back[0] == "hottest_row" and held_back[1] is not None:
@@ -146,11 +146,13 @@ def _hottest_row(
         )
 
 
-def _row_name(run: Mapping[str, Any], key: int | None) -> str:
+def _row_name(run: Mapping[str, Any], key: Mapping[str, Any] | None) -> str:
     """The hottest row in words: with its table if the scenario has only one, and with its key if known."""
+    if key is not None and "space" in key:
+        return f"The hottest row, {words.key_name(key)},"
     tables: Sequence[str] = run.get("tables") or ()
     table = f"`{tables[0]}` " if len(tables) == 1 else ""
-    return "The hottest row" if key is None else f"The hottest row, {table}key {key},"
+    return "The hottest row" if key is None else f"The hottest row, {table}{words.key_name(key)},"
 
 
 def _users(line: Series, usable: Sequence[Cell]) -> Iterator[Recommendation]:

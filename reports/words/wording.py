@@ -130,12 +130,24 @@ def d_eff(value: float | None) -> str:
 
 def skew_words(cell: Cell) -> str:
     """A cell's skew in a sentence: `one hot row`, `1,000 uniform keys`, `zipf:0.99 over 1,000 keys`."""
+    spaces = cell.get("spaces") or ()
+    if spaces:
+        parts = (part.partition("=")[2] for part in str(cell["skew"]).split(","))
+        return joined(
+            f"{space['name']} ({skew_words({'skew': part, 'keys': space['keys']})})"
+            for space, part in zip(spaces, parts, strict=False)
+        )
     name, _, rest = str(cell["skew"]).partition(":")
     if name == "hot":
         return "one hot row" if rest in {"", "1"} else f"{rest} equally hot rows"
     if name == "uniform":
         return f"{count(cell['keys'])} uniform keys"
     return f"{cell['skew']} over {count(cell['keys'])} keys"
+
+
+def key_name(key: Mapping[str, Any]) -> str:
+    """A key with its key space, if it has one: `branch 3`, `key 3`."""
+    return f"{key.get('space', 'key')} {key['key']}"
 
 
 def redraw_words(redraw: bool) -> str:
@@ -164,10 +176,15 @@ _HELD_BACK = MappingProxyType(
 )
 
 
-def held_back(limit: tuple[str, float | None] | None) -> str:
-    """The limit of goodput and its share of the time, for a column: `row 98 %`, `backoff 70 %`."""
+def held_back(limit: tuple[str, float | None] | None, row: Mapping[str, Any] | None = None) -> str:
+    """The limit of goodput and its share of the time, for a column: `row 98 %`, `backoff 70 %`.
+
+    `row` is the hottest row if its key space is known: `branch 3: 98 %`.
+    """
     if limit is None or limit[1] is None:
         return ABSENT
+    if limit[0] == "hottest_row" and row is not None:
+        return f"{key_name(row)}: {100 * limit[1]:.0f} %"
     return f"{_HELD_BACK[limit[0]]} {100 * limit[1]:.0f} %"
 
 

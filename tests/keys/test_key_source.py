@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import scipy
 
 from hotrow.errors import UsageError
-from hotrow.keys.skew import KeySource, Table, parse_skew
+from hotrow.keys.skew import KeySource, parse_skew
+
+if TYPE_CHECKING:
+    from hotrow.keys.table import Table
 
 P_VALUE = 0.001
 

@@ -11,12 +11,14 @@ import scipy
 
 from hotrow.keys import zipf
 from hotrow.keys.ranks import scatter, weighted
-from hotrow.keys.skew import KeySource, Table, parse_skew
+from hotrow.keys.skew import KeySource, parse_skew
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from hotrow.keys.table import Table
 
 DRAWS = 1_000_000
 P_VALUE = 0.001

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -11,8 +12,11 @@ import pytest
 from hotrow.errors import RunError, UsageError
 from hotrow.keys import weights as weights_module
 from hotrow.keys.ranks import Weighted
-from hotrow.keys.skew import Table, keep_skews, keeps_weights, load_skew, parse_skew, parse_skews
+from hotrow.keys.skew import keep_skews, keeps_weights, load_skew, parse_skew, parse_skews
 from tests.support.damages import put_in_place
+
+if TYPE_CHECKING:
+    from hotrow.keys.table import Table
 
 
 def _written(path: Path, content: str) -> str:

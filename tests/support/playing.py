@@ -15,8 +15,10 @@ import numpy as np
 from hotrow.attempt.loop import Client, run_transaction
 from hotrow.attempt.record import Flag, Outcome
 from hotrow.attempt.retry import parse_retry
-from hotrow.keys.skew import KeySource, parse_skew
+from hotrow.keys.skew import parse_skew
+from hotrow.keys.spaces import key_source, lay_out
 from hotrow.scenario import Tally
+from hotrow.scenario.calling import key_spaces
 from hotrow.tables.run_schema import RunSchema
 from hotrow.targets.connection import UserConnection
 from hotrow.targets.session import BLOCKING
@@ -25,6 +27,8 @@ from hotrow.targets.target import parse_target, start
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from hotrow.keys.skew import KeySource
+    from hotrow.keys.spaces import SpaceSource
     from hotrow.scenario import Result, Scenario, State, Verdict
     from hotrow.targets.target import Target
 
@@ -77,9 +81,8 @@ class Stagehand:
         def client(number: int) -> None:
             rng = np.random.default_rng([seed, number])
             connection = UserConnection(self.target, self.run_schema.schema, BLOCKING)
-            loop_client = self._client(
-                connection, KeySource(parse_skew(skew).table(self.keys), rng), rng, retry, noted
-            )
+            layout = lay_out(parse_skew(skew), self.keys, key_spaces(self.scenario, self.keys))
+            loop_client = self._client(connection, key_source(layout, rng), rng, retry, noted)
             for transaction in range(share):
                 run_transaction(loop_client, number * share + transaction)
             connection.close()
@@ -117,7 +120,7 @@ class Stagehand:
     def _client(
         self,
         connection: UserConnection,
-        keys: KeySource,
+        keys: KeySource | SpaceSource,
         rng: np.random.Generator,
         retry: str,
         noted: list[tuple[int, Outcome, bool]],

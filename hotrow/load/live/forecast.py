@@ -15,7 +15,8 @@ from hotrow.load.live.frequencies import quantiles
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hotrow.keys.skew import Table
+    from hotrow.keys.spaces import Spaces
+    from hotrow.keys.table import Table
     from hotrow.load.live.digest import Sample
 
 MIN_ATTEMPTS = 100
@@ -29,7 +30,7 @@ _REST = 4.0
 
 
 def forecast(
-    cell: Mapping[str, Any], table: Table | None, total: Sample, think_s: float
+    cell: Mapping[str, Any], table: Table | Spaces | None, total: Sample, think_s: float
 ) -> dict[str, float | None]:
     """Predicted conflict rate and goodput; None if the closed form does not hold or little was measured.
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hotrow.keys.spaces import Spaces
 from hotrow.load.live.history import evenness, figures, point_figures
 from hotrow.run.plan import planned_seconds
 
 if TYPE_CHECKING:
-    from hotrow.keys.skew import Table
+    from hotrow.keys.table import Table
     from hotrow.load.live.digest import Sample
     from hotrow.load.live.history import History, Point, Span
     from hotrow.load.live.spectator import Spectator, Watched
@@ -69,7 +70,7 @@ def snapshot(spectator: Spectator, known: tuple[str, int, int] = NOTHING_KNOWN) 
         **content,
         "facts": facts(watched, cell, span.users, spectator.table(cell)),
         "left": seconds_left(watched, cell, span, now_s),
-        **_figures_of(history, span),
+        **_figures_of(history, span, spectator.table(cell)),
         "expected": dict(watched.forecasts.get(cell.id, {})),
     }
 
@@ -86,7 +87,7 @@ def state_of(watched: Watched) -> str:
     return "warm-up" if span.begun_s is None else "measured"
 
 
-def _figures_of(history: History, span: Span) -> dict[str, Any]:
+def _figures_of(history: History, span: Span, layout: Table | Spaces | None) -> dict[str, Any]:
     """The figures of the last seconds and of the whole measured interval, and the hottest keys of both."""
     recent, recent_s = history.recent(span.cell)
     return {
@@ -100,17 +101,18 @@ def _figures_of(history: History, span: Span) -> dict[str, Any]:
         "attempts": int(span.total["attempts"]),
         "errors": int(span.total["failed"]),
         "unknown": int(span.total["unknown"]),
-        "keys": hottest(span.total if span.begun_s is not None else recent, recent),
+        "keys": hottest(span.total if span.begun_s is not None else recent, recent, layout),
     }
 
 
-def hottest(whole: Sample, recent: Sample) -> list[dict[str, Any]]:
+def hottest(whole: Sample, recent: Sample, layout: Table | Spaces | None = None) -> list[dict[str, Any]]:
     """The keys with the most conflicts of the cell, and their shares of all conflicts that have a key."""
     in_recent = dict(zip(recent.keys.numbers.tolist(), recent.keys.counts.tolist(), strict=True))
     whole_total, recent_total = whole.keys.total, recent.keys.total
     return [
         {
             "key": key,
+            "name": _name(key, layout),
             "conflicts": count,
             "whole": count / whole_total,
             "recent": in_recent.get(key, 0) / recent_total if recent_total else None,
@@ -119,7 +121,13 @@ def hottest(whole: Sample, recent: Sample) -> list[dict[str, Any]]:
     ]
 
 
-def facts(watched: Watched, cell: Cell, users: int, table: Table | None) -> list[tuple[str, str]]:
+def _name(key: int, layout: Table | Spaces | None) -> str:
+    """A key in the words of the report: `key 3`, or with its key space `branch 3`."""
+    space, number = layout.name_of(key) if isinstance(layout, Spaces) else ("key", key)
+    return f"{space} {number}"
+
+
+def facts(watched: Watched, cell: Cell, users: int, table: Table | Spaces | None) -> list[tuple[str, str]]:
     """(name, value) of the settings of a cell, in the words of the report."""
     from reports.words import wording as words  # noqa: PLC0415 - only if someone looks
 

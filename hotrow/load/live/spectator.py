@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from hotrow.keys.skew import Table
+    from hotrow.keys.spaces import Spaces
+    from hotrow.keys.table import Table
     from hotrow.load.current_run import CurrentRun
     from hotrow.load.workers import Workers
     from hotrow.run.plan import Cell
@@ -49,8 +50,8 @@ class Watched:
     """The open cell, or the one that was open last."""
     opened: dict[int, Cell] = field(default_factory=dict)
     """The cells so far, by their ids."""
-    table: tuple[tuple[str, int], Table | None] | None = None
-    """((skew, keys), the skew laid out over the keys), of the last cell for which it was needed."""
+    table: tuple[tuple[object, ...], Table | Spaces | None] | None = None
+    """((skew, keys, spaces), the skew laid out over the keys), of the last cell for which it was needed."""
     forecasts: dict[int, Mapping[str, float | None]] = field(default_factory=dict)
     """By cell id: the last forecast."""
     forecast_at_s: dict[int, float] = field(default_factory=dict)
@@ -154,18 +155,18 @@ class Spectator:
             self.watched.history.close_cell()
             self.watched.ended_s = self.now_s()
 
-    def table(self, cell: Cell) -> Table | None:
+    def table(self, cell: Cell) -> Table | Spaces | None:
         """The skew of a cell, laid out over its keys; None if it cannot be read."""
         assert self.watched is not None  # noqa: S101 - a cell is one of a run
-        point, known = (cell.skew, cell.keys), self.watched.table
+        point, known = (cell.skew, cell.keys, cell.spaces), self.watched.table
         if known is None or known[0] != point:
-            from analysis.expected import lay_out  # noqa: PLC0415 - only if someone looks
+            from analysis.expected import layout_of  # noqa: PLC0415 - only if someone looks
             from hotrow.errors import HotrowError  # noqa: PLC0415 - the same
             from hotrow.keys.skew import load_skew  # noqa: PLC0415 - the same
 
             try:
                 skew = load_skew(cell.skew, self.watched.directory)
-                known = (point, lay_out(cell.as_json(), {cell.skew: skew}))
+                known = (point, layout_of(cell.as_json(), {cell.skew: skew}))
             except HotrowError:
                 known = (point, None)
             self.watched.table = known

@@ -237,7 +237,7 @@
   const showKeys = () => {
     const most = Math.max(...shown.keys.flatMap(({ whole, recent }) => [whole, recent || 0]), 1e-9);
     const bar = (of, value) => { const made = element("div", { className: `bar ${of}` }); made.style.width = `${(100 * value) / most}%`; return made; };
-    const items = shown.keys.map(({ key, conflicts, whole, recent }) => element("li", {}, element("b", { textContent: `key ${key}` }),
+    const items = shown.keys.map(({ name, conflicts, whole, recent }) => element("li", {}, element("b", { textContent: name }),
       element("div", { className: "track" }, bar("whole", whole), bar("recent", recent || 0)),
       element("span", { className: "value", textContent: `${share(whole)} (${plain(conflicts)})` })));
     $("hottest").replaceChildren(...(items.length ? items : [element("li", {}, element("span", { textContent: "No conflict yet." }))]));
