@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hotrow.errors import Rejected
@@ -38,7 +38,15 @@ class Execution:
 
     def copy(self) -> Execution:
         """The same execution, to run on by itself."""
-        return replace(self, variables=dict(self.variables), prng=Prng(self.prng.state), _waiting=[])
+        return Execution(
+            self.script,
+            dict(self.variables),
+            Prng(self.prng.state),
+            self.drawn,
+            self.keys,
+            self.position,
+            self.pipelining,
+        )
 
     def advance(self) -> tuple[bool, float]:
         """Go on to the next transaction. Returns whether there is one, and the seconds to wait before it.

@@ -3,7 +3,7 @@
 pgbench's default is to write the values into the text. Here they are parameters, so that a statement is
 prepared once. A cast gives each parameter the type that the value has when it is written into the text
 (`$1::int4`), so that the statement means the same. A variable inside quotes, or as a part of a name, is
-written into the text; such a statement is not prepared.
+written into the text, and so is any variable of CREATE, SET and the like; such a statement is not prepared.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 _IN_QUOTES = re.compile(r"(?<!:):(?P<name>[^\W\d]\w*)")
 _MAX_WORDS = 8
+_WITH_PARAMETERS = frozenset(
+    {"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "WITH", "VALUES", "TABLE", "EXPLAIN", "CALL"}
+)
+"""The first words of statements that take parameters. In all others values are written into the text."""
 _INT4 = range(-(2**31), 2**31)
 
 
@@ -47,15 +51,12 @@ class SqlTemplate:
     """Its first words, in capitals."""
     offset: int
     source: Source
-    names: tuple[str, ...] = ()
-    """The variables that become parameters, each once, in the order of their numbers."""
+    names: tuple[str, ...]
+    """Its variables, each once. If it is fixed, they are its parameters, in this order."""
+    is_fixed: bool
+    """Whether the text depends on no value, so that it can be prepared."""
     _texts: dict[tuple[str, ...], str] = field(default_factory=dict)
     """By the types of the parameters: the text that is prepared."""
-
-    @property
-    def is_fixed(self) -> bool:
-        """Whether the text depends on no value, so that it can be prepared."""
-        return all(isinstance(piece, str) or piece.is_value for piece in self.pieces)
 
     @property
     def text(self) -> str:
@@ -154,8 +155,16 @@ def read_template(source: Source, part: Part) -> SqlTemplate:
         if kind == "word" and len(words) < _MAX_WORDS:
             words.append(token[0].upper())
         at, last = token.end(), token[0][-1]
-    names = tuple(dict.fromkeys(piece.name for piece in pieces if isinstance(piece, Reference)))
-    return SqlTemplate(tuple(_joined(pieces)), tuple(words), part.start, source, names)
+    references = [piece for piece in pieces if isinstance(piece, Reference)]
+    return SqlTemplate(
+        pieces=tuple(_joined(pieces)),
+        words=tuple(words),
+        offset=part.start,
+        source=source,
+        names=tuple(dict.fromkeys(reference.name for reference in references)),
+        is_fixed=not references
+        or (_WITH_PARAMETERS.issuperset(words[:1]) and all(reference.is_value for reference in references)),
+    )
 
 
 def _quoted(token: re.Match[str]) -> Iterator[str | Reference]:

@@ -1,4 +1,4 @@
-r"""Forty scripts over the whole language, whose effect on the tables does not depend on chance.
+r"""More than forty scripts over the whole language, whose effect on the tables does not depend on chance.
 
 They run on `item` (20 rows: id, n, x, word) and `entry` (name, value), which `TABLES` makes.
 """
@@ -133,6 +133,13 @@ INSERT INTO entry VALUES ('types', concat_ws(',', pg_typeof(:small), pg_typeof(:
   pg_typeof(:yes), pg_typeof(:small / 2), :small / 2, abs(-:small), :small + :large));
 INSERT INTO entry SELECT 'rows', count(*) FROM generate_series(1, :small);
 SELECT 1 LIMIT :small;
+""",
+    "statements without parameters": """
+\\set a 3
+ALTER TABLE entry ALTER COLUMN value SET DEFAULT :a;
+INSERT INTO entry (name) VALUES ('default');
+SET application_name = :a;
+INSERT INTO entry VALUES ('setting', current_setting('application_name'));
 """,
     "a condition": """
 \\set a 5
