@@ -31,6 +31,11 @@ BUILT_IN: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], Sequence[bool | 
         {"sales": 7, "wrong": {1: {"item": 1, "opening": 1_000_000, "stock": -1, "sold": 1_000_001}}},
         (None, False, True),
     ),
+    "invoice": (
+        {"invoices": 0, "twice": {}},
+        {"invoices": 7, "twice": {(1, 3): 2}},
+        (None, False),
+    ),
     "ledger": ({"entries": 0, "off": {}}, {"entries": 7, "off": {1: (5, 4)}}, (None, False)),
     "long": ({"total": 0}, {"total": 7}, (None,)),
     "orders": (
@@ -40,6 +45,7 @@ BUILT_IN: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], Sequence[bool | 
     ),
     "read-mostly": ({"revisions": 0, "half_edits": []}, {"revisions": 7, "half_edits": []}, (True, None)),
     "app-transfer": ({"total": 100, "accounts": 1}, {"total": 99, "accounts": 1}, (False,)),
+    "references": ({"children": 0, "changes": 0}, {"children": 7, "changes": 2}, (None, None)),
     "transfer": ({"total": 100, "accounts": 1}, {"total": 99, "accounts": 1}, (False,)),
     "upsert": ({"views": 0}, {"views": 7}, (None,)),
     "write-skew": (

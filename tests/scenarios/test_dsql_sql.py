@@ -68,7 +68,7 @@ def statements(scenario: Scenario) -> list[str]:
     scenario.observe(noting)
     session.close()
     run_schema.drop()
-    return [*scenario.tables(), *scenario.seed(KEYS), *noting.statements]
+    return [*scenario.tables(), *scenario.seed(KEYS), *scenario.reset(KEYS), *noting.statements]
 
 
 @pytest.fixture(scope="module")
