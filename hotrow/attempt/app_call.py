@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from hotrow.attempt.ports import TransactionEnd, WatchedConnection, WatchedConnections
     from hotrow.scenario import AppScenario, Work
 
-LEFT_OPEN = "run_app() returned and left a transaction open: it was rolled back; commit it or roll it back"
+LEFT_OPEN = "a transaction was left open at the end and was rolled back: commit it or roll it back"
 NOTHING_SEEN = (
-    "run_app() opened no transaction on the connection that hotrow gave it: "
+    "no transaction was opened on the connection that hotrow gave: "
     "use that connection, or self.engine (docs/your-application.md)"
 )
 

@@ -49,6 +49,7 @@ def _simulate(name: str, words: Sequence[str], values: Mapping[str, Any]) -> int
     from hotrow.finish import Telling, finish_run  # noqa: PLC0415 - the same
     from hotrow.run.directory import make_directory, refuse_unwritable, write_run_json  # noqa: PLC0415 - the same
     from hotrow.run.plan import Settings, plan_cells  # noqa: PLC0415 - the same
+    from hotrow.scenario import AppScenario  # noqa: PLC0415 - the same
     from hotrow.scenario.calling import make_scenario  # noqa: PLC0415 - the same
     from hotrow.simulated_run import simulated_target  # noqa: PLC0415 - the same
     from hotrow.simulation.cells import simulate_run  # noqa: PLC0415 - the same
@@ -76,6 +77,10 @@ def _simulate(name: str, words: Sequence[str], values: Mapping[str, Any]) -> int
         duration_s=read["duration"],
     )
     scenario = make_scenario(scenario_type, {})
+    if isinstance(scenario, AppScenario):
+        raise UsageError(
+            f"{name}: an AppScenario repeats its transactions itself: a simulation cannot know how; use sweep"
+        )
     if not scenario.is_one_transaction:
         raise UsageError(
             f"{name}: has several transactions that follow each other; a simulation knows the first only"

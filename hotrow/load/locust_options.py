@@ -56,6 +56,10 @@ if TYPE_CHECKING:
     from hotrow.scenario import Scenario
 
 
+_NOT_OF_AN_APPLICATION = (RETRY, REDRAW, RECEIPTS)
+"""They say how hotrow runs and repeats transactions, which an `AppScenario` does itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """The user's options, read: the settings of the cells, and everything that holds for the whole run."""
@@ -173,15 +177,15 @@ def read_request(options: Namespace, scenario: Scenario) -> Request:
         github=is_for_github(asked=bool(getattr(options, GITHUB.name, False))),
         gates=Gates(**read_gates(vars(options))),
         progress=bool(getattr(options, PROGRESS.name, False)),
-        options={**_texts(options), **knobs},
+        options={**_texts(options, scenario), **knobs},
     )
 
 
 def _refuse_for_application(options: Namespace, scenario: AppScenario) -> None:
-    """Refuse the options that say how hotrow runs and repeats transactions: an application does it itself."""
+    """Refuse the options that an application does not have."""
     given = [
         option.flag
-        for option in (RETRY, REDRAW, RECEIPTS)
+        for option in _NOT_OF_AN_APPLICATION
         if getattr(options, option.locust_name) != (False if option.is_switch else option.default)
     ]
     if given:
@@ -196,12 +200,16 @@ def _refuse_for_application(options: Namespace, scenario: AppScenario) -> None:
         )
 
 
-def _texts(options: Namespace) -> dict[str, Any]:
-    """Our options and those of Locust that shape the load; never `--host`, which may hold a password."""
+def _texts(options: Namespace, scenario: Scenario) -> dict[str, Any]:
+    """Our options and those of Locust that shape the load; never `--host`, which may hold a password.
+
+    For an application those are left out that it does not have.
+    """
+    left_out = _NOT_OF_AN_APPLICATION if isinstance(scenario, AppScenario) else ()
     names = [
         option.locust_name
         for option in OPTIONS
-        if option.in_run_json and hasattr(options, option.locust_name)
+        if option.in_run_json and option not in left_out and hasattr(options, option.locust_name)
     ]
     names += [] if is_sweep(options) else ["num_users", "spawn_rate", "run_time"]
     return {name: getattr(options, name, None) for name in names}

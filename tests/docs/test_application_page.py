@@ -40,6 +40,8 @@ def test_the_psycopg_function_of_the_page_runs(hotrow_home: Path, tmp_path: Path
     assert cell["retry"] == "application"
     assert described["target"]["begin"] == "apart"
     assert "begin apart" in described["target"]["label"]
+    assert not {"retry", "redraw", "receipts"} & set(described["options"])
+    assert "--retry" not in described["reproduce"]
 
 
 def test_the_sqlalchemy_function_of_the_page_runs(hotrow_home: Path, tmp_path: Path) -> None:

@@ -85,6 +85,7 @@ def test_gates_and_check_judge_it(tmp_path: Path) -> None:
         (("counter", "--users", "0"), "--users"),
         (("counter", "--shard", "2"), "--shard"),
         (("transfer", "--keys", "1"), "--keys 1"),
+        (("app-transfer",), "app-transfer: an AppScenario repeats its transactions itself"),
     ],
 )
 def test_bad_input_is_refused_in_one_line_before_anything_starts(

@@ -305,8 +305,8 @@ def two_phase(connection: Any) -> None:
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (leave_open, "run_app() returned and left a transaction open"),
-        (nothing, "run_app() opened no transaction on the connection"),
+        (leave_open, "a transaction was left open at the end and was rolled back"),
+        (nothing, "no transaction was opened on the connection that hotrow gave"),
         (fails_inside, "KeyError: 'colour'"),
         (leaves_program, "RuntimeError: tried to end the program: SystemExit: 3"),
         (two_phase, "NotSupportedError: two-phase commit (tpc_begin) is not measured"),
@@ -371,6 +371,35 @@ def test_a_savepoint_is_named_where_there_is_none() -> None:
         assert "SAVEPOINT" in local.notes[-1].message
     with calling(PLAIN) as plain:
         assert plain.call(nested) == ["t0.1 committed final"]
+
+
+class Killed(BaseException):
+    """Raised in a user's greenlet that Locust kills."""
+
+
+def test_a_call_that_is_killed_is_cut_off_or_unknown() -> None:
+    """Unknown if COMMIT is under way. The connection is closed, so the server rolls back what was open."""
+
+    def killed(connection: Any) -> None:
+        add(connection)
+        raise Killed
+
+    def kill() -> None:
+        raise Killed
+
+    def killed_in_commit(connection: Any) -> None:
+        connection._delays.before_commit = kill
+        block(connection)
+
+    with calling(FULL_SPEED) as caller:
+        for function, seen in ((killed, []), (killed_in_commit, ["t0.1 unknown final"])):
+            first = len(caller.records)
+            with pytest.raises(Killed):
+                caller.call(function)
+            assert caller.described(first) == seen
+
+        assert caller.call(block) == ["t0.1 committed final"]
+        assert caller.totals()[0] == 1
 
 
 def test_the_tally_of_all_this_agrees_with_the_table() -> None:
