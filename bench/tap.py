@@ -20,6 +20,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 
 BIN = Path(sys.executable).parent
@@ -43,6 +44,11 @@ class Tap:
         self.dsn = f"host=127.0.0.1 user=x dbname=postgres port={line.split('127.0.0.1:')[1].split()[0]}"
         self.out = out
 
+    def cpu_s(self) -> float:
+        """The processor time of its process so far."""
+        times = psutil.Process(self.process.pid).cpu_times()
+        return float(times.user + times.system)
+
     def end(self) -> dict[str, Any]:
         """End it; its summary."""
         self.process.terminate()
@@ -59,13 +65,15 @@ def cost(out: Path) -> None:
         )
         for name, statement, parameters in STATEMENTS:
             times: dict[str, list[float]] = {"direct": [], "tap": []}
+            before_s = tap.cpu_s()
             for _ in range(ROUNDS):
                 for way, connection in (("direct", direct), ("tap", through)):
                     times[way].append(round_trip_us(connection, statement, parameters))
             bare, tapped = (statistics.median(times[way]) for way in ("direct", "tap"))
             print(
                 f"{name:<26} direct {bare:6.1f} us  tap {tapped:6.1f} us  "
-                f"+{tapped - bare:5.1f} us  x {tapped / bare:.2f}"
+                f"+{tapped - bare:5.1f} us  x {tapped / bare:.2f}  "
+                f"CPU of the tap {(tap.cpu_s() - before_s) / ROUNDS / ROUND_TRIPS * 1e6:.1f} us"
             )
     tap.end()
 

@@ -127,7 +127,7 @@ class SentStatements:
                 self._batch().ended_ns = now_ns
                 self._open = None
             elif message_type == _CALL:
-                self.batches.append(Batch(is_query=True, ended_ns=now_ns))
+                self._end_batch(now_ns)
             elif message_type == _CLOSE and piece[_HEADER_BYTES : _HEADER_BYTES + 1] == b"S":
                 self._prepared.pop(read_name(piece, _HEADER_BYTES + 1) or b"", None)
 
@@ -145,15 +145,20 @@ class SentStatements:
             self.batches.append(self._open)
         return self._open
 
+    def _end_batch(self, now_ns: int) -> Batch:
+        """The batch that a Query or a FunctionCall ends: a new one, or the one that waits for its Sync."""
+        batch, self._open = self._batch(), None
+        batch.is_query, batch.ended_ns = True, now_ns
+        return batch
+
     def _query(self, piece: bytes, now_ns: int) -> None:
         text = piece[_HEADER_BYTES:].partition(b"\0")[0]
-        batch = Batch(is_query=True, ended_ns=now_ns)
+        batch = self._end_batch(now_ns)
         for span in self._find_statements(text):
             own = text[span.start : span.end]
             if own.strip(b"; \t\r\n"):
                 known = self._prepare(own)
                 batch.statements.append(Sent(known.number, known.role, hash(own), now_ns))
-        self.batches.append(batch)
 
     def _prepare(self, statement: bytes) -> Prepared:
         role = role_of(statement)

@@ -163,6 +163,17 @@ CASES = {
         """,
         ["committed", "committed"],
     ),
+    "a Query after messages without a Sync, whose ReadyForQuery answers both": (
+        """
+        > P up: UPDATE a SET n = $1 | H
+        < 1
+        > Q UPDATE b SET n = 1
+        < C UPDATE 1 | Z I
+        > B up 1 | E | S
+        < 2 | s | Z I
+        """,
+        ["committed", "committed"],
+    ),
     "an empty transaction is none": ("> Q BEGIN\n< C BEGIN | Z T\n> Q ROLLBACK\n< C ROLLBACK | Z I", []),
     "settings of the session are none": (
         "> Q SET search_path TO x\n< C SET | Z I\n> Q SHOW x\n< C SHOW | Z I",
@@ -211,6 +222,13 @@ def test_statements_are_kept_without_their_values() -> None:
     )
 
     assert seen.texts() == ["UPDATE a SET n = ?", "SELECT ?"]
+
+
+def test_every_statement_is_known_after_a_query_without_a_sync_before_it() -> None:
+    """Otherwise all later answers would be taken for those of earlier statements."""
+    seen = Seen().play(CASES["a Query after messages without a Sync, whose ReadyForQuery answers both"][0])
+
+    assert (seen.texts(0), seen.texts(1)) == (["UPDATE b SET n = ?"], ["UPDATE a SET n = ?"])
 
 
 def test_the_same_values_have_the_same_digest() -> None:
