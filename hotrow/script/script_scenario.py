@@ -15,7 +15,7 @@ from hotrow.knob import Whole
 from hotrow.scenario import Keys, Scenario, Session, State, Tally, Verdict, Work
 from hotrow.script.compiler import refuse_unset
 from hotrow.script.execution import Execution
-from hotrow.script.prng import seeded
+from hotrow.script.prng import Prng
 from hotrow.script.script_knobs import DEFINE, KEY, SCHEMA, defined, names_of
 from hotrow.script.values import EvaluationError, value_of
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 _DEFAULT_SEED = 0x5DEECE66D
 """The same for every run, so that `hash` and `permute` scatter keys in the same way."""
 _MAX_EMPTY = 1000
-_SEEDS = 1 << 63
 _WRITES = re.compile(
     r"\b(?:UPDATE|DELETE|MERGE)\b|\bON\s+CONFLICT\b|\bFOR\s+(?:KEY\s+)?SHARE\b", re.IGNORECASE
 )
@@ -170,14 +169,14 @@ class ScriptScenario(Scenario):
 
     def draw(self, keys: Keys, rng: np.random.Generator) -> Work:
         """Choose a script and run it up to its first transaction."""
-        given = self._given
+        given, bits = self._given, rng.bit_generator
         for _ in range(_MAX_EMPTY):
             chosen = bisect(self._weights, rng.random() * self._weights[-1]) if len(self.scripts) > 1 else 0
             drawn = keys.draw(len(self._names)) if self._names else ()
             execution = Execution(
                 self.scripts[chosen].script,
                 {**given, **self._variables},
-                seeded(int(rng.integers(_SEEDS))),
+                Prng((bits.random_raw(), bits.random_raw())),
                 dict(zip(self._names, drawn, strict=True)),
                 keys.count,
             )
