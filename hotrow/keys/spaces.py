@@ -42,7 +42,7 @@ class SpaceSize:
 
 def read_sizes(entries: Sequence[Mapping[str, Any]]) -> tuple[SpaceSize, ...]:
     """The sizes in a cell of run.json; none in a cell without key spaces."""
-    return tuple(SpaceSize(**entry) for entry in entries)
+    return tuple(SpaceSize(entry["name"], entry["keys"], entry["drawn"]) for entry in entries)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -65,6 +65,8 @@ class Spaces:
 
     spec: str
     spaces: tuple[Space, ...]
+    firsts: tuple[int, ...]
+    """The id of the first key of each space."""
 
     @property
     def keys(self) -> int:
@@ -90,7 +92,7 @@ class Spaces:
     def hottest(self, keys: Sequence[int]) -> int:
         """The id, of one or more, that most transactions are expected to write; ties as in `hottest_key`.
 
-        It takes about 1 us per key.
+        It takes about 1.5 us per key.
         """
         return max(keys, key=self._heat)
 
@@ -105,7 +107,7 @@ class Spaces:
         return {"space": space, "key": number}
 
     def _index(self, key: int) -> int:
-        return bisect_right(self.spaces, key, key=lambda space: space.first) - 1
+        return bisect_right(self.firsts, key) - 1
 
     def _heat(self, key: int) -> tuple[float, int, int]:
         index = self._index(key)
@@ -133,7 +135,7 @@ def _spaces(skew: Skew, sizes: tuple[SpaceSize, ...]) -> Spaces:
         first += size.keys
     if first > MAX_KEYS:
         raise UsageError(f"--keys: the key spaces have {first} keys together; the most is {MAX_KEYS}")
-    return Spaces(skew.spec, tuple(spaces))
+    return Spaces(skew.spec, tuple(spaces), tuple(space.first for space in spaces))
 
 
 def complete(skew: Skew, sizes: Sequence[SpaceSize]) -> Skew:

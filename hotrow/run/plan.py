@@ -152,12 +152,17 @@ def plan_cells(settings: Settings, scenario: Scenario, seed: int) -> tuple[Cell,
 def _knob_fields(scenario: Scenario, keys: int, seed: int) -> dict[str, Any]:
     """The fields of a cell that depend on the values of the knobs."""
     sizes = key_spaces(scenario, keys)
-    drawn = sum(size.drawn for size in sizes)
+    drawn, rows_per_key = sum(size.drawn for size in sizes), positive_number(scenario, "rows_per_key")
+    if sizes and rows_per_key > 1:
+        raise UsageError(
+            f"cannot run {scenario.name}: rows_per_key is {rows_per_key}, and it has key spaces;"
+            " make the rows a space of their own"
+        )
     return {
         "knobs": scenario.knobs,
         "spaces": tuple(size.as_json() for size in sizes),
         "keys_per_transaction": drawn or positive_number(scenario, "keys_per_transaction"),
-        "rows_per_key": positive_number(scenario, "rows_per_key"),
+        "rows_per_key": rows_per_key,
         "closed_form": writes_what_it_draws(scenario, keys, seed) and scenario.is_one_transaction,
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,19 +23,21 @@ if TYPE_CHECKING:
     from hotrow.scenario import Keys, Session, Work
 
 
+SETTINGS = Settings(
+    skews=(),
+    keys=100,
+    levels=(1,),
+    retry="none",
+    knobs={},
+    redraw=False,
+    repeats=1,
+    warmup_s=0.0,
+    duration_s=1.0,
+)
+
+
 def planned(skews: tuple[str, ...], **knobs: tuple[str, ...]) -> tuple[Cell, ...]:
-    settings = Settings(
-        skews=skews,
-        keys=100,
-        levels=(1,),
-        retry="none",
-        knobs=knobs,
-        redraw=False,
-        repeats=1,
-        warmup_s=0.0,
-        duration_s=1.0,
-    )
-    return plan_cells(settings, Tellers(), seed=1)
+    return plan_cells(replace(SETTINGS, skews=skews, knobs=knobs), Tellers(), seed=1)
 
 
 def test_a_cell_has_the_sizes_and_the_skew_of_every_space() -> None:
@@ -89,6 +92,21 @@ def test_declarations_that_are_not_valid_are_refused(declared: Any, drawn: Any, 
 
     with pytest.raises(UsageError, match=rf"cannot run odd: .*{message}"):
         key_spaces(scenario, 100)
+
+
+class Spread(Tellers):
+    """Tellers whose keys are said to have several rows each."""
+
+    name = "spread"
+    rows_per_key = 4
+
+
+def test_several_rows_per_key_are_refused_with_spaces() -> None:
+    """Nobody would know of which space: the rows are a space of their own."""
+    settings = replace(SETTINGS, skews=("uniform",))
+
+    with pytest.raises(UsageError, match="cannot run spread: rows_per_key is 4, and it has key spaces"):
+        plan_cells(settings, Spread(), seed=1)
 
 
 def test_the_closed_form_needs_what_is_drawn_of_each_space() -> None:
