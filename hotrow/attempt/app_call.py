@@ -73,7 +73,7 @@ def play_call(
         connections.close()
         raise
     finally:
-        connection.watcher = None
+        calling.release()
 
 
 def _raised(scenario: AppScenario, connection: WatchedConnection, work: Work) -> Exception | None:
@@ -113,8 +113,17 @@ class Call:
     def begin(self, connection: WatchedConnection) -> None:
         """Watch this connection from now on."""
         self._connect_ns = self._client.clock_ns() - self._free_ns
+        self.follow(connection)
+
+    def follow(self, connection: WatchedConnection) -> None:
+        """Watch this connection: the first one, or the one that replaces it during the call."""
         self._connection = connection
         connection.watcher = self
+
+    def release(self) -> None:
+        """Watch no longer."""
+        if self._connection is not None:
+            self._connection.watcher = None
 
     def begins(self, now_ns: int, *, alone: bool) -> None:
         """An attempt begins: a retry if the one before it did not commit."""

@@ -165,6 +165,10 @@ class Watcher(Protocol):
         """The transaction ended."""
         ...
 
+    def follow(self, connection: WatchedConnection) -> None:
+        """Another connection has replaced the one that was watched."""
+        ...
+
     def excuses(self, took_ns: int) -> None:
         """Something that is not the application's took this long."""
         ...

@@ -78,7 +78,8 @@ class UserEngine:
             raise UsageError(SECOND)
         watcher = None if self._given is None else self._given.watcher
         connection = self._connections.session()
-        connection.watcher = connection.watcher or watcher
+        if watcher is not None and connection.watcher is None:
+            watcher.follow(connection)
         context = parameters.get("context")
         if context is not None:  # the dialect's own types
             connection.use_adapters(AdaptersMap(context.adapters))

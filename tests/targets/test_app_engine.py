@@ -109,7 +109,37 @@ def test_a_lost_connection_is_replaced(stage: Caller) -> None:
         with engine.begin() as connection:
             connection.execute(sa.text("UPDATE counter SET value = value + 1 WHERE id = 2"))
 
+    held: list[Any] = []
+
+    def lose_and_leave(_: Any) -> None:
+        first = engine_of(stage).raw_connection()
+        first.cursor().execute("SELECT 1")
+        first.invalidate()
+        leave_open(engine_of(stage))
+
+    def leave_open(engine: Any) -> None:
+        connection = engine.raw_connection()
+        connection.cursor().execute("UPDATE counter SET value = value + 1 WHERE id = 2")
+        held.append(connection)
+
     assert stage.call(lose) == ["t0.1 error", "t0.2 committed final"]
+    before = stage.totals()
+    assert stage.call(lose_and_leave) == ["t0.1 rejected", "t0.2 error final"]
+    assert "a transaction was left open" in stage.notes[-1].message
+    held.pop().close()
+    assert stage.totals() == before
+
+
+def test_a_connection_that_hotrow_retires_is_replaced(stage: Caller) -> None:
+    """Between two calls, as at the age limit of a session. The pool finds out without a round trip."""
+
+    def orm(_: Any) -> None:
+        with Session(engine_of(stage)) as session, session.begin():
+            increment(session)
+
+    assert stage.call(orm) == ["t0.1 committed final"]
+    stage.connections.close()
+    assert stage.call(orm) == ["t0.1 committed final"]
 
 
 def test_a_second_connection_at_once_is_refused(stage: Caller) -> None:
