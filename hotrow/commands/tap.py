@@ -78,7 +78,7 @@ def tap(  # noqa: PLR0917 - click gives them by name
     from hotrow.run.directory import refuse_unwritable  # noqa: PLC0415 - see main.py
     from hotrow.tap import tap_server  # noqa: PLC0415
     from hotrow.tap.tap_run import Labels, Route, record  # noqa: PLC0415
-    from hotrow.tap.tap_targets import find_target, latency_of, login_to, translation_of  # noqa: PLC0415
+    from hotrow.tap.tap_targets import describe, find_target, latency_of, login_to, translation_of  # noqa: PLC0415
 
     host, port = _read_address(listen)
     if not tap_server.is_loopback(host) and not open_to_network:
@@ -99,8 +99,8 @@ def tap(  # noqa: PLR0917 - click gives them by name
             for option in options_of(Where.TAP)
             if option.in_run_json
         }
-        labels = Labels(name, target.description(""), options, _reproduction(to, listen, duration, name))
-        _announce(server.getsockname(), target.label, seconds)
+        labels = Labels(name, describe(target), options, _reproduction(to, listen, duration, name))
+        _announce(server.getsockname(), labels.target["label"], seconds)
         if not tap_server.is_loopback(host):
             click.echo("hotrow: warning: every machine that reaches this address gets in", err=True)
         directory = record(route, labels, folder, seconds)

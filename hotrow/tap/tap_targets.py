@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hotrow.errors import UsageError
 from hotrow.standin.endpoint.joining import Translation, for_standin
@@ -30,6 +30,15 @@ def find_target(text: str) -> Target:
         return start(parse_target(text))
     except UsageError as error:
         raise UsageError(str(error).replace("--host", "--to")) from None
+
+
+def describe(target: Target) -> dict[str, Any]:
+    """The entry for a target in run.json. The program chooses the isolation level, except on the stand-in."""
+    facts = {name: fact for name, fact in target.description("").items() if name != "begin"}
+    if target.type != "postgresql":
+        return facts
+    label = str(facts["label"]).replace(f", {facts['isolation']}", "")
+    return {**facts, "label": label, "isolation": "chosen by the program"}
 
 
 def login_to(target: Target) -> ServerLogin:

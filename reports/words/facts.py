@@ -84,6 +84,7 @@ def facts(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     run = summary["run"]
     known = {
         **_target(run),
+        **({"BEGIN": None} if observed_words.is_observed(run) else {}),
         "scenario": run["scenario"],
         "loop": _loop(run),
         "seed": run.get("seed"),
