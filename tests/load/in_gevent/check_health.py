@@ -12,6 +12,7 @@ import pytest
 from hotrow.errors import RunError
 from hotrow.load import health as health_module
 from hotrow.load.health import Health
+from hotrow.run import process_reading
 from hotrow.run.clock import RunClock
 from hotrow.run.ledger import read_health
 from tests.load.in_gevent.fakes import until
@@ -91,7 +92,7 @@ def test_the_machine_s_load_is_that_of_the_line(tmp_path: Path, monkeypatch: pyt
         total, idle = next(readings)
         return namedtuple("Times", "user idle")(total - idle, idle)  # noqa: PYI024 - like psutil's
 
-    monkeypatch.setattr(health_module.psutil, "cpu_times", cpu_times)
+    monkeypatch.setattr(process_reading.psutil, "cpu_times", cpu_times)
     health = begun(tmp_path)
     gevent.spawn(health.cut, 0).join()
     health.stop()
