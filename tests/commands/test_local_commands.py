@@ -36,7 +36,7 @@ def test_status_before_the_first_start_makes_nothing(monkeypatch: pytest.MonkeyP
     assert facts["running"] is False
     assert facts["dsn"] is None
     assert facts["data_directory"].startswith(str(home))
-    names = ["running", "dsn", "data_directory", "server_version", "fsync", "endpoint", "endpoints"]
+    names = ["running", "dsn", "data_directory", "server_version", "fsync", "endpoint", "endpoints", "told_conflicts"]
     assert list(facts) == names
 
 
