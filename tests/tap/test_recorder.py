@@ -10,33 +10,20 @@ import pytest
 from analysis.reading import Run, read_run
 from hotrow.attempt.record import Flag, Marker, Outcome
 from hotrow.errors import RunError
-from hotrow.run.clock import RunClock
-from hotrow.run.directory import write_observed_run_json
-from hotrow.run.observed_run import observed_cell
 from hotrow.run.statement_log import MAX_KINDS, OTHER_KINDS
 from hotrow.tap.recorder import RETRY_WITHIN_S, Recorder
 from hotrow.tap.tap_run import finish
 from hotrow.tap.transaction_watch import Observed
+from tests.support.recorded import MS, new_recorder
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-MS = 1_000_000
-TARGET = {
-    "kind": "local",
-    "label": "local",
-    "server_version": "",
-    "isolation": "repeatable read",
-    "latency": None,
-    "conflicts": "commit",
-}
 
 
 @pytest.fixture
 def recorder(tmp_path: Path) -> Recorder:
     """A recorder of a run whose clock shows 0."""
-    write_observed_run_json(tmp_path, cell=observed_cell("tap"), target=TARGET, options={}, reproduce="")
-    return Recorder(tmp_path, RunClock(wall_ns=10**18, perf_ns=0))
+    return new_recorder(tmp_path, "tap")
 
 
 def seen(recorder: Recorder, at_ms: int, outcome: Outcome = Outcome.COMMITTED, *, value: int = 1) -> Observed:

@@ -9,10 +9,6 @@ import pytest
 from analysis.reading import read_run
 from analysis.summarise import summarise
 from hotrow.attempt.record import Marker, Outcome
-from hotrow.run.clock import RunClock
-from hotrow.run.directory import write_observed_run_json
-from hotrow.run.observed_run import observed_cell
-from hotrow.tap.recorder import Recorder
 from hotrow.tap.tap_run import finish
 from hotrow.tap.transaction_watch import Observed
 from reports.charts.all_charts import charts
@@ -20,26 +16,16 @@ from reports.output import html
 from reports.output.terminal import ending
 from reports.words.observed_words import tables
 from reports.words.sentences import further_sentences, headline
+from tests.support.recorded import MS, new_recorder
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-MS = 1_000_000
-TARGET = {
-    "kind": "local",
-    "label": "local",
-    "server_version": "",
-    "isolation": "repeatable read",
-    "latency": None,
-    "conflicts": "commit",
-}
 
 
 @pytest.fixture
 def summary(tmp_path: Path) -> dict[str, Any]:
     """A run of two connections: every second update conflicts, and the program tries again."""
-    write_observed_run_json(tmp_path, cell=observed_cell("shop"), target=TARGET, options={}, reproduce="")
-    recorder = Recorder(tmp_path, RunClock(wall_ns=10**18, perf_ns=0))
+    recorder = new_recorder(tmp_path, "shop")
     lines = [recorder.open_line(), recorder.open_line()]
     update = recorder.catalogue.statement(b"UPDATE stock SET n = 1")
     read = recorder.catalogue.statement(b"SELECT n FROM stock")
