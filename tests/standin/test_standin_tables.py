@@ -207,6 +207,47 @@ def test_alter_table_steps_aside_for_an_open_transaction_and_loses_nothing(
     assert client("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'hotrow\\_gone%'") == []
 
 
+@pytest.mark.parametrize(
+    ("change", "answer"),
+    [
+        ("INSERT INTO other VALUES (1)", "ALTER TABLE"),
+        ("DO 'BEGIN UPDATE thing__base SET size = 9; RAISE division_by_zero; END'", "ALTER TABLE"),
+        ("INSERT INTO thing VALUES (3, 3)", "55P03"),
+        ("UPDATE thing SET size = 9 WHERE id = 1", "55P03"),
+        ("DELETE FROM thing WHERE id = 1", "55P03"),
+        ("UPDATE thing SET id = 3 WHERE id = 1", "55P03"),
+        ("CREATE INDEX ON thing__base (size)", "55P03"),
+    ],
+)
+def test_alter_table_steps_aside_unless_the_table_has_changed_since_its_snapshot(
+    dsn: str, schema: str, client: Client, change: str, answer: str
+) -> None:
+    """A commit that does not change the table does not make ALTER TABLE wait for a reader.
+
+    After each change another session commits to another table.
+    """
+    client.connection.execute("SET ROLE admin")
+    client("CREATE TABLE other (id int PRIMARY KEY)")
+    client("CREATE TABLE thing (id int PRIMARY KEY, size int)")
+    client("INSERT INTO thing VALUES (1, 1), (2, 2)")
+    script = f"""
+        b: SET lock_timeout = {"0" if answer == "ALTER TABLE" else "'100ms'"} -> SET
+        b: SET ROLE admin                       -> SET
+        b: BEGIN                                -> BEGIN
+        b: SELECT count(*) FROM other           -> 0
+        a: BEGIN                                -> BEGIN
+        a: SELECT count(*) FROM thing           -> 2
+        c: {change}                             -> *
+        d: INSERT INTO other VALUES (2)         -> INSERT 0 1
+        b: {rewrite("ALTER TABLE thing ADD COLUMN colour text")} -> {answer}
+        b: COMMIT                               -> {"COMMIT" if answer == "ALTER TABLE" else "ROLLBACK"}"""
+    played = [step for step in play(dsn, schema, script) if step[1] != "*"]
+
+    assert [(step, expected) for step, expected, _ in played] == [
+        (step, observed) for step, _, observed in played
+    ]
+
+
 def test_the_write_set_is_bounded_whoever_comes_and_goes(dsn: str, schema: str, client: Client) -> None:
     """The rows of ended sessions are deleted, and those of a large transaction are not kept."""
     client("CREATE TABLE thing (id int PRIMARY KEY)")

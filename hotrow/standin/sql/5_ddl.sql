@@ -3,7 +3,7 @@
 -- ALTER TABLE needs an exclusive lock, and Aurora DSQL never waits for an open transaction that has read the table. If there
 -- is such a transaction here, a new table is made under the same name. The old table and everything beside it are moved to a
 -- schema of their own for the transactions that use it, which get OC001. If a copy could lose something (foreign keys, identity
--- columns, a commit since this transaction's snapshot), ALTER TABLE waits, as in PostgreSQL.
+-- columns, a change of the table since this transaction's snapshot), ALTER TABLE waits, as in PostgreSQL.
 CREATE FUNCTION hotrow.step_aside(altered oid) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     parts jsonb;
@@ -18,11 +18,11 @@ BEGIN
     END IF;
     parts := hotrow.parts(altered);
     EXECUTE hotrow.fill('LOCK TABLE {base} IN SHARE MODE', parts);
-    IF NOT hotrow.committed_since_snapshot() THEN
-        PERFORM set_config('hotrow.adopting', 'on', true);
+    PERFORM set_config('hotrow.adopting', 'on', true);
+    IF NOT hotrow.committed_since_snapshot() OR hotrow.is_as_seen(altered, parts) THEN
         PERFORM hotrow.put_away(altered, parts);
-        PERFORM set_config('hotrow.adopting', '', true);
     END IF;
+    PERFORM set_config('hotrow.adopting', '', true);
 END $$;
 
 -- Whether a transaction has committed that is not visible to this transaction's snapshot.
@@ -34,6 +34,33 @@ CREATE FUNCTION hotrow.committed_since_snapshot() RETURNS boolean LANGUAGE sql V
                          pg_snapshot_xmax(pg_current_snapshot())::text::bigint, pg_current_xact_id()::text::bigint - 1) AS x) later
          WHERE pg_xact_status(later.xid) = 'committed')
 $$;
+
+-- Whether a table that is locked IN SHARE MODE, and what is beside it, are as this transaction's snapshot shows them. In doubt false.
+-- A row that another transaction has changed has an xmax, as after a lock or a ROLLBACK; FOR NO KEY UPDATE tells which it is. New rows
+-- are not visible, but CREATE INDEX counts the rows of now. Its index is empty and is rolled back.
+CREATE FUNCTION hotrow.is_as_seen(relation oid, parts jsonb) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    seen bigint;
+    present bigint;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_proc WHERE oid = to_regproc(parts ->> 'insert') AND xmax = '0'::xid)
+       OR NOT current_setting('autovacuum')::boolean OR NOT current_setting('track_counts')::boolean THEN
+        RETURN false;  -- an index was made or the table altered; or, in PostgreSQL 18, CREATE INDEX keeps no count
+    END IF;
+    EXECUTE hotrow.fill('SELECT count(*) FROM {base}', parts) INTO seen;
+    BEGIN
+        EXECUTE hotrow.fill($sql$SELECT FROM {base} WHERE xmax <> '0'::xid FOR NO KEY UPDATE NOWAIT$sql$, parts);
+        EXECUTE hotrow.fill('CREATE INDEX ON {base} ((true)) WHERE false', parts);
+        SELECT greatest(reltuples, 0) INTO present FROM pg_class
+         WHERE oid = relation AND xmax = '0'::xid AND coalesce(array_to_string(reloptions, ' '), '') NOT LIKE '%autovacuum%';
+        RAISE USING ERRCODE = 'HR001';
+    EXCEPTION
+        WHEN SQLSTATE 'HR001' THEN
+            RETURN coalesce(seen = present AND seen < 16777216, false);
+        WHEN serialization_failure OR lock_not_available THEN
+            RETURN false;
+    END;
+END $$;
 
 -- Move a table away and make the same table again.
 CREATE FUNCTION hotrow.put_away(relation oid, parts jsonb) RETURNS void LANGUAGE plpgsql AS $$
