@@ -210,7 +210,4 @@ BEGIN
         EXECUTE hotrow.fill('CREATE CONSTRAINT TRIGGER a_checking AFTER INSERT OR UPDATE OF __due ON {writes} DEFERRABLE INITIALLY DEFERRED
                              FOR EACH ROW EXECUTE FUNCTION {check_commit}()', parts);
     END IF;
-    IF changed || at_end || at_commit <> '' THEN
-        PERFORM hotrow.give_to_owner(relation), hotrow.bind(relation);
-    END IF;
 END $$;

@@ -166,10 +166,17 @@ BEGIN
      WHERE function IS NOT NULL;
 END $$;
 
--- Make the functions of an adopted table again.
+-- Make the functions of an adopted table again. Those of foreign keys, and their triggers, may be new.
 CREATE FUNCTION hotrow.define_again(relation oid) RETURNS void LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+DECLARE
+    parts jsonb := hotrow.parts(relation);
 BEGIN
-    PERFORM hotrow.define_statements(relation, hotrow.parts(relation)), hotrow.bind_functions(relation);
+    PERFORM hotrow.define_statements(relation, parts);
+    IF num_nonnulls(to_regproc(parts ->> 'follow'), to_regproc(parts ->> 'check_statement'), to_regproc(parts ->> 'check_commit')) > 0 THEN
+        PERFORM hotrow.give_to_owner(relation), hotrow.bind(relation);
+    ELSE
+        PERFORM hotrow.bind_functions(relation);
+    END IF;
 END $$;
 
 -- Everything beside a base table is dropped with it, and only with it. DROP TABLE needs no CASCADE for that.
