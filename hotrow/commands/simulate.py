@@ -18,6 +18,8 @@ from hotrow.units import read_list
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from hotrow.run.plan import Settings
+
 
 @click.command(
     short_help="Simulate a scenario without a database.",
@@ -48,7 +50,7 @@ def _simulate(name: str, words: Sequence[str], values: Mapping[str, Any]) -> int
     from analysis.gates import Gates  # noqa: PLC0415 - numpy and more, which `--help` does without
     from hotrow.finish import Telling, finish_run  # noqa: PLC0415 - the same
     from hotrow.run.directory import make_directory, refuse_unwritable, write_run_json  # noqa: PLC0415 - the same
-    from hotrow.run.plan import Settings, plan_cells  # noqa: PLC0415 - the same
+    from hotrow.run.plan import plan_cells  # noqa: PLC0415 - the same
     from hotrow.scenario import AppScenario  # noqa: PLC0415 - the same
     from hotrow.scenario.calling import make_scenario  # noqa: PLC0415 - the same
     from hotrow.simulated_run import simulated_target  # noqa: PLC0415 - the same
@@ -65,16 +67,8 @@ def _simulate(name: str, words: Sequence[str], values: Mapping[str, Any]) -> int
         for option in options_of(Where.SIMULATE)
         if not option.is_switch and values[option.name]
     }
-    settings = Settings(
-        skews=read["skew"],
-        keys=read["keys"],
-        levels=read["users"],
-        retry=read["retry"],
-        knobs={_field(flag): texts for flag, texts in knobs.items()},
-        redraw=values["redraw"],
-        repeats=read["repeats"],
-        warmup_s=read["warmup"],
-        duration_s=read["duration"],
+    settings = _settings(
+        read, {_field(flag): texts for flag, texts in knobs.items()}, redraw=values["redraw"]
     )
     scenario = make_scenario(scenario_type, {})
     if isinstance(scenario, AppScenario):
@@ -114,6 +108,23 @@ def _simulate(name: str, words: Sequence[str], values: Mapping[str, Any]) -> int
     )
     telling = Telling(github=is_for_github(asked=values["github"]))
     return finish_run(directory, gates, telling, no_report=values["no_report"])
+
+
+def _settings(read: Mapping[str, Any], knobs: Mapping[str, tuple[str, ...]], *, redraw: bool) -> Settings:
+    """The settings of the cells, from the values of the options and knobs."""
+    from hotrow.run import plan  # noqa: PLC0415 - the same
+
+    return plan.Settings(
+        skews=read["skew"],
+        keys=read["keys"],
+        levels=read["users"],
+        retry=read["retry"],
+        knobs=knobs,
+        redraw=redraw,
+        repeats=read["repeats"],
+        warmup_s=read["warmup"],
+        duration_s=read["duration"],
+    )
 
 
 def _field(flag: str) -> str:
