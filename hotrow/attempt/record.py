@@ -21,6 +21,8 @@ NO_KEY = MAX_KEYS
 
 MAX_CELLS = 0x1_0000
 """The record stores the cell in two bytes."""
+MAX_ATTEMPT = 0xFFFF
+"""The record stores an attempt's number in two bytes; later attempts of a transaction get this one."""
 
 
 class Outcome(IntEnum):

@@ -51,10 +51,10 @@ _MAX_RATIO = 1000.0
 """A larger `ratio` limits nothing: `burst` or `max` decides."""
 
 _RATIO = re.compile(r"[0-9]{1,4}(\.[0-9]{1,6})?")
-_TOKEN = 1_000_000
+TOKEN = 1_000_000
 """A budget counts in millionths of a retry, so that ten deposits of 0.1 pay for one retry exactly."""
 
-_MAX_DOUBLINGS = 200
+MAX_DOUBLINGS = 200
 """2^200 is above any cap; a larger power could overflow."""
 
 
@@ -175,7 +175,7 @@ class Policy:
         return Budget(self.ratio, self.burst)
 
     def _ceiling_s(self, failures: int) -> float:
-        growth = _SHAPES[self.name].growth ** min(failures - 1, _MAX_DOUBLINGS)
+        growth = _SHAPES[self.name].growth ** min(failures - 1, MAX_DOUBLINGS)
         return min(self.cap_s, self.base_s * growth)
 
 
@@ -193,8 +193,8 @@ class Budget:
     """
 
     def __init__(self, ratio: float, burst: int) -> None:
-        self._deposit = round(ratio * _TOKEN)
-        self._capacity = burst * _TOKEN
+        self._deposit = round(ratio * TOKEN)
+        self._capacity = burst * TOKEN
         self._balance = self._capacity
 
     def deposit(self) -> None:
@@ -203,9 +203,9 @@ class Budget:
 
     def pay(self) -> bool:
         """Pay for one retry; False if the balance is too low, and then nothing is taken."""
-        if self._balance < _TOKEN:
+        if self._balance < TOKEN:
             return False
-        self._balance -= _TOKEN
+        self._balance -= TOKEN
         return True
 
 
@@ -350,7 +350,7 @@ def _mean_decorrelated_s(base_s: float, cap_s: float, failures: int, steps: int 
     delays = np.append((edges[:-1] + edges[1:]) / 2, cap_s)
     step = np.vstack([_uniform_bins(base_s, 3 * previous, edges) for previous in delays])
     mass = _uniform_bins(base_s, 3 * base_s, edges)
-    for _ in range(min(failures, _MAX_DOUBLINGS) - 1):
+    for _ in range(min(failures, MAX_DOUBLINGS) - 1):
         mass = mass @ step
     return float(mass @ delays)
 

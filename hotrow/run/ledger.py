@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from hotrow.attempt.record import ATTEMPT, FORMAT
+from hotrow.attempt.record import ATTEMPT, FORMAT, MAX_ATTEMPT
 from hotrow.errors import RunError
 from hotrow.files import open_regular
 from hotrow.json_lines import JsonLines, append_json_line, read_json_lines
@@ -47,7 +47,6 @@ HEADER = np.dtype(
 _RECORD = struct.Struct("<qqfffffIIIHHH5sBBBBB")
 """`ATTEMPT` field by field. Packing takes a tenth of the time of an assignment to a numpy record."""
 
-_MAX_ATTEMPT = 0xFFFF
 _ATTEMPTS_FILE = re.compile(r"attempts-([0-9]{1,9})\.bin")
 _HEALTH_FILE = re.compile(r"health-([0-9]{1,9})\.jsonl")
 EVENTS_FILE = "events.jsonl"
@@ -139,7 +138,7 @@ class LedgerWriter:
             user,
             self._worker,
             cell,
-            min(attempt, _MAX_ATTEMPT),
+            min(attempt, MAX_ATTEMPT),
             sqlstate.encode("ascii", "replace"),
             outcome,
             marker,

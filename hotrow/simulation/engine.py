@@ -17,6 +17,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from hotrow.attempt.retry import MAX_DOUBLINGS, TOKEN
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
@@ -28,7 +30,6 @@ of more rows can share a slot: the commit of one then replaces that of the other
 are written within one conflict window. With N users that write k rows, this happens to about one attempt in
 SLOTS / (N k²)."""
 UNLIMITED = -1
-TOKEN = 1_000_000
 
 
 class Rules(NamedTuple):
@@ -147,7 +148,7 @@ def _delay(rules: Rules, failures: int, previous_s: float, jitter: float) -> flo
     if rules.from_previous:
         reach_s = 3 * max(rules.base_s, previous_s)
         return min(rules.cap_s, rules.base_s + jitter * (reach_s - rules.base_s))
-    ceiling_s = min(rules.cap_s, rules.base_s * rules.growth ** min(failures - 1, 200))
+    ceiling_s = min(rules.cap_s, rules.base_s * rules.growth ** min(failures - 1, MAX_DOUBLINGS))
     return ceiling_s * (rules.low + jitter * (rules.high - rules.low))
 
 

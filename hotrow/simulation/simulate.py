@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hotrow.attempt.record import ATTEMPT, NO_KEY, Flag, Marker, Outcome
-from hotrow.attempt.retry import formula
+from hotrow.attempt.record import ATTEMPT, MAX_ATTEMPT, NO_KEY, Flag, Marker, Outcome
+from hotrow.attempt.retry import TOKEN, formula
 from hotrow.simulation.engine import ATTEMPT as MADE
-from hotrow.simulation.engine import NO_ROW, SLOTS, TOKEN, UNLIMITED, Commits, Draws, Rules, Users, advance
+from hotrow.simulation.engine import NO_ROW, SLOTS, UNLIMITED, Commits, Draws, Rules, Users, advance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 CHUNK = 100_000
 """How many attempts are simulated at a time: 30 MB."""
-_MAX_ATTEMPT = 0xFFFF
 
 
 def simulate(
@@ -40,7 +39,7 @@ def simulate(
     rng = np.random.default_rng(seed)
     rules = _rules(world, until_s)
     commits = Commits(np.full(SLOTS, NO_ROW), np.full(SLOTS, -np.inf))
-    users = _start(world, rng)
+    users = _start(world, rules.capacity, rng)
     left = attempts
     while left is None or left > 0:
         size = CHUNK if left is None else min(CHUNK, left)
@@ -83,13 +82,12 @@ def _rules(world: World, until_s: float) -> Rules:
     )
 
 
-def _start(world: World, rng: np.random.Generator) -> Users:
-    """Users with their first works, at the begin of their first transactions."""
+def _start(world: World, capacity: int, rng: np.random.Generator) -> Users:
+    """Users with their first works and full budgets, at the begin of their first transactions."""
     size = world.users
     works = world.works.draw(size, rng)
     windows_s = world.window.draw(size, rng)
     began_s = np.arange(size) * windows_s.mean() / size
-    capacity = 0 if world.policy.burst is None else world.policy.burst * TOKEN
     end_s = began_s + windows_s
     return Users(
         heap=np.argsort(end_s, kind="stable"),
@@ -120,7 +118,7 @@ def _records(made: NDArray[np.void]) -> NDArray[np.void]:
     records["transaction"] = made["transaction"]
     records["key"] = np.where(made["hottest"] == NO_ROW, NO_KEY, made["hottest"])
     records["user"] = made["user"]
-    records["attempt"] = np.minimum(made["number"], _MAX_ATTEMPT)
+    records["attempt"] = np.minimum(made["number"], MAX_ATTEMPT)
     records["sqlstate"] = np.where(made["lost"], b"40001", b"")
     records["outcome"] = np.where(made["lost"], Outcome.CONFLICT, Outcome.COMMITTED)
     records["marker"] = np.where(made["lost"], Marker.OC000, Marker.NONE)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.commands import ROOT, exit_code, only_run, run, summary_of
-from tests.support.dsql_endpoint import offered
+from tests.support.dsql_endpoint import host_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,11 +33,8 @@ def measured(tmp_path: Path, *words: str) -> tuple[dict[str, Any], dict[str, Any
 def host(request: pytest.FixtureRequest, dsn: str) -> Iterator[str]:
     """A target; `dsql` is the endpoint of the stand-in."""
     assert dsn
-    if request.param != "dsql":
-        yield request.param
-        return
-    with offered() as offer:
-        yield offer.host()
+    with host_of(request.param) as text:
+        yield text
 
 
 def test_the_psycopg_function_of_the_page_runs(host: str, tmp_path: Path) -> None:

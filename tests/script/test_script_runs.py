@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from tests.support.commands import exit_code, only_run, run, summary_of
-from tests.support.dsql_endpoint import offered
+from tests.support.dsql_endpoint import host_of
 from tests.support.schemas import schemas_of_runs
 
 if TYPE_CHECKING:
@@ -72,11 +72,8 @@ def folder(tmp_path: Path) -> Path:
 def host(request: pytest.FixtureRequest, dsn: str) -> Iterator[str]:
     """Each sort of target."""
     assert dsn
-    if request.param != "dsql":
-        yield request.param
-        return
-    with offered() as offer:
-        yield offer.host()
+    with host_of(request.param) as text:
+        yield text
 
 
 def events_of(directory: Path, name: str) -> list[dict[str, Any]]:

@@ -32,6 +32,16 @@ class Offer:
 
 
 @contextmanager
+def host_of(sort: str) -> Iterator[str]:
+    """A `--host` text: `dsql` is an endpoint of the shared stand-in, which must be running; others stand."""
+    if sort != "dsql":
+        yield sort
+        return
+    with offered() as offer:
+        yield offer.host()
+
+
+@contextmanager
 def offered() -> Iterator[Offer]:
     """An endpoint of the shared stand-in, which must be running. The environment gets matching AWS keys."""
     with pytest.MonkeyPatch.context() as patch:
